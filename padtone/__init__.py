@@ -1,0 +1,1 @@
+"""Padding Tone for diffusers: see and control what padding tokens do to an image."""
