@@ -5,9 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import math
-import re
 import sys
-import tempfile
 from collections.abc import Iterator, Sequence
 from importlib import metadata
 from pathlib import Path
@@ -18,6 +16,8 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from typer.exceptions import TyperException
+
+from .arguments import number, output_file, parse_size, slug, whole
 
 # Whatever imports torch is imported inside the commands, so that --help answers at once.
 if TYPE_CHECKING:
@@ -30,20 +30,6 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-
-
-def _whole(text: str) -> int:
-    try:
-        return int(text)
-    except ValueError:
-        raise typer.BadParameter(f"{text!r} is no whole number") from None
-
-
-def _number(text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        raise typer.BadParameter(f"{text!r} is no number") from None
 
 
 _OUTPUTS = Path("outputs")
@@ -97,13 +83,13 @@ def generate(
         typer.Option(help="A preset's name or a YAML file; recognised from the model if left out."),
     ] = None,
     negative: Annotated[str | None, typer.Option(help="What not to draw.")] = None,
-    seed: Annotated[int, typer.Option(parser=_whole, metavar="<int>", help="Decides the initial noise.")] = 0,
+    seed: Annotated[int, typer.Option(parser=whole, metavar="<int>", help="Decides the initial noise.")] = 0,
     steps: Annotated[
-        int | None, typer.Option(parser=_whole, metavar="<int>", help="The model's own number if left out.")
+        int | None, typer.Option(parser=whole, metavar="<int>", help="The model's own number if left out.")
     ] = None,
     guidance: Annotated[
         float | None,
-        typer.Option(parser=_number, metavar="<float>", help="The model's own scale if left out."),
+        typer.Option(parser=number, metavar="<float>", help="The model's own scale if left out."),
     ] = None,
     compare: Annotated[bool, typer.Option("--compare", help="Sample directly too, side by side.")] = False,
     out: _Out = _OUTPUTS,
@@ -112,13 +98,14 @@ def generate(
     no_recipe: Annotated[bool, typer.Option("--no-recipe", help="Leave the recipe out of the PNG.")] = False,
 ) -> None:
     """Make a picture with FouriScale."""
-    height_width = None if size is None else _parse_size(size)
-    path = _output_file(out, f"{_slug(prompt)}-{seed}")
+    height_width = None if size is None else parse_size(size)
+    path = output_file(out, f"{slug(prompt)}-{seed}")
     config = _read_preset(preset)
     _quieten()
     from . import generate as making
     from .config import FouriScaleConfig, recognise_preset
     from .loading import choose_device, choose_dtype, load_pipeline, locate
+    from .patch import fouriscale
     from .recipe import save
 
     checked_size = height_width or (making.SIZE_MULTIPLE, making.SIZE_MULTIPLE)
@@ -131,9 +118,11 @@ def generate(
     with Console(stderr=True).status(f"loading {model}"):
         pipe: Any = load_pipeline(model, device=device, dtype=dtype, preset=preset)
         config = config or FouriScaleConfig.preset(recognise_preset(pipe.unet))
+        with fouriscale(pipe, config):  # refuses here, before any sampling, what does not fit
+            pass
     pipe.set_progress_bar_config(disable=True)
     height, width = height_width or _twice_training_size(config)
-    settings = dict(
+    settings: dict[str, Any] = dict(
         height=height,
         width=width,
         seed=seed,
@@ -169,7 +158,7 @@ def remake(
     out: Annotated[Path, typer.Option(help="A file ending in .png, or a folder.")],
 ) -> None:
     """Make the same picture again from the recipe inside it."""
-    path = _output_file(out, f"{image.stem}-remade")
+    path = output_file(out, f"{image.stem}-remade")
     _quieten()
     from . import generate as making
     from .loading import choose_device, choose_dtype, load_pipeline, locate, source
@@ -215,19 +204,11 @@ def presets() -> None:
 @app.command()
 def demo(out: Annotated[Path, typer.Option(help="A file ending in .png.")] = _OUTPUTS / "demo.png") -> None:
     """Direct sampling against FouriScale with the embedded model, in one picture."""
-    path = _output_file(out, "demo")
+    path = output_file(out, "demo")
     _quieten()
     from .demo import demo as run
 
     run(path)
-
-
-def _parse_size(text: str) -> tuple[int, int]:
-    """(height, width) of a size as people type it, WIDTHxHEIGHT."""
-    match = re.fullmatch(r"(\d{1,6})[xX](\d{1,6})", text.strip())
-    if not match:
-        raise ValueError(f"size {text!r} is not understood: give WIDTHxHEIGHT in pixels, such as 384x256")
-    return int(match[2]), int(match[1])
 
 
 def _twice_training_size(config: FouriScaleConfig) -> tuple[int, int]:
@@ -246,45 +227,22 @@ def _read_preset(preset: str | None) -> FouriScaleConfig | None:
     return FouriScaleConfig.preset(preset)
 
 
-def _output_file(out: Path, name: str) -> Path:
-    """The file to write: `out` itself if it ends in .png, or else `name`.png in the folder `out`.
-
-    Raises:
-        ValueError: it could not be written there.
-    """
-    if out.suffix and out.suffix.lower() != ".png" and not out.is_dir():
-        raise ValueError(f"{out}: pictures are written as PNG, so name a file that ends in .png, or a folder")
-    path = out if out.suffix.lower() == ".png" and not out.is_dir() else out / f"{name}.png"
-    there = next(folder for folder in path.absolute().parents if folder.exists())
-    try:
-        with tempfile.TemporaryFile(dir=there):
-            return path
-    except OSError as error:
-        raise ValueError(
-            f"{path} cannot be written ({error.strerror}: {there}); name another file or folder"
-        ) from None
-
-
-def _slug(prompt: str) -> str:
-    """A file name's worth of a prompt."""
-    return "-".join(re.findall(r"\w+", prompt.lower()))[:60] or "picture"
-
-
 @contextlib.contextmanager
 def _progress(runs: int) -> Iterator[OnStep]:
     """A bar with step, dilation and time left over `runs` runs of the sampler, on stderr."""
     columns = (
         BarColumn(),
-        TextColumn("step {task.completed}/{task.total}, dilation {task.fields[dilation]:.2f}"),
+        TextColumn("step {task.completed}/{task.fields[of]}, dilation {task.fields[dilation]:.2f}"),
         TimeRemainingColumn(),
     )
     before = 0
     with Progress(*columns, console=Console(stderr=True)) as bar:
-        task = bar.add_task("sampling", total=None, dilation=1.0)
+        task = bar.add_task("sampling", total=None, of="?", dilation=1.0)
 
         def on_step(step: int, steps: int, dilation: float) -> None:
             nonlocal before
-            bar.update(task, completed=before + step, total=runs * steps, dilation=dilation)
+            total = runs * steps
+            bar.update(task, completed=before + step, total=total, of=total, dilation=dilation)
             before += steps if step == steps else 0
 
         yield on_step

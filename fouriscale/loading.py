@@ -174,7 +174,7 @@ def _load_folder(folder: Path, model: str, dtype: torch.dtype) -> DiffusionPipel
     variant = "fp16" if all(".fp16" in name for name in weights) else None
     try:
         return DiffusionPipeline.from_pretrained(
-            folder, torch_dtype=dtype, variant=variant, use_safetensors=True, local_files_only=True
+            folder, dtype=dtype, variant=variant, use_safetensors=True, local_files_only=True
         )
     except (OSError, ValueError) as error:
         raise ValueError(f"{model!r} cannot be loaded ({_first_line(error)})") from error

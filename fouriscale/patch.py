@@ -9,24 +9,29 @@ self-attentions' query and key projections lend those of the conditional rows. t
 from __future__ import annotations
 
 import contextlib
-import fnmatch
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from diffusers import UNet2DConditionModel
-from diffusers.models.attention_processor import Attention
 from torch import nn
 
 from .config import FouriScaleConfig, recognise_preset
 from .convolve import dilated
 from .lowpass import LowPass, Window
+from .targets import (
+    CONV_FORWARD,
+    listed_convolutions,
+    refuse_fused,
+    refuse_other_batches,
+    self_attentions,
+    unet_of,
+)
 
 _ATTRIBUTE = "_fouriscale"  # where the UNet keeps its attachment
-_CONV_FORWARD = "_conv_forward"  # torch's own method, shadowed on the instance
 
 
 def apply_fouriscale(pipe: Any, config: FouriScaleConfig | None = None) -> Any:
@@ -45,7 +50,7 @@ def apply_fouriscale(pipe: Any, config: FouriScaleConfig | None = None) -> Any:
             matches nothing.
         TypeError: `config` is no FouriScaleConfig.
     """
-    unet = _unet(pipe)
+    unet = unet_of(pipe)
     if config is None:
         config = FouriScaleConfig.preset(recognise_preset(unet))
     elif not isinstance(config, FouriScaleConfig):
@@ -88,7 +93,7 @@ def fouriscale(pipe: Any, config: FouriScaleConfig | None = None) -> Iterator[An
 
 def current_state(pipe: Any) -> Attachment | None:
     """What is attached to the pipeline's UNet, or None."""
-    return getattr(_unet(pipe), _ATTRIBUTE, None)
+    return getattr(unet_of(pipe), _ATTRIBUTE, None)
 
 
 @dataclass(frozen=True)
@@ -96,6 +101,8 @@ class _Plan:
     """What one call of the UNet does."""
 
     dilation: float  # d_i, before rounding up
+    strong_dilation: int  # of the rows that the pipeline passes
+    weak_dilation: int  # of the guidance branch's rows
     latent_size: tuple[int, int]  # of the sample
     training_size: tuple[int, int]  # in latent pixels
     factor: int  # how many times the training size is taken on each axis
@@ -127,12 +134,10 @@ class Attachment:
         self._undo = ExitStack()
         self._filters: dict[tuple, LowPass | None] = {}
         self._filters_for: tuple = ()
-        self._convolutions = _listed_convolutions(unet, config)
-        self._attentions = [
-            m for m in unet.modules() if isinstance(m, Attention) and not m.is_cross_attention
-        ]
-        _refuse_other_batches(pipe)
-        _refuse_fused(self._attentions)
+        self._convolutions = listed_convolutions(unet, config, _SpreadConvolution)
+        self._attentions = self_attentions(unet)
+        refuse_other_batches(pipe)
+        refuse_fused(self._attentions)
 
     @property
     def dilation(self) -> float:
@@ -144,8 +149,8 @@ class Attachment:
             setattr(self.unet, _ATTRIBUTE, self)
             undo.callback(delattr, self.unet, _ATTRIBUTE)
             for conv, filtered in self._convolutions:
-                setattr(conv, _CONV_FORWARD, _SpreadConvolution(self, conv, filtered))
-                undo.callback(delattr, conv, _CONV_FORWARD)
+                setattr(conv, CONV_FORWARD, _SpreadConvolution(self, conv, filtered))
+                undo.callback(delattr, conv, CONV_FORWARD)
             for attention in self._attentions:
                 for projection in (attention.to_q, attention.to_k):
                     undo.callback(projection.register_forward_hook(self._lend).remove)
@@ -179,15 +184,18 @@ class Attachment:
         step = int((timesteps - now).abs().argmin())
         if not schedule.active(step):
             return None
-        _refuse_fused(self._attentions)
+        refuse_fused(self._attentions)
         self._keep_filters_for((schedule, latent_size, sample.device, sample.dtype))
         rows, guided = len(sample), bool(self.pipe.do_classifier_free_guidance)
         if guided and rows % 2:
             raise ValueError(
                 f"the UNet was called with {rows} rows: with guidance FouriScale needs pairs of them"
             )
+        dilation = schedule.at(step)
         return _Plan(
-            dilation=schedule.at(step),
+            dilation=dilation,
+            strong_dilation=math.ceil(dilation),
+            weak_dilation=math.ceil(max(dilation / self.config.weak_dilation_divisor, 1)),
             latent_size=latent_size,
             training_size=(
                 math.ceil(chosen.training_size[0] / scale),
@@ -251,79 +259,22 @@ class _SpreadConvolution:
         plan = self.attachment.plan
         if plan is None:
             return type(self.conv)._conv_forward(self.conv, x, weight, bias)
-        strong = math.ceil(plan.dilation)
+        strong = self._low_pass(plan, x, weak=False)
         if not plan.lent:
-            return dilated(self.conv, self._filter(plan, x, weak=False), weight, bias, strong)
-        weak = math.ceil(max(plan.dilation / self.attachment.config.weak_dilation_divisor, 1))
-        parts = [self._filter(plan, x[: plan.rows], weak=False), self._filter(plan, x[plan.rows :], weak=True)]
-        if strong == weak:
-            return dilated(self.conv, torch.cat(parts), weight, bias, strong)
-        spread = (
-            dilated(self.conv, part, weight, bias, d) for part, d in zip(parts, (strong, weak), strict=True)
-        )
-        return torch.cat(list(spread))
+            return dilated(self.conv, strong(x) if strong else x, weight, bias, plan.strong_dilation)
+        weak = self._low_pass(plan, x, weak=True)
+        together = plan.strong_dilation == plan.weak_dilation
+        if together and not (strong or weak):
+            return dilated(self.conv, x, weight, bias, plan.strong_dilation)
+        rows, lent = x[: plan.rows], x[plan.rows :]
+        rows, lent = strong(rows) if strong else rows, weak(lent) if weak else lent
+        if together:
+            return dilated(self.conv, torch.cat([rows, lent]), weight, bias, plan.strong_dilation)
+        rows = dilated(self.conv, rows, weight, bias, plan.strong_dilation)
+        return torch.cat([rows, dilated(self.conv, lent, weight, bias, plan.weak_dilation)])
 
-    def _filter(self, plan: _Plan, x: torch.Tensor, weak: bool) -> torch.Tensor:
-        low_pass = self.attachment.low_pass(plan, x, self.conv.stride[0], weak) if self.filtered else None
-        return low_pass(x) if low_pass else x
-
-
-def _unet(pipe: Any) -> UNet2DConditionModel:
-    unet = getattr(pipe, "unet", None)
-    if not isinstance(unet, UNet2DConditionModel):
-        raise ValueError(
-            f"{type(pipe).__name__} has no UNet2DConditionModel as .unet: FouriScale works on convolutions, "
-            "so it needs a Stable Diffusion 1.x, 2.x or XL pipeline"
-        )
-    return unet
-
-
-def _listed_convolutions(
-    unet: UNet2DConditionModel, config: FouriScaleConfig
-) -> list[tuple[nn.Conv2d, bool]]:
-    """Each convolution that the config names, and whether it is filtered."""
-    named = {
-        name: module
-        for name, module in unet.named_modules()
-        if isinstance(module, nn.Conv2d) and max(module.kernel_size) > 1
-    }
-    for pattern in config.layers:
-        if not any(_at_or_below(name, [pattern]) for name in named):
-            raise ValueError(
-                f"layer pattern {pattern!r} matches no convolution with a kernel larger than 1 in this "
-                f"{type(unet).__name__}; its names begin with {', '.join(sorted({n.split('.')[0] for n in named}))}"
-            )
-    listed = {name: conv for name, conv in named.items() if _at_or_below(name, config.layers)}
-    for name, conv in listed.items():
-        forward = vars(conv).get(_CONV_FORWARD)
-        if forward is not None and not isinstance(forward, _SpreadConvolution):
-            raise ValueError(f"the convolution {name} is already patched by {forward!r}; take that off first")
-    return [(conv, not _at_or_below(name, config.unfiltered)) for name, conv in listed.items()]
-
-
-def _at_or_below(name: str, patterns: Iterable[str]) -> bool:
-    """Whether the module or one of those around it matches a pattern."""
-    parts = name.split(".")
-    around = [".".join(parts[:i]) for i in range(1, len(parts) + 1)]
-    return any(fnmatch.fnmatchcase(path, pattern) for pattern in patterns for path in around)
-
-
-def _refuse_other_batches(pipe: Any) -> None:
-    name = type(pipe).__name__
-    if "PAG" in name or "InstructPix2Pix" in name or not hasattr(type(pipe), "do_classifier_free_guidance"):
-        raise ValueError(
-            f"{name} arranges the UNet's rows in its own way: FouriScale needs [unconditional, conditional] rows "
-            "as in StableDiffusionPipeline and StableDiffusionXLPipeline"
-        )
-
-
-def _refuse_fused(attentions: Iterable[Attention]) -> None:
-    # Unfusing puts the processors back and leaves `fused_projections` set, so the processor is what counts.
-    if any(type(attention.processor).__name__.startswith("Fused") for attention in attentions):
-        raise ValueError(
-            "the UNet's attention projections are fused, so query and key cannot be lent: "
-            "call pipe.unfuse_qkv_projections() first"
-        )
+    def _low_pass(self, plan: _Plan, x: torch.Tensor, weak: bool) -> LowPass | None:
+        return self.attachment.low_pass(plan, x, self.conv.stride[0], weak) if self.filtered else None
 
 
 def _with_lent_rows(value: Any, rows: int, lent: int) -> Any:

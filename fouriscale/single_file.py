@@ -47,9 +47,13 @@ def load(path: Path, dtype: torch.dtype, preset: str | None = None) -> diffusers
     family = recognise(path, preset)
     folder = COMPONENTS / family
     index = json.loads((folder / "model_index.json").read_text())
-    pipe = getattr(diffusers, index["_class_name"]).from_single_file(
-        str(path), config=str(folder), torch_dtype=dtype, local_files_only=True, **tokenizers(family)
-    )
+    pipeline_class = getattr(diffusers, index["_class_name"])
+    try:
+        pipe = pipeline_class.from_single_file(
+            str(path), config=str(folder), dtype=dtype, local_files_only=True, **tokenizers(family)
+        )
+    except NotImplementedError:  # torch, on moving a parameter that no tensor has filled
+        raise ValueError(f"{path} is incomplete: tensors of its UNet or VAE are missing") from None
     missing = [
         f"{name}.{key}"
         for name, part in pipe.components.items()

@@ -66,5 +66,6 @@ def check_size(height: int, width: int, multiple: int) -> None:
     if upper != lower:
         near += f" or width {upper[1]}, height {upper[0]}"
     raise ValueError(
-        f"width {width}, height {height} does not fit: both must be positive multiples of {multiple}; near it, {near} work"
+        f"width {width}, height {height} does not fit: both must be positive multiples of {multiple}; "
+        f"near it, {near} work"
     )

@@ -1,7 +1,8 @@
 """Judges a picture against the scene that it should show: what is in it, how often, and is it right. Pure.
 
-Every pixel takes the nearest palette colour, thin rims are given to their neighbours, what remains of each
-colour falls into connected pieces, and each piece is laid over an ideal circle, square and triangle.
+Every pixel takes the nearest palette colour and thin rims are given to their neighbours. What is connected
+and not of the border's colour is a thing; each of its one-coloured pieces is an object unless it is a speck
+or a stain, and takes the name of the ideal circle, square or triangle that it overlaps most.
 """
 
 from __future__ import annotations
@@ -34,6 +35,10 @@ _REACH = 2 * _RIM + 1
 # The smallest object (a triangle of radius 0.13) covers 0.0316 of the shorter side squared. A sixth of that
 # is seen as a thing of its own; less is a speck.
 _SMALLEST_AREA = 0.0316 / 6
+
+# A piece of another colour is an object of its own if at most this part of its outline touches the thing that
+# it is connected with: two objects that grew together touch along a short line. Otherwise it is a stain.
+_MOST_CONTACT = 0.5
 
 # The background is the most common colour of a frame this wide, as a fraction of the shorter side:
 # scenes keep it free of objects.
@@ -182,31 +187,55 @@ def _frame_color(colors: np.ndarray) -> int:
 
 
 def _objects(colors: np.ndarray, background: int) -> tuple[Found, ...]:
-    """Every connected piece of another colour than the background that is no speck, largest first."""
+    """Everything that stands out from the background and is no speck, largest first."""
     found = []
-    for color in np.unique(colors):
-        if color == background:
+    things, _ = ndimage.label(colors != background)
+    areas = np.bincount(things.ravel())
+    for number, place in enumerate(ndimage.find_objects(things), 1):
+        if areas[number] < _SMALLEST_AREA * _SIDE**2:
             continue
-        pieces, _ = ndimage.label(colors == color)
-        areas = np.bincount(pieces.ravel())
-        for number, place in enumerate(ndimage.find_objects(pieces), 1):
-            if areas[number] >= _SMALLEST_AREA * _SIDE**2:
-                shape = _shape(pieces[place] == number)
-                found.append(_describe(shape, _NAMES[color], place, areas[number], colors.shape))
+        # One pixel of surroundings, so that a piece's neighbours can be seen.
+        around = tuple(slice(max(part.start - 1, 0), part.stop + 1) for part in place)
+        thing = things[around] == number
+        for piece, color in _pieces(np.where(thing, colors[around], background), thing):
+            found.append(_describe(piece, _NAMES[color], around, colors.shape))
     return tuple(sorted(found, key=lambda item: -item.area))
 
 
-def _describe(shape: str, color: str, place: tuple[slice, slice], area: int, size: tuple[int, int]) -> Found:
-    height, width = size
-    top, bottom = place[0].start / height, place[0].stop / height
-    left, right = place[1].start / width, place[1].stop / width
+def _pieces(colors: np.ndarray, thing: np.ndarray) -> list[tuple[np.ndarray, int]]:
+    """What a connected thing consists of, as masks and colours: its largest one-coloured piece, and every
+    other that is no speck and no stain. A stain leaves a hole in the piece that it lies on."""
+    pieces = []
+    for color in np.unique(colors[thing]):
+        labels, count = ndimage.label(thing & (colors == color))
+        pieces += [(labels == number, int(color)) for number in range(1, count + 1)]
+    pieces.sort(key=lambda piece: -piece[0].sum())
+    largest, *others = pieces
+    return [largest] + [
+        (mask, color)
+        for mask, color in others
+        if mask.sum() >= _SMALLEST_AREA * _SIDE**2 and _contact(mask, thing) <= _MOST_CONTACT
+    ]
+
+
+def _contact(mask: np.ndarray, thing: np.ndarray) -> float:
+    """The fraction of a piece's neighbouring pixels that belong to the same thing."""
+    neighbours = ndimage.binary_dilation(mask) & ~mask
+    return thing[neighbours].mean()
+
+
+def _describe(mask: np.ndarray, color: str, place: tuple[slice, ...], size: tuple[int, int]) -> Found:
+    """`mask` lies at `place` in a picture of `size` (height, width)."""
+    (rows, columns), (height, width) = ndimage.find_objects(mask.astype(np.int8))[0], size
+    top, bottom = ((place[0].start + row) / height for row in (rows.start, rows.stop))
+    left, right = ((place[1].start + column) / width for column in (columns.start, columns.stop))
     return Found(
-        shape=shape,
+        shape=_shape(mask[rows, columns]),
         color=color,
         y=(top + bottom) / 2,
         x=(left + right) / 2,
         box=(top, left, bottom, right),
-        area=float(area / (height * width)),
+        area=float(mask.sum() / (height * width)),
     )
 
 

@@ -209,7 +209,7 @@ def main(
     run = Run(config, run_folder or Path("runs") / config.name)
     if init_from:
         pipe = StableDiffusionPipeline.from_pretrained(
-            init_from, torch_dtype=torch.float32, local_files_only=True
+            init_from, dtype=torch.float32, local_files_only=True
         )
     else:
         tokenizer = models.build_tokenizer()

@@ -24,16 +24,19 @@ def test_public_names_are_sorted_and_there():
 def test_presets_hold_the_published_values():
     assert {"sd15", "sd21", "sdxl", "shapeworld"} <= set(preset_names())
     sdxl = FouriScaleConfig.preset("sdxl")
-    assert len(sdxl.training_sizes) == 40 and (832, 1216) in sdxl.training_sizes
+    assert len(sdxl.training_sizes) == 40
+    assert (832, 1216) in sdxl.training_sizes
     assert (sdxl.floor, sdxl.weak_dilation_divisor, sdxl.start, sdxl.stop) == (0.6, 1.5, 0.4, 0.7)
     assert (SD15.floor, SD15.weak_dilation_divisor, SD15.start, SD15.stop) == (0.0, 1.0, None, None)
-    assert SD15.training_sizes == ((512, 512),) and SD15.unfiltered == ("*upsamplers*",)
+    assert SD15.training_sizes == ((512, 512),)
+    assert SD15.unfiltered == ("*upsamplers*",)
 
 
 @pytest.mark.parametrize("name", preset_names())
 def test_presets_say_what_they_were_checked_with(name):
     notes = preset_notes(name)
-    assert len(notes["description"]) > 20 and len(notes["checked_with"]) > 20
+    assert len(notes["description"]) > 20
+    assert len(notes["checked_with"]) > 20
 
 
 def test_settings_are_frozen():
@@ -94,7 +97,8 @@ def test_bad_files_get_one_sentence(tmp_path):
         (tmp_path / "bad.yaml").write_text(text)
         with pytest.raises(ValueError, match=r"bad\.yaml") as caught:
             FouriScaleConfig.load(tmp_path / "bad.yaml")
-        assert sentence in str(caught.value) and "\n" not in str(caught.value)
+        assert sentence in str(caught.value)
+        assert "\n" not in str(caught.value)
 
 
 def unet_like(**config):
@@ -120,6 +124,6 @@ def test_presets_are_recognised_from_the_config_alone():
     assert recognise_preset(sdxl) == "sdxl"
     _, _, unknown = load_case("xl_square_2x")
     with pytest.raises(
-        ValueError, match="no preset fits a UNet with .* sd15, sd21, sd21-768, sdxl, shapeworld"
+        ValueError, match=r"no preset fits a UNet with .* sd15, sd21, sd21-768, sdxl, shapeworld"
     ):
         recognise_preset(unknown)

@@ -187,7 +187,8 @@ def test_without_guidance_it_is_the_conditional_estimate_of_the_guided_batch(pip
         guided = pipe.unet(torch.cat([x, x]), now, text, return_dict=False)[0]
         pipe._guidance_scale = 1.0
         alone = pipe.unet(x, now, text[1:], return_dict=False)[0]
-    assert guided.shape == (2, 4, 32, 32) and alone.shape == (1, 4, 32, 32)
+    assert guided.shape == (2, 4, 32, 32)
+    assert alone.shape == (1, 4, 32, 32)
     assert relative(alone, guided[1:]) < 1e-5
 
 

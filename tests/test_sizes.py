@@ -47,7 +47,8 @@ def test_every_size_finds_a_training_size_where_the_published_rule_fails_on_130(
     for height in sides:
         for width in sides:
             chosen = fit(height, width, SDXL)
-            assert chosen.padded_size[0] >= height and chosen.padded_size[1] >= width
+            assert chosen.padded_size[0] >= height
+            assert chosen.padded_size[1] >= width
             without += not any(math.ceil(height / h) == math.ceil(width / w) for h, w in SDXL)
     assert without == 130
 
@@ -60,7 +61,8 @@ def test_every_size_finds_a_training_size_where_the_published_rule_fails_on_130(
 def test_padding_always_covers_the_target(height, width, training_sizes):
     chosen = fit(height, width, training_sizes)
     assert chosen.training_size in training_sizes
-    assert chosen.padded_size[0] >= height and chosen.padded_size[1] >= width
+    assert chosen.padded_size[0] >= height
+    assert chosen.padded_size[1] >= width
     within = any(height <= h and width <= w for h, w in training_sizes)
     assert (chosen.dilation == 1) <= within
 

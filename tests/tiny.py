@@ -18,7 +18,7 @@ DATA = Path(__file__).parent / "data"
 def load_case(name):
     with safe_open(DATA / f"{name}.safetensors", "pt") as file:
         case = json.loads(file.metadata()["case"])
-        tensors = {key: file.get_tensor(key).float() for key in file.keys()}
+        tensors = {key: file.get_tensor(key).float() for key in file.keys()}  # noqa: SIM118 (a safetensors file is no mapping)
     unet = UNet2DConditionModel(**case["unet"]).eval()
     unet.load_state_dict({k.removeprefix("unet."): v for k, v in tensors.items() if k.startswith("unet.")})
     return case, tensors, unet
