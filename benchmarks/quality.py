@@ -1,0 +1,220 @@
+"""How often the shipped model's pictures are repeated and correct, directly and with FouriScale.
+
+`python -m benchmarks.quality` samples fresh scenes in every cell, has the checker judge them, and writes
+`benchmarks/results/quality.json` and `quality.md`. Every verdict is kept at once, so a killed run goes on.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
+from datetime import date
+from importlib import metadata
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import track
+from scipy.stats import binomtest
+
+RESULTS = Path(__file__).parent / "results"
+SEED = 1000  # of the benchmark's scenes; training draws its own from random 60-bit seeds
+_NO_FILTER = {"unfiltered": ["*"]}
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One row of the table: `count` scenes at (height, width) pixels; `config` None samples directly."""
+
+    name: str
+    objects: int
+    size: tuple[int, int]
+    config: dict[str, Any] | None  # changes to the shapeworld preset
+    count: int
+    batch: int
+
+
+CELLS = [
+    Cell("128x128, one object, direct", 1, (128, 128), None, 128, 8),
+    Cell("128x128, two objects, direct", 2, (128, 128), None, 128, 8),
+    Cell("256x256, one object, direct", 1, (256, 256), None, 64, 4),
+    Cell("256x256, one object, FouriScale", 1, (256, 256), {}, 64, 4),
+    Cell("256x256, one object, FouriScale without filter", 1, (256, 256), _NO_FILTER, 32, 4),
+    Cell("256x256, one object, FouriScale without third branch", 1, (256, 256), {"third_branch": False}, 32, 4),
+    Cell("256x256, one object, FouriScale without anneal", 1, (256, 256), {"anneal": False}, 32, 4),
+    Cell("256x384, one object, direct", 1, (384, 256), None, 32, 2),
+    Cell("256x384, one object, FouriScale", 1, (384, 256), {}, 32, 2),
+    Cell("384x256, one object, direct", 1, (256, 384), None, 32, 2),
+    Cell("384x256, one object, FouriScale", 1, (256, 384), {}, 32, 2),
+    Cell("512x512, one object, direct", 1, (512, 512), None, 32, 1),
+    Cell("512x512, one object, FouriScale", 1, (512, 512), {}, 32, 1),
+]
+
+
+def judge_batch(cell: Cell, first: int, images: Path | None) -> list[dict[str, Any]]:
+    """Sample scenes `first` to `first + batch` of a cell and judge them."""
+    import torch
+
+    from fouriscale import FouriScaleConfig
+    from fouriscale.generate import generate
+    from shapeworld import check, sample_scenes
+
+    torch.set_num_threads(1)  # two processes of one thread each are twice as fast as the reverse
+    last = min(first + cell.batch, cell.count)
+    scenes = sample_scenes(cell.count, SEED, cell.objects)[first:last]
+    config = None if cell.config is None else FouriScaleConfig.preset("shapeworld", **cell.config)
+    height, width = cell.size
+    pictures = generate(
+        _pipeline(),
+        [scene.caption for scene in scenes],
+        height=height,
+        width=width,
+        seed=list(range(first, last)),
+        config=config,
+    )
+    verdicts = []
+    for index, scene, picture in zip(range(first, last), scenes, pictures, strict=True):
+        report = check(picture.image, scene)
+        verdicts.append(
+            {"scene": index, "found": report.objects_found, "repeated": report.repeated, "correct": report.correct}
+        )
+        if images:
+            images.mkdir(parents=True, exist_ok=True)
+            picture.image.save(images / f"{cell.name.replace(', ', '-').replace(' ', '_')}-{index:03d}.png")
+    return verdicts
+
+
+_loaded: list[Any] = []  # this worker's pipeline
+
+
+def _pipeline() -> Any:
+    if not _loaded:
+        import diffusers
+
+        from fouriscale.loading import load_pipeline
+
+        diffusers.utils.logging.disable_progress_bar()
+        pipe = load_pipeline("shapeworld/unet")
+        pipe.set_progress_bar_config(disable=True)
+        _loaded.append(pipe)
+    return _loaded[0]
+
+
+def key(cell: Cell, weights: str) -> str:
+    """What a verdict depends on besides its scene's number."""
+    from fouriscale import FouriScaleConfig
+
+    config = None if cell.config is None else FouriScaleConfig.preset("shapeworld", **cell.config).to_dict()
+    return json.dumps([cell.name, cell.batch, weights, config])
+
+
+def read_verdicts(file: Path) -> dict[tuple[str, int], dict[str, Any]]:
+    """Verdicts by (key, scene); a last line cut short by a kill is left out."""
+    verdicts = {}
+    for line in file.read_text().splitlines() if file.exists() else []:
+        try:
+            entry = json.loads(line)
+        except json.JSONDecodeError:
+            continue
+        verdicts[entry["key"], entry["scene"]] = entry
+    return verdicts
+
+
+def share(hits: int, count: int) -> dict[str, float]:
+    """A fraction with its 95% Wilson interval."""
+    interval = binomtest(hits, count).proportion_ci(method="wilson")
+    return {"fraction": hits / count, "low": interval.low, "high": interval.high}
+
+
+def summarise(cells: list[Cell], keys: dict[str, str], verdicts: dict[tuple[str, int], dict]) -> list[dict[str, Any]]:
+    """One row a cell that has verdicts."""
+    rows = []
+    for cell in cells:
+        judged = [v for (k, scene), v in verdicts.items() if k == keys[cell.name] and scene < cell.count]
+        if judged:
+            rows.append(
+                {
+                    "cell": cell.name,
+                    "count": len(judged),
+                    "repeated": share(sum(v["repeated"] for v in judged), len(judged)),
+                    "correct": share(sum(v["correct"] for v in judged), len(judged)),
+                }
+            )
+    return rows
+
+
+def to_markdown(rows: list[dict[str, Any]], about: dict[str, Any]) -> str:
+    def cell(value: dict[str, float]) -> str:
+        return f"{value['fraction']:.0%} ({value['low']:.0%} to {value['high']:.0%})"
+
+    lines = ["| width x height, prompts, sampling | images | repeated | correct |", "|---|---|---|---|"]
+    lines += [f"| {r['cell']} | {r['count']} | {cell(r['repeated'])} | {cell(r['correct'])} |" for r in rows]
+    note = "; ".join(f"{name} {value}" for name, value in about.items())
+    return "\n".join([*lines, "", f"In brackets the 95% Wilson interval. {note}.", ""])
+
+
+def main(
+    quick: Annotated[bool, typer.Option("--quick", help="8 images a cell, 2 at 512 x 512.")] = False,
+    only: Annotated[str, typer.Option(help="Cells whose name holds this.")] = "",
+    count: Annotated[int | None, typer.Option(min=1, help="At most this many images a cell.")] = None,
+    workers: Annotated[int, typer.Option(min=1, help="Processes of one thread each.")] = 2,
+    out: Annotated[Path, typer.Option(help="Where the table goes.")] = RESULTS,
+    verdict_file: Annotated[Path, typer.Option(help="Kept from run to run.")] = Path("runs/quality.jsonl"),
+    save_images: Annotated[Path | None, typer.Option(help="A folder for the pictures.")] = None,
+) -> None:
+    """Measure the shipped model's quality at and beyond its training size."""
+    from fouriscale.loading import fingerprint
+    from shapeworld import SAMPLING, WEIGHTS
+
+    cells = [cell for cell in CELLS if only in cell.name]
+    if not cells:
+        raise typer.BadParameter(f"no cell's name holds {only!r}; cells are {'; '.join(c.name for c in CELLS)}")
+    most = count or (8 if quick else None)
+    if most:
+        cells = [_limited(cell, most if cell.size != (512, 512) or count else 2) for cell in cells]
+    weights = fingerprint(WEIGHTS / "unet")
+    keys = {cell.name: key(cell, weights) for cell in cells}
+    verdict_file.parent.mkdir(parents=True, exist_ok=True)
+    verdicts = read_verdicts(verdict_file)
+    todo = [
+        (cell, first)
+        for cell in cells
+        for first in range(0, cell.count, cell.batch)
+        if any((keys[cell.name], i) not in verdicts for i in range(first, min(first + cell.batch, cell.count)))
+    ]
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool, verdict_file.open("a") as log:
+        running = {pool.submit(judge_batch, cell, first, save_images): cell for cell, first in todo}
+        for future in track(as_completed(running), "sampling", total=len(running), console=Console(stderr=True)):
+            for verdict in future.result():
+                entry = {"key": keys[running[future].name], **verdict}
+                verdicts[entry["key"], entry["scene"]] = entry
+                log.write(json.dumps(entry) + "\n")
+            log.flush()
+    settings = SAMPLING["unet"]
+    about = {
+        "steps": settings.steps,
+        "guidance": settings.guidance,
+        "weights": weights,
+        "date": date.today().isoformat(),
+        "machine": f"{platform.machine()}, {os.cpu_count()} cores, CPU",
+        **{name: metadata.version(name) for name in ("torch", "diffusers")},
+    }
+    rows = summarise(cells, keys, verdicts)
+    out.mkdir(parents=True, exist_ok=True)
+    (out / "quality.json").write_text(json.dumps({"about": about, "rows": rows}, indent=2) + "\n")
+    (out / "quality.md").write_text(to_markdown(rows, about))
+    typer.echo(to_markdown(rows, about))
+
+
+def _limited(cell: Cell, most: int) -> Cell:
+    return Cell(cell.name, cell.objects, cell.size, cell.config, min(cell.count, most), cell.batch)
+
+
+if __name__ == "__main__":
+    typer.run(main)
