@@ -1,0 +1,106 @@
+"""Direct sampling against FouriScale with the embedded model, in one picture."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from PIL import Image, ImageDraw, ImageFont
+from rich.console import Console
+from rich.progress import Progress
+from rich.table import Table
+
+from shapeworld import Report, Scene, check, sample_scenes
+
+from .config import FouriScaleConfig
+from .generate import generate
+from .loading import load_pipeline
+from .recipe import save
+
+_SEED = 4  # of the scenes and of the noise; neither was chosen by its outcome
+_SIZES = ((256, 256, 4), (256, 384, 4), (512, 512, 1))  # height, width, prompts
+_GAP, _STRIP = 12, 26  # pixels between pictures, and above them for the label
+_METHODS = ("direct", "FouriScale")
+
+
+@dataclass(frozen=True)
+class Shown:
+    """One picture of the demo, and what the checker says of it."""
+
+    scene: Scene
+    method: str
+    image: Image.Image
+    report: Report
+
+
+def demo(out: Path) -> None:
+    """Sample, judge, write the picture to `out` and print the counts.
+
+    Raises:
+        ValueError: the picture cannot be written, or the embedded model is missing.
+    """
+    pipe = load_pipeline("shapeworld/unet")
+    pipe.set_progress_bar_config(disable=True)
+    config = FouriScaleConfig.preset("shapeworld")
+    pairs: list[tuple[Shown, ...]] = []
+    with Progress(console=Console(stderr=True)) as bar:
+        task = bar.add_task("sampling", total=sum(count for *_, count in _SIZES) * len(_METHODS))
+        for height, width, count in _SIZES:
+            for number, scene in enumerate(sample_scenes(count, _SEED, objects=1)):
+                pair = []
+                for method in _METHODS:
+                    settings = config if method == "FouriScale" else None
+                    (made,) = generate(
+                        pipe, scene.caption, height=height, width=width, seed=number, config=settings
+                    )
+                    pair.append(Shown(scene, method, made.image, check(made.image, scene)))
+                    bar.advance(task)
+                pairs.append(tuple(pair))
+    save(lay_out(pairs), out, None)
+    console = Console()
+    console.print(_counts(pairs))
+    console.print(f"the picture: {out}", soft_wrap=True)
+
+
+def lay_out(pairs: Sequence[Sequence[Shown]]) -> Image.Image:
+    """All pictures on white, as many pairs a row as pictures of one size; each pair under its caption."""
+    rows: dict[tuple[int, int], list[Sequence[Shown]]] = {}
+    for pair in pairs:
+        rows.setdefault(pair[0].image.size, []).append(pair)
+    blocks = [[_pair_block(pair) for pair in row] for row in rows.values()]
+    width = max(sum(block.width + _GAP for block in row) for row in blocks) + _GAP
+    height = sum(max(block.height for block in row) + _GAP for row in blocks) + _GAP
+    page, top = Image.new("RGB", (width, height), "white"), _GAP
+    for row in blocks:
+        left = _GAP
+        for block in row:
+            page.paste(block, (left, top))
+            left += block.width + _GAP
+        top += max(block.height for block in row) + _GAP
+    return page
+
+
+def _pair_block(pair: Sequence[Shown]) -> Image.Image:
+    width, height = pair[0].image.size
+    block = Image.new("RGB", (len(pair) * (width + 4) - 4, height + 2 * _STRIP), "white")
+    draw, font = ImageDraw.Draw(block), ImageFont.load_default(14)
+    draw.text((0, _STRIP // 2), f"{pair[0].scene.caption}, {width} x {height}", "black", font, anchor="lm")
+    for i, shown in enumerate(pair):
+        left = i * (width + 4)
+        draw.text((left, _STRIP * 3 // 2), shown.method, "dimgray", font, anchor="lm")
+        block.paste(shown.image, (left, 2 * _STRIP))
+    return block
+
+
+def _counts(pairs: Sequence[Sequence[Shown]]) -> Table:
+    """How many of each size and method were repeated and correct, according to the checker."""
+    table = Table("width x height", "sampling", "pictures", "repeated", "correct")
+    for height, width, _ in _SIZES:
+        for number, method in enumerate(_METHODS):
+            shown = [pair[number] for pair in pairs if pair[0].image.size == (width, height)]
+            repeated, correct = (
+                sum(getattr(s.report, what) for s in shown) for what in ("repeated", "correct")
+            )
+            table.add_row(f"{width} x {height}", method, str(len(shown)), str(repeated), str(correct))
+    return table
