@@ -44,6 +44,12 @@ def text_argument(module: torch.nn.Module) -> str:
     return TEXT if _place(module, TEXT) is not None else "cap_feats"
 
 
+def arguments_of(module: torch.nn.Module, args: tuple, kwargs: dict) -> dict:
+    """All arguments of a call by name."""
+    names = list(inspect.signature(type(module).forward).parameters)[1:]
+    return dict(zip(names, args, strict=False)) | kwargs
+
+
 def same_rows(text: Any, known: Any) -> bool:
     """Are these the same encodings, up to the cast that a pipeline may make?"""
     if len(text) != len(known):
@@ -100,15 +106,18 @@ def attention_modules(pipe: Any, family: Family) -> list[torch.nn.Module]:
     return found
 
 
-def blocks_of(pipe: Any, family: Family) -> list[torch.nn.Module]:
+def blocks_of(pipe: Any, family: Family, with_text_blocks: bool = False) -> list[torch.nn.Module]:
     """The transformer blocks, double-stream and single-stream, in running order.
+
+    Args:
+        with_text_blocks: also those that hold text alone; they come first.
 
     Raises:
         ValueError: the denoiser has no such list of blocks.
     """
     denoiser = getattr(pipe, family.denoiser)
     found: list[torch.nn.Module] = []
-    for name in family.blocks:
+    for name in family.blocks if with_text_blocks else (n for n in family.blocks if n not in family.text_blocks):
         if not hasattr(denoiser, name):
             raise ValueError(f"{type(denoiser).__name__} has no blocks named {name!r}: {family.title} needs them")
         found.extend(getattr(denoiser, name))

@@ -65,7 +65,10 @@ class Family:
         attends: name of the module in a block that attends to the text.
         denoiser: attribute of the pipeline.
         mask_argument: the denoiser's own argument for a text mask, where it is honoured and needed.
+        text_blocks: the first lists of `blocks` that hold text alone, without the image.
         offset: rows that the denoiser puts before the text (AuraFlow's registers).
+        image_rows: how many rows stand before the text in blocks that take both as one sequence,
+            image first, from the denoiser's arguments.
         calls: extra arguments for each call of `encode_prompt`.
         rows: which of an encoder's tokens reach the denoiser.
         text: what is written before and after the prompt: (before, prompt, after).
@@ -83,7 +86,9 @@ class Family:
     attends: str = "attn"
     denoiser: str = "transformer"
     mask_argument: str | None = None
+    text_blocks: tuple[str, ...] = ()
     offset: int = 0
+    image_rows: Callable[[dict], int] | None = None
     calls: tuple[dict, ...] = field(default=({},))
     rows: Rows = every_token
     text: Text = plain_text

@@ -67,6 +67,14 @@ def _unmasked(pipe: Any, ids: Sequence[int], mask: Sequence[int] | None, length:
     return [i for i, kept in enumerate(mask or [1] * len(ids)) if kept]
 
 
+def _z_image_rows(call: dict) -> int:
+    """Patches of one image, (channels, frames, height, width), rounded up to a multiple of 32."""
+    frames, height, width = call["x"][0].shape[1:]
+    size, frame_size = call.get("patch_size", 2), call.get("f_patch_size", 1)
+    patches = (frames // frame_size) * (height // size) * (width // size)
+    return -(-patches // 32) * 32
+
+
 _CLIP = TextEncoder("text_encoder", "tokenizer", 77)
 _SD = Family(
     "Stable Diffusion 1 and 2",
@@ -177,6 +185,7 @@ _LUMINA2 = Family(
     "text first",
     denoiser_masks=True,
     blocks=("context_refiner", "layers"),
+    text_blocks=("context_refiner",),
     mask_argument="encoder_attention_mask",
     text=_lumina_system,
     note="A system prompt stands before the prompt; the denoiser cuts the padding off by its mask.",
@@ -208,7 +217,9 @@ _Z_IMAGE = Family(
     "image first",
     denoiser_masks=True,
     blocks=("context_refiner", "layers"),
+    text_blocks=("context_refiner",),
     attends="attention",
+    image_rows=_z_image_rows,
     rows=_unmasked,
     text=_thinking_chat,
     negative="embeds",
