@@ -123,7 +123,10 @@ class _Look:
             self.counter.see(self.call["timestep"] if "timestep" in self.call else self.call["t"])
 
     def _see(self, layer: int, call: dict) -> dict:
-        if self.member is not None:
+        rows = len(self.roles)
+        # An image prompt adapter's `attn2` attends a second time, to its own rows: not text.
+        text = self.family.joint or call["key"].shape[-2] == rows
+        if self.member is not None and text:
             query, key, bias = _one_member(call, self.member)  # (heads, tokens, width) twice
             groups = self._groups_of_keys(key.shape[1]).to(key.device)
             picked = self._picked_queries(query.shape[1], key.shape[1]).to(key.device)
