@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from .attention import AttentionShares, attention_to_padding
     from .diffusion import idp, idp_arms
     from .embeds import encode, ite, token_roles
-    from .families import Family, TextEncoder, families, register_family
+    from .families import Family, TextEncoder, known_families, register_family
     from .masking import mask_padding, replace_padding, trim_padding
     from .roles import TokenRoles
 
@@ -20,10 +20,10 @@ __all__ = [
     "TokenRoles",
     "attention_to_padding",
     "encode",
-    "families",
     "idp",
     "idp_arms",
     "ite",
+    "known_families",
     "mask_padding",
     "register_family",
     "replace_padding",
@@ -36,7 +36,7 @@ _HOMES = {
     "attention": ("AttentionShares", "attention_to_padding"),
     "diffusion": ("idp", "idp_arms"),
     "embeds": ("encode", "ite", "token_roles"),
-    "families": ("Family", "TextEncoder", "families", "register_family"),
+    "families": ("Family", "TextEncoder", "known_families", "register_family"),
     "masking": ("mask_padding", "replace_padding", "trim_padding"),
     "roles": ("TokenRoles",),
 }
@@ -46,7 +46,7 @@ def __getattr__(name: str) -> object:
     for home, names in _HOMES.items():
         if name in names:
             value = getattr(import_module(f".{home}", __name__), name)
-            globals()[name] = value  # a submodule of the same name must not hide the function
+            globals()[name] = value
             return value
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 

@@ -144,7 +144,7 @@ def family_of(pipe: Any) -> Family:
     )
 
 
-def families() -> dict[str, Family]:
+def known_families() -> dict[str, Family]:
     """Every known pipeline class and its entry, by name."""
     from .family_table import FAMILIES
 

@@ -188,7 +188,7 @@ def _rows_of_part(entries: Sequence[TokenRoles], index: int, parts: int, part: s
 def _nothing(entries: Sequence[TokenRoles], part: str, length: int) -> str:
     if not part.startswith("padding"):
         return f"keep={part!r} names no row: the text's {length} rows hold no such token"
-    filled = [e for e in entries if e.rows is not None]
-    if any(e.cut for e in filled) or all(e.count("prompt") for e in filled):
-        return f"keep={part!r} names no row: the prompt fills all {length} rows and leaves no padding"
-    return f"keep={part!r} names no row: the text's {length} rows hold too little padding"
+    padding = sum(entry.count("padding") for entry in entries if entry.rows is not None)
+    if padding:
+        return f"keep={part!r} names no row: the text holds only {padding} rows of padding"
+    return f"keep={part!r} names no row: the prompt fills all {length} rows and leaves no padding"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import warnings
 
 import diffusers
 import torch
@@ -584,10 +585,23 @@ CALL = {name: {"num_inference_steps": 2} for name in BUILDERS} | {
 }
 
 
+def run(pipe: diffusers.DiffusionPipeline, name: str, prompt: object, seeds: tuple = (0,), **more: object):
+    """Images of a plain call of the pipeline as an array, (images, height, width, 3)."""
+    noise = [torch.Generator().manual_seed(seed) for seed in seeds]
+    images = pipe(prompt=prompt, generator=noise, output_type="np", **SIZE, **CALL[name] | more).images
+    return torch.as_tensor(images)
+
+
+def text_options(name: str) -> dict:
+    """The part of a family's call that shapes its text."""
+    return {k: v for k, v in CALL[name].items() if k in ("max_sequence_length", "text_encoder_out_layers")}
+
+
 @functools.cache
 def pipeline(name: str) -> diffusers.DiffusionPipeline:
     """The tiny pipeline of a family, built once; seeded, so that it is the same in every run."""
-    with torch.random.fork_rng():
+    with torch.random.fork_rng(), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "`FluxPosEmbed` is deprecated", FutureWarning)  # Chroma's own import
         torch.manual_seed(0)
         pipe = BUILDERS[name]()
     for part in pipe.components.values():
