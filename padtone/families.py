@@ -65,6 +65,7 @@ class Family:
         attends: name of the module in a block that attends to the text.
         denoiser: attribute of the pipeline.
         mask_argument: the denoiser's own argument for a text mask, where it is honoured and needed.
+        own_masks: further mask arguments of the denoiser, one after the other along the rows.
         text_blocks: the first lists of `blocks` that hold text alone, without the image.
         offset: rows that the denoiser puts before the text (AuraFlow's registers).
         image_rows: how many rows stand before the text in blocks that take both as one sequence,
@@ -86,6 +87,7 @@ class Family:
     attends: str = "attn"
     denoiser: str = "transformer"
     mask_argument: str | None = None
+    own_masks: tuple[str, ...] = ()
     text_blocks: tuple[str, ...] = ()
     offset: int = 0
     image_rows: Callable[[dict], int] | None = None

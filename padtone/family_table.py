@@ -249,6 +249,7 @@ _HUNYUAN_DIT = Family(
     ),
     "cross",
     blocks=("blocks",),
+    own_masks=("text_embedding_mask", "text_embedding_mask_t5"),
     attends="attn2",
     calls=(
         {"text_encoder_index": 0, "max_sequence_length": 77},

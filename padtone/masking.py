@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 import warnings
+import weakref
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -88,8 +89,12 @@ def replace_padding(pipe: Any, source: str = "clean") -> Iterator[None]:
         rows, other = (x.repeat_interleave(images, dim=0) for x in (rows, other))
         return swap_rows(text.embeds, other.to(text.embeds), rows)
 
-    with _watched(pipe, family, _Padding(pipe, keep=0), replace=replace):
-        yield
+    with _alone(pipe, f"replaced by {source!r}") as first:
+        if first:
+            with _watched(pipe, family, _Padding(pipe, keep=0), replace=replace):
+                yield
+        else:
+            yield
 
 
 @contextmanager
@@ -101,9 +106,34 @@ def _hidden(pipe: Any, keep: int, trim: bool) -> Iterator[None]:
         warnings.warn(f"{family.title} masks its padding already: masking it changes nothing", stacklevel=4)
     padding = _Padding(pipe, keep)
     with ExitStack() as stack:
+        if not stack.enter_context(_alone(pipe, f"{'trimmed' if trim else 'masked'} with keep={keep}")):
+            yield
+            return
         texts = stack.enter_context(_watched(pipe, family, padding, change=padding.hide))
         stack.enter_context(_hidden_from_denoiser(pipe, family, texts, trim))
         yield
+
+
+_ACTIVE: weakref.WeakKeyDictionary[Any, str] = weakref.WeakKeyDictionary()
+
+
+@contextmanager
+def _alone(pipe: Any, what: str) -> Iterator[bool]:
+    """True if nothing is done to this pipeline's padding yet; False if the very same is done.
+
+    Raises:
+        ValueError: something else is done to it.
+    """
+    if pipe in _ACTIVE:
+        if _ACTIVE[pipe] != what:
+            raise ValueError(f"this pipeline's padding is {_ACTIVE[pipe]} already; leave that with block first")
+        yield False
+        return
+    _ACTIVE[pipe] = what
+    try:
+        yield True
+    finally:
+        del _ACTIVE[pipe]
 
 
 def _padded_family(pipe: Any) -> Family:
@@ -121,13 +151,7 @@ class _Padding:
     keep: int
 
     def visible(self, encoder: TextEncoder, ids: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
-        """(batch, tokens) bool.
-
-        Raises:
-            ValueError: `keep` is more than the encoder reads.
-        """
-        if self.keep > ids.shape[1]:
-            raise ValueError(f"keep is {self.keep}, but {encoder.name} reads only {ids.shape[1]} tokens")
+        """(batch, tokens) bool."""
         tokenizer = tokenizer_of(self.pipe, encoder)
         shown = torch.zeros(ids.shape, dtype=torch.bool)
         for i, row in enumerate(ids.tolist()):
@@ -154,6 +178,7 @@ class _Text:
     name: str
     embeds: Any  # (batch * images, rows, width)
     keeps: list[torch.Tensor]  # per prompt (rows,) bool
+    reals: list[torch.Tensor]  # the same for no padding at all
     prompts: list[str]
     call: int
 
@@ -205,12 +230,15 @@ def _watched(
             place = family.returns[made[0].call].index(made[0].name)
             return (*values[:place], new, *values[place + 1 :])
 
+        own = vars(pipe).get("encode_prompt")
         pipe.encode_prompt = encode_prompt
         try:
             with _noting_runs(getattr(pipe, family.denoiser), texts):
                 yield texts
         finally:
             del pipe.encode_prompt
+            if own is not None:  # somebody else had replaced it before us
+                pipe.encode_prompt = own
 
 
 @contextmanager
@@ -245,15 +273,19 @@ def _texts_of(
     runs: dict[str, list[EncoderCall]] = {}
     for call in calls:
         runs.setdefault(call.encoder.name, []).append(call)
+    longest = max((call.ids.shape[1] for call in calls), default=padding.keep)
+    if padding.keep > longest:
+        raise ValueError(f"keep is {padding.keep}, but the text encoders read only {longest} tokens")
     texts = []
     for turn, name in enumerate(names[1:] if given else names):
         embeds = by_name[name]
         here = {encoder: done[turn] for encoder, done in runs.items() if turn < len(done)}
-        if embeds is None or (isinstance(embeds, list) and not embeds):
+        if embeds is None or bound.get(name) is not None:  # no such text, or encoded before
             continue
         prompts = bound.get("prompt") if turn == 0 and not given else None
         prompts = [prompts] if isinstance(prompts, str) else list(prompts or [])
-        texts.append(_Text(name, embeds, _keeps(pipe, family, padding, here, embeds), prompts, index))
+        keeps, reals = (_keeps(pipe, family, p, here, embeds) for p in (padding, _Padding(pipe, 0)))
+        texts.append(_Text(name, embeds, keeps, reals, prompts, index))
     return texts
 
 
@@ -311,10 +343,11 @@ class _Hidden:
         """The denoiser's call with its text trimmed and its mask set."""
         family = self.family
         text = argument(module, text_argument(module), args, kwargs)
-        self.shown = _shown(text, texts, family).to(text.device)
+        shown, real = _shown(text, texts, family)
+        self.shown = shown.to(text.device)
         self.columns = self.shown.any(dim=0).nonzero().flatten()
         if not family.joint:
-            return args, kwargs
+            return self._with_own_masks(module, real.to(text.device), args, kwargs)
         if self.trim:
             args, kwargs = replaced(module, text_argument(module), text[:, self.columns], args, kwargs)
             ids = argument(module, "txt_ids", args, kwargs)
@@ -324,6 +357,18 @@ class _Hidden:
         if family.mask_argument is not None:
             mask = self.shown.to(torch.long) if self.honoured else None
             args, kwargs = replaced(module, family.mask_argument, mask, args, kwargs)
+        return args, kwargs
+
+    def _with_own_masks(
+        self, module: torch.nn.Module, real: torch.Tensor, args: tuple, kwargs: dict
+    ) -> tuple[tuple, dict]:
+        """Put HunyuanDiT's masks in the order of its texts: its pipeline mixes up several images a prompt."""
+        first = 0
+        for name in self.family.own_masks:
+            mask = argument(module, name, args, kwargs)
+            rows = real[:, first : first + mask.shape[1]]
+            args, kwargs = replaced(module, name, rows.to(mask.dtype), args, kwargs)
+            first += mask.shape[1]
         return args, kwargs
 
     def joint_attention(self, layer: int, call: dict) -> dict:
@@ -366,27 +411,31 @@ class _Hidden:
         return replaced(module, "attention_mask", bias, args, kwargs)
 
 
-def _shown(text: torch.Tensor, texts: Sequence[_Text], family: Family) -> torch.Tensor:
-    """Per member of the denoiser's batch, the rows that stay: found by comparing encodings.
+def _shown(text: torch.Tensor, texts: Sequence[_Text], family: Family) -> tuple[torch.Tensor, torch.Tensor]:
+    """Per member of the denoiser's batch, the rows that stay and the rows that are no padding.
+
+    They are found by comparing encodings, whatever order guidance has put them in.
 
     Raises:
         ValueError: a member's encoding was not made inside the `with` block.
     """
     first = [t for t in texts if t.call == 0]
-    more = [t for t in texts if t.call > 0]
+    more = [t for t in texts if t.call > 0]  # HunyuanDiT's second encoder has a tensor of its own
     found = []
     for row in text:
-        keep = None
+        match = None
         for number, known in enumerate(first):
             images = len(known.embeds) // len(known.keeps)
-            for i, kept in enumerate(known.keeps):
+            for i in range(len(known.keeps)):
                 other = known.embeds[i * images]
                 if other.shape == row.shape and torch.equal(row, other.to(row.device, row.dtype)):
-                    keep = torch.cat([kept, *(t.keeps[i] for t in more[number : number + 1])])
-        if keep is None:
+                    parts = [known, *more[number : number + 1]]
+                    match = torch.cat([p.keeps[i] for p in parts]), torch.cat([p.reals[i] for p in parts])
+        if match is None:
             raise ValueError(
                 f"this {family.title} pipeline was given text that was encoded outside the with block, so its padding "
                 "is unknown; encode inside, or pass the prompt itself"
             )
-        found.append(keep)
-    return torch.stack(found)
+        found.append(match)
+    shown, real = zip(*found, strict=True)
+    return torch.stack(shown), torch.stack(real)
