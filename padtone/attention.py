@@ -170,7 +170,11 @@ class _Look:
 
 
 def attention_probabilities(
-    query: torch.Tensor, key: torch.Tensor, picked: torch.Tensor, bias: torch.Tensor | None, scale: float | None
+    query: torch.Tensor,
+    key: torch.Tensor,
+    picked: torch.Tensor,
+    bias: torch.Tensor | None,
+    scale: float | None,
 ) -> torch.Tensor:
     """softmax(Q K^T scale + bias) for some queries, in float32.
 

@@ -24,7 +24,8 @@ app = typer.Typer(
 _SIZE = re.compile(r"(\d+)x(\d+)")
 Prompt = Annotated[str, typer.Argument(help="The prompt.")]
 Model = Annotated[
-    str, typer.Option(help="A folder or hub name of a diffusers pipeline, or shapeworld for the shipped model.")
+    str,
+    typer.Option(help="A folder or hub name of a diffusers pipeline, or shapeworld for the shipped model."),
 ]
 Seeds = Annotated[str, typer.Option(help="Seeds, such as 0,1,2.")]
 Out = Annotated[Path, typer.Option(help="The grid to write, a PNG.")]
@@ -33,11 +34,15 @@ Steps = Annotated[int, typer.Option(help="Inference steps; 0 for the pipeline's 
 Guidance = Annotated[float, typer.Option(help="Guidance scale; below 0 for the pipeline's own.")]
 Negative = Annotated[str, typer.Option(help="Negative prompt, the same for every arm.")]
 Length = Annotated[int, typer.Option(help="max_sequence_length; 0 for the pipeline's own.")]
-Arms = Annotated[str, typer.Option(help='Arms, separated by commas: full, prompt, padding, "padding 1/5", eos, clean.')]
+Arms = Annotated[
+    str, typer.Option(help='Arms, separated by commas: full, prompt, padding, "padding 1/5", eos, clean.')
+]
 Clean = Annotated[str, typer.Option(help="What a swapped row becomes: padding or empty_prompt.")]
 Pooled = Annotated[str, typer.Option(help="The pooled vector's source: full or clean.")]
 Device = Annotated[str, typer.Option(help="cpu, cuda or mps; the fastest there is if empty.")]
-Dtype = Annotated[str, typer.Option(help="float32, float16 or bfloat16; float32 on the CPU, else float16, if empty.")]
+Dtype = Annotated[
+    str, typer.Option(help="float32, float16 or bfloat16; float32 on the CPU, else float16, if empty.")
+]
 
 
 @app.command()
@@ -54,10 +59,16 @@ def roles(
     entries = token_roles(_load(model, "cpu", ""), prompt, **options)
     if as_json:
         keys = ("name", "tokens", "ids", "roles", "cut")
-        typer.echo(json.dumps([{key: getattr(entry, key) for key in keys} for entry in entries], ensure_ascii=False))
+        typer.echo(
+            json.dumps([{key: getattr(entry, key) for key in keys} for entry in entries], ensure_ascii=False)
+        )
         return
     for entry in entries:
-        where = "pooled vector only" if entry.rows is None else f"rows {entry.rows.start} to {entry.rows.stop - 1}"
+        where = (
+            "pooled vector only"
+            if entry.rows is None
+            else f"rows {entry.rows.start} to {entry.rows.stop - 1}"
+        )
         typer.echo(f"{entry.name}: {len(entry.ids)} tokens, {where}")
         for line in _runs(entry):
             typer.echo(f"  {line}")
@@ -154,7 +165,13 @@ def _make(recipe: dict, out: Path) -> None:
     if recipe["command"] == "idp":
         layers = _integers("layers", given["layers"]) if given["layers"] else None
         images = diffusion.idp_arms(
-            pipe, given["prompt"], seeds, layers=layers, steps=_span(given["span"]), **swaps, **_call(pipe, given)
+            pipe,
+            given["prompt"],
+            seeds,
+            layers=layers,
+            steps=_span(given["span"]),
+            **swaps,
+            **_call(pipe, given),
         )
     else:
         images = embeds.ite(pipe, given["prompt"], seeds, **swaps, **_call(pipe, given))
@@ -162,7 +179,9 @@ def _make(recipe: dict, out: Path) -> None:
     labels = [f"seed {seed}" for seed in seeds]
     save_with_recipe(labelled_grid({str(k): v for k, v in images.items()}, labels, title), out, recipe)
     shown = next(iter(images.values()))[0]
-    typer.echo(f"wrote {out}: {len(images)} arms x {len(seeds)} seeds, each {shown.width}x{shown.height} pixels")
+    typer.echo(
+        f"wrote {out}: {len(images)} arms x {len(seeds)} seeds, each {shown.width}x{shown.height} pixels"
+    )
 
 
 def _call(pipe: DiffusionPipeline, given: dict) -> dict:

@@ -54,7 +54,10 @@ def same_rows(text: Any, known: Any) -> bool:
     """Are these the same encodings, up to the cast that a pipeline may make?"""
     if len(text) != len(known):
         return False
-    return all(a.shape == b.shape and torch.equal(a, b.to(a.device, a.dtype)) for a, b in zip(text, known))
+    return all(
+        a.shape == b.shape and torch.equal(a, b.to(a.device, a.dtype))
+        for a, b in zip(text, known, strict=True)
+    )
 
 
 def locate(text: Any, known: Any) -> int | None:
@@ -117,9 +120,13 @@ def blocks_of(pipe: Any, family: Family, with_text_blocks: bool = False) -> list
     """
     denoiser = getattr(pipe, family.denoiser)
     found: list[torch.nn.Module] = []
-    for name in family.blocks if with_text_blocks else (n for n in family.blocks if n not in family.text_blocks):
+    for name in (
+        family.blocks if with_text_blocks else (n for n in family.blocks if n not in family.text_blocks)
+    ):
         if not hasattr(denoiser, name):
-            raise ValueError(f"{type(denoiser).__name__} has no blocks named {name!r}: {family.title} needs them")
+            raise ValueError(
+                f"{type(denoiser).__name__} has no blocks named {name!r}: {family.title} needs them"
+            )
         found.extend(getattr(denoiser, name))
     return found
 
@@ -132,7 +139,9 @@ class _Attention(TorchFunctionMode):
         self._see = see
         self.calls = 0
 
-    def __torch_function__(self, func: Callable, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
+    def __torch_function__(
+        self, func: Callable, types: Any, args: tuple = (), kwargs: dict | None = None
+    ) -> Any:
         kwargs = kwargs or {}
         if func is not _SDPA:
             return func(*args, **kwargs)

@@ -141,7 +141,9 @@ def patched(pipe: Any, texts: Any, patch: Patch) -> Iterator[None]:
             stack.callback(module.register_forward_pre_hook(hook, with_kwargs=True).remove)
         yield
     if not run.found:
-        raise RuntimeError(f"the {family.title} pipeline never gave its denoiser the texts to swap rows between")
+        raise RuntimeError(
+            f"the {family.title} pipeline never gave its denoiser the texts to swap rows between"
+        )
 
 
 class _Run:
@@ -152,10 +154,14 @@ class _Run:
         self.counter = StepCounter(pipe)
         self.found = False
         self.donor: int | None = None  # the donor's place in the running batch; None: leave it alone
+        self.latest: tuple | None = None  # a pipeline gives the same text at every step
         self.call: dict = {}
 
     def enter(self, module: torch.nn.Module, args: tuple, kwargs: dict) -> None:
-        place = locate(argument(module, text_argument(module), args, kwargs), self.texts)
+        text = argument(module, text_argument(module), args, kwargs)
+        if self.latest is None or self.latest[0] is not text:
+            self.latest = text, locate(text, self.texts)
+        place = self.latest[1]
         self.donor = None
         if place is None:
             return
@@ -191,7 +197,11 @@ class _Run:
             text = argument(module, TEXT, args, kwargs)
             if text is None or not self._active(layer):
                 return args, kwargs
-            new = (self._overwrite(text[0], 0), *text[1:]) if isinstance(text, tuple) else self._overwrite(text, 0)
+            new = (
+                (self._overwrite(text[0], 0), *text[1:])
+                if isinstance(text, tuple)
+                else self._overwrite(text, 0)
+            )
             return replaced(module, TEXT, new, args, kwargs)
 
         return hook
@@ -213,7 +223,9 @@ class _Run:
         return new
 
 
-def _rows_of_arms(pipe: Any, family: Family, prompt: str, arms: Sequence[Keep], options: dict) -> torch.Tensor:
+def _rows_of_arms(
+    pipe: Any, family: Family, prompt: str, arms: Sequence[Keep], options: dict
+) -> torch.Tensor:
     """(arms, rows) bool.
 
     Raises:

@@ -22,7 +22,10 @@ def swap_rows(kept: Any, rest: Any, rows: torch.Tensor) -> Any:
         rows: (batch, tokens), bool.
     """
     if isinstance(kept, list):
-        return [torch.where(r[: len(k), None].to(k.device), k, e) for k, e, r in zip(kept, rest, rows, strict=True)]
+        return [
+            torch.where(r[: len(k), None].to(k.device), k, e)
+            for k, e, r in zip(kept, rest, rows, strict=True)
+        ]
     return torch.where(rows[..., None].to(kept.device), kept, rest)
 
 
@@ -88,7 +91,9 @@ def encode_arms(
         if pooled == "clean":
             arguments |= {n: v for n, v in empty.arguments.items() if n.startswith("pooled")}
         if family.negative == "embeds":
-            arguments["negative_prompt_embeds"] = encode_prompts(pipe, [""], options).arguments["prompt_embeds"]
+            arguments["negative_prompt_embeds"] = encode_prompts(pipe, [""], options).arguments[
+                "prompt_embeds"
+            ]
         made.append(arguments)
     return made
 
@@ -103,9 +108,13 @@ def arm_rows(
     """
     roles = encoding.roles[0]
     lengths = [encoding.arguments[name][0].shape[0] for name in names]
-    if _asks(keep, "padding") and not any("padding" in e.roles for e in roles if e.rows is not None):
-        if not family.pads or all(e.length is None for e in family.encoders):
-            raise ValueError(f"{family.title} hands the denoiser no padding for {prompt!r}: {family.note}")
+    unpadded = not family.pads or all(encoder.length is None for encoder in family.encoders)
+    if (
+        unpadded
+        and _asks(keep, "padding")
+        and not any(e.count("padding") for e in roles if e.rows is not None)
+    ):
+        raise ValueError(f"{family.title} hands the denoiser no padding for {prompt!r}: {family.note}")
     if _asks(keep, "prompt") and not any(e.count("prompt") for e in roles):
         raise ValueError(f"the prompt {prompt!r} is empty: it has no tokens of its own to keep")
     kept = torch.tensor(kept_rows(roles, keep, sum(lengths)))
@@ -205,11 +214,15 @@ def stack_arguments(encoded: Sequence[dict[str, Any]]) -> dict[str, Any]:
     stacked: dict[str, Any] = {}
     for name, first in encoded[0].items():
         values = [e[name] for e in encoded]
-        stacked[name] = sum(values, []) if isinstance(first, list) else torch.cat(values)
+        stacked[name] = (
+            [text for value in values for text in value] if isinstance(first, list) else torch.cat(values)
+        )
     return stacked
 
 
-def pipe_arguments(pipe: Any, encoded: dict[str, Any], count: int, pipe_kwargs: dict[str, Any]) -> dict[str, Any]:
+def pipe_arguments(
+    pipe: Any, encoded: dict[str, Any], count: int, pipe_kwargs: dict[str, Any]
+) -> dict[str, Any]:
     """Arguments for one call of the pipeline with these encodings and the user's own arguments.
 
     Raises:

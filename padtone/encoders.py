@@ -14,7 +14,9 @@ import torch
 from .families import Family, TextEncoder, family_of
 from .roles import TokenRoles, assign, masked_span, real_span
 
-Change = Callable[[TextEncoder, torch.Tensor, "torch.Tensor | None"], tuple[torch.Tensor, "torch.Tensor | None"]]
+Change = Callable[
+    [TextEncoder, torch.Tensor, "torch.Tensor | None"], tuple[torch.Tensor, "torch.Tensor | None"]
+]
 
 
 @dataclass(frozen=True)
@@ -46,26 +48,34 @@ def watch_encoders(pipe: Any, family: Family, change: Change | None = None) -> I
     with ExitStack() as stack:
         for encoder in family.encoders:
             module = getattr(pipe, encoder.name, None)
-            if module is not None:  # SD 3 may be loaded without T5
-                hook = _encoder_hook(encoder, calls, change)
-                stack.callback(module.register_forward_pre_hook(hook, with_kwargs=True).remove)
+            if module is None:  # SD 3 may be loaded without T5
+                continue
+            # Recorded before anybody's change, changed after everybody else's.
+            record = module.register_forward_pre_hook(
+                _recorder(encoder, calls), with_kwargs=True, prepend=True
+            )
+            stack.callback(record.remove)
+            if change is not None:
+                hook = module.register_forward_pre_hook(_changer(encoder, change), with_kwargs=True)
+                stack.callback(hook.remove)
         yield calls
 
 
-def _encoder_hook(encoder: TextEncoder, calls: list[EncoderCall], change: Change | None) -> Callable:
-    def hook(module: torch.nn.Module, args: tuple, kwargs: dict) -> tuple[tuple, dict] | None:
-        ids = args[0] if args else kwargs["input_ids"]
-        mask = kwargs.get("attention_mask")
+def _recorder(encoder: TextEncoder, calls: list[EncoderCall]) -> Callable:
+    def hook(module: torch.nn.Module, args: tuple, kwargs: dict) -> None:
+        ids, mask = args[0] if args else kwargs["input_ids"], kwargs.get("attention_mask")
         calls.append(EncoderCall(encoder, ids.cpu(), None if mask is None else mask.cpu()))
-        if change is None:
-            return None
+
+    return hook
+
+
+def _changer(encoder: TextEncoder, change: Change) -> Callable:
+    def hook(module: torch.nn.Module, args: tuple, kwargs: dict) -> tuple[tuple, dict]:
+        ids, mask = args[0] if args else kwargs["input_ids"], kwargs.get("attention_mask")
         ids, mask = change(encoder, ids, mask)
-        kwargs = dict(kwargs)
         if mask is not None:
-            kwargs["attention_mask"] = mask
-        if args:
-            return (ids, *args[1:]), kwargs
-        return args, kwargs | {"input_ids": ids}
+            kwargs = kwargs | {"attention_mask": mask}
+        return ((ids, *args[1:]), kwargs) if args else (args, kwargs | {"input_ids": ids})
 
     return hook
 
@@ -102,9 +112,10 @@ def encode_prompts(
     with watch_encoders(pipe, family, change) as calls, torch.no_grad():
         for names, extra in zip(family.returns, family.calls, strict=True):
             values = pipe.encode_prompt(prompt=list(prompts), **_arguments(pipe, options, extra))
-            for name, value in zip(names, values if isinstance(values, tuple) else (values,), strict=True):
-                if name is not None and value is not None and not name.startswith("negative"):
-                    arguments[name] = value
+            named = {
+                name: value for name, value in zip(names, values, strict=True) if name and value is not None
+            }
+            arguments |= {name: value for name, value in named.items() if not name.startswith("negative")}
     latest = {call.encoder.name: call for call in calls}
     lengths = row_counts(family, arguments)
     roles = [
@@ -173,7 +184,9 @@ def roles_of_member(
         mask = None if call.mask is None else call.mask[member].long().tolist()
         roles, cut = _assign(pipe, family, encoder, ids, mask, prompt, options)
         if cut and warn_cut:
-            warnings.warn(f"{encoder.name} reads {len(ids)} tokens and cuts the prompt's end: {cut!r}", stacklevel=4)
+            warnings.warn(
+                f"{encoder.name} reads {len(ids)} tokens and cuts the prompt's end: {cut!r}", stacklevel=4
+            )
         if encoder.feeds == "pooled":
             positions, rows = list(range(len(ids))), None
         else:

@@ -100,7 +100,9 @@ class Family:
 
     def __post_init__(self) -> None:
         if self.attention not in ("cross", "text first", "image first"):
-            raise ValueError(f'attention is {self.attention!r}; it can be "cross", "text first" or "image first"')
+            raise ValueError(
+                f'attention is {self.attention!r}; it can be "cross", "text first" or "image first"'
+            )
         if not self.encoders or len(self.returns) != len(self.calls):
             raise ValueError(
                 f"{self.title}: needs a text encoder and as many returns as calls, "

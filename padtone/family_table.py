@@ -8,7 +8,12 @@ from typing import Any
 from .families import Family, TextEncoder, plain_text
 
 _SENTINEL = "\u241f"  # a sign for "unit separator"; no prompt contains it
-_NEGATIVE_LAST = ("prompt_embeds", "prompt_attention_mask", "negative_prompt_embeds", "negative_prompt_attention_mask")
+_NEGATIVE_LAST = (
+    "prompt_embeds",
+    "prompt_attention_mask",
+    "negative_prompt_embeds",
+    "negative_prompt_attention_mask",
+)
 
 
 def _chat(pipe: Any, prompt: str, **options: object) -> tuple[str, str, str]:
@@ -109,7 +114,10 @@ _SD3 = Family(
 )
 _FLUX = Family(
     "FLUX.1",
-    (TextEncoder("text_encoder", "tokenizer", 77, feeds="pooled"), TextEncoder("text_encoder_2", "tokenizer_2", 512)),
+    (
+        TextEncoder("text_encoder", "tokenizer", 77, feeds="pooled"),
+        TextEncoder("text_encoder_2", "tokenizer_2", 512),
+    ),
     (("prompt_embeds", "pooled_prompt_embeds", None),),
     "text first",
     blocks=("transformer_blocks", "single_transformer_blocks"),

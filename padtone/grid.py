@@ -50,7 +50,9 @@ def labelled_grid(
         left = margin + column * (width + _GAP)
         draw.text((left, top - _LINE), arm, fill="black", font=font)
         for row, picture in enumerate(pictures):
-            sheet.paste(picture.convert("RGB").resize((width, height), resample), (left, top + row * (height + _GAP)))
+            sheet.paste(
+                picture.convert("RGB").resize((width, height), resample), (left, top + row * (height + _GAP))
+            )
     return sheet
 
 

@@ -96,7 +96,9 @@ def test_pooled(tiny, name):
 def test_source_gives_the_kept_rows(tiny):
     pipe = tiny("sd1")
     mixed = encode(pipe, "sd1", PROMPT, "padding", source=OTHER)["prompt_embeds"][0]
-    other, clean = (encode(pipe, "sd1", p, k)["prompt_embeds"][0] for p, k in ((OTHER, "full"), (PROMPT, "clean")))
+    other, clean = (
+        encode(pipe, "sd1", p, k)["prompt_embeds"][0] for p, k in ((OTHER, "full"), (PROMPT, "clean"))
+    )
     kept = rows(pipe, "sd1", "padding")
     assert torch.equal(mixed[kept], other[kept])
     assert torch.equal(mixed[~kept], clean[~kept])
@@ -185,7 +187,11 @@ def test_a_batch_is_encoded_as_its_members(tiny):
         ("sd1", {"clean": "zeros"}, "clean is 'zeros'; it can be 'padding' or 'empty_prompt'"),
         ("sd1", {"pooled": "half"}, "pooled is 'half'"),
         ("sd1", {"prompt": "", "keep": "prompt"}, "the prompt '' is empty"),
-        ("sd1", {"prompt": " ".join(["cat"] * 75), "keep": "padding"}, "fills all 77 rows and leaves no padding"),
+        (
+            "sd1",
+            {"prompt": " ".join(["cat"] * 75), "keep": "padding"},
+            "fills all 77 rows and leaves no padding",
+        ),
         ("z_image", {"keep": "padding"}, "Z-Image hands the denoiser no padding for 'a red cat'"),
         ("qwen_image", {"keep": "padding"}, "Qwen-Image hands the denoiser no padding"),
         ("qwen_image", {"clean": "empty_prompt"}, 'use clean="padding" and no source'),

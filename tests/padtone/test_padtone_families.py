@@ -100,7 +100,9 @@ def test_table_says_whether_the_denoiser_masks(tiny, name):
     family = family_of(pipe)
     options = text_pipelines.text_options(name)
     full = padtone.encode(pipe, PROMPT, **options)
-    rows = torch.tensor(padtone.roles.kept_rows(padtone.token_roles(pipe, PROMPT, **options), "padding", 10**3))
+    rows = torch.tensor(
+        padtone.roles.kept_rows(padtone.token_roles(pipe, PROMPT, **options), "padding", 10**3)
+    )
     noise, first = dict(full), 0
     for names in family.returns:
         text = full[names[0]]
@@ -187,7 +189,9 @@ def test_unknown_pipeline(tiny):
     from diffusers import DDPMPipeline, DDPMScheduler
 
     pipe = DDPMPipeline(unet=tiny("sd1").unet, scheduler=DDPMScheduler())
-    with pytest.raises(ValueError, match=r"DDPMPipeline is not a pipeline that padtone knows.*register_family"):
+    with pytest.raises(
+        ValueError, match=r"DDPMPipeline is not a pipeline that padtone knows.*register_family"
+    ):
         padtone.token_roles(pipe, PROMPT)
 
 

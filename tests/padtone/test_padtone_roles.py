@@ -90,7 +90,9 @@ def test_fifths_are_counted_in_each_encoder_and_cover_the_padding():
     fifths = [kept_rows(entries, f"padding {i}/5", 17) for i in range(1, 6)]
     assert [i for i, kept in enumerate(fifths[0]) if kept] == [3, 12]
     assert [i for i, kept in enumerate(fifths[4]) if kept] == [8, 9, 16]
-    assert [sum(rows) for rows in zip(*fifths, strict=True)] == [int(k) for k in kept_rows(entries, "padding", 17)]
+    assert [sum(rows) for rows in zip(*fifths, strict=True)] == [
+        int(k) for k in kept_rows(entries, "padding", 17)
+    ]
 
 
 def test_pooled_encoder_has_no_rows():

@@ -24,7 +24,12 @@ SIZE = {"height": 32, "width": 32}
 
 
 def word_tokenizer(
-    specials: list[str], single: str = "$A", length: int = 77, side: str = "right", chat: str | None = None, **named
+    specials: list[str],
+    single: str = "$A",
+    length: int = 77,
+    side: str = "right",
+    chat: str | None = None,
+    **named,
 ) -> transformers.PreTrainedTokenizerFast:
     """One token a word. `specials` come first, so the first one has id 0."""
     vocabulary = {word: i for i, word in enumerate([*specials, "<unk>", *WORDS.split()])}
@@ -561,11 +566,26 @@ def cogview4() -> diffusers.DiffusionPipeline:
 
 
 BUILDERS = {
-    name: globals()[name]
-    for name in (
-        "sd1 sd2 sdxl sd3 flux flux2 flux2_klein chroma pixart_alpha pixart_sigma sana lumina2 aura_flow "
-        "qwen_image z_image hunyuan_dit cogview4"
-    ).split()
+    builder.__name__: builder
+    for builder in (
+        sd1,
+        sd2,
+        sdxl,
+        sd3,
+        flux,
+        flux2,
+        flux2_klein,
+        chroma,
+        pixart_alpha,
+        pixart_sigma,
+        sana,
+        lumina2,
+        aura_flow,
+        qwen_image,
+        z_image,
+        hunyuan_dit,
+        cogview4,
+    )
 }
 
 # What a call needs besides prompt and size, to be small and to stay in the family's own setting.
@@ -573,7 +593,11 @@ CALL = {name: {"num_inference_steps": 2} for name in BUILDERS} | {
     "sd3": {"num_inference_steps": 2, "max_sequence_length": 24},
     "flux": {"num_inference_steps": 2, "max_sequence_length": 24},
     "flux2": {"num_inference_steps": 2, "max_sequence_length": 64, "text_encoder_out_layers": (1, 2, 3)},
-    "flux2_klein": {"num_inference_steps": 2, "max_sequence_length": 24, "text_encoder_out_layers": (1, 2, 3)},
+    "flux2_klein": {
+        "num_inference_steps": 2,
+        "max_sequence_length": 24,
+        "text_encoder_out_layers": (1, 2, 3),
+    },
     "chroma": {"num_inference_steps": 2, "max_sequence_length": 24},
     "pixart_alpha": {"num_inference_steps": 2, "max_sequence_length": 24, "use_resolution_binning": False},
     "pixart_sigma": {"num_inference_steps": 2, "max_sequence_length": 24, "use_resolution_binning": False},
@@ -601,7 +625,9 @@ def text_options(name: str) -> dict:
 def pipeline(name: str) -> diffusers.DiffusionPipeline:
     """The tiny pipeline of a family, built once; seeded, so that it is the same in every run."""
     with torch.random.fork_rng(), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "`FluxPosEmbed` is deprecated", FutureWarning)  # Chroma's own import
+        warnings.filterwarnings(
+            "ignore", "`FluxPosEmbed` is deprecated", FutureWarning
+        )  # Chroma's own import
         torch.manual_seed(0)
         pipe = BUILDERS[name]()
     for part in pipe.components.values():
