@@ -174,9 +174,7 @@ class _Hidden:
         self.columns: torch.Tensor | None = None  # rows that somebody in the batch sees
         self.latest: tuple | None = None  # a pipeline gives the same text at every step
 
-    def enter(
-        self, module: torch.nn.Module, args: tuple, kwargs: dict, texts: Texts
-    ) -> tuple[tuple, dict]:
+    def enter(self, module: torch.nn.Module, args: tuple, kwargs: dict, texts: Texts) -> tuple[tuple, dict]:
         """The denoiser's call with its text trimmed and its mask set."""
         family = self.family
         text = argument(module, text_argument(module), args, kwargs)
