@@ -103,7 +103,12 @@ def attention_modules(pipe: Any, family: Family) -> list[torch.nn.Module]:
     if family.joint:
         found = [getattr(block, family.attends) for block in blocks_of(pipe, family)]
     else:
-        found = [m for name, m in denoiser.named_modules() if name.rsplit(".", 1)[-1] == family.attends]
+        named = [
+            (name, m) for name, m in denoiser.named_modules() if name.rsplit(".", 1)[-1] == family.attends
+        ]
+        # A UNet lists its middle last and runs it between its downward and its upward half.
+        places = {"down_blocks": 0, "mid_block": 1, "up_blocks": 2}
+        found = [m for _, m in sorted(named, key=lambda entry: places.get(entry[0].split(".")[0], 0))]
     if not found:
         raise ValueError(f"{type(denoiser).__name__} has no attention module named {family.attends!r}")
     return found
@@ -183,6 +188,7 @@ def intercept_attention(modules: Sequence[torch.nn.Module], see: See) -> Iterato
 
     with ExitStack() as stack:
         for layer, module in enumerate(modules):
-            stack.callback(module.register_forward_pre_hook(enter(layer)).remove)
+            # Of two blocks around one another the inner is entered first, and sees what the outer changes.
+            stack.callback(module.register_forward_pre_hook(enter(layer), prepend=True).remove)
             stack.callback(module.register_forward_hook(leave, always_call=True).remove)
         yield
