@@ -88,6 +88,9 @@ def measure(build: Callable[[], tuple[Any, dict]], steps: int, repeats: int) -> 
     torch.manual_seed(0)
     pipe, call = build()
     pipe.set_progress_bar_config(disable=True)
+    for part in pipe.components.values():
+        if isinstance(part, torch.nn.Module):
+            part.eval()
     call |= {"num_inference_steps": steps, "output_type": "latent"}
 
     def plain(block: Any = None) -> torch.Tensor:

@@ -18,7 +18,7 @@ from .denoiser import (
     locate,
     text_argument,
 )
-from .embeds import check_prompt, generators, pipe_arguments
+from .embeds import check_prompt, generators, pipe_arguments, text_names
 from .encoders import encode_prompts
 from .families import Family, family_of
 from .roles import ROLES, row_roles
@@ -76,10 +76,7 @@ def attention_to_padding(
         raise ValueError(f"queries is {queries!r}; it is a number of image tokens, 1 or more")
     family = family_of(pipe)
     full = encode_prompts(pipe, [check_prompt(prompt)], pipe_kwargs)
-    encoded = dict(full.arguments)
-    if family.negative == "embeds":
-        encoded["negative_prompt_embeds"] = encode_prompts(pipe, [""], pipe_kwargs).arguments["prompt_embeds"]
-    names = [returned[0] for returned in family.returns]
+    encoded, names = full.arguments, text_names(family)
     length = sum(encoded[name][0].shape[0] for name in names)
     look = _Look(pipe, family, encoded[names[0]], row_roles(full.roles[0], length), queries)
     call = pipe_arguments(pipe, encoded, 1, pipe_kwargs)

@@ -24,13 +24,13 @@ from .embeds import (
     ARMS,
     arm_key,
     arm_rows,
-    check_prompt,
-    encode_arms,
+    check_arms,
+    encode_both,
     generators,
     pipe_arguments,
     stack_arguments,
 )
-from .encoders import encode_prompts
+from .encoders import Encoding
 from .families import Family, family_of
 from .roles import Keep, row_roles
 
@@ -101,13 +101,17 @@ def idp_arms(
     Returns:
         {arm: [image per seed]}, and under "donor" the images of the full prompt.
     """
+    check_arms(arms)
     family = family_of(pipe)
-    rows = _rows_of_arms(pipe, family, prompt, arms, pipe_kwargs)
     count = len(blocks_of(pipe, family, True) if family.joint else attention_modules(pipe, family))
-    patch = Patch(rows, _check_layers(layers, count), _check_steps(steps))
-    both = encode_arms(pipe, prompt, ("full", "clean"), clean=clean, pooled=pooled, options=pipe_kwargs)
-    both[0] = encode_arms(pipe, prompt, ("full",), options=pipe_kwargs)[0] if pooled == "clean" else both[0]
-    texts = stack_arguments([both[0], *[both[1]] * len(arms)])
+    layers, steps = _check_layers(layers, count), _check_steps(steps)
+    full, empty = encode_both(pipe, prompt, clean, pooled, pipe_kwargs)
+    patch = Patch(_rows_of_arms(family, prompt, full, arms), layers, steps)
+    given = ("prompt_embeds", "pooled") if pooled == "clean" else ("prompt_embeds",)
+    recipient = full.arguments | {
+        n: v for n, v in empty.arguments.items() if n.startswith(given) and "mask" not in n
+    }
+    texts = stack_arguments([full.arguments, *[recipient] * len(arms)])
     call = pipe_arguments(pipe, texts, len(arms) + 1, pipe_kwargs)
     images: dict[Any, list[Any]] = {key: [] for key in (DONOR, *map(arm_key, arms))}
     for seed in seeds:
@@ -223,17 +227,13 @@ class _Run:
         return new
 
 
-def _rows_of_arms(
-    pipe: Any, family: Family, prompt: str, arms: Sequence[Keep], options: dict
-) -> torch.Tensor:
+def _rows_of_arms(family: Family, prompt: str, full: Encoding, arms: Sequence[Keep]) -> torch.Tensor:
     """(arms, rows) bool.
 
     Raises:
         ValueError: an arm names no row, or only rows that the denoiser masks.
     """
-    full = encode_prompts(pipe, [check_prompt(prompt)], options)
-    names = [returned[0] for returned in family.returns]
-    rows = torch.stack([torch.cat(arm_rows(family, prompt, full, arm, names)) for arm in arms])
+    rows = torch.stack([torch.cat(arm_rows(family, prompt, full, arm)) for arm in arms])
     if not family.denoiser_masks:
         return rows
     seen = torch.tensor([role != "padding" for role in row_roles(full.roles[0], rows.shape[1])])

@@ -57,7 +57,8 @@ def encode(
     Raises:
         ValueError: `keep` names no row, or another argument is not one of those listed.
     """
-    return encode_arms(pipe, prompt, (keep,), clean=clean, pooled=pooled, source=source, options=options)[0]
+    (made,) = encode_arms(pipe, prompt, (keep,), clean=clean, pooled=pooled, source=source, options=options)
+    return made | _negative(pipe, "", 1, options)
 
 
 def encode_arms(
@@ -72,48 +73,61 @@ def encode_arms(
 ) -> list[dict[str, Any]]:
     """`encode` for several `keep`, with the prompt and the clean text encoded once."""
     family = family_of(pipe)
-    _check_choice("clean", clean, ("padding", "empty_prompt"))
-    _check_choice("pooled", pooled, ("full", "clean"))
-    full = encode_prompts(pipe, [check_prompt(prompt)], options)
-    names = [returned[0] for returned in family.returns]
-    rows = [arm_rows(family, prompt, full, arm, names) for arm in arms]
-    empty = encode_clean(pipe, prompt, clean, options)
-    check_lengths(full, empty, names, prompt, '""')
+    names = text_names(family)
+    full, empty = encode_both(pipe, prompt, clean, pooled, options)
+    rows = [arm_rows(family, prompt, full, arm) for arm in arms]
     kept = full
     if source is not None:
         kept = encode_prompts(pipe, [check_prompt(source)], options)
-        check_lengths(full, kept, names, prompt, repr(source))
+        _check_lengths(full, kept, names, prompt, repr(source))
     made = []
     for arm in rows:
-        arguments = dict(full.arguments)
+        arguments = full.arguments | _pooled(empty if pooled == "clean" else full)
         for name, chosen in zip(names, arm, strict=True):
             arguments[name] = swap_rows(kept.arguments[name], empty.arguments[name], chosen[None])
-        if pooled == "clean":
-            arguments |= {n: v for n, v in empty.arguments.items() if n.startswith("pooled")}
-        if family.negative == "embeds":
-            arguments["negative_prompt_embeds"] = encode_prompts(pipe, [""], options).arguments[
-                "prompt_embeds"
-            ]
         made.append(arguments)
     return made
 
 
-def arm_rows(
-    family: Family, prompt: str, encoding: Encoding, keep: Keep, names: Sequence[str]
-) -> list[torch.Tensor]:
+def text_names(family: Family) -> list[str]:
+    """The pipeline's arguments that hold text, in the order of their rows."""
+    return [str(returned[0]) for returned in family.returns]
+
+
+def _pooled(encoding: Encoding) -> dict[str, Any]:
+    return {name: value for name, value in encoding.arguments.items() if name.startswith("pooled")}
+
+
+def encode_both(
+    pipe: Any, prompt: str, clean: str, pooled: str, options: dict[str, Any]
+) -> tuple[Encoding, Encoding]:
+    """The prompt, and the clean text: under the full prompt's mask, where the encoder is masked.
+
+    Raises:
+        ValueError: `clean` or `pooled` is not one of those known, or the two have unequal lengths.
+    """
+    _check_choice("clean", clean, ("padding", "empty_prompt"))
+    _check_choice("pooled", pooled, ("full", "clean"))
+    full = encode_prompts(pipe, [check_prompt(prompt)], options)
+    if clean == "padding":
+        empty = encode_prompts(pipe, [prompt], options, change=padding_ids(pipe), warn_cut=False)
+    else:
+        empty = encode_prompts(pipe, [""], options)
+    _check_lengths(full, empty, text_names(family_of(pipe)), prompt, '""')
+    return full, empty
+
+
+def arm_rows(family: Family, prompt: str, encoding: Encoding, keep: Keep) -> list[torch.Tensor]:
     """The kept rows of each tensor of text, (tokens,) bool.
 
     Raises:
         ValueError: `keep` names no row of this prompt.
     """
     roles = encoding.roles[0]
-    lengths = [encoding.arguments[name][0].shape[0] for name in names]
+    lengths = [encoding.arguments[name][0].shape[0] for name in text_names(family)]
     unpadded = not family.pads or all(encoder.length is None for encoder in family.encoders)
-    if (
-        unpadded
-        and _asks(keep, "padding")
-        and not any(e.count("padding") for e in roles if e.rows is not None)
-    ):
+    padded = any(entry.count("padding") for entry in roles if entry.rows is not None)
+    if unpadded and not padded and _asks(keep, "padding"):
         raise ValueError(f"{family.title} hands the denoiser no padding for {prompt!r}: {family.note}")
     if _asks(keep, "prompt") and not any(e.count("prompt") for e in roles):
         raise ValueError(f"the prompt {prompt!r} is empty: it has no tokens of its own to keep")
@@ -126,14 +140,7 @@ def _asks(keep: Keep, role: str) -> bool:
     return any(isinstance(part, str) and part.startswith(role) for part in parts)
 
 
-def encode_clean(pipe: Any, prompt: str, clean: str, options: dict[str, Any]) -> Encoding:
-    """The clean text: where the encoder is masked, N padding tokens get the full prompt's mask."""
-    if clean == "padding":
-        return encode_prompts(pipe, [prompt], options, change=padding_ids(pipe), warn_cut=False)
-    return encode_prompts(pipe, [""], options)
-
-
-def check_lengths(full: Encoding, other: Encoding, names: Sequence[str], prompt: str, what: str) -> None:
+def _check_lengths(full: Encoding, other: Encoding, names: Sequence[str], prompt: str, what: str) -> None:
     """Swapping is position by position, so both texts must have the same number of rows.
 
     Raises:
@@ -189,6 +196,7 @@ def ite(
     Raises:
         ValueError: see `encode`.
     """
+    check_arms(arms)
     encoded = encode_arms(pipe, prompt, arms, clean=clean, pooled=pooled, source=source, options=pipe_kwargs)
     call = pipe_arguments(pipe, stack_arguments(encoded), len(encoded), pipe_kwargs)
     images: dict[Any, list[Any]] = {arm_key(arm): [] for arm in arms}
@@ -197,6 +205,17 @@ def ite(
         for arm, image in zip(images, out, strict=True):
             images[arm_key(arm)].append(image)
     return images
+
+
+def check_arms(arms: Sequence[Keep]) -> None:
+    """Arms are keys, so there is at least one and each is there once.
+
+    Raises:
+        ValueError: they are not.
+    """
+    keys = [arm_key(arm) for arm in arms]
+    if isinstance(arms, str) or not keys or len(set(keys)) < len(keys):
+        raise ValueError(f"arms is {arms!r}; it is a sequence of different arms, such as {ARMS}")
 
 
 def arm_key(arm: Keep) -> Any:
@@ -228,19 +247,24 @@ def pipe_arguments(
     Raises:
         ValueError: the user's arguments contradict the encodings.
     """
-    for name in ("prompt", "generator", "num_images_per_prompt", *encoded):
-        if name in pipe_kwargs and name != "negative_prompt_embeds":
-            raise ValueError(f"{name} is set by padtone and cannot be given; use prompt, seeds and arms")
+    for name in pipe_kwargs:
+        if name.startswith("prompt") or name in ("generator", "num_images_per_prompt") or "embeds" in name:
+            raise ValueError(
+                f"{name} is set by padtone and cannot be given; use prompt, seeds, arms, negative_prompt"
+            )
     call = dict(pipe_kwargs)
-    negative = call.get("negative_prompt")
-    if family_of(pipe).negative == "embeds":
-        call.pop("negative_prompt", None)
-        if negative:
-            one = encode_prompts(pipe, [negative], pipe_kwargs).arguments["prompt_embeds"]
-            encoded = encoded | {"negative_prompt_embeds": stack_arguments([{"n": one}] * count)["n"]}
-    elif isinstance(negative, str):
+    negative = call.pop("negative_prompt", None)
+    if family_of(pipe).negative == "text" and negative is not None:
         call["negative_prompt"] = [negative] * count
-    return encoded | call
+    return encoded | _negative(pipe, negative or "", count, pipe_kwargs) | call
+
+
+def _negative(pipe: Any, prompt: str, count: int, options: dict[str, Any]) -> dict[str, Any]:
+    """The negative prompt's encoding, where the pipeline wants it next to `prompt_embeds`."""
+    if family_of(pipe).negative == "text":
+        return {}
+    one = encode_prompts(pipe, [prompt], options).arguments["prompt_embeds"]
+    return stack_arguments([{"negative_prompt_embeds": one}] * count)
 
 
 def token_roles(pipe: Any, prompt: str, **options: Any) -> tuple[TokenRoles, ...]:

@@ -203,6 +203,13 @@ def test_bad_input(tiny, name, arguments, message):
         padtone.encode(tiny(name), **{"prompt": PROMPT} | arguments)
 
 
-def test_arguments_that_padtone_sets(tiny):
-    with pytest.raises(ValueError, match="generator is set by padtone"):
-        padtone.ite(tiny("sd1"), PROMPT, [0], generator=torch.Generator())
+@pytest.mark.parametrize("name", ["generator", "prompt_embeds", "prompt_2", "negative_prompt_embeds"])
+def test_arguments_that_padtone_sets(tiny, name):
+    with pytest.raises(ValueError, match=f"{name} is set by padtone"):
+        padtone.ite(tiny("sd1"), PROMPT, [0], **{name: None})
+
+
+@pytest.mark.parametrize("arms", [(), "full", ("full", "full")])
+def test_bad_arms(tiny, arms):
+    with pytest.raises(ValueError, match="it is a sequence of different arms"):
+        padtone.ite(tiny("sd1"), PROMPT, [0], arms)
