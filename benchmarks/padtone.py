@@ -128,7 +128,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="fewer steps and runs; writes no results")
     quick = parser.parse_args().quick
-    steps, repeats = (3, 2) if quick else (8, 7)
+    steps, repeats = (3, 2) if quick else (6, 6)
     found = {name: measure(build, steps, repeats) for name, build in PIPELINES.items()}
     for name, figures in found.items():
         print(name)

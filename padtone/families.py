@@ -33,6 +33,7 @@ class TextEncoder:
     Attributes:
         name, tokenizer: attributes of the pipeline.
         length: tokens that a prompt is padded to by default; None: as many as it has.
+        pad: the padding token, in words; what is used is the loaded tokenizer's.
         masked: the pipeline gives this encoder an attention mask.
         feeds: "rows" (its own rows of the text), "channels" (more channels on the rows of the encoder
             before it) or "pooled" (only a pooled vector).
@@ -41,6 +42,7 @@ class TextEncoder:
     name: str
     tokenizer: str
     length: int | None
+    pad: str = "<pad>"
     masked: bool = False
     feeds: str = "rows"
 

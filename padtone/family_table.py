@@ -80,10 +80,10 @@ def _z_image_rows(call: dict) -> int:
     return -(-patches // 32) * 32
 
 
-_CLIP = TextEncoder("text_encoder", "tokenizer", 77)
+_CLIP = TextEncoder("text_encoder", "tokenizer", 77, "<|endoftext|>")
 _SD = Family(
     "Stable Diffusion 1 and 2",
-    (_CLIP,),
+    (TextEncoder("text_encoder", "tokenizer", 77, "<|endoftext|> (SD 1) or ! (SD 2)"),),
     (("prompt_embeds", "negative_prompt_embeds"),),
     "cross",
     denoiser="unet",
@@ -93,7 +93,7 @@ _SD = Family(
 )
 _SDXL = Family(
     "Stable Diffusion XL",
-    (_CLIP, TextEncoder("text_encoder_2", "tokenizer_2", 77, feeds="channels")),
+    (_CLIP, TextEncoder("text_encoder_2", "tokenizer_2", 77, "!", feeds="channels")),
     (("prompt_embeds", "negative_prompt_embeds", "pooled_prompt_embeds", "negative_pooled_prompt_embeds"),),
     "cross",
     denoiser="unet",
@@ -105,7 +105,7 @@ _SD3 = Family(
     "Stable Diffusion 3",
     (
         _CLIP,
-        TextEncoder("text_encoder_2", "tokenizer_2", 77, feeds="channels"),
+        TextEncoder("text_encoder_2", "tokenizer_2", 77, "!", feeds="channels"),
         TextEncoder("text_encoder_3", "tokenizer_3", 256),
     ),
     (("prompt_embeds", "negative_prompt_embeds", "pooled_prompt_embeds", "negative_pooled_prompt_embeds"),),
@@ -115,7 +115,7 @@ _SD3 = Family(
 _FLUX = Family(
     "FLUX.1",
     (
-        TextEncoder("text_encoder", "tokenizer", 77, feeds="pooled"),
+        TextEncoder("text_encoder", "tokenizer", 77, "<|endoftext|>", feeds="pooled"),
         TextEncoder("text_encoder_2", "tokenizer_2", 512),
     ),
     (("prompt_embeds", "pooled_prompt_embeds", None),),
@@ -134,7 +134,7 @@ _FLUX2 = Family(
 )
 _KLEIN = Family(
     "FLUX.2 klein",
-    (TextEncoder("text_encoder", "tokenizer", 512, masked=True),),
+    (TextEncoder("text_encoder", "tokenizer", 512, "<|endoftext|>", masked=True),),
     (("prompt_embeds", None),),
     "text first",
     blocks=("transformer_blocks", "single_transformer_blocks"),
@@ -209,7 +209,7 @@ _AURA_FLOW = Family(
 )
 _QWEN_IMAGE = Family(
     "Qwen-Image",
-    (TextEncoder("text_encoder", "tokenizer", None, masked=True),),
+    (TextEncoder("text_encoder", "tokenizer", None, "<|endoftext|>", masked=True),),
     (("prompt_embeds", "prompt_embeds_mask"),),
     "text first",
     denoiser_masks=True,
@@ -220,7 +220,7 @@ _QWEN_IMAGE = Family(
 )
 _Z_IMAGE = Family(
     "Z-Image",
-    (TextEncoder("text_encoder", "tokenizer", 512, masked=True),),
+    (TextEncoder("text_encoder", "tokenizer", 512, "<|endoftext|>", masked=True),),
     (("prompt_embeds", "negative_prompt_embeds"),),
     "image first",
     denoiser_masks=True,
@@ -240,7 +240,7 @@ _Z_IMAGE = Family(
 _HUNYUAN_DIT = Family(
     "HunyuanDiT",
     (
-        TextEncoder("text_encoder", "tokenizer", 77, masked=True),
+        TextEncoder("text_encoder", "tokenizer", 77, "[PAD]", masked=True),
         TextEncoder("text_encoder_2", "tokenizer_2", 256, masked=True),
     ),
     tuple(
@@ -267,7 +267,7 @@ _HUNYUAN_DIT = Family(
 )
 _COGVIEW4 = Family(
     "CogView4",
-    (TextEncoder("text_encoder", "tokenizer", None),),
+    (TextEncoder("text_encoder", "tokenizer", None, "<|endoftext|>"),),
     (("prompt_embeds", "negative_prompt_embeds"),),
     "text first",
     attends="attn1",

@@ -79,6 +79,8 @@ def test_table_says_what_encoders_get(tiny, name):
     assert [call.encoder for call in calls] == list(family.encoders)
     for call in calls:
         assert (call.mask is not None) == call.encoder.masked
+        tokenizer = getattr(pipe, call.encoder.tokenizer)
+        assert tokenizer.pad_token in call.encoder.pad.split()
         if call.encoder.length is not None:
             extra = 0
             if name == "sana":  # the instruction comes on top
@@ -113,6 +115,19 @@ def test_table_says_whether_the_denoiser_masks(tiny, name):
     changed = (stock - other).abs().max() > 1e-6
     # HunyuanDiT's T5 padding still reaches the denoiser through its pooled T5 vector.
     assert changed == (not family.denoiser_masks)
+
+
+def test_chroma_does_not_mask(tiny):
+    """Its mask should hide all padding but the first; it is added to the scores and hides nothing."""
+    pipe = tiny("chroma")
+    options = text_pipelines.text_options("chroma")
+    images = []
+    for fill in (0.0, 5.0):
+        arguments = padtone.encode(pipe, PROMPT, **options)
+        arguments["prompt_embeds"][:, 6:] = fill  # 3 words, the end, the padding token that is kept, one more
+        assert arguments["prompt_attention_mask"].tolist() == [[1.0] * 5 + [0.0] * 19]
+        images.append(text_pipelines.run(pipe, "chroma", None, **arguments))
+    assert (images[0] - images[1]).abs().max() > 1e-3
 
 
 def test_masks_of_qwen_image_in_a_batch(tiny):
