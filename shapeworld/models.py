@@ -41,7 +41,7 @@ def load_pipeline(name: str = "unet", dtype: torch.dtype = torch.float32) -> Sta
         known = ", ".join(sorted(n for n in SAMPLING if (WEIGHTS / n).is_dir()))
         raise ValueError(f"no shapeworld model named {name!r}; there is {known}")
     # SD's safety checker is absent by design, and the small tokenizer is no CLIPTokenizer.
-    return StableDiffusionPipeline.from_pretrained(folder, torch_dtype=dtype, local_files_only=True)
+    return StableDiffusionPipeline.from_pretrained(folder, dtype=dtype, local_files_only=True)
 
 
 def build_tokenizer() -> PreTrainedTokenizerFast:

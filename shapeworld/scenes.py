@@ -130,7 +130,8 @@ def _sample_scene(rng: random.Random, objects: int | None) -> Scene:
     across = [rng.uniform(0.35, 0.65) for _ in range(2)]
     along = [near, far] if relation in ("left of", "above") else [1 - near, 1 - far]
     pair = tuple(
-        Object(rng.choice(SHAPES), colors[i], *_order(relation, along[i], across[i]), radii[i]) for i in range(2)
+        Object(rng.choice(SHAPES), colors[i], *_order(relation, along[i], across[i]), radii[i])
+        for i in range(2)
     )
     return Scene(pair, background, relation)
 

@@ -8,12 +8,9 @@ A killed run goes on from its last checkpoint when the same command is given aga
 from __future__ import annotations
 
 import copy
-import json
 import math
 import os
 import random
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -21,50 +18,16 @@ import numpy as np
 import torch
 import typer
 import yaml
-from accelerate import Accelerator
 from diffusers import AutoencoderKL, StableDiffusionPipeline
-from diffusers.training_utils import EMAModel
 from PIL import Image
-from pydantic import BaseModel, ConfigDict, ValidationError
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn, track
+from pydantic import ValidationError
+from rich.progress import track
 from torch import nn
 from torch.nn.functional import l1_loss, mse_loss
 
 from . import models
-from .scenes import sample_scenes
-
-
-class _Settings(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class AutoencoderStage(_Settings):
-    images: int  # seen in all, by all processes together
-    batch: int = 8  # a process
-    lr: float = 2e-3
-    kl: float = 1e-4
-
-
-class DenoiserStage(_Settings):
-    pixels: int
-    scenes: int  # distinct ones, encoded once at the start of the stage
-    images: int  # seen in all, by all processes together
-    batch: int = 16  # a process
-    lr: float = 1e-3
-    lr_end: float = 1e-4
-    noise_mean: float = 0.0  # timesteps are 1000 x sigmoid(normal(noise_mean, noise_std))
-    noise_std: float = 1.0
-
-
-class TrainingConfig(_Settings):
-    name: str
-    autoencoder: AutoencoderStage
-    stages: list[DenoiserStage]
-    seed: int = 0
-    empty_captions: float = 0.1
-    ema: float = 0.999
-    checkpoint_minutes: float = 3
-    sample_minutes: float = 5
+from .scenes import Scene, sample_scenes
+from .training import DenoiserStage, Fit, Run, TrainingConfig
 
 
 class Autoencode(nn.Module):
@@ -74,7 +37,9 @@ class Autoencode(nn.Module):
         super().__init__()
         self.vae, self.kl = vae, kl
 
-    def forward(self, pictures: torch.Tensor, generator: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
+    def forward(
+        self, pictures: torch.Tensor, generator: torch.Generator
+    ) -> tuple[torch.Tensor, torch.Tensor]:
         posterior = self.vae.encode(pictures).latent_dist
         output = self.vae.decode(posterior.sample(generator)).sample
         kl = posterior.kl().mean() / posterior.mean[0].numel()
@@ -99,138 +64,33 @@ class Denoise(nn.Module):
         return loss, loss
 
 
-class Run:
-    """One training run: its folder, log, checkpoint and progress bar."""
-
-    def __init__(self, config: TrainingConfig, folder: Path):
-        self.config, self.folder = config, folder
-        self.accelerator = Accelerator(cpu=not torch.cuda.is_available())
-        self.main = self.accelerator.is_main_process
-        folder.mkdir(parents=True, exist_ok=True)
-        self.checkpoint_file = folder / "checkpoint.pt"
-        self.checkpoint = {}
-        if self.checkpoint_file.exists():
-            self.checkpoint = torch.load(self.checkpoint_file, weights_only=True)
-
-    def log(self, **values: object) -> None:
-        if self.main:
-            with open(self.folder / "log.jsonl", "a") as file:
-                file.write(json.dumps({"time": round(time.time()), **values}) + "\n")
-
-    def rng(self, *key: object) -> random.Random:
-        """Random numbers for one step of one process: the same ones after a resume."""
-        return random.Random("/".join(map(str, (self.config.seed, *key, self.accelerator.process_index))))
-
-    def share(self, total: int) -> int:
-        """This process's part of `total`."""
-        return math.ceil(total / self.accelerator.num_processes)
-
-    def save(self, **state: object) -> None:
-        if self.main:
-            partial = self.checkpoint_file.with_suffix(".partial")
-            torch.save(state, partial)
-            os.replace(partial, self.checkpoint_file)
-
-    def progress(self) -> Progress:
-        return Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            TextColumn("{task.completed}/{task.total}, loss {task.fields[loss]:.4f}"),
-            TimeElapsedColumn(),
-            TimeRemainingColumn(),
-            disable=not self.main,
-        )
-
-    def fit(
-        self,
-        name: str,
-        module: nn.Module,
-        batch: Callable[[random.Random, torch.Generator], tuple],
-        images: int,
-        batch_size: int,
-        lr: float,
-        lr_end: float,
-        sample: Callable[[Path], None] | None = None,
-    ) -> None:
-        """Train `module` on `batch(...)`, whose forward gives (loss, figure to log); ends with EMA weights.
-
-        The learning rate warms up over 100 steps and falls from `lr` to `lr_end` along a half cosine.
-        """
-        done = self.checkpoint.get("done", [])
-        steps = self.share(images) // batch_size
-        parameters = list(module.parameters())
-        ema = EMAModel(parameters, decay=self.config.ema)
-        optimizer = torch.optim.AdamW(parameters, lr=lr, betas=(0.9, 0.99), weight_decay=0.01)
-        first = 0
-        if name in done or self.checkpoint.get("stage") == name:
-            module.load_state_dict(self.checkpoint["modules"][name])
-            if name in done:
-                return
-            first = self.checkpoint["step"]
-            optimizer.load_state_dict(self.checkpoint["optimizer"])
-            ema.load_state_dict(self.checkpoint["ema"])
-        modules = self.checkpoint.get("modules", {})
-        wrapped, optimizer = self.accelerator.prepare(module, optimizer)
-        wrapped.train()
-        saved = sampled = time.time()
-        with self.progress() as bar:
-            task = bar.add_task(name, total=steps, completed=first, loss=float("nan"))
-            for step in range(first, steps):
-                rate = lr_end + (lr - lr_end) * (1 + math.cos(math.pi * step / steps)) / 2
-                for group in optimizer.param_groups:
-                    group["lr"] = rate * min(1, (step + 1) / 100)
-                rng = self.rng(name, step)
-                inputs = batch(rng, torch.Generator().manual_seed(rng.getrandbits(60)))
-                loss, figure = wrapped(*inputs)
-                self.accelerator.backward(loss)
-                self.accelerator.clip_grad_norm_(parameters, 1.0)
-                optimizer.step()
-                optimizer.zero_grad()
-                ema.step(parameters)
-                bar.update(task, advance=1, loss=loss.item())
-                if step % 50 == 0:
-                    self.log(stage=name, step=step, of=steps, loss=loss.item(), figure=figure.item(), lr=rate)
-                if self.main and time.time() - saved > 60 * self.config.checkpoint_minutes:
-                    state = {"optimizer": optimizer.state_dict(), "ema": ema.state_dict()}
-                    self.save(done=done, stage=name, step=step + 1, modules=modules | {name: module.state_dict()}, **state)
-                    saved = time.time()
-                if sample and self.main and time.time() - sampled > 60 * self.config.sample_minutes:
-                    self._sampled(module, ema, parameters, sample, name, step)
-                    sampled = time.time()
-        ema.copy_to(parameters)
-        self.checkpoint = {"done": [*done, name], "modules": modules | {name: module.state_dict()}}
-        self.save(**self.checkpoint)
-        if sample and self.main:
-            self._sampled(module, ema, parameters, sample, name, steps)
-
-    def _sampled(self, module: nn.Module, ema: EMAModel, parameters: list, sample: Callable, name: str, step: int):
-        """Draw and export with the averaged weights, then put the running ones back."""
-        ema.store(parameters)
-        ema.copy_to(parameters)
-        module.eval()
-        sample(self.folder / f"{name}-{step:06d}.png")
-        module.train()
-        ema.restore(parameters)
-
-
 def to_tensor(pictures: list[np.ndarray]) -> torch.Tensor:
     """uint8 (height, width, 3) pictures as one float tensor (B, 3, height, width) in [-1, 1]."""
     return torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2).float() / 127.5 - 1
+
+
+def _edge_crop(crop: int, rng: random.Random) -> np.ndarray:
+    """A square of a scene around some point of an object's edge, where there is something to learn."""
+    (scene,) = sample_scenes(1, seed=rng.getrandbits(60))
+    side = rng.choice((64, 96, 128))
+    item, angle = rng.choice(scene.objects), rng.uniform(0, 2 * math.pi)
+    corner = [
+        min(max(round((centre + item.radius * turn) * side - crop / 2), 0), side - crop)
+        for centre, turn in ((item.y, math.sin(angle)), (item.x, math.cos(angle)))
+    ]
+    return scene.pixels(side, side)[corner[0] : corner[0] + crop, corner[1] : corner[1] + crop]
 
 
 def _train_autoencoder(run: Run, vae: AutoencoderKL) -> None:
     stage = run.config.autoencoder
 
     def batch(rng: random.Random, generator: torch.Generator) -> tuple:
-        # Edges look the same at every size, so crops of large pictures teach what small ones can.
-        pictures = []
-        for scene in sample_scenes(stage.batch, seed=rng.getrandbits(60)):
-            side = rng.choice((64, 128, 256))
-            y, x = (rng.randint(0, side - 64) for _ in range(2))
-            pictures.append(scene.pixels(side, side)[y : y + 64, x : x + 64])
-        return to_tensor(pictures), generator
+        crop = rng.choice((32, 32, 32, 64))  # small ones are cheap, large ones show whole scenes
+        return to_tensor([_edge_crop(crop, rng) for _ in range(stage.batch)]), generator
 
-    run.fit("autoencoder", Autoencode(vae, stage.kl), batch, stage.images, stage.batch, stage.lr, stage.lr / 50)
+    module = Autoencode(vae, stage.kl)
+    if not run.restore_finished("autoencoder", module):
+        Fit(run, "autoencoder", module, batch, stage)()
 
 
 @torch.no_grad()
@@ -241,50 +101,57 @@ def _scaling_factor(vae: AutoencoderKL) -> float:
     return round(1 / std.item(), 4)
 
 
-@torch.no_grad()
-def _encode_scenes(run: Run, vae: AutoencoderKL, stage: DenoiserStage) -> tuple[torch.Tensor, list[str]]:
-    """This process's scenes as latents (N, 4, h, w) in fp16, not yet scaled, and their captions. Kept on disk."""
-    scenes = sample_scenes(run.share(stage.scenes), seed=run.rng("scenes", stage.pixels).getrandbits(60))
-    captions = [scene.caption for scene in scenes]
-    file = run.folder / f"latents-{stage.pixels}-{run.accelerator.process_index}.pt"
-    if file.exists():
-        return torch.load(file, weights_only=True), captions
-    latents = []
-    for i in track(range(0, len(scenes), 32), f"encoding {stage.pixels} px", disable=not run.main):
-        pictures = to_tensor([s.pixels(stage.pixels, stage.pixels) for s in scenes[i : i + 32]])
-        latents.append(vae.encode(pictures).latent_dist.mode().half())
-    result = torch.cat(latents)
-    torch.save(result, file)
-    return result, captions
+class LatentBatches:
+    """Batches for `Denoise` from scenes encoded once; this process's share of the stage's scenes."""
+
+    def __init__(self, run: Run, pipe: StableDiffusionPipeline, stage: DenoiserStage):
+        self.stage, self.empty_captions = stage, run.config.empty_captions
+        seed = run.rng("scenes", stage.pixels).getrandbits(60)
+        scenes = sample_scenes(run.share(stage.scenes), seed)
+        self.latents = self._encode(run, pipe.vae, scenes)  # (scenes, 4, h, w), fp16
+        self.scale = pipe.vae.config.scaling_factor
+        texts = ["", *(scene.caption for scene in scenes)]
+        tokens = pipe.tokenizer(texts, padding="max_length", return_tensors="pt").input_ids
+        self.empty, self.tokens = tokens[:1], tokens[1:]
+
+    @torch.no_grad()
+    def _encode(self, run: Run, vae: AutoencoderKL, scenes: list[Scene]) -> torch.Tensor:
+        """The scenes' latents, not yet scaled; kept on disk for a resumed run."""
+        side = self.stage.pixels
+        file = run.folder / f"latents-{side}-{run.accelerator.process_index}.pt"
+        if not file.exists():
+            parts = []
+            for i in track(range(0, len(scenes), 32), f"encoding {side} px", disable=not run.main):
+                pictures = to_tensor([scene.pixels(side, side) for scene in scenes[i : i + 32]])
+                parts.append(vae.encode(pictures).latent_dist.mode().half())
+            torch.save(torch.cat(parts), file)
+        return torch.load(file, weights_only=True)
+
+    def __call__(self, _: random.Random, generator: torch.Generator) -> tuple[torch.Tensor, ...]:
+        """(latents, tokens, noise, timesteps)."""
+        stage, batch = self.stage, self.stage.batch
+        index = torch.randint(len(self.latents), (batch,), generator=generator)
+        clean = (self.latents[index].float() * self.scale).to(memory_format=torch.channels_last)
+        dropped = torch.rand(batch, 1, generator=generator) < self.empty_captions
+        noise = torch.randn(clean.shape, generator=generator).to(memory_format=torch.channels_last)
+        level = torch.randn(batch, generator=generator) * stage.noise_std + stage.noise_mean
+        timesteps = (level.sigmoid() * 1000).long().clamp(max=999)
+        return clean, torch.where(dropped, self.empty, self.tokens[index]), noise, timesteps
 
 
 def _train_denoiser(run: Run, pipe: StableDiffusionPipeline) -> None:
-    tokenizer, vae, config = pipe.tokenizer, pipe.vae.eval(), run.config
+    pipe.vae.eval()
     module = Denoise(pipe.text_encoder, pipe.unet.to(memory_format=torch.channels_last))
-    for number, stage in enumerate(config.stages, 1):
+    for number, stage in enumerate(run.config.stages, 1):
         name = f"stage{number}-{stage.pixels}px"
-        if name in run.checkpoint.get("done", []):
-            run.fit(name, module, None, stage.images, stage.batch, stage.lr, stage.lr_end)  # loads it
+        if run.restore_finished(name, module):
             continue
-        latents, captions = _encode_scenes(run, vae, stage)
-        tokens = tokenizer(captions, padding="max_length", return_tensors="pt").input_ids
-        empty = tokenizer("", padding="max_length", return_tensors="pt").input_ids
 
-        def batch(rng: random.Random, generator: torch.Generator, stage=stage, latents=latents, tokens=tokens) -> tuple:
-            index = torch.randint(len(latents), (stage.batch,), generator=generator)
-            clean = latents[index].float() * vae.config.scaling_factor
-            clean = clean.to(memory_format=torch.channels_last)
-            dropped = torch.rand(stage.batch, 1, generator=generator) < config.empty_captions
-            noise = torch.randn(clean.shape, generator=generator).to(memory_format=torch.channels_last)
-            level = torch.randn(stage.batch, generator=generator) * stage.noise_std + stage.noise_mean
-            timesteps = (level.sigmoid() * 1000).long().clamp(max=999)
-            return clean, torch.where(dropped, empty, tokens[index]), noise, timesteps
-
-        def sample(file: Path, stage=stage) -> None:
-            draw_samples(pipe, stage.pixels).save(file)
+        def sample(file: Path, pixels: int = stage.pixels) -> None:
+            draw_samples(pipe, pixels).save(file)
             export(pipe, run.folder / "pipeline")
 
-        run.fit(name, module, batch, stage.images, stage.batch, stage.lr, stage.lr_end, sample)
+        Fit(run, name, module, LatentBatches(run, pipe, stage), stage, sample)()
 
 
 @torch.no_grad()
@@ -316,15 +183,24 @@ def export(pipe: StableDiffusionPipeline, folder: Path) -> None:
 def _load_config(path: Path) -> TrainingConfig:
     try:
         return TrainingConfig.model_validate(yaml.safe_load(path.read_text()))
-    except (OSError, yaml.YAMLError, ValidationError) as error:
-        raise typer.BadParameter(f"{path}: {error}") from None
+    except ValidationError as error:
+        problems = ("{}: {}".format(".".join(map(str, e["loc"])), e["msg"]) for e in error.errors())
+        raise typer.BadParameter(f"{path}: {'; '.join(problems)}") from None
+    except (OSError, yaml.YAMLError) as error:
+        raise typer.BadParameter(f"{path}: {' '.join(str(error).split())}") from None
 
 
 def main(
     config_file: Annotated[Path, typer.Argument(help="a file of configs/training/")],
-    run_folder: Annotated[Path | None, typer.Option(help="log, checkpoint, samples; default runs/NAME")] = None,
-    out: Annotated[Path | None, typer.Option(help="where the weights go; default shapeworld/weights/NAME")] = None,
-    init_from: Annotated[Path | None, typer.Option(help="go on from these weights, keeping their autoencoder")] = None,
+    run_folder: Annotated[
+        Path | None, typer.Option(help="log, checkpoint, samples; default runs/NAME")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="where the weights go; default shapeworld/weights/NAME")
+    ] = None,
+    init_from: Annotated[
+        Path | None, typer.Option(help="go on from these weights, keeping their autoencoder")
+    ] = None,
 ) -> None:
     """Train a shapeworld model."""
     config = _load_config(config_file)
@@ -332,7 +208,9 @@ def main(
     torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", torch.get_num_threads())))
     run = Run(config, run_folder or Path("runs") / config.name)
     if init_from:
-        pipe = StableDiffusionPipeline.from_pretrained(init_from, torch_dtype=torch.float32, local_files_only=True)
+        pipe = StableDiffusionPipeline.from_pretrained(
+            init_from, dtype=torch.float32, local_files_only=True
+        )
     else:
         tokenizer = models.build_tokenizer()
         pipe = models.build_pipeline(

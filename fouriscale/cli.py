@@ -1,0 +1,268 @@
+"""The command line: `fouriscale generate`, `show`, `remake`, `presets`, `demo`."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+import sys
+from collections.abc import Iterator, Sequence
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+from typer.exceptions import TyperException
+
+from .arguments import number, output_file, parse_size, slug, whole
+
+# Whatever imports torch is imported inside the commands, so that --help answers at once.
+if TYPE_CHECKING:
+    from .config import FouriScaleConfig
+    from .generate import OnStep
+
+app = typer.Typer(
+    help="Sample a pretrained UNet beyond its training size with FouriScale.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+
+_OUTPUTS = Path("outputs")
+_Out = Annotated[Path, typer.Option(help="A file ending in .png, or a folder.")]
+_Device = Annotated[str | None, typer.Option(help="Such as cpu or cuda:0; the best one here if left out.")]
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line. Bad input is one sentence on stderr and exit code 2."""
+    command = typer.main.get_command(app)
+    try:
+        code = command.main(args=None if arguments is None else list(arguments), standalone_mode=False)
+    except TyperException as error:  # a word that the command line itself does not understand
+        if error.format_message():  # empty where the help was printed instead
+            _complain(error.format_message())
+        sys.exit(error.exit_code)
+    except (ValueError, TypeError) as error:
+        _complain(str(error))
+        sys.exit(2)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    sys.exit(code or 0)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"fouriscale-padtone {metadata.version('fouriscale-padtone')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Sample a pretrained UNet beyond its training size with FouriScale."""
+
+
+@app.command()
+def generate(
+    prompt: Annotated[str, typer.Argument(help="What to draw.")],
+    size: Annotated[
+        str | None, typer.Option(help="WIDTHxHEIGHT; twice the training size if left out.")
+    ] = None,
+    model: Annotated[
+        str, typer.Option(help="shapeworld/unet, a diffusers folder, a .safetensors file or a hub id.")
+    ] = "shapeworld/unet",
+    preset: Annotated[
+        str | None,
+        typer.Option(help="A preset's name or a YAML file; recognised from the model if left out."),
+    ] = None,
+    negative: Annotated[str | None, typer.Option(help="What not to draw.")] = None,
+    seed: Annotated[int, typer.Option(parser=whole, metavar="<int>", help="Decides the initial noise.")] = 0,
+    steps: Annotated[
+        int | None, typer.Option(parser=whole, metavar="<int>", help="The model's own number if left out.")
+    ] = None,
+    guidance: Annotated[
+        float | None,
+        typer.Option(parser=number, metavar="<float>", help="The model's own scale if left out."),
+    ] = None,
+    compare: Annotated[bool, typer.Option("--compare", help="Sample directly too, side by side.")] = False,
+    out: _Out = _OUTPUTS,
+    device: _Device = None,
+    dtype: Annotated[str | None, typer.Option(help="float32, float16 or bfloat16.")] = None,
+    no_recipe: Annotated[bool, typer.Option("--no-recipe", help="Leave the recipe out of the PNG.")] = False,
+) -> None:
+    """Make a picture with FouriScale."""
+    height_width = None if size is None else parse_size(size)
+    path = output_file(out, f"{slug(prompt)}-{seed}")
+    config = _read_preset(preset)
+    _quieten()
+    from . import generate as making
+    from .config import FouriScaleConfig, recognise_preset
+    from .loading import choose_device, choose_dtype, load_pipeline, locate
+    from .patch import fouriscale
+    from .recipe import save
+
+    checked_size = height_width or (making.SIZE_MULTIPLE, making.SIZE_MULTIPLE)
+    making.check_request(
+        *checked_size, [seed], 1 if steps is None else steps, 0.0 if guidance is None else guidance
+    )
+    choose_dtype(dtype, choose_device(device))
+    locate(model)
+
+    with Console(stderr=True).status(f"loading {model}"):
+        pipe: Any = load_pipeline(model, device=device, dtype=dtype, preset=preset)
+        config = config or FouriScaleConfig.preset(recognise_preset(pipe.unet))
+        with fouriscale(pipe, config):  # refuses here, before any sampling, what does not fit
+            pass
+    pipe.set_progress_bar_config(disable=True)
+    height, width = height_width or _twice_training_size(config)
+    settings: dict[str, Any] = dict(
+        height=height,
+        width=width,
+        seed=seed,
+        steps=steps,
+        guidance=guidance,
+        negative_prompt=negative,
+        config=config,
+    )
+    with _progress(runs=2 if compare else 1) as on_step:
+        if compare:
+            picture = making.compare(pipe, prompt, **settings, on_step=on_step)
+        else:
+            (picture,) = making.generate(pipe, prompt, **settings, on_step=on_step)
+    save(picture.image, path, None if no_recipe else picture.recipe)
+    made = picture.recipe
+    typer.echo(
+        f"width {width}, height {height}, seed {seed}, {made.steps} steps, guidance {made.guidance:g}"
+        f"{', VAE in tiles' if made.vae_tiling else ''}: {path}"
+    )
+
+
+@app.command()
+def show(image: Annotated[Path, typer.Argument(help="A PNG that fouriscale has written.")]) -> None:
+    """Print the recipe inside a picture, as JSON."""
+    from .recipe import read
+
+    typer.echo(json.dumps(read(image), indent=2))
+
+
+@app.command()
+def remake(
+    image: Annotated[Path, typer.Argument(help="A PNG that fouriscale has written.")],
+    out: Annotated[Path, typer.Option(help="A file ending in .png, or a folder.")],
+) -> None:
+    """Make the same picture again from the recipe inside it."""
+    path = output_file(out, f"{image.stem}-remade")
+    _quieten()
+    from . import generate as making
+    from .loading import choose_device, choose_dtype, load_pipeline, locate, source
+    from .recipe import Recipe, changed_versions, read, save
+
+    recipe = Recipe.parse(read(image))
+    making.check_request(recipe.height, recipe.width, [recipe.seed], recipe.steps, recipe.guidance)
+    choose_dtype(recipe.dtype, choose_device(recipe.device))
+    preset = None if locate(recipe.model) != "file" else _preset_of(recipe.config)
+    changed = changed_versions(recipe)
+    if changed:
+        _complain(f"versions differ, so pixels may too: {', '.join(changed)}", "Warning")
+    revision = recipe.revision if locate(recipe.model) == "hub" else None
+    with Console(stderr=True).status(f"loading {recipe.model}"):
+        pipe: Any = load_pipeline(
+            recipe.model, device=recipe.device, dtype=recipe.dtype, preset=preset, revision=revision
+        )
+    pipe.set_progress_bar_config(disable=True)
+    found = source(pipe).revision
+    if found != recipe.revision:
+        _complain(
+            f"the weights of {recipe.model} are {found} and were {recipe.revision}, so pixels will differ",
+            "Warning",
+        )
+    with _progress(runs=2 if recipe.compare else 1) as on_step:
+        again = making.remake(pipe, recipe, on_step)
+    save(again, path, recipe.model_copy(update={"versions": making.recipes.versions(), "revision": found}))
+    typer.echo(f"width {recipe.width}, height {recipe.height}, seed {recipe.seed}: {path}")
+
+
+@app.command()
+def presets() -> None:
+    """List the presets and the results they were checked with."""
+    from .config import preset_names, preset_notes
+
+    table = Table("preset", "what it is", "checked with", show_lines=True)
+    for name in preset_names():
+        notes = preset_notes(name)
+        table.add_row(name, notes["description"], notes["checked_with"])
+    Console().print(table)
+
+
+@app.command()
+def demo(out: Annotated[Path, typer.Option(help="A file ending in .png.")] = _OUTPUTS / "demo.png") -> None:
+    """Direct sampling against FouriScale with the embedded model, in one picture."""
+    path = output_file(out, "demo")
+    _quieten()
+    from .demo import demo as run
+
+    run(path)
+
+
+def _twice_training_size(config: FouriScaleConfig) -> tuple[int, int]:
+    """(height, width): the training size nearest to a square, doubled."""
+    height, width = min(config.training_sizes, key=lambda size: abs(math.log(size[0] / size[1])))
+    return 2 * height, 2 * width
+
+
+def _read_preset(preset: str | None) -> FouriScaleConfig | None:
+    if preset is None:
+        return None
+    from .config import FouriScaleConfig
+
+    if Path(preset).suffix in (".yaml", ".yml"):
+        return FouriScaleConfig.load(preset)
+    return FouriScaleConfig.preset(preset)
+
+
+@contextlib.contextmanager
+def _progress(runs: int) -> Iterator[OnStep]:
+    """A bar with step, dilation and time left over `runs` runs of the sampler, on stderr."""
+    columns = (
+        BarColumn(),
+        TextColumn("step {task.completed}/{task.fields[of]}, dilation {task.fields[dilation]:.2f}"),
+        TimeRemainingColumn(),
+    )
+    before = 0
+    with Progress(*columns, console=Console(stderr=True)) as bar:
+        task = bar.add_task("sampling", total=None, of="?", dilation=1.0)
+
+        def on_step(step: int, steps: int, dilation: float) -> None:
+            nonlocal before
+            total = runs * steps
+            bar.update(task, completed=before + step, total=total, of=total, dilation=dilation)
+            before += steps if step == steps else 0
+
+        yield on_step
+
+
+def _preset_of(config: dict[str, Any] | None) -> str | None:
+    """Which Stable Diffusion 2 a recipe's config was made for; other files tell for themselves."""
+    sizes = config["training_sizes"] if config else []
+    return "sd21-768" if [768, 768] in sizes else "sd21" if sizes == [[512, 512]] else None
+
+
+def _quieten() -> None:
+    """Libraries' own bars and remarks would tear ours."""
+    import diffusers
+    import transformers
+
+    for library in (diffusers, transformers):
+        library.utils.logging.set_verbosity_error()
+        library.utils.logging.disable_progress_bar()
+
+
+def _complain(sentence: str, kind: str = "Error") -> None:
+    typer.echo(f"{kind}: {sentence}", err=True)

@@ -1,0 +1,273 @@
+"""Make pictures with a loaded pipeline: its own call, one generator a picture, and a recipe for each."""
+
+from __future__ import annotations
+
+import contextlib
+import inspect
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import diffusers
+import psutil
+import torch
+from PIL import Image
+
+import shapeworld
+
+from . import recipe as recipes
+from .config import FouriScaleConfig
+from .loading import source
+from .montage import side_by_side
+from .patch import current_state, fouriscale
+from .sizes import check_size
+
+SIZE_MULTIPLE = 8  # what Stable Diffusion's pipelines ask of height and width, whatever their VAE
+
+OnStep = Callable[[int, int, float], None]  # steps done, steps in all, dilation of the latest step
+
+
+@dataclass(frozen=True)
+class Picture:
+    """An image and the recipe that makes it again."""
+
+    image: Image.Image
+    recipe: recipes.Recipe
+
+
+def generate(
+    pipe: Any,
+    prompt: str | Sequence[str],
+    *,
+    height: int,
+    width: int,
+    seed: int | Sequence[int] = 0,
+    steps: int | None = None,
+    guidance: float | None = None,
+    negative_prompt: str | None = None,
+    config: FouriScaleConfig | None = None,
+    vae_tiling: bool | None = None,
+    on_step: OnStep | None = None,
+) -> list[Picture]:
+    """One picture a prompt, all in one batch.
+
+    Args:
+        pipe: a text-to-image pipeline with a UNet; left as it was.
+        prompt: one or several.
+        height, width: pixels.
+        seed: of each picture's initial noise, which depends on nothing else; one for all or one each.
+        steps, guidance: None takes `sampling_defaults`.
+        negative_prompt: for all pictures.
+        config: FouriScale's settings; None samples directly.
+        vae_tiling: whether the VAE decodes in tiles; None does where the decoder would not fit into memory.
+        on_step: called after every step.
+
+    Raises:
+        ValueError: a value is out of range, or FouriScale cannot be applied to the pipeline.
+    """
+    prompts = [prompt] if isinstance(prompt, str) else list(prompt)
+    seeds = [seed] * len(prompts) if isinstance(seed, int) else list(seed)
+    usual_steps, usual_guidance = sampling_defaults(pipe)
+    steps = usual_steps if steps is None else steps
+    guidance = usual_guidance if guidance is None else float(guidance)
+    check_request(height, width, seeds, steps, guidance)
+    if len(seeds) != len(prompts) or not prompts:
+        raise ValueError(
+            f"{len(prompts)} prompts and {len(seeds)} seeds: give at least one prompt and one seed each"
+        )
+    if config is None and current_state(pipe):
+        raise ValueError(
+            "FouriScale is applied to this pipeline: give its config, or call remove_fouriscale(pipe) first"
+        )
+    if vae_tiling is None:
+        vae_tiling = _tiles_already(pipe.vae) or decoder_overflows(pipe.vae, height, width, len(prompts))
+
+    call: dict[str, Any] = dict(
+        prompt=prompts,
+        negative_prompt=None if negative_prompt is None else [negative_prompt] * len(prompts),
+        height=height,
+        width=width,
+        num_inference_steps=steps,
+        guidance_scale=guidance,
+        # On the CPU, so that the noise is the same on every device.
+        generator=[torch.Generator().manual_seed(s) for s in seeds],
+        callback_on_step_end=_reporter(on_step),
+    )
+    with _tiling(pipe.vae, vae_tiling):
+        if config is None:
+            images = pipe(**call).images
+        else:
+            with fouriscale(pipe, config):
+                images = pipe(**call).images
+    shared = _shared_recipe(pipe) | dict(
+        negative_prompt=negative_prompt,
+        height=height,
+        width=width,
+        steps=steps,
+        guidance=guidance,
+        config=None if config is None else config.to_dict(),
+        batch_size=len(prompts),
+        vae_tiling=vae_tiling,
+    )
+    return [
+        Picture(image, recipes.Recipe(prompt=prompts[i], seed=seeds[i], batch_index=i, **shared))
+        for i, image in enumerate(images)
+    ]
+
+
+def compare(pipe: Any, prompt: str, *, config: FouriScaleConfig, **settings: Any) -> Picture:
+    """One prompt sampled directly and with FouriScale, side by side in one labelled picture.
+
+    Takes and raises what `generate` does.
+    """
+    # FouriScale first: a config that does not fit the model shows before the time is spent.
+    (scaled,) = generate(pipe, prompt, config=config, **settings)
+    (direct,) = generate(pipe, prompt, config=None, **settings)
+    image = side_by_side([("direct", direct.image), ("FouriScale", scaled.image)])
+    return Picture(image, scaled.recipe.model_copy(update={"compare": True}))
+
+
+def remake(pipe: Any, recipe: recipes.Recipe, on_step: OnStep | None = None) -> Image.Image:
+    """The picture of a recipe once more. Sets torch's thread count to the recorded one.
+
+    Args:
+        pipe: the recipe's model, on its device and in its dtype; its scheduler is replaced.
+        recipe: from `Recipe.parse(read(path))`.
+        on_step: called after every step.
+
+    Raises:
+        ValueError: the recipe's values are out of range.
+    """
+    torch.set_num_threads(recipe.threads)
+    pipe.scheduler = _scheduler(recipe.scheduler)
+    config = None if recipe.config is None else FouriScaleConfig.from_dict(recipe.config)
+    settings: dict[str, Any] = dict(
+        height=recipe.height,
+        width=recipe.width,
+        seed=recipe.seed,
+        steps=recipe.steps,
+        guidance=recipe.guidance,
+        negative_prompt=recipe.negative_prompt,
+        vae_tiling=recipe.vae_tiling,
+        on_step=on_step,
+    )
+    if recipe.compare:
+        if config is None:
+            raise ValueError("the recipe is of a comparison but holds no FouriScale config")
+        return compare(pipe, recipe.prompt, config=config, **settings).image
+    # Its neighbours in the batch do not matter, their number does.
+    batch = generate(pipe, [recipe.prompt] * recipe.batch_size, config=config, **settings)
+    if not 0 <= recipe.batch_index < len(batch):
+        raise ValueError(
+            f"the recipe's batch_index={recipe.batch_index} lies outside its batch of {len(batch)}"
+        )
+    return batch[recipe.batch_index].image
+
+
+def check_request(height: int, width: int, seeds: Sequence[int], steps: int, guidance: float) -> None:
+    """Refuse what no pipeline could sample, before anything is loaded.
+
+    Raises:
+        ValueError: a value is out of range.
+    """
+    check_size(height, width, SIZE_MULTIPLE)
+    for seed in seeds:
+        if not 0 <= seed < 2**63:
+            raise ValueError(f"seed={seed}: must be from 0 to {2**63 - 1}")
+    if steps < 1:
+        raise ValueError(f"steps={steps}: must be at least 1")
+    if not (math.isfinite(guidance) and guidance >= 0):
+        raise ValueError(
+            f"guidance={guidance:g}: must be a finite number of at least 0 (1 and below turn it off)"
+        )
+
+
+def sampling_defaults(pipe: Any) -> tuple[int, float]:
+    """Steps and guidance: what a shipped model was measured with, and else the pipeline's own defaults."""
+    owner, _, name = source(pipe).model.partition("/")
+    if owner == "shapeworld" and name in shapeworld.SAMPLING:
+        return shapeworld.SAMPLING[name].steps, shapeworld.SAMPLING[name].guidance
+    defaults = inspect.signature(type(pipe).__call__).parameters
+    return int(defaults["num_inference_steps"].default), float(defaults["guidance_scale"].default)
+
+
+def decoder_overflows(vae: Any, height: int, width: int, batch: int) -> bool:
+    """Whether decoding `batch` pictures of `height` x `width` pixels at once needs more memory than is free."""
+    return decoder_bytes(vae, height, width, batch) > _free_bytes(vae.device)
+
+
+def decoder_bytes(vae: Any, height: int, width: int, batch: int) -> int:
+    """About how many bytes a decoder's feature maps take at their peak.
+
+    The peak lies where the last upsampling hands its maps, at full size and still with the channels of
+    the level before, to the last block: input, output and about two maps in between. Measured on the CPU
+    in float32: 1.07 GB for Stable Diffusion's decoder at 512 x 512, where this says 1.07 GB.
+    """
+    channels = vae.config.block_out_channels[:2][-1]
+    # SDXL's VAE overflows in float16, so diffusers decodes with it in float32.
+    element = 4 if getattr(vae.config, "force_upcast", False) else vae.dtype.itemsize
+    return 4 * batch * channels * height * width * element
+
+
+def _free_bytes(device: torch.device) -> int:
+    if device.type == "cuda":
+        unused = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+        return torch.cuda.mem_get_info(device)[0] + unused
+    return psutil.virtual_memory().available
+
+
+def _tiles_already(vae: Any) -> bool:
+    return bool(getattr(vae, "use_tiling", False))
+
+
+@contextlib.contextmanager
+def _tiling(vae: Any, on: bool) -> Iterator[None]:
+    """VAE tiling on or off for a `with` block."""
+    before = _tiles_already(vae)
+    _set_tiling(vae, on)
+    try:
+        yield
+    finally:
+        _set_tiling(vae, before)
+
+
+def _set_tiling(vae: Any, on: bool) -> None:
+    if on != _tiles_already(vae):
+        (vae.enable_tiling if on else vae.disable_tiling)()
+
+
+def _reporter(on_step: OnStep | None) -> Callable[..., dict[str, Any]] | None:
+    if on_step is None:
+        return None
+
+    def report(pipe: Any, step: int, _: Any, tensors: dict[str, Any]) -> dict[str, Any]:
+        attached = current_state(pipe)
+        on_step(step + 1, pipe.num_timesteps, attached.dilation if attached else 1.0)
+        return tensors
+
+    return report
+
+
+def _shared_recipe(pipe: Any) -> dict[str, Any]:
+    where = source(pipe)
+    settings = {k: v for k, v in pipe.scheduler.config.items() if not k.startswith("_")}
+    return dict(
+        model=where.model,
+        revision=where.revision,
+        scheduler={"class": type(pipe.scheduler).__name__, "config": settings},
+        threads=torch.get_num_threads(),
+        dtype=str(pipe.unet.dtype).removeprefix("torch."),
+        device=str(pipe.device),
+        versions=recipes.versions(),
+    )
+
+
+def _scheduler(recorded: dict[str, Any]) -> Any:
+    """The recipe's scheduler. Its name comes from a file, so only diffusers' schedulers are made."""
+    name = recorded.get("class")
+    kind = getattr(diffusers, name, None) if isinstance(name, str) else None
+    if not (isinstance(kind, type) and issubclass(kind, diffusers.SchedulerMixin)):
+        raise ValueError(f"the recipe's scheduler {name!r} is none of diffusers'")
+    scheduler: Any = kind
+    return scheduler.from_config(recorded.get("config", {}))

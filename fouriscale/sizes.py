@@ -1,0 +1,71 @@
+"""Which training size a target size is treated as a multiple of. Pure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+Size = tuple[int, int]  # (height, width)
+
+
+@dataclass(frozen=True)
+class Fit:
+    """A target size seen as `dilation` times a training size, padded up to the full multiple.
+
+    Attributes:
+        training_size: (height, width) of the training size chosen, in the unit it was given in.
+        dilation: how many times it is taken on each axis; 1 leaves the model as it is.
+    """
+
+    training_size: Size
+    dilation: int
+
+    @property
+    def padded_size(self) -> Size:
+        """(height, width) after padding at the bottom and right."""
+        return self.dilation * self.training_size[0], self.dilation * self.training_size[1]
+
+
+def fit(height: int, width: int, training_sizes: Sequence[Size]) -> Fit:
+    """Choose the training size for a target of `height` x `width` (same unit for all).
+
+    The published rule: among the training sizes that need the same whole factor on both axes, the one
+    with the least padded height plus width. Where there is none (130 of SDXL's sizes up to 4096), ours:
+    the smallest factor first, then the least padding. A target that lies within a training size gets
+    dilation 1.
+
+    Source: Huang et al., FouriScale (arXiv 2403.12963), Section 3.4, and the authors' code.
+    """
+
+    def factors(size: Size) -> Size:
+        return math.ceil(height / size[0]), math.ceil(width / size[1])
+
+    def padded(size: Size) -> int:
+        return max(factors(size)) * sum(size)
+
+    even = [size for size in training_sizes if factors(size)[0] == factors(size)[1]]
+    if even:
+        best = min(even, key=padded)
+    else:
+        best = min(training_sizes, key=lambda size: (max(factors(size)), padded(size)))
+    return Fit(best, max(factors(best)))
+
+
+def check_size(height: int, width: int, multiple: int) -> None:
+    """Refuse pixels that the model's grid cannot hold.
+
+    Raises:
+        ValueError: a side is not a positive multiple of `multiple`; the sentence names sizes that work.
+    """
+    if all(side > 0 and side % multiple == 0 for side in (height, width)):
+        return
+    lower = [max(side // multiple, 1) * multiple for side in (height, width)]
+    upper = [max(math.ceil(side / multiple), 1) * multiple for side in (height, width)]
+    near = f"width {lower[1]}, height {lower[0]}"
+    if upper != lower:
+        near += f" or width {upper[1]}, height {upper[0]}"
+    raise ValueError(
+        f"width {width}, height {height} does not fit: both must be positive multiples of {multiple}; "
+        f"near it, {near} work"
+    )

@@ -1,0 +1,207 @@
+"""What every training needs: settings, a run's folder with log and checkpoint, and the loop."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import random
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from accelerate import Accelerator
+from diffusers.training_utils import EMAModel
+from pydantic import BaseModel, ConfigDict
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from torch import nn
+
+_WARM_UP = 100  # steps
+_LOG_EVERY = 50  # steps
+
+# (random numbers, generator for tensors) -> the module's inputs
+Batch = Callable[[random.Random, torch.Generator], tuple]
+
+
+class _Settings(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Stage(_Settings):
+    """One stretch of training; the learning rate falls from `lr` to `lr_end` along half a cosine."""
+
+    images: int  # seen in all, by all processes together
+    batch: int  # a process
+    lr: float
+    lr_end: float
+
+
+class AutoencoderStage(Stage):
+    batch: int = 8
+    lr: float = 1.5e-3
+    lr_end: float = 3e-5
+    kl: float = 3e-4
+
+
+class DenoiserStage(Stage):
+    pixels: int
+    scenes: int  # distinct ones, encoded once at the start of the stage
+    batch: int = 16
+    lr: float = 1e-3
+    lr_end: float = 1e-4
+    noise_mean: float = 0.0  # timesteps are 1000 x sigmoid(normal(noise_mean, noise_std))
+    noise_std: float = 1.0
+
+
+class TrainingConfig(_Settings):
+    name: str
+    autoencoder: AutoencoderStage
+    stages: list[DenoiserStage]
+    seed: int = 0
+    empty_captions: float = 0.1
+    ema: float = 0.999
+    checkpoint_minutes: float = 3
+    sample_minutes: float = 5
+
+
+class Run:
+    """One training run: its folder, log, checkpoint and random numbers."""
+
+    def __init__(self, config: TrainingConfig, folder: Path):
+        self.config, self.folder = config, folder
+        self.accelerator = Accelerator(cpu=not torch.cuda.is_available())
+        self.main = self.accelerator.is_main_process
+        folder.mkdir(parents=True, exist_ok=True)
+        self._file = folder / "checkpoint.pt"
+        self.checkpoint: dict[str, Any] = {"done": [], "modules": {}}
+        if self._file.exists():
+            self.checkpoint = torch.load(self._file, weights_only=True)
+
+    def log(self, **values: object) -> None:
+        if self.main:
+            with open(self.folder / "log.jsonl", "a") as file:
+                file.write(json.dumps({"time": round(time.time()), **values}) + "\n")
+
+    def rng(self, *key: object) -> random.Random:
+        """Random numbers for one step of one process: the same ones after a resume."""
+        return random.Random("/".join(map(str, (self.config.seed, *key, self.accelerator.process_index))))
+
+    def share(self, total: int) -> int:
+        """This process's part of `total`."""
+        return math.ceil(total / self.accelerator.num_processes)
+
+    def save(self, **state: object) -> None:
+        """Keep this beside what earlier stages kept; a kill leaves the old file or the new one."""
+        self.checkpoint |= state
+        if self.main:
+            partial = self._file.with_suffix(".partial")
+            torch.save(self.checkpoint, partial)
+            os.replace(partial, self._file)
+
+    def restore_finished(self, name: str, module: nn.Module) -> bool:
+        """Load `module` as stage `name` left it; False if that stage has not ended yet."""
+        if name in self.checkpoint["done"]:
+            module.load_state_dict(self.checkpoint["modules"][name])
+            return True
+        return False
+
+    def progress(self) -> Progress:
+        return Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TextColumn("{task.completed}/{task.total}, loss {task.fields[loss]:.4f}"),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+            disable=not self.main,
+        )
+
+
+class Fit:
+    """The loop over one stage. `module`'s forward gives (loss, figure to log); it ends with EMA weights."""
+
+    def __init__(
+        self,
+        run: Run,
+        name: str,
+        module: nn.Module,
+        batch: Batch,
+        stage: Stage,
+        sample: Callable[[Path], None] | None = None,
+    ):
+        self.run, self.name, self.module, self.batch, self.stage, self.sample = (
+            run, name, module, batch, stage, sample,
+        )  # fmt: skip
+        self.steps = run.share(stage.images) // stage.batch
+        self.parameters = list(module.parameters())
+        self.ema = EMAModel(self.parameters, decay=run.config.ema)
+        optimizer = torch.optim.AdamW(self.parameters, lr=stage.lr, betas=(0.9, 0.99), weight_decay=0.01)
+        self.first = 0
+        if run.checkpoint.get("stage") == name:
+            module.load_state_dict(run.checkpoint["modules"][name])
+            optimizer.load_state_dict(run.checkpoint["optimizer"])
+            self.ema.load_state_dict(run.checkpoint["ema"])
+            self.first = run.checkpoint["step"]
+        self.wrapped, self.optimizer = run.accelerator.prepare(module, optimizer)
+
+    def __call__(self) -> None:
+        saved = sampled = time.time()
+        config = self.run.config
+        self.wrapped.train()
+        with self.run.progress() as bar:
+            task = bar.add_task(self.name, total=self.steps, completed=self.first, loss=float("nan"))
+            for step in range(self.first, self.steps):
+                loss = self._step(step)
+                bar.update(task, advance=1, loss=loss)
+                if self.run.main and time.time() - saved > 60 * config.checkpoint_minutes:
+                    self._save(step + 1)
+                    saved = time.time()
+                if self.sample and self.run.main and time.time() - sampled > 60 * config.sample_minutes:
+                    self._draw(step + 1)
+                    sampled = time.time()
+        if self.sample and self.run.main:
+            self._draw(self.steps)
+        self.ema.copy_to(self.parameters)
+        done = [*self.run.checkpoint["done"], self.name]
+        self.run.save(done=done, modules=self._modules(), stage=None, optimizer=None, ema=None)
+
+    def _step(self, step: int) -> float:
+        stage, accelerator = self.stage, self.run.accelerator
+        rate = stage.lr_end + (stage.lr - stage.lr_end) * (1 + math.cos(math.pi * step / self.steps)) / 2
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate * min(1, (step + 1) / _WARM_UP)
+        rng = self.run.rng(self.name, step)
+        loss, figure = self.wrapped(*self.batch(rng, torch.Generator().manual_seed(rng.getrandbits(60))))
+        accelerator.backward(loss)
+        accelerator.clip_grad_norm_(self.parameters, 1.0)
+        self.optimizer.step()
+        self.optimizer.zero_grad()
+        self.ema.step(self.parameters)
+        if step % _LOG_EVERY == 0:
+            self.run.log(
+                stage=self.name, step=step, of=self.steps, loss=loss.item(), figure=figure.item(), lr=rate
+            )
+        return loss.item()
+
+    def _modules(self) -> dict[str, Any]:
+        return self.run.checkpoint["modules"] | {self.name: self.module.state_dict()}
+
+    def _save(self, step: int) -> None:
+        self.run.save(
+            stage=self.name,
+            step=step,
+            modules=self._modules(),
+            optimizer=self.optimizer.state_dict(),
+            ema=self.ema.state_dict(),
+        )
+
+    def _draw(self, step: int) -> None:
+        """Draw samples with the averaged weights, then put the running ones back."""
+        assert self.sample is not None
+        self.ema.store(self.parameters)
+        self.ema.copy_to(self.parameters)
+        self.module.eval()
+        self.sample(self.run.folder / f"{self.name}-{step:06d}.png")
+        self.module.train()
+        self.ema.restore(self.parameters)

@@ -1,0 +1,36 @@
+"""What tests share. No test reaches the network, nor the user's own cache of models."""
+
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+_CACHE = tempfile.TemporaryDirectory(prefix="hub-cache-")
+os.environ |= {"HF_HOME": _CACHE.name, "HF_HUB_OFFLINE": "1"}  # read when huggingface_hub is imported
+
+import torch  # noqa: E402
+
+from shapeworld import models  # noqa: E402
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A diffusers folder of the shipped model's architecture, untrained."""
+    torch.manual_seed(0)
+    tokenizer = models.build_tokenizer()
+    pipe = models.build_pipeline(
+        models.build_vae(), models.build_text_encoder(tokenizer), models.build_unet(), tokenizer
+    )
+    folder = tmp_path_factory.mktemp("models") / "tiny"
+    pipe.save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def _thread_count() -> Iterator[None]:
+    """Remaking a picture sets torch's thread count; the next test gets its own back."""
+    before = torch.get_num_threads()
+    yield
+    torch.set_num_threads(before)

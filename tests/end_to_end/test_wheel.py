@@ -1,0 +1,67 @@
+"""A built wheel holds everything that it needs and works from any folder."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory):
+    """A folder with the package installed from its wheel, and nothing else."""
+    built, target = tmp_path_factory.mktemp("built"), tmp_path_factory.mktemp("installed")
+    run(sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", built, cwd=ROOT)
+    (wheel,) = built.glob("*.whl")
+    run(sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", target, wheel, cwd=built)
+    return target
+
+
+@pytest.fixture
+def elsewhere(installed, tmp_path):
+    """Runs Python in another folder, with the installed package ahead of the source tree."""
+    environment = os.environ | {"PYTHONPATH": str(installed)}
+    return lambda *arguments: run(sys.executable, *arguments, cwd=tmp_path, env=environment)
+
+
+def run(*command, **settings):
+    done = subprocess.run([str(word) for word in command], capture_output=True, text=True, **settings)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_presets_and_components_are_inside(elsewhere, installed):
+    script = (
+        "import fouriscale, padtone, shapeworld\n"
+        "from fouriscale.single_file import COMPONENTS, tokenizers\n"
+        "print(fouriscale.__file__, padtone.__file__, shapeworld.__file__, sep='\\n')\n"
+        "print(fouriscale.preset_names(), fouriscale.FouriScaleConfig.preset('sdxl').floor)\n"
+        "print(COMPONENTS, len(tokenizers('sdxl')))\n"
+    )
+    *packages, presets, components = elsewhere("-c", script).splitlines()
+    assert [Path(file).parent.parent for file in packages] == [installed] * 3
+    assert presets == "['sd15', 'sd21', 'sd21-768', 'sdxl', 'shapeworld'] 0.6"
+    assert components == f"{installed / 'fouriscale' / 'components'} 2"
+
+
+def test_the_command_works_with_the_embedded_model(elsewhere, installed, tmp_path):
+    said = elsewhere(
+        installed / "bin" / "fouriscale",
+        *(
+            "generate",
+            "a large red circle",
+            "--size",
+            "136x128",
+            "--steps",
+            "1",
+            "--device",
+            "cpu",
+            "--out",
+            "a.png",
+        ),
+    )
+    assert said == "width 136, height 128, seed 0, 1 steps, guidance 4: a.png\n"
+    assert (tmp_path / "a.png").stat().st_size > 0

@@ -1,0 +1,83 @@
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fouriscale import FouriScaleConfig
+from fouriscale.sizes import check_size, fit
+
+SDXL = FouriScaleConfig.preset("sdxl").training_sizes
+
+
+@pytest.mark.parametrize(
+    ("target", "training", "dilation"),
+    [
+        ((1024, 1024), (512, 512), 2),
+        ((1280, 1280), (512, 512), 3),
+        ((2048, 1024), (512, 512), 4),
+        ((512, 512), (512, 512), 1),
+        ((256, 512), (512, 512), 1),
+        ((520, 512), (512, 512), 2),
+    ],
+)
+def test_one_training_size(target, training, dilation):
+    chosen = fit(*target, [training])
+    assert (chosen.training_size, chosen.dilation) == (training, dilation)
+    assert chosen.padded_size == (training[0] * dilation, training[1] * dilation)
+
+
+@pytest.mark.parametrize(
+    ("target", "training", "dilation"),
+    [
+        ((2048, 2048), (1024, 1024), 2),
+        ((4096, 4096), (1024, 1024), 4),
+        ((1536, 1536), (832, 1152), 2),  # 3968 padded; 1024 x 1024 would need 4096
+        ((1024, 1024), (1024, 1024), 1),
+    ],
+)
+def test_published_choice_among_buckets(target, training, dilation):
+    chosen = fit(*target, SDXL)
+    assert (chosen.training_size, chosen.dilation) == (training, dilation)
+
+
+def test_every_size_finds_a_training_size_where_the_published_rule_fails_on_130():
+    sides = range(512, 4097, 64)
+    without = 0
+    for height in sides:
+        for width in sides:
+            chosen = fit(height, width, SDXL)
+            assert chosen.padded_size[0] >= height
+            assert chosen.padded_size[1] >= width
+            without += not any(math.ceil(height / h) == math.ceil(width / w) for h, w in SDXL)
+    assert without == 130
+
+
+@given(
+    st.integers(1, 600),
+    st.integers(1, 600),
+    st.lists(st.tuples(st.integers(1, 99), st.integers(1, 99)), min_size=1),
+)
+def test_padding_always_covers_the_target(height, width, training_sizes):
+    chosen = fit(height, width, training_sizes)
+    assert chosen.training_size in training_sizes
+    assert chosen.padded_size[0] >= height
+    assert chosen.padded_size[1] >= width
+    within = any(height <= h and width <= w for h, w in training_sizes)
+    assert (chosen.dilation == 1) <= within
+
+
+@given(st.integers(-50, 5000), st.integers(-50, 5000), st.sampled_from([8, 16, 64]))
+def test_sizes_near_a_refused_one_work(height, width, multiple):
+    if height > 0 and width > 0 and height % multiple == width % multiple == 0:
+        check_size(height, width, multiple)
+        return
+    with pytest.raises(ValueError, match=f"width {width}, height {height}") as caught:
+        check_size(height, width, multiple)
+    numbers = [
+        int(word.strip(",;"))
+        for word in str(caught.value).split("near it")[1].split()
+        if word.strip(",;").isdigit()
+    ]
+    for near_width, near_height in zip(numbers[::2], numbers[1::2], strict=True):
+        check_size(near_height, near_width, multiple)
