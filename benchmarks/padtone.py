@@ -3,7 +3,7 @@
 Run from the repository's root with `python -m benchmarks.padtone` (`--quick` for a short look).
 Two pipelines of true architecture with random weights: Stable Diffusion's in small (the shapeworld
 UNet, 24 tokens) and FLUX.1's (512 tokens of T5). Weights do not matter for time. Each figure is the
-shortest of several interleaved runs, so that a busy neighbour does not decide the ratio.
+shortest processor time of several interleaved runs, so that a busy neighbour does not decide the ratio.
 """
 
 from __future__ import annotations
@@ -72,14 +72,14 @@ def flux_pipeline() -> tuple[Any, dict]:
 
 
 def shortest(cases: dict[str, Callable[[], Any]], repeats: int) -> dict[str, float]:
-    """Seconds of each case, the shortest of `repeats` runs that take turns."""
+    """Processor seconds of each case, the shortest of `repeats` runs that take turns."""
     seconds = dict.fromkeys(cases, float("inf"))
     for turn in range(repeats + 1):
         for name, case in cases.items():
-            start = time.perf_counter()
+            start = time.process_time()
             case()
             if turn:  # the first turn only warms up
-                seconds[name] = min(seconds[name], time.perf_counter() - start)
+                seconds[name] = min(seconds[name], time.process_time() - start)
     return seconds
 
 

@@ -29,6 +29,7 @@ from .embeds import (
     generators,
     pipe_arguments,
     stack_arguments,
+    text_names,
 )
 from .encoders import Encoding
 from .families import Family, family_of
@@ -80,8 +81,10 @@ def idp(
     Raises:
         ValueError: `keep`, `layers` or `steps` out of range; a pipeline or transformer not known.
     """
-    options = {"layers": layers, "steps": steps, "clean": clean, "pooled": pooled}
-    return idp_arms(pipe, prompt, seeds, (keep,), **options, **pipe_kwargs)[arm_key(keep)]
+    images = idp_arms(
+        pipe, prompt, seeds, (keep,), layers=layers, steps=steps, clean=clean, pooled=pooled, **pipe_kwargs
+    )
+    return images[arm_key(keep)]
 
 
 def idp_arms(
@@ -104,9 +107,9 @@ def idp_arms(
     check_arms(arms)
     family = family_of(pipe)
     count = len(blocks_of(pipe, family, True) if family.joint else attention_modules(pipe, family))
-    layers, steps = _check_layers(layers, count), _check_steps(steps)
+    where, when = _check_layers(layers, count), _check_steps(steps)
     full, empty = encode_both(pipe, prompt, clean, pooled, pipe_kwargs)
-    patch = Patch(_rows_of_arms(family, prompt, full, arms), layers, steps)
+    patch = Patch(_rows_of_arms(family, prompt, full, arms), where, when)
     given = ("prompt_embeds", "pooled") if pooled == "clean" else ("prompt_embeds",)
     recipient = full.arguments | {
         n: v for n, v in empty.arguments.items() if n.startswith(given) and "mask" not in n
@@ -115,7 +118,7 @@ def idp_arms(
     call = pipe_arguments(pipe, texts, len(arms) + 1, pipe_kwargs)
     images: dict[Any, list[Any]] = {key: [] for key in (DONOR, *map(arm_key, arms))}
     for seed in seeds:
-        with patched(pipe, texts[family.returns[0][0]], patch):
+        with patched(pipe, texts[text_names(family)[0]], patch):
             out = pipe(**call, generator=generators(seed, len(arms) + 1)).images
         for key, image in zip(images, out, strict=True):
             images[key].append(image)
@@ -157,7 +160,8 @@ class _Run:
         self.family, self.texts, self.patch = family, texts, patch
         self.counter = StepCounter(pipe)
         self.found = False
-        self.donor: int | None = None  # the donor's place in the running batch; None: leave it alone
+        self.donor = 0  # the donor's place in the running batch
+        self.active = False  # is the running call the prompts', and within the part of the run to patch?
         self.latest: tuple | None = None  # a pipeline gives the same text at every step
         self.call: dict = {}
 
@@ -166,7 +170,7 @@ class _Run:
         if self.latest is None or self.latest[0] is not text:
             self.latest = text, locate(text, self.texts)
         place = self.latest[1]
-        self.donor = None
+        self.active = False
         if place is None:
             return
         self.found = True
@@ -174,8 +178,7 @@ class _Run:
         timestep = self.call["timestep"] if "timestep" in self.call else self.call["t"]
         now = self.counter.see(timestep)
         first, last = self.patch.steps
-        if first <= now < last:
-            self.donor = place
+        self.donor, self.active = place, first <= now < last
 
     def block(self, layer: int, text_only: bool) -> Callable:
         """A hook for a block of a joint transformer: two streams, or one sequence of both."""
@@ -211,7 +214,7 @@ class _Run:
         return hook
 
     def _active(self, layer: int) -> bool:
-        return self.donor is not None and (self.patch.layers is None or layer in self.patch.layers)
+        return self.active and (self.patch.layers is None or layer in self.patch.layers)
 
     def _overwrite(self, stream: torch.Tensor, start: int) -> torch.Tensor:
         """(batch, rows, width), with the recipients' kept rows taken from the donor's."""

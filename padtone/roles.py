@@ -175,7 +175,7 @@ def _rows_of_part(entries: Sequence[TokenRoles], index: int, parts: int, part: s
     """Rows of the `index`-th of `parts` equal stretches of each encoder's padding, counted from 1."""
     if not 1 <= index <= parts:
         raise ValueError(f"keep is {part!r}; the first number goes from 1 to {parts}")
-    rows = set()
+    rows: set[int] = set()
     for entry in entries:
         if entry.rows is None:
             continue

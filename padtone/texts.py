@@ -155,8 +155,9 @@ def _texts_of(
     index = next((i for i, extra in enumerate(family.calls) if extra.items() <= bound.items()), 0)
     if "text_encoder_index" in bound:
         index = bound["text_encoder_index"]
-    by_name = dict(zip(family.returns[index], values, strict=True))
-    names = [n for n in (family.returns[index][0], f"negative_{family.returns[index][0]}") if n in by_name]
+    by_name = {name: value for name, value in zip(family.returns[index], values, strict=True) if name}
+    first = next(iter(by_name))
+    names = [name for name in (first, f"negative_{first}") if name in by_name]
     given = bound.get("prompt_embeds") is not None
     runs: dict[str, list[EncoderCall]] = {}
     for call in calls:
