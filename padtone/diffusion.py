@@ -164,6 +164,7 @@ class _Run:
         self.active = False  # is the running call the prompts', and within the part of the run to patch?
         self.latest: tuple | None = None  # a pipeline gives the same text at every step
         self.call: dict = {}
+        self.masks: dict[tuple, torch.Tensor] = {}
 
     def enter(self, module: torch.nn.Module, args: tuple, kwargs: dict) -> None:
         text = argument(module, text_argument(module), args, kwargs)
@@ -218,16 +219,20 @@ class _Run:
 
     def _overwrite(self, stream: torch.Tensor, start: int) -> torch.Tensor:
         """(batch, rows, width), with the recipients' kept rows taken from the donor's."""
-        rows = self.patch.rows.to(stream.device)
-        # A masked text is cut to its visible rows (Lumina 2); rows beyond are not kept anyway.
-        length = min(rows.shape[1], stream.shape[1] - start)
-        first, last = self.donor + 1, self.donor + 1 + len(rows)
-        part = slice(start, start + length)
-        new = stream.clone()
-        new[first:last, part] = torch.where(
-            rows[:, :length, None], stream[self.donor : self.donor + 1, part], stream[first:last, part]
-        )
-        return new
+        taken = self._taken(stream, start)
+        return torch.where(taken, stream[self.donor : self.donor + 1], stream)
+
+    def _taken(self, stream: torch.Tensor, start: int) -> torch.Tensor:
+        """(batch, rows, 1) bool: which rows of a stream are the donor's. The blocks of a run share it."""
+        key = (*stream.shape[:2], start, self.donor, stream.device)
+        if key not in self.masks:
+            rows = self.patch.rows.to(stream.device)
+            # A masked text is cut to its visible rows (Lumina 2); rows beyond are not kept anyway.
+            length = min(rows.shape[1], stream.shape[1] - start)
+            taken = torch.zeros(*stream.shape[:2], 1, dtype=torch.bool, device=stream.device)
+            taken[self.donor + 1 : self.donor + 1 + len(rows), start : start + length, 0] = rows[:, :length]
+            self.masks[key] = taken
+        return self.masks[key]
 
 
 def _rows_of_arms(family: Family, prompt: str, full: Encoding, arms: Sequence[Keep]) -> torch.Tensor:
