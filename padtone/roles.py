@@ -1,0 +1,194 @@
+"""Which token is the beginning, the prompt, the end, the template, the padding. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+ROLES = ("bos", "prompt", "eos", "template", "padding")
+Keep = str | slice | int | Sequence["str | slice | int"]
+
+_FIFTH = re.compile(r"padding (\d+)/(\d+)")
+
+
+@dataclass(frozen=True)
+class TokenRoles:
+    """What one text encoder contributes to the denoiser's text, token by token.
+
+    Attributes:
+        name: the pipeline's attribute, for example "text_encoder_2".
+        tokens, ids, roles: one entry per row that the denoiser receives, all of the same length.
+            A row without a token (added by a pipeline to even out a batch) has id -1 and token "".
+        rows: the rows of the denoiser's text that these tokens fill; None where the encoder gives
+            only its pooled vector.
+        cut: the end of the prompt that did not fit; "" if all of it did.
+    """
+
+    name: str
+    tokens: tuple[str, ...]
+    ids: tuple[int, ...]
+    roles: tuple[str, ...]
+    rows: range | None
+    cut: str = ""
+
+    def count(self, role: str) -> int:
+        """How many tokens have this role."""
+        return self.roles.count(role)
+
+    def at(self, role: str) -> list[int]:
+        """Positions of this role, in order."""
+        return [i for i, r in enumerate(self.roles) if r == role]
+
+
+def real_span(ids: Sequence[int], *, pad: int | None, eos: int | None, side: str) -> tuple[int, int]:
+    """First and one-past-last token that is not padding, judged by the ids alone.
+
+    Padded with the end token itself (CLIP-L), the first end token is the end. Padded with
+    anything else, padding is the run of that id at the padded side: "!" is padding in SD 2 only
+    behind the end token.
+    """
+    length = len(ids)
+    if pad is None:
+        return 0, length
+    if side == "left":
+        start = next((i for i, token in enumerate(ids) if token != pad), length)
+        return start, length
+    if pad == eos:
+        return 0, next((i + 1 for i, token in enumerate(ids) if token == eos), length)
+    return 0, next((i + 1 for i in reversed(range(length)) if ids[i] != pad), 0)
+
+
+def masked_span(mask: Sequence[int]) -> tuple[int, int]:
+    """First and one-past-last token that a tokenizer's attention mask keeps."""
+    kept = [i for i, value in enumerate(mask) if value]
+    return (kept[0], kept[-1] + 1) if kept else (0, 0)
+
+
+def assign(
+    ids: Sequence[int],
+    span: tuple[int, int],
+    *,
+    bos: Sequence[int],
+    eos: Sequence[int],
+    prompt: tuple[int, int] | None = None,
+) -> list[str]:
+    """The role of each id.
+
+    Args:
+        ids: what the text encoder received, padding included.
+        span: first and one-past-last real token.
+        bos: ids that open a text (CLS, `[gMASK]`, `<sop>` ...); counted only at its beginning.
+        eos: ids that close it; only the last real token can be one.
+        prompt: within a template, first and one-past-last token of the prompt, as positions in `ids`.
+            None: everything between bos and eos is the prompt.
+    """
+    start, end = span
+    roles = ["padding"] * len(ids)
+    first, last = prompt if prompt is not None else (start, end)
+    for i in range(start, end):
+        roles[i] = "prompt" if first <= i < last else "template"
+    for i in range(start, end):
+        if ids[i] not in bos:
+            break
+        roles[i] = "bos"
+    if end > start and ids[end - 1] in eos and roles[end - 1] == "prompt":
+        roles[end - 1] = "eos"
+    return roles
+
+
+def kept_rows(entries: Sequence[TokenRoles], keep: Keep, length: int) -> list[bool]:
+    """Which of the denoiser's text rows `keep` names.
+
+    Args:
+        entries: the roles of every encoder, one prompt.
+        keep: "full"; "clean" (none); "prompt", which is everything but padding; "padding"; "bos",
+            "eos", "template"; "padding 2/5", the second fifth of each encoder's padding; a row, a
+            slice of rows; or a sequence of these, of which the union is taken.
+            To keep the role `prompt` alone, without bos and eos, write "prompt only".
+        length: number of rows.
+
+    Raises:
+        ValueError: nothing has this role, or `keep` is outside the rows.
+    """
+    if isinstance(keep, str | slice | int):
+        keep = (keep,)
+    kept = [False] * length
+    for part in keep:
+        for row in _rows_of(entries, part, length):
+            kept[row] = True
+    return kept
+
+
+def row_roles(entries: Sequence[TokenRoles], length: int) -> list[str]:
+    """The role of each of the denoiser's text rows; "" where no encoder filled the row."""
+    roles = [""] * length
+    for entry in entries:
+        for row, role in zip(entry.rows or (), entry.roles, strict=False):
+            if roles[row] not in ("", role):
+                raise ValueError(
+                    f"row {row} is {roles[row]!r} for one text encoder and {role!r} for {entry.name}: "
+                    "give both encoders the same prompt"
+                )
+            roles[row] = role
+    return roles
+
+
+def _rows_of(entries: Sequence[TokenRoles], part: str | slice | int, length: int) -> list[int]:
+    if isinstance(part, slice | int):
+        return _rows_of_slice(part, length)
+    if part == "full":
+        return list(range(length))
+    if part == "clean":
+        return []
+    fifth = _FIFTH.fullmatch(part)
+    if fifth:
+        rows = _rows_of_part(entries, int(fifth[1]), int(fifth[2]), part)
+    elif part == "prompt":
+        rows = [i for i, role in enumerate(row_roles(entries, length)) if role not in ("padding", "")]
+    elif part in (*ROLES, "prompt only"):
+        role = "prompt" if part == "prompt only" else part
+        rows = [i for i, r in enumerate(row_roles(entries, length)) if r == role]
+    else:
+        known = '"full", "clean", "prompt", "prompt only", "padding", "padding 1/5", "bos", "eos", "template"'
+        raise ValueError(f"keep is {part!r}; it can be {known}, a row, a slice of rows, or several of these")
+    if not rows:
+        raise ValueError(_nothing(entries, part, length))
+    return rows
+
+
+def _rows_of_slice(part: slice | int, length: int) -> list[int]:
+    if isinstance(part, int):
+        if not -length <= part < length:
+            raise ValueError(f"row {part} is outside the text's {length} rows")
+        return [part % length]
+    for edge in (part.start, part.stop):
+        if edge is not None and not -length <= edge <= length:
+            raise ValueError(f"{part} reaches outside the text's {length} rows")
+    rows = list(range(length)[part])
+    if not rows:
+        raise ValueError(f"{part} keeps none of the text's {length} rows; name at least one")
+    return rows
+
+
+def _rows_of_part(entries: Sequence[TokenRoles], index: int, parts: int, part: str) -> list[int]:
+    """Rows of the `index`-th of `parts` equal stretches of each encoder's padding, counted from 1."""
+    if not 1 <= index <= parts:
+        raise ValueError(f"keep is {part!r}; the first number goes from 1 to {parts}")
+    rows: set[int] = set()
+    for entry in entries:
+        if entry.rows is None:
+            continue
+        padding = entry.at("padding")
+        first, last = (len(padding) * edge // parts for edge in (index - 1, index))
+        rows.update(entry.rows[i] for i in padding[first:last])
+    return sorted(rows)
+
+
+def _nothing(entries: Sequence[TokenRoles], part: str, length: int) -> str:
+    if not part.startswith("padding"):
+        return f"keep={part!r} names no row: the text's {length} rows hold no such token"
+    padding = sum(entry.count("padding") for entry in entries if entry.rows is not None)
+    if padding:
+        return f"keep={part!r} names no row: the text holds only {padding} rows of padding"
+    return f"keep={part!r} names no row: the prompt fills all {length} rows and leaves no padding"
