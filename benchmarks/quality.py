@@ -45,7 +45,9 @@ CELLS = [
     Cell("256x256, one object, direct", 1, (256, 256), None, 64, 4),
     Cell("256x256, one object, FouriScale", 1, (256, 256), {}, 64, 4),
     Cell("256x256, one object, FouriScale without filter", 1, (256, 256), _NO_FILTER, 32, 4),
-    Cell("256x256, one object, FouriScale without third branch", 1, (256, 256), {"third_branch": False}, 32, 4),
+    Cell(
+        "256x256, one object, FouriScale without third branch", 1, (256, 256), {"third_branch": False}, 32, 4
+    ),
     Cell("256x256, one object, FouriScale without anneal", 1, (256, 256), {"anneal": False}, 32, 4),
     Cell("256x384, one object, direct", 1, (384, 256), None, 32, 2),
     Cell("256x384, one object, FouriScale", 1, (384, 256), {}, 32, 2),
@@ -81,7 +83,12 @@ def judge_batch(cell: Cell, first: int, images: Path | None) -> list[dict[str, A
     for index, scene, picture in zip(range(first, last), scenes, pictures, strict=True):
         report = check(picture.image, scene)
         verdicts.append(
-            {"scene": index, "found": report.objects_found, "repeated": report.repeated, "correct": report.correct}
+            {
+                "scene": index,
+                "found": report.objects_found,
+                "repeated": report.repeated,
+                "correct": report.correct,
+            }
         )
         if images:
             images.mkdir(parents=True, exist_ok=True)
@@ -131,7 +138,9 @@ def share(hits: int, count: int) -> dict[str, float]:
     return {"fraction": hits / count, "low": interval.low, "high": interval.high}
 
 
-def summarise(cells: list[Cell], keys: dict[str, str], verdicts: dict[tuple[str, int], dict]) -> list[dict[str, Any]]:
+def summarise(
+    cells: list[Cell], keys: dict[str, str], verdicts: dict[tuple[str, int], dict]
+) -> list[dict[str, Any]]:
     """One row a cell that has verdicts."""
     rows = []
     for cell in cells:
@@ -173,7 +182,9 @@ def main(
 
     cells = [cell for cell in CELLS if only in cell.name]
     if not cells:
-        raise typer.BadParameter(f"no cell's name holds {only!r}; cells are {'; '.join(c.name for c in CELLS)}")
+        raise typer.BadParameter(
+            f"no cell's name holds {only!r}; cells are {'; '.join(c.name for c in CELLS)}"
+        )
     most = count or (8 if quick else None)
     if most:
         cells = [_limited(cell, most if cell.size != (512, 512) or count else 2) for cell in cells]
@@ -185,12 +196,16 @@ def main(
         (cell, first)
         for cell in cells
         for first in range(0, cell.count, cell.batch)
-        if any((keys[cell.name], i) not in verdicts for i in range(first, min(first + cell.batch, cell.count)))
+        if any(
+            (keys[cell.name], i) not in verdicts for i in range(first, min(first + cell.batch, cell.count))
+        )
     ]
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool, verdict_file.open("a") as log:
         running = {pool.submit(judge_batch, cell, first, save_images): cell for cell, first in todo}
-        for future in track(as_completed(running), "sampling", total=len(running), console=Console(stderr=True)):
+        for future in track(
+            as_completed(running), "sampling", total=len(running), console=Console(stderr=True)
+        ):
             for verdict in future.result():
                 entry = {"key": keys[running[future].name], **verdict}
                 verdicts[entry["key"], entry["scene"]] = entry

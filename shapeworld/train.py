@@ -208,9 +208,7 @@ def main(
     torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", torch.get_num_threads())))
     run = Run(config, run_folder or Path("runs") / config.name)
     if init_from:
-        pipe = StableDiffusionPipeline.from_pretrained(
-            init_from, dtype=torch.float32, local_files_only=True
-        )
+        pipe = StableDiffusionPipeline.from_pretrained(init_from, dtype=torch.float32, local_files_only=True)
     else:
         tokenizer = models.build_tokenizer()
         pipe = models.build_pipeline(

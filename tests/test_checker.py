@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 from PIL import Image, ImageFilter
+
 from shapeworld import Object, Scene, check, sample_scenes
 from shapeworld.scenes import COLORS, RELATIONS, SHAPES
 
@@ -118,9 +119,7 @@ def meaning(scene: Scene) -> tuple:
 
 def test_a_picture_is_right_for_its_own_scene_and_no_other():
     # Few colours, so that scenes are alike; each picture is judged against many other scenes.
-    scenes = [
-        Scene((Object("circle", a, 0.5, 0.5, 0.2),), "black") for a in ("red", "green")
-    ] + [
+    scenes = [Scene((Object("circle", a, 0.5, 0.5, 0.2),), "black") for a in ("red", "green")] + [
         Scene(
             (Object(shape, "red", *first, 0.15), Object("square", "green", *second, 0.15)), "black", relation
         )
@@ -180,7 +179,10 @@ def ink(mask: Callable[[np.ndarray, np.ndarray], np.ndarray], size: int = 192) -
         (lambda y, x: abs(y - 0.5) + abs(x - 0.5) < 0.25, "unknown"),  # a diamond
         (lambda y, x: (np.hypot(y - 0.5, x - 0.5) < 0.25) & (y < 0.5), "unknown"),  # half a circle
         (lambda y, x: abs(np.hypot(y - 0.5, x - 0.5) - 0.2) < 0.05, "unknown"),  # a ring
-        (lambda y, x: (abs(y - 0.5) < 0.2) & (abs(x - 0.5) < 0.2) & ~((y < 0.45) & (x > 0.55)), "unknown"),  # an L
+        (
+            lambda y, x: (abs(y - 0.5) < 0.2) & (abs(x - 0.5) < 0.2) & ~((y < 0.45) & (x > 0.55)),
+            "unknown",
+        ),  # an L
         (lambda y, x: np.hypot(y - 0.5, x - 0.02) < 0.2, "unknown"),  # half out of the picture
         (lambda y, x: np.hypot(y - 0.5, x - 0.19) < 0.2, "circle"),  # hardly out of it
     ],

@@ -7,7 +7,9 @@ def test_every_picture_is_on_the_page_untouched():
     for size in ((64, 64), (64, 96)):
         for scene in sample_scenes(2, seed=3, objects=1):
             image = scene.render(*size)
-            pairs.append(tuple(Shown(scene, method, image, check(image, scene)) for method in ("direct", "FouriScale")))
+            pairs.append(
+                tuple(Shown(scene, method, image, check(image, scene)) for method in ("direct", "FouriScale"))
+            )
     page = lay_out(pairs)
     found = 0
     for pair in pairs:

@@ -6,6 +6,7 @@ import sys
 
 import numpy as np
 import pytest
+
 import shapeworld
 from shapeworld import Object, Scene, models, sample_scenes
 from shapeworld.captions import words
@@ -151,7 +152,7 @@ def test_render_gives_the_pixels_as_a_picture():
 
 
 def test_an_unknown_shape_is_refused():
-    with pytest.raises(ValueError, match="^unknown shape 'star'; shapes are circle, square, triangle$"):
+    with pytest.raises(ValueError, match=r"^unknown shape 'star'; shapes are circle, square, triangle$"):
         one("star").pixels(64, 64)
 
 
