@@ -170,6 +170,7 @@ def to_markdown(rows: list[dict[str, Any]], about: dict[str, Any]) -> str:
 def main(
     quick: Annotated[bool, typer.Option("--quick", help="8 images a cell, 2 at 512 x 512.")] = False,
     only: Annotated[str, typer.Option(help="Cells whose name holds this.")] = "",
+    report: Annotated[bool, typer.Option("--report", help="Sample nothing; the table so far.")] = False,
     count: Annotated[int | None, typer.Option(min=1, help="At most this many images a cell.")] = None,
     workers: Annotated[int, typer.Option(min=1, help="Processes of one thread each.")] = 2,
     out: Annotated[Path, typer.Option(help="Where the table goes.")] = RESULTS,
@@ -196,7 +197,8 @@ def main(
         (cell, first)
         for cell in cells
         for first in range(0, cell.count, cell.batch)
-        if any(
+        if not report
+        and any(
             (keys[cell.name], i) not in verdicts for i in range(first, min(first + cell.batch, cell.count))
         )
     ]

@@ -175,7 +175,10 @@ def ink(mask: Callable[[np.ndarray, np.ndarray], np.ndarray], size: int = 192) -
         (lambda y, x: np.hypot((y - 0.5) / 1.5, x - 0.5) < 0.2, "unknown"),  # clearly oval
         (lambda y, x: (abs(y - 0.5) < 0.1) & (abs(x - 0.5) < 0.2), "unknown"),  # twice as wide as high
         (lambda y, x: (abs(y - 0.5) < 0.2) & (abs(x - 0.5) < 0.5 * (y - 0.3)), "triangle"),
+        (lambda y, x: (abs(y - 0.5) < 0.25) & (abs(x - 0.5) < 0.42 * (y - 0.25)), "triangle"),  # narrow
         (lambda y, x: (abs(y - 0.5) < 0.2) & (abs(x - 0.5) < 0.5 * (0.7 - y)), "unknown"),  # on its tip
+        (lambda y, x: (y < 0.7) & (x > 0.3) & (x - 0.3 < y - 0.3), "unknown"),  # a right angle
+        (lambda y, x: (abs(y - 0.5) < 0.2) & (abs(x - 0.5) < 0.1 + 0.25 * (y - 0.3)), "unknown"),  # a wedge
         (lambda y, x: abs(y - 0.5) + abs(x - 0.5) < 0.25, "unknown"),  # a diamond
         (lambda y, x: (np.hypot(y - 0.5, x - 0.5) < 0.25) & (y < 0.5), "unknown"),  # half a circle
         (lambda y, x: abs(np.hypot(y - 0.5, x - 0.5) - 0.2) < 0.05, "unknown"),  # a ring
