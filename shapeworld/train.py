@@ -124,7 +124,9 @@ class LatentBatches:
             for i in track(range(0, len(scenes), 32), f"encoding {side} px", disable=not run.main):
                 pictures = to_tensor([scene.pixels(side, side) for scene in scenes[i : i + 32]])
                 parts.append(vae.encode(pictures).latent_dist.mode().half())
-            torch.save(torch.cat(parts), file)
+            partial = file.with_suffix(".partial")
+            torch.save(torch.cat(parts), partial)
+            os.replace(partial, file)
         return torch.load(file, weights_only=True)
 
     def __call__(self, _: random.Random, generator: torch.Generator) -> tuple[torch.Tensor, ...]:
@@ -199,7 +201,10 @@ def main(
         Path | None, typer.Option(help="where the weights go; default shapeworld/weights/NAME")
     ] = None,
     init_from: Annotated[
-        Path | None, typer.Option(help="go on from these weights, keeping their autoencoder")
+        Path | None,
+        typer.Option(
+            exists=True, file_okay=False, help="go on from these weights, keeping their autoencoder"
+        ),
     ] = None,
 ) -> None:
     """Train a shapeworld model."""
