@@ -1,6 +1,6 @@
 """A small world of captioned shapes with exact ground truth, and the text-to-image models trained on it.
 
-Only `SAMPLING`, `WEIGHTS` and `load_pipeline` need torch; they are imported when first asked for.
+What needs torch is imported when first asked for.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -9,9 +9,20 @@ from .checker import Report, check
 from .scenes import Object, Scene, sample_scenes
 
 if TYPE_CHECKING:
-    from .models import SAMPLING, WEIGHTS, load_pipeline
+    from .models import SAMPLING, WEIGHTS, load_clip, load_pipeline, model_names
 
-__all__ = ["SAMPLING", "WEIGHTS", "Object", "Report", "Scene", "check", "load_pipeline", "sample_scenes"]
+__all__ = [
+    "SAMPLING",
+    "WEIGHTS",
+    "Object",
+    "Report",
+    "Scene",
+    "check",
+    "load_clip",
+    "load_pipeline",
+    "model_names",
+    "sample_scenes",
+]
 
 
 def __getattr__(name: str) -> Any:

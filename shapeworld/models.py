@@ -4,48 +4,124 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
-from diffusers import AutoencoderKL, DDIMScheduler, StableDiffusionPipeline, UNet2DConditionModel
+from diffusers import (
+    AutoencoderKL,
+    DDIMScheduler,
+    DiffusionPipeline,
+    FlowMatchEulerDiscreteScheduler,
+    FluxPipeline,
+    FluxTransformer2DModel,
+    StableDiffusionPipeline,
+    UNet2DConditionModel,
+)
 from tokenizers import Tokenizer, normalizers, pre_tokenizers, processors
 from tokenizers.models import WordLevel
-from transformers import CLIPTextConfig, CLIPTextModel, PreTrainedTokenizerFast
+from torch import nn
+from transformers import (
+    CLIPConfig,
+    CLIPModel,
+    CLIPProcessor,
+    CLIPTextConfig,
+    CLIPTextModel,
+    CLIPVisionConfig,
+    PreTrainedTokenizerFast,
+)
+from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
 
 from .captions import words
+from .masked import mask_padding
 
 WEIGHTS = Path(__file__).parent / "weights"
-IMAGE_SIZE = 128  # training size in pixels
+IMAGE_SIZE = 128  # the UNets' training size in pixels
+JOINT_IMAGE_SIZE = 64  # the joint-attention models'
 TEXT_LENGTH = 24  # tokens, beginning and end included; the longest caption needs 14
+LONG_TEXT_LENGTH = 72  # the joint-attention models', with more than four times as much padding as caption
+CLIP_IMAGE_SIZE = 64
+SILENT_WIDTH = 32  # of the pooled vector that FLUX's architecture asks for and that is zero here
 _BOS, _EOS, _UNKNOWN = "<|startoftext|>", "<|endoftext|>", "<|unknown|>"
 
 
 @dataclass(frozen=True)
 class Sampling:
-    """The settings that a model's published figures were measured with."""
+    """The settings that a model's published figures were measured with.
+
+    Attributes:
+        steps: of the sampler.
+        guidance: scale of classifier-free guidance.
+        pixels: height and width.
+        joint: whether the pipeline is FLUX's, which calls its settings otherwise.
+        masked: whether it never sees padding (see `masked.py`).
+    """
 
     steps: int
     guidance: float
+    pixels: int = IMAGE_SIZE
+    joint: bool = False
+    masked: bool = False
+
+    @property
+    def call(self) -> dict[str, Any]:
+        """The same as arguments for `pipe(prompt, **call)`."""
+        size = dict(height=self.pixels, width=self.pixels, num_inference_steps=self.steps)
+        if not self.joint:
+            return size | dict(guidance_scale=self.guidance)
+        return size | dict(
+            true_cfg_scale=self.guidance, negative_prompt="", max_sequence_length=LONG_TEXT_LENGTH
+        )
 
 
-SAMPLING = {"unet": Sampling(steps=25, guidance=4.0)}
+SAMPLING = {
+    "unet": Sampling(steps=25, guidance=4.0),
+    "unet-frozen": Sampling(steps=25, guidance=4.0),
+    "joint": Sampling(steps=25, guidance=3.0, pixels=JOINT_IMAGE_SIZE, joint=True),
+    "joint-masked": Sampling(steps=25, guidance=3.0, pixels=JOINT_IMAGE_SIZE, joint=True, masked=True),
+}
 
 
-def load_pipeline(name: str = "unet", dtype: torch.dtype = torch.float32) -> StableDiffusionPipeline:
+def model_names() -> list[str]:
+    """The models that are shipped, as `load_pipeline` takes them."""
+    return [name for name in SAMPLING if (WEIGHTS / name / "model_index.json").is_file()]
+
+
+def load_pipeline(
+    name: str = "unet", dtype: torch.dtype = torch.float32
+) -> StableDiffusionPipeline | FluxPipeline:
     """A shipped model as a stock pipeline, on the CPU, without network.
 
     Raises:
         ValueError: no shipped model has this name.
     """
-    folder = WEIGHTS / name
-    if name not in SAMPLING or not folder.is_dir():
-        known = ", ".join(sorted(n for n in SAMPLING if (WEIGHTS / n).is_dir()))
-        raise ValueError(f"no shapeworld model named {name!r}; there is {known}")
-    # SD's safety checker is absent by design, and the small tokenizer is no CLIPTokenizer.
-    return StableDiffusionPipeline.from_pretrained(folder, dtype=dtype, local_files_only=True)
+    if name not in model_names():
+        raise ValueError(f"no shapeworld model named {name!r}; there is {', '.join(model_names())}")
+    pipe = load_folder(WEIGHTS / name, dtype)
+    return mask_padding(pipe) if SAMPLING[name].masked else pipe
 
 
-def build_tokenizer() -> PreTrainedTokenizerFast:
-    """One token a word; padded with the end token to `TEXT_LENGTH`, as in Stable Diffusion 1."""
+def load_folder(folder: str | Path, dtype: torch.dtype = torch.float32) -> Any:
+    """A pipeline of ours from a folder that the training wrote."""
+    # Absent by design: SD's safety checker and FLUX's image encoder. The small tokenizer is no CLIPTokenizer.
+    return DiffusionPipeline.from_pretrained(folder, dtype=dtype, local_files_only=True)
+
+
+def load_clip() -> tuple[CLIPModel, CLIPProcessor]:
+    """The shipped CLIP of scenes and captions, and what makes its inputs: `processor(text=..., images=...,
+    padding=True, return_tensors="pt")`.
+
+    Raises:
+        ValueError: no CLIP is shipped.
+    """
+    folder = WEIGHTS / "clip"
+    if not folder.is_dir():
+        raise ValueError(f"no CLIP is shipped: {folder} is missing")
+    clip = CLIPModel.from_pretrained(folder, dtype=torch.float32, local_files_only=True).eval()
+    return clip, CLIPProcessor.from_pretrained(folder, local_files_only=True)
+
+
+def build_tokenizer(length: int = TEXT_LENGTH) -> PreTrainedTokenizerFast:
+    """One token a word; padded with the end token to `length`, as in Stable Diffusion 1."""
     vocabulary = {word: i for i, word in enumerate([_BOS, _EOS, _UNKNOWN, *words()])}
     tokenizer = Tokenizer(WordLevel(vocabulary, unk_token=_UNKNOWN))
     tokenizer.normalizer = normalizers.Lowercase()
@@ -59,24 +135,105 @@ def build_tokenizer() -> PreTrainedTokenizerFast:
         eos_token=_EOS,
         pad_token=_EOS,
         unk_token=_UNKNOWN,
-        model_max_length=TEXT_LENGTH,
+        model_max_length=length,
     )
 
 
 def build_text_encoder(tokenizer: PreTrainedTokenizerFast) -> CLIPTextModel:
-    return CLIPTextModel(
-        CLIPTextConfig(
-            vocab_size=len(tokenizer),
-            hidden_size=128,
-            intermediate_size=512,
-            projection_dim=128,
-            num_hidden_layers=3,
-            num_attention_heads=4,
-            max_position_embeddings=TEXT_LENGTH,
-            bos_token_id=tokenizer.bos_token_id,
-            eos_token_id=tokenizer.eos_token_id,
-            pad_token_id=tokenizer.pad_token_id,
-        )
+    return CLIPTextModel(_text_config(tokenizer))
+
+
+def _text_config(tokenizer: PreTrainedTokenizerFast) -> CLIPTextConfig:
+    return CLIPTextConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=128,
+        intermediate_size=512,
+        projection_dim=128,
+        num_hidden_layers=3,
+        num_attention_heads=4,
+        max_position_embeddings=tokenizer.model_max_length,
+        bos_token_id=tokenizer.bos_token_id,
+        eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=tokenizer.pad_token_id,
+    )
+
+
+def build_clip(tokenizer: PreTrainedTokenizerFast) -> CLIPModel:
+    """A small CLIP; its text model is as wide and deep as the jointly trained text encoder."""
+    vision = CLIPVisionConfig(
+        hidden_size=128,
+        intermediate_size=512,
+        projection_dim=128,
+        num_hidden_layers=4,
+        num_attention_heads=4,
+        image_size=CLIP_IMAGE_SIZE,
+        patch_size=8,
+    )
+    text = _text_config(tokenizer)
+    return CLIPModel(
+        CLIPConfig(text_config=text.to_dict(), vision_config=vision.to_dict(), projection_dim=128)
+    )
+
+
+def shipped_text_encoder() -> CLIPTextModel:
+    """The shipped CLIP's text model, as the frozen encoder of a denoiser.
+
+    Raises:
+        ValueError: no CLIP is shipped.
+    """
+    return load_clip()[0].text_model
+
+
+def build_clip_processor(tokenizer: PreTrainedTokenizerFast) -> CLIPProcessor:
+    side = {"height": CLIP_IMAGE_SIZE, "width": CLIP_IMAGE_SIZE}
+    pictures = CLIPImageProcessorPil(size=side, do_center_crop=False)
+    return CLIPProcessor(pictures, tokenizer)
+
+
+def build_silent_encoder(tokenizer: PreTrainedTokenizerFast) -> CLIPTextModel:
+    """A text encoder whose output is zero, for FLUX's pooled vector.
+
+    A pooled vector that knows the caption would tell the picture everything, and the text's rows, which are
+    what padding is about, would go unread.
+    """
+    config = _text_config(tokenizer)
+    config.hidden_size, config.intermediate_size, config.num_hidden_layers = SILENT_WIDTH, SILENT_WIDTH, 1
+    encoder = CLIPTextModel(config)
+    norm = getattr(encoder, "text_model", encoder).final_layer_norm
+    nn.init.zeros_(norm.weight)
+    nn.init.zeros_(norm.bias)
+    return encoder
+
+
+def build_transformer() -> FluxTransformer2DModel:
+    """FLUX's architecture in small: double-stream blocks, then single-stream ones, on patches of 2 x 2."""
+    return FluxTransformer2DModel(
+        in_channels=16,
+        num_layers=2,
+        num_single_layers=6,
+        attention_head_dim=32,
+        num_attention_heads=4,
+        joint_attention_dim=128,
+        pooled_projection_dim=SILENT_WIDTH,
+        axes_dims_rope=(4, 14, 14),
+    )
+
+
+def build_joint_pipeline(
+    vae: AutoencoderKL,
+    text_encoder: CLIPTextModel,
+    transformer: FluxTransformer2DModel,
+    tokenizer: PreTrainedTokenizerFast,
+) -> FluxPipeline:
+    vae.register_to_config(shift_factor=0.0)  # FLUX's pipeline adds it
+    return FluxPipeline(
+        scheduler=FlowMatchEulerDiscreteScheduler(),
+        vae=vae,
+        text_encoder=build_silent_encoder(tokenizer),
+        tokenizer=tokenizer,
+        text_encoder_2=text_encoder,
+        tokenizer_2=tokenizer,
+        transformer=transformer,
     )
 
 

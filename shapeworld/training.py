@@ -9,7 +9,7 @@ import random
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from accelerate import Accelerator
@@ -20,6 +20,7 @@ from torch import nn
 
 _WARM_UP = 100  # steps
 _LOG_EVERY = 50  # steps
+_THINNEST_MATRIX = 32
 
 # (random numbers, generator for tensors) -> the module's inputs
 Batch = Callable[[random.Random, torch.Generator], tuple]
@@ -30,12 +31,17 @@ class _Settings(BaseModel):
 
 
 class Stage(_Settings):
-    """One stretch of training; the learning rate falls from `lr` to `lr_end` along half a cosine."""
+    """One stretch of training; the learning rate falls from `lr` to `lr_end` along half a cosine.
+
+    `muon`: whether the matrices are trained by Muon, which on the denoiser reached in 260 steps what AdamW
+    had not reached in 348, the same time on this CPU; everything else is always trained by AdamW.
+    """
 
     images: int  # seen in all, by all processes together
     batch: int  # a process
     lr: float
     lr_end: float
+    muon: bool = False
 
 
 class AutoencoderStage(Stage):
@@ -49,19 +55,38 @@ class DenoiserStage(Stage):
     pixels: int
     scenes: int  # distinct ones, encoded once at the start of the stage
     batch: int = 16
+    muon: bool = True
     lr: float = 1e-3
     lr_end: float = 1e-4
     noise_mean: float = 0.0  # timesteps are 1000 x sigmoid(normal(noise_mean, noise_std))
     noise_std: float = 1.0
 
 
+class ContrastStage(Stage):
+    batch: int = 128
+    lr: float = 1e-3
+    lr_end: float = 1e-5
+    noise: float = 0.1  # most that is added to a picture in [0, 1], standard deviation
+
+
 class TrainingConfig(_Settings):
+    """One training.
+
+    `model`: "unet" trains the autoencoder, the text encoder and the UNet; with `frozen_encoder` the text
+    encoder is the shipped CLIP's and stays as it is. "joint" trains a joint-attention transformer on the
+    shipped autoencoder and CLIP. "clip" trains that CLIP. `name` is one of `models.SAMPLING`, or "clip".
+    """
+
     name: str
-    autoencoder: AutoencoderStage
-    stages: list[DenoiserStage]
+    model: Literal["unet", "joint", "clip"] = "unet"
+    frozen_encoder: bool = False
+    autoencoder: AutoencoderStage | None = None  # of "unet"; left out, it needs weights to go on from
+    contrast: ContrastStage | None = None  # of "clip"
+    stages: list[DenoiserStage] = []
     seed: int = 0
     empty_captions: float = 0.1
     ema: float = 0.999
+    bf16: bool = False  # products in bfloat16: a fifth faster where the processor has them (avx512_bf16, amx)
     checkpoint_minutes: float = 3
     sample_minutes: float = 5
 
@@ -69,15 +94,31 @@ class TrainingConfig(_Settings):
 class Run:
     """One training run: its folder, log, checkpoint and random numbers."""
 
-    def __init__(self, config: TrainingConfig, folder: Path):
+    def __init__(self, config: TrainingConfig, folder: Path, init_from: str | None = None):
+        """`init_from`: which weights it goes on from, if any.
+
+        Raises:
+            ValueError: the folder holds a run of other settings, weights or number of processes.
+        """
         self.config, self.folder = config, folder
-        self.accelerator = Accelerator(cpu=not torch.cuda.is_available())
+        self.accelerator = Accelerator(
+            cpu=not torch.cuda.is_available(), mixed_precision="bf16" if config.bf16 else "no"
+        )
         self.main = self.accelerator.is_main_process
         folder.mkdir(parents=True, exist_ok=True)
         self._file = folder / "checkpoint.pt"
-        self.checkpoint: dict[str, Any] = {"done": [], "modules": {}}
+        processes = self.accelerator.num_processes
+        origin = config.model_dump() | {"init_from": init_from, "processes": processes}
+        self.checkpoint: dict[str, Any] = {"done": [], "modules": {}, "origin": origin}
         if self._file.exists():
             self.checkpoint = torch.load(self._file, weights_only=True)
+            before = self.checkpoint["origin"]
+            changed = sorted(key for key in origin if origin[key] != before.get(key))
+            if changed:
+                raise ValueError(
+                    f"{folder} holds a run with another {', '.join(changed)}: give another --run-folder to begin "
+                    f"anew, or go on with {', '.join(f'{key}={before.get(key)!r}' for key in changed)}"
+                )
 
     def log(self, **values: object) -> None:
         if self.main:
@@ -118,6 +159,59 @@ class Run:
         )
 
 
+class Optimizer:
+    """AdamW, with Muon for the matrices where a stage says so. Shares its parameters' storage."""
+
+    def __init__(self, module: nn.Module, stage: Stage):
+        self._matrices = [weight for weight in _matrices(module) if stage.muon]
+        ids = {id(weight) for weight in self._matrices}
+        rest = [p for p in module.parameters() if p.requires_grad and id(p) not in ids]
+        self._optimizers: list[torch.optim.Optimizer] = [
+            torch.optim.AdamW(rest, lr=stage.lr, betas=(0.9, 0.99), weight_decay=0.01)
+        ]
+        self._views = [nn.Parameter(_as_matrix(weight.data, weight)) for weight in self._matrices]
+        if self._views:
+            self._optimizers.append(
+                # With this adjustment the learning rate means what it means for AdamW.
+                torch.optim.Muon(self._views, stage.lr, weight_decay=0.01, adjust_lr_fn="match_rms_adamw")
+            )
+
+    def step(self, rate: float) -> None:
+        """One step at this learning rate, and the gradients let go."""
+        for weight, view in zip(self._matrices, self._views, strict=True):
+            assert weight.grad is not None
+            view.grad = _as_matrix(weight.grad, weight)
+            weight.grad = None
+        for optimizer in self._optimizers:
+            for group in optimizer.param_groups:
+                group["lr"] = rate
+            optimizer.step()
+            optimizer.zero_grad()
+
+    def state_dict(self) -> list[dict[str, Any]]:
+        return [optimizer.state_dict() for optimizer in self._optimizers]
+
+    def load_state_dict(self, state: list[dict[str, Any]]) -> None:
+        for optimizer, part in zip(self._optimizers, state, strict=True):
+            optimizer.load_state_dict(part)
+
+
+def _matrices(module: nn.Module) -> list[torch.Tensor]:
+    """Weights that Muon is for: those of linear and convolution layers, but of the thin ones at either end."""
+    layers = (m for m in module.modules() if isinstance(m, (nn.Linear, nn.Conv2d)))
+    weights = {id(m.weight): m.weight for m in layers if m.weight.requires_grad}  # each once
+    return [
+        weight for weight in weights.values() if min(_as_matrix(weight, weight).shape) >= _THINNEST_MATRIX
+    ]
+
+
+def _as_matrix(tensor: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
+    """A weight or its gradient as (out, in x kernel), the columns as they lie in the weight's memory."""
+    if weight.ndim == 4 and not weight.is_contiguous():  # channels_last
+        tensor = tensor.permute(0, 2, 3, 1)
+    return tensor.reshape(len(weight), -1)
+
+
 class Fit:
     """The loop over one stage. `module`'s forward gives (loss, figure to log); it ends with EMA weights."""
 
@@ -134,16 +228,16 @@ class Fit:
             run, name, module, batch, stage, sample,
         )  # fmt: skip
         self.steps = run.share(stage.images) // stage.batch
-        self.parameters = list(module.parameters())
+        self.parameters = [p for p in module.parameters() if p.requires_grad]
         self.ema = EMAModel(self.parameters, decay=run.config.ema)
-        optimizer = torch.optim.AdamW(self.parameters, lr=stage.lr, betas=(0.9, 0.99), weight_decay=0.01)
+        self.optimizer = Optimizer(module, stage)
         self.first = 0
         if run.checkpoint.get("stage") == name:
             module.load_state_dict(run.checkpoint["modules"][name])
-            optimizer.load_state_dict(run.checkpoint["optimizer"])
+            self.optimizer.load_state_dict(run.checkpoint["optimizer"])
             self.ema.load_state_dict(run.checkpoint["ema"])
             self.first = run.checkpoint["step"]
-        self.wrapped, self.optimizer = run.accelerator.prepare(module, optimizer)
+        self.wrapped = run.accelerator.prepare(module)
 
     def __call__(self) -> None:
         saved = sampled = time.time()
@@ -164,19 +258,19 @@ class Fit:
             self._draw(self.steps)
         self.ema.copy_to(self.parameters)
         done = [*self.run.checkpoint["done"], self.name]
-        self.run.save(done=done, modules=self._modules(), stage=None, optimizer=None, ema=None)
+        # A copy: later stages train the very same tensors on.
+        final = {name: value.clone() for name, value in self.module.state_dict().items()}
+        modules = self.run.checkpoint["modules"] | {self.name: final}
+        self.run.save(done=done, modules=modules, stage=None, optimizer=None, ema=None)
 
     def _step(self, step: int) -> float:
         stage, accelerator = self.stage, self.run.accelerator
         rate = stage.lr_end + (stage.lr - stage.lr_end) * (1 + math.cos(math.pi * step / self.steps)) / 2
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate * min(1, (step + 1) / _WARM_UP)
         rng = self.run.rng(self.name, step)
         loss, figure = self.wrapped(*self.batch(rng, torch.Generator().manual_seed(rng.getrandbits(60))))
         accelerator.backward(loss)
         accelerator.clip_grad_norm_(self.parameters, 1.0)
-        self.optimizer.step()
-        self.optimizer.zero_grad()
+        self.optimizer.step(rate * min(1, (step + 1) / _WARM_UP))
         self.ema.step(self.parameters)
         if step % _LOG_EVERY == 0:
             self.run.log(
@@ -184,14 +278,11 @@ class Fit:
             )
         return loss.item()
 
-    def _modules(self) -> dict[str, Any]:
-        return self.run.checkpoint["modules"] | {self.name: self.module.state_dict()}
-
     def _save(self, step: int) -> None:
         self.run.save(
             stage=self.name,
             step=step,
-            modules=self._modules(),
+            modules=self.run.checkpoint["modules"] | {self.name: self.module.state_dict()},
             optimizer=self.optimizer.state_dict(),
             ema=self.ema.state_dict(),
         )

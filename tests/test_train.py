@@ -1,5 +1,6 @@
-"""A tiny training of the true architecture: export, kill and resume, continuing from weights."""
+"""Tiny trainings of the true architectures: export, kill and resume, continuing from weights."""
 
+import dataclasses
 import json
 from pathlib import Path
 from typing import Any
@@ -8,20 +9,22 @@ import pytest
 import torch
 import typer
 import yaml
-from diffusers import StableDiffusionPipeline
+from diffusers import FluxPipeline, StableDiffusionPipeline
 
 from shapeworld import models
+from shapeworld.masked import mask_padding
 from shapeworld.train import main
-from shapeworld.training import Run
+from shapeworld.training import DenoiserStage, Optimizer, Run
 
 TINY = {
-    "name": "tiny",
+    "name": "unet",
     "autoencoder": {"images": 6, "batch": 2},
     "stages": [
         {"pixels": 32, "scenes": 6, "images": 4, "batch": 2},
         {"pixels": 64, "scenes": 4, "images": 4, "batch": 2},
     ],
 }
+STAGE = TINY["stages"][0]
 NAMES = ["autoencoder", "stage1-32px", "stage2-64px"]
 
 
@@ -56,7 +59,8 @@ def same(a: dict[str, torch.Tensor], b: dict[str, torch.Tensor]) -> bool:
 def _quick_samples():
     """Sample grids of one step instead of 25."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(models.SAMPLING, "unet", models.Sampling(steps=1, guidance=4.0))
+        for name, usual in models.SAMPLING.items():
+            patch.setitem(models.SAMPLING, name, dataclasses.replace(usual, steps=1))
         yield
 
 
@@ -151,12 +155,153 @@ def test_going_on_from_weights_keeps_their_autoencoder(undisturbed, tmp_path):
     assert 0 < max(moved) < 2e-3
 
 
-def test_the_shipped_config_is_valid():
+def test_a_finished_stage_is_kept_as_it_ended(undisturbed):
+    """Later stages train the same tensors on; a checkpoint must not follow them."""
+    modules = checkpoint(undisturbed)["modules"]
+    assert not same(modules[NAMES[1]], modules[NAMES[2]])
+
+
+def test_a_run_folder_belongs_to_one_training(undisturbed, tmp_path):
+    with pytest.raises(typer.BadParameter, match=r"holds a run with another init_from: .*--run-folder"):
+        train(undisturbed, TINY, init_from=undisturbed / "weights")
+    with pytest.raises(typer.BadParameter, match=r"another seed, stages: .*seed=0"):
+        train(undisturbed, TINY | {"seed": 1, "stages": [STAGE]})
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The weights of a tiny contrastive training."""
+    folder = tmp_path_factory.mktemp("clip")
+    settings = {"name": "clip", "model": "clip", "contrast": {"images": 12, "batch": 6}}
+    return train(folder, settings)
+
+
+@pytest.fixture
+def shipped(undisturbed, clip, tmp_path, monkeypatch) -> Path:
+    """A folder of weights with a `unet` and a `clip`, in place of the shipped one."""
+    folder = tmp_path / "shipped"
+    folder.mkdir()
+    (folder / "unet").symlink_to(undisturbed / "weights")
+    (folder / "clip").symlink_to(clip)
+    monkeypatch.setattr(models, "WEIGHTS", folder)
+    return folder
+
+
+def test_clip_scores_pictures_and_captions(shipped):
+    from PIL import Image
+
+    model, processor = models.load_clip()
+    inputs = processor(
+        text=["a red circle on a blue background", "a cyan square on a red background"],
+        images=[Image.new("RGB", (96, 80), "red")],
+        padding=True,
+        return_tensors="pt",
+    )
+    assert inputs["pixel_values"].shape == (1, 3, models.CLIP_IMAGE_SIZE, models.CLIP_IMAGE_SIZE)
+    with torch.no_grad():
+        scores = model(**inputs).logits_per_image
+    assert scores.shape == (1, 2)
+    assert scores[0, 0] != scores[0, 1]
+
+
+def test_a_frozen_encoder_is_the_clips_and_stays_it(shipped, tmp_path):
+    settings = {"name": "unet-frozen", "frozen_encoder": True, "stages": [STAGE]}
+    pipe = load(train(tmp_path, settings, init_from=shipped / "unet"))
+    assert same(pipe.text_encoder.state_dict(), models.load_clip()[0].text_model.state_dict())
+    before = load(shipped / "unet").unet.state_dict()
+    assert not same(pipe.unet.state_dict(), before)
+    assert pipe.tokenizer.model_max_length == models.TEXT_LENGTH
+
+
+@pytest.mark.parametrize("name", ["joint", "joint-masked"])
+def test_a_joint_model_is_a_stock_flux_pipeline(shipped, tmp_path, name):
+    settings = {"name": name, "model": "joint", "stages": [STAGE]}
+    (shipped / name).symlink_to(train(tmp_path, settings))
+    assert name in models.model_names()
+    pipe = models.load_pipeline(name)
+    assert type(pipe) is FluxPipeline
+    pipe.set_progress_bar_config(disable=True)
+    torch.manual_seed(0)
+    begun = models.build_transformer().state_dict()
+    trained = pipe.transformer.state_dict()
+    assert not [n for n in begun if begun[n].numel() > 64 and torch.equal(begun[n], trained[n])]
+
+    def draw(prompt: str) -> bytes:
+        call = models.SAMPLING[name].call
+        return pipe(prompt, generator=torch.Generator().manual_seed(0), **call).images[0].tobytes()
+
+    caption = "a red circle on a blue background"
+    assert draw(caption) != draw("a cyan square on a red background")
+    assert draw(caption) == draw(caption)
+
+
+@pytest.mark.parametrize(("name", "silent"), [("joint", False), ("joint-masked", True)])
+def test_masked_padding_has_no_influence(shipped, name, silent):
+    """Whatever the encoder makes of padding, the masked transformer gives the same, and the other does not."""
+    tokenizer = models.build_tokenizer(models.LONG_TEXT_LENGTH)
+    pipe = models.build_joint_pipeline(
+        models.build_vae(), models.shipped_text_encoder(), models.build_transformer(), tokenizer
+    )
+    if models.SAMPLING[name].masked:
+        mask_padding(pipe)
+    encoder, transformer = pipe.text_encoder_2, pipe.transformer.eval()
+    text = tokenizer("a red circle", padding="max_length", return_tensors="pt").input_ids  # 5 tokens
+    rows = encoder(text)[0]
+    assert bool((rows[:, 5:] == 0).all()) == silent
+    assert (rows[:, :5] != 0).any(-1).all()
+
+    def run(text: torch.Tensor) -> torch.Tensor:
+        generator = torch.Generator().manual_seed(0)
+        with torch.no_grad():
+            return transformer(
+                hidden_states=torch.randn(1, 16, 16, generator=generator),
+                encoder_hidden_states=text,
+                pooled_projections=torch.zeros(1, models.SILENT_WIDTH),
+                timestep=torch.tensor([0.5]),
+                img_ids=torch.zeros(16, 3),
+                txt_ids=torch.zeros(text.shape[1], 3),
+            )[0]
+
+    torch.nn.init.normal_(transformer.proj_out.weight, std=0.02)
+    cropped, whole = run(rows[:, :5]), run(rows)
+    assert torch.allclose(cropped, whole, atol=1e-5) == silent
+
+
+def test_the_pooled_vector_is_silent():
+    tokenizer = models.build_tokenizer()
+    encoder = models.build_silent_encoder(tokenizer)
+    output = encoder(tokenizer("a red circle", return_tensors="pt").input_ids)
+    assert output.pooler_output.shape == (1, models.SILENT_WIDTH)
+    assert not output.pooler_output.any()
+
+
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+def test_muon_follows_the_gradient_in_either_layout(layout):
+    """Of a gradient whose singular values are all equal, Muon's step is the gradient, scaled."""
+    conv = torch.nn.Conv2d(32, 32, 3).to(memory_format=layout)
+    conv.bias.grad = torch.zeros(32)
+    before = conv.weight.detach().clone()
+    gradient, _ = torch.linalg.qr(torch.randn(32 * 9, 32, generator=torch.Generator().manual_seed(0)))
+    gradient = gradient.T.reshape(32, 32, 3, 3)
+    conv.weight.grad = gradient.clone()
+    stage = DenoiserStage(pixels=32, scenes=1, images=1, lr=1e-2, lr_end=1e-2)
+    Optimizer(conv, stage).step(1e-2)
+    step = before * (1 - 1e-2 * 0.01) - conv.weight.detach()
+    cosine = torch.nn.functional.cosine_similarity(step.flatten(), gradient.flatten(), dim=0)
+    assert cosine > 0.99
+    assert conv.weight.grad is None
+
+
+def test_shipped_configs_are_valid():
     from shapeworld.train import _load_config
 
-    config = _load_config(Path(__file__).parents[1] / "configs" / "training" / "unet.yaml")
-    assert config.name == "unet"
-    assert config.stages[-1].pixels == models.IMAGE_SIZE
+    files = sorted((Path(__file__).parents[1] / "configs" / "training").glob("*.yaml"))
+    configs = {file.stem: _load_config(file) for file in files}
+    assert configs.keys() == {"clip", "joint", "joint-masked", "unet", "unet-continue", "unet-frozen"}
+    for name, config in configs.items():
+        if config.model != "clip":
+            assert config.stages[-1].pixels == models.SAMPLING[config.name].pixels
+        assert config.name == name.removesuffix("-continue")
 
 
 @pytest.mark.parametrize(
@@ -165,6 +310,7 @@ def test_the_shipped_config_is_valid():
         ({"epochs": 3}, "epochs: Extra inputs are not permitted"),
         ({"autoencoder": {"images": 6, "learning_rate": 1}}, "autoencoder.learning_rate: Extra inputs"),
         ({"stages": [{"pixels": 32, "scenes": 6}]}, "stages.0.images: Field required"),
+        ({"model": "gan"}, "model: Input should be 'unet', 'joint' or 'clip'"),
     ],
 )
 def test_a_wrong_config_is_one_sentence(tmp_path, changes, sentence):
