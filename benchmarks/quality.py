@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import hashlib
 import json
 import os
 import platform
@@ -113,11 +115,21 @@ def _pipeline() -> Any:
 
 
 def key(cell: Cell, weights: str) -> str:
-    """What a verdict depends on besides its scene's number."""
+    """What a verdict depends on besides its scene's number: weights, settings, and who judged."""
     from fouriscale import FouriScaleConfig
+    from shapeworld import SAMPLING
 
     config = None if cell.config is None else FouriScaleConfig.preset("shapeworld", **cell.config).to_dict()
-    return json.dumps([cell.name, cell.batch, weights, config])
+    sampling = dataclasses.astuple(SAMPLING["unet"])
+    return json.dumps([cell.name, cell.batch, weights, config, sampling, judge_version()])
+
+
+def judge_version() -> str:
+    """Changes with the code of the checker and of the scenes."""
+    from shapeworld import checker, palette, scenes
+
+    sources = (Path(str(module.__file__)).read_bytes() for module in (checker, palette, scenes))
+    return hashlib.sha256(b"".join(sources)).hexdigest()[:16]
 
 
 def read_verdicts(file: Path) -> dict[tuple[str, int], dict[str, Any]]:
@@ -218,6 +230,7 @@ def main(
         "steps": settings.steps,
         "guidance": settings.guidance,
         "weights": weights,
+        "checker": judge_version(),
         "date": date.today().isoformat(),
         "machine": f"{platform.machine()}, {os.cpu_count()} cores, CPU",
         **{name: metadata.version(name) for name in ("torch", "diffusers")},
@@ -230,7 +243,7 @@ def main(
 
 
 def _limited(cell: Cell, most: int) -> Cell:
-    return Cell(cell.name, cell.objects, cell.size, cell.config, min(cell.count, most), cell.batch)
+    return dataclasses.replace(cell, count=min(cell.count, most))
 
 
 if __name__ == "__main__":
