@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 import random
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ import torch
 from diffusers import AutoencoderKL
 from rich.progress import track
 
-from .scenes import Scene, sample_scenes
+from .scenes import SHAPES, Scene, sample_scenes
 from .training import ContrastStage, DenoiserStage, Run
 
 
@@ -74,8 +75,32 @@ class LatentBatches:
         return clean, torch.where(dropped, self.empty, self.tokens[index]), noise, level
 
 
+_OPPOSITE = {"left of": "right of", "right of": "left of", "above": "below", "below": "above"}
+
+
+def hard_negative(scene: Scene, rng: random.Random) -> Scene:
+    """The scene with one thing about it changed that is easily overlooked: a shape, the relation, or which
+    object has which colour. Against strangers alone a CLIP learns colours and sizes, and guesses these."""
+    kind = rng.choice(("shape", "relation", "colors")) if scene.relation else "shape"
+    first, *rest = scene.objects
+    if kind == "relation" and scene.relation:
+        axis = "x" if scene.relation in ("left of", "right of") else "y"
+        mirrored = tuple(replace(item, **{axis: 1 - getattr(item, axis)}) for item in scene.objects)
+        return replace(scene, objects=mirrored, relation=_OPPOSITE[scene.relation])
+    if kind == "colors":
+        (second,) = rest
+        swapped = replace(first, color=second.color), replace(second, color=first.color)
+        return replace(scene, objects=swapped)
+    items = list(scene.objects)
+    changed = rng.randrange(len(items))
+    others = [shape for shape in SHAPES if shape != items[changed].shape]
+    items[changed] = replace(items[changed], shape=rng.choice(others))
+    return replace(scene, objects=tuple(items))
+
+
 class CaptionedPictures:
-    """Batches for CLIP: fresh scenes, somewhat blurred and noisy, for it will judge a model's pictures."""
+    """Batches for CLIP: fresh scenes, each with a hard negative in the same batch, and somewhat noisy, for it
+    will judge a model's pictures."""
 
     def __init__(self, processor: Any, tokenizer: Any, stage: ContrastStage):
         self.tokenizer, self.stage = tokenizer, stage
@@ -86,7 +111,8 @@ class CaptionedPictures:
 
     def __call__(self, rng: random.Random, generator: torch.Generator) -> tuple[torch.Tensor, ...]:
         """(pictures, tokens)."""
-        scenes = sample_scenes(self.stage.batch, seed=rng.getrandbits(60))
+        scenes = sample_scenes(self.stage.batch // 2, seed=rng.getrandbits(60))
+        scenes += [hard_negative(scene, rng) for scene in scenes]
         tokens = self.tokenizer([s.caption for s in scenes], padding=True, return_tensors="pt").input_ids
         pictures = to_tensor([scene.pixels(self.side, self.side) for scene in scenes]) / 2 + 0.5
         noise = torch.randn(pictures.shape, generator=generator)
