@@ -6,7 +6,7 @@ import sys
 import warnings
 from collections.abc import Sequence
 from importlib import metadata
-from typing import Any
+from typing import TextIO
 
 import typer
 from typer.exceptions import TyperException
@@ -57,7 +57,14 @@ def quieten() -> None:
         library.utils.logging.disable_progress_bar()
 
 
-def _show(message: Any, category: type[Warning], *place: Any) -> None:
+def _show(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,
+    line: str | None = None,
+) -> None:
     """Our own warnings speak to the person at the keyboard; those of libraries to their programmers."""
     if issubclass(category, UserWarning):
         complain(str(message), "Warning")
