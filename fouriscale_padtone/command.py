@@ -11,6 +11,8 @@ from typing import TextIO
 import typer
 from typer.exceptions import TyperException
 
+from . import Remark
+
 
 def run(app: typer.Typer, arguments: Sequence[str] | None = None) -> None:
     """Run a command line and exit: 0, 2 on bad input, 130 when interrupted.
@@ -22,6 +24,7 @@ def run(app: typer.Typer, arguments: Sequence[str] | None = None) -> None:
     command = typer.main.get_command(app)
     try:
         with warnings.catch_warnings():
+            warnings.simplefilter("always", Remark)
             warnings.showwarning = _show
             code = command.main(args=None if arguments is None else list(arguments), standalone_mode=False)
     except TyperException as error:  # a word that the command line itself does not understand
@@ -65,6 +68,6 @@ def _show(
     file: TextIO | None = None,
     line: str | None = None,
 ) -> None:
-    """Our own warnings speak to the person at the keyboard; those of libraries to their programmers."""
-    if issubclass(category, UserWarning):
+    """Remarks speak to the person at the keyboard; libraries' warnings to programmers."""
+    if issubclass(category, Remark):
         complain(str(message), "Warning")

@@ -46,8 +46,9 @@ def check_options(pipe: Any, options: dict[str, Any]) -> None:
 
 
 def _check_names(pipe: Any, names: Iterable[str], takes: Any) -> None:
-    unknown = [name for name in names if name not in takes]
-    if unknown and not any(p.kind is p.VAR_KEYWORD for p in takes.values()):
+    # Stable Diffusion's **kwargs are for these two of old, and would swallow anything else unseen.
+    unknown = [name for name in names if name not in takes and name not in ("callback", "callback_steps")]
+    if unknown:
         raise TypeError(f"{type(pipe).__name__} takes no {', '.join(unknown)}")
 
 

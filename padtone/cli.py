@@ -201,6 +201,9 @@ def remake(
 def _make(command: Literal["ite", "idp"], given: dict[str, Any]) -> None:
     """Check what was typed before anything is loaded, then load, draw and write."""
     size = None if given["size"] is None else parse_size(given["size"])
+    if size is not None:
+        _at_least("height", size[0], 1)
+        _at_least("width", size[1], 1)
     for name, least in (("steps", 1), ("max_length", 1), ("guidance", 0)):
         _at_least(name.replace("_", "-"), given[name], least)
     seeds, arms = _integers("seeds", given["seeds"]), _arms(given["arms"])
@@ -212,12 +215,11 @@ def _make(command: Literal["ite", "idp"], given: dict[str, Any]) -> None:
     from fouriscale_padtone.models import choose_device, choose_dtype, source
     from fouriscale_padtone.pictures import versions
 
-    from .checks import check_arms, check_choices, check_steps
+    from .checks import check_arms, check_choices
     from .requests import Request, call_arguments
 
     check_arms(arms)
     check_choices(given["clean"], given["pooled"])
-    check_steps(span)
     device = choose_device(given["device"])
     dtype = str(choose_dtype(given["dtype"], device)).removeprefix("torch.")
     pipe = _load(given["model"], str(device), dtype)
@@ -297,7 +299,7 @@ def _span(text: str) -> tuple[float, float]:
     try:
         start, stop = map(float, text.split(","))
     except ValueError:
-        raise ValueError(
-            f"span is {text!r}; it is START,STOP as fractions of the run, such as 0,0.5"
-        ) from None
+        start, stop = 1.0, 0.0
+    if not 0 <= start < stop <= 1:
+        raise ValueError(f"span is {text!r}; it is START,STOP as fractions of the run, such as 0,0.5")
     return start, stop

@@ -11,6 +11,8 @@ from typing import Any
 
 import torch
 
+from fouriscale_padtone import Remark
+
 from .families import Family, TextEncoder, family_of
 from .roles import TokenRoles, assign, masked_span, real_span
 
@@ -216,7 +218,9 @@ def roles_of_member(
         roles, cut = _assign(pipe, family, encoder, ids, mask, prompt, options)
         if cut and warn_cut:
             warnings.warn(
-                f"{encoder.name} reads {len(ids)} tokens and cuts the prompt's end: {cut!r}", stacklevel=4
+                f"{encoder.name} reads {len(ids)} tokens and cuts the prompt's end: {cut!r}",
+                Remark,
+                stacklevel=4,
             )
         if encoder.feeds == "pooled":
             positions, rows = list(range(len(ids))), None

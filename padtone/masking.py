@@ -10,6 +10,8 @@ from typing import Any
 
 import torch
 
+from fouriscale_padtone import Remark
+
 from .denoiser import argument, attention_modules, intercept_attention, replaced, text_argument
 from .embeds import swap_rows
 from .encoders import encode_prompts, padding_ids
@@ -100,7 +102,9 @@ def _hidden(pipe: Any, keep: int, trim: bool) -> Iterator[None]:
     if not isinstance(keep, int) or keep < 0:
         raise ValueError(f"keep is {keep!r}; it is a number of padding tokens, 0 or more")
     if family.denoiser_masks and keep == 0 and not trim:
-        warnings.warn(f"{family.title} masks its padding already: masking it changes nothing", stacklevel=4)
+        warnings.warn(
+            f"{family.title} masks its padding already: masking it changes nothing", Remark, stacklevel=4
+        )
     padding = Padding(pipe, keep)
     with ExitStack() as stack:
         if not stack.enter_context(_alone(pipe, f"{'trimmed' if trim else 'masked'} with keep={keep}")):
