@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -11,7 +10,7 @@ from typing import Any
 
 import torch
 
-from fouriscale_padtone import Remark
+from fouriscale_padtone import remark
 
 from .families import Family, TextEncoder, family_of
 from .roles import TokenRoles, assign, masked_span, real_span
@@ -217,11 +216,7 @@ def roles_of_member(
         mask = None if call.mask is None else call.mask[member].long().tolist()
         roles, cut = _assign(pipe, family, encoder, ids, mask, prompt, options)
         if cut and warn_cut:
-            warnings.warn(
-                f"{encoder.name} reads {len(ids)} tokens and cuts the prompt's end: {cut!r}",
-                Remark,
-                stacklevel=4,
-            )
+            remark(f"{encoder.name} reads {len(ids)} tokens and cuts the prompt's end: {cut!r}")
         if encoder.feeds == "pooled":
             positions, rows = list(range(len(ids))), None
         else:

@@ -25,7 +25,7 @@ _LINE = 16  # pixels of a line of text
 
 
 def labelled_grid(
-    images: Mapping[str, Sequence[Image.Image]], rows: Sequence[str], title: str = "", tile: int = 256
+    images: Mapping[str, Sequence[Image.Image]], rows: Sequence[str], title: str = "", tile: int | None = None
 ) -> Image.Image:
     """One column an arm, one row a seed.
 
@@ -34,6 +34,7 @@ def labelled_grid(
         rows: what to write beside each row.
         title: written on top, wrapped.
         tile: longer side of a picture in the grid, pixels; smaller pictures are enlarged without blur.
+            None: their own, but from 128 to 256.
 
     Raises:
         ValueError: an arm has not one image per row.
@@ -42,7 +43,7 @@ def labelled_grid(
     if wrong or not images:
         raise ValueError(f"a grid needs {len(rows)} images in every arm, got {wrong or 'no arm'}")
     first = next(iter(images.values()))[0]
-    scale = tile / max(first.size)
+    scale = (tile or min(max(*first.size, 128), 256)) / max(first.size)
     width, height = (max(1, round(side * scale)) for side in first.size)
     font = ImageFont.load_default(_LINE - 4)
     margin = _GAP + max((round(font.getlength(text)) for text in rows), default=0) + _GAP

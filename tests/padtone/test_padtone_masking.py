@@ -1,6 +1,8 @@
 """Mask, trim, replace: masking trailing padding equals cropping it, in a batch as alone."""
 
-from contextlib import ExitStack, contextmanager
+import warnings
+from contextlib import ExitStack, contextmanager, nullcontext
+from pathlib import Path
 
 import pytest
 import text_pipelines
@@ -8,6 +10,7 @@ import torch
 from padtone_denoiser_calls import call_of
 
 import padtone
+from fouriscale_padtone import Remark
 from padtone.families import family_of
 
 PROMPT, OTHER = "a red cat", "a large green dog sitting under a big old tree"
@@ -30,7 +33,7 @@ def quiet(name: str, act: str, pipe, keep: int = 0):
     """The `with` block; where masking changes nothing, that must be said."""
     with ExitStack() as stack:
         if act == "mask" and name in MASKED and keep == 0:
-            stack.enter_context(pytest.warns(UserWarning, match="masks its padding already"))
+            stack.enter_context(pytest.warns(Remark, match="masks its padding already"))
         stack.enter_context(ACTS[act](pipe, keep=keep))
         yield
 
@@ -123,6 +126,13 @@ def _fail_inside(block, pipe, name):
         raise KeyError("mine")
 
 
+def _said(name, act):
+    """Where replacing the padding changes nothing, that must be said."""
+    if act is padtone.replace_padding and name in MASKED:
+        return pytest.warns(Remark, match="already: replacing it changes nothing")
+    return nullcontext()
+
+
 @pytest.mark.parametrize("name", text_pipelines.BUILDERS)
 def test_restored_bit_by_bit(tiny, name):
     """Also after an exception inside; what is left on modules and pipeline is checked by the fixture."""
@@ -133,7 +143,7 @@ def test_restored_bit_by_bit(tiny, name):
             padtone.trim_padding(pipe).__enter__()
         return
     for act in (padtone.trim_padding, padtone.replace_padding):
-        with pytest.raises(KeyError, match="mine"):
+        with pytest.raises(KeyError, match="mine"), _said(name, act):
             _fail_inside(act(pipe), pipe, name)
     assert torch.equal(text_pipelines.run(pipe, name, PROMPT), before)
 
@@ -293,6 +303,20 @@ def test_keep_beyond_the_length(tiny):
         pytest.raises(ValueError, match="keep is 78, but the text encoders read only 77 tokens"),
     ):
         text_pipelines.run(pipe, "sd1", PROMPT)
+
+
+def test_remarks_point_at_the_callers_line(tiny):
+    """However deep within padtone they arise."""
+    pipe, long = tiny("pixart_alpha"), " ".join(["cat"] * 30)
+    with warnings.catch_warnings(record=True) as seen:
+        warnings.simplefilter("always")
+        with padtone.mask_padding(pipe):
+            pass
+        with padtone.replace_padding(pipe):
+            pass
+        padtone.token_roles(pipe, long, max_sequence_length=24)
+        padtone.encode(pipe, long, max_sequence_length=24)
+    assert [Path(each.filename).name for each in seen] == ["test_padtone_masking.py"] * 4
 
 
 def test_bad_source(tiny):
