@@ -21,7 +21,7 @@ from .denoiser import (
 )
 from .embeds import generators, pipe_arguments, text_names
 from .encoders import encode_prompts
-from .families import Family
+from .families import Family, denoiser_of
 from .roles import ROLES, row_roles
 
 
@@ -104,7 +104,7 @@ class _Look:
     def watching(self) -> Iterator[None]:
         modules = attention_modules(self.pipe, self.family)
         self.shares, self.counts = [{} for _ in modules], [0 for _ in modules]
-        denoiser = getattr(self.pipe, self.family.denoiser)
+        denoiser = denoiser_of(self.pipe, self.family)
         with ExitStack() as stack:
             stack.callback(denoiser.register_forward_pre_hook(self._enter, with_kwargs=True).remove)
             stack.enter_context(intercept_attention(modules, self._see))

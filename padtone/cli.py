@@ -79,6 +79,7 @@ def roles(
     _at_least("max-length", max_length, 1)
     path = None if out is None else output_file(out, f"roles-{slug(prompt)}")
     from .embeds import token_roles
+    from .families import family_of
     from .grid import roles_sheet, save_with_recipe
     from .requests import call_arguments
 
@@ -106,6 +107,8 @@ def roles(
         typer.echo(f"{entry.name}: {len(entry.ids)} tokens, {where}")
         for line in _runs(entry):
             typer.echo(f"  {line}")
+    family = family_of(pipe)
+    typer.echo(f"{family.title}: {family.note}")
 
 
 def _runs(entry: TokenRoles) -> list[str]:

@@ -30,7 +30,7 @@ from .embeds import (
     text_names,
 )
 from .encoders import Encoding
-from .families import Family, family_of
+from .families import Family, denoiser_of, family_of
 from .roles import Keep, row_roles
 
 DONOR = "donor"
@@ -133,7 +133,7 @@ def patched(pipe: Any, texts: Any, patch: Patch) -> Iterator[None]:
     """
     family = family_of(pipe)
     run = _Run(pipe, family, texts, patch)
-    denoiser = getattr(pipe, family.denoiser)
+    denoiser = denoiser_of(pipe, family)
     with ExitStack() as stack:
         stack.callback(denoiser.register_forward_pre_hook(run.enter, with_kwargs=True).remove)
         if family.joint:

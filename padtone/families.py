@@ -162,6 +162,20 @@ def check_known(class_name: str | None, model: str) -> None:
         )
 
 
+def denoiser_of(pipe: Any, family: Family) -> Any:
+    """The pipeline's UNet or transformer.
+
+    Raises:
+        ValueError: it has none of the name that its family gives.
+    """
+    denoiser = getattr(pipe, family.denoiser, None)
+    if denoiser is None:
+        raise ValueError(
+            f"{type(pipe).__name__} has no {family.denoiser!r}, where {family.title} has its denoiser"
+        )
+    return denoiser
+
+
 def known_families() -> dict[str, Family]:
     """Every known pipeline class and its entry, by name."""
     from .family_table import FAMILIES

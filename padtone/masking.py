@@ -14,7 +14,7 @@ from fouriscale_padtone import remark
 from .denoiser import argument, attention_modules, intercept_attention, replaced, text_argument
 from .embeds import swap_rows
 from .encoders import encode_prompts, padding_ids
-from .families import Family, family_of
+from .families import Family, denoiser_of, family_of
 from .texts import Padding, Text, Texts, shown_rows, watched
 
 
@@ -153,7 +153,7 @@ def _padded_family(pipe: Any) -> Family:
 
 @contextmanager
 def _hidden_from_denoiser(pipe: Any, family: Family, texts: Texts, trim: bool) -> Iterator[None]:
-    denoiser = getattr(pipe, family.denoiser)
+    denoiser = denoiser_of(pipe, family)
     hidden = _Hidden(family, trim)
     with ExitStack() as stack:
         before = denoiser.register_forward_pre_hook(

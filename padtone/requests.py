@@ -14,7 +14,7 @@ from fouriscale_padtone.models import SHIPPED
 
 from . import diffusion, embeds
 from .encoders import position_limit
-from .families import family_of
+from .families import denoiser_of, family_of
 from .grid import labelled_grid
 
 
@@ -118,7 +118,7 @@ def call_arguments(
 
 
 def _ignores_guidance_scale(pipe: Any, takes: Any) -> bool:
-    denoiser = getattr(pipe, family_of(pipe).denoiser)
+    denoiser = denoiser_of(pipe, family_of(pipe))
     return "true_cfg_scale" in takes and not getattr(denoiser.config, "guidance_embeds", False)
 
 

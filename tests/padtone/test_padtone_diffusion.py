@@ -346,12 +346,21 @@ def test_bad_input(tiny, name, arguments, message):
 
 
 def test_unknown_transformer(tiny, monkeypatch):
-    """A registered pipeline whose transformer has other blocks."""
-    from diffusers import FluxPipeline
+    """A pipeline whose transformer has other blocks, one registered wrongly, and one that nobody registered."""
+    from diffusers import DDPMPipeline, DDPMScheduler, FluxPipeline
 
     class Own(FluxPipeline):
         pass
 
-    pipe = Own(**tiny("flux").components | {"transformer": tiny("sd1").unet})
+    other = Own(**tiny("flux").components | {"transformer": tiny("sd1").unet})
+    call = {"num_inference_steps": 1}
     with pytest.raises(ValueError, match="UNet2DConditionModel has no blocks named 'transformer_blocks'"):
-        blocks_of(pipe, family_of(pipe))
+        padtone.idp(other, PROMPT, [0], **call)
+    monkeypatch.setattr("padtone.families._REGISTERED", {"Own": family_of(tiny("sd1"))})
+    with pytest.raises(
+        ValueError, match="Own has no 'unet', where Stable Diffusion 1 and 2 has its denoiser"
+    ):
+        padtone.idp(other, PROMPT, [0], **call)
+    unknown = DDPMPipeline(unet=tiny("sd1").unet, scheduler=DDPMScheduler())
+    with pytest.raises(ValueError, match="DDPMPipeline is not a pipeline that padtone knows"):
+        padtone.idp(unknown, PROMPT, [0])
