@@ -186,7 +186,8 @@ def remake(
     from .grid import read_recipe
     from .requests import Request
 
-    request = Request.parse(read_recipe(image))
+    recipe = read_recipe(image)
+    request = Request.parse(recipe)
     changed = changed_versions(request.versions)
     if changed:
         complain(f"versions differ, so pixels may too: {', '.join(changed)}", "Warning")
@@ -267,8 +268,8 @@ def _load(model: str, device: str | None, dtype: str | None, revision: str | Non
     kind = models.locate(model)
     pipe: Any = models.load_pipeline(
         model,
-        device=device,
-        dtype=dtype,
+        device=device or None,
+        dtype=dtype or None,
         revision=revision if kind == "hub" else None,
         check=lambda index, name: check_known(index.get("_class_name"), name),
     )

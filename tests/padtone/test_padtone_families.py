@@ -212,6 +212,18 @@ def test_unknown_pipeline(tiny):
         padtone.token_roles(pipe, PROMPT)
 
 
+def test_known_before_it_is_loaded():
+    """By the name in model_index.json."""
+    from padtone.families import check_known
+
+    check_known("FluxPipeline", "a model")
+    for name in ("DDPMPipeline", "NoSuchPipeline", None):
+        with pytest.raises(
+            ValueError, match=r"'a model' is a .*which padtone does not know; it knows AuraFlow"
+        ):
+            check_known(name, "a model")
+
+
 def test_register_family(tiny, monkeypatch):
     from diffusers import StableDiffusionPipeline
 
