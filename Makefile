@@ -7,7 +7,7 @@ STAMP := $(VENV)/.installed
 # Idle OpenMP threads sleep instead of spinning: on a few cores shared with others it is much faster.
 export OMP_WAIT_POLICY := PASSIVE
 
-.PHONY: install demo test check bench bench-quick clean
+.PHONY: install demo test check bench bench-quick pictures clean
 
 install: $(STAMP)
 
@@ -32,6 +32,9 @@ bench: install
 
 bench-quick: install
 	$(BIN)/python -m benchmarks.quality --quick
+
+pictures: install
+	$(BIN)/python -m benchmarks.pictures
 
 clean:
 	rm -rf $(VENV) build dist .pytest_cache .ruff_cache .mypy_cache .hypothesis

@@ -5,9 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import math
-import sys
 from collections.abc import Iterator, Sequence
-from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,9 +13,9 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
-from typer.exceptions import TyperException
 
-from .arguments import number, output_file, parse_size, slug, whole
+from fouriscale_padtone.arguments import number, output_file, parse_size, slug, whole
+from fouriscale_padtone.command import complain, print_version, quieten, run
 
 # Whatever imports torch is imported inside the commands, so that --help answers at once.
 if TYPE_CHECKING:
@@ -39,31 +37,13 @@ _Device = Annotated[str | None, typer.Option(help="Such as cpu or cuda:0; the be
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line. Bad input is one sentence on stderr and exit code 2."""
-    command = typer.main.get_command(app)
-    try:
-        code = command.main(args=None if arguments is None else list(arguments), standalone_mode=False)
-    except TyperException as error:  # a word that the command line itself does not understand
-        if error.format_message():  # empty where the help was printed instead
-            _complain(error.format_message())
-        sys.exit(error.exit_code)
-    except (ValueError, TypeError) as error:
-        _complain(str(error))
-        sys.exit(2)
-    except KeyboardInterrupt:
-        sys.exit(130)
-    sys.exit(code or 0)
-
-
-def _version(asked: bool) -> None:
-    if asked:
-        typer.echo(f"fouriscale-padtone {metadata.version('fouriscale-padtone')}")
-        raise typer.Exit
+    run(app, arguments)
 
 
 @app.callback()
 def _options(
     version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+        bool, typer.Option("--version", callback=print_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
     """Sample a pretrained UNet beyond its training size with FouriScale."""
@@ -101,7 +81,7 @@ def generate(
     height_width = None if size is None else parse_size(size)
     path = output_file(out, f"{slug(prompt)}-{seed}")
     config = _read_preset(preset)
-    _quieten()
+    quieten()
     from . import generate as making
     from .config import FouriScaleConfig, recognise_preset
     from .loading import choose_device, choose_dtype, load_pipeline, locate
@@ -159,7 +139,7 @@ def remake(
 ) -> None:
     """Make the same picture again from the recipe inside it."""
     path = output_file(out, f"{image.stem}-remade")
-    _quieten()
+    quieten()
     from . import generate as making
     from .loading import choose_device, choose_dtype, load_pipeline, locate, source
     from .recipe import Recipe, changed_versions, read, save
@@ -170,7 +150,7 @@ def remake(
     preset = None if locate(recipe.model) != "file" else _preset_of(recipe.config)
     changed = changed_versions(recipe)
     if changed:
-        _complain(f"versions differ, so pixels may too: {', '.join(changed)}", "Warning")
+        complain(f"versions differ, so pixels may too: {', '.join(changed)}", "Warning")
     revision = recipe.revision if locate(recipe.model) == "hub" else None
     with Console(stderr=True).status(f"loading {recipe.model}"):
         pipe: Any = load_pipeline(
@@ -179,7 +159,7 @@ def remake(
     pipe.set_progress_bar_config(disable=True)
     found = source(pipe).revision
     if found != recipe.revision:
-        _complain(
+        complain(
             f"the weights of {recipe.model} are {found} and were {recipe.revision}, so pixels will differ",
             "Warning",
         )
@@ -205,10 +185,10 @@ def presets() -> None:
 def demo(out: Annotated[Path, typer.Option(help="A file ending in .png.")] = _OUTPUTS / "demo.png") -> None:
     """Direct sampling against FouriScale with the embedded model, in one picture."""
     path = output_file(out, "demo")
-    _quieten()
-    from .demo import demo as run
+    quieten()
+    from .demo import demo as draw
 
-    run(path)
+    draw(path)
 
 
 def _twice_training_size(config: FouriScaleConfig) -> tuple[int, int]:
@@ -252,17 +232,3 @@ def _preset_of(config: dict[str, Any] | None) -> str | None:
     """Which Stable Diffusion 2 a recipe's config was made for; other files tell for themselves."""
     sizes = config["training_sizes"] if config else []
     return "sd21-768" if [768, 768] in sizes else "sd21" if sizes == [[512, 512]] else None
-
-
-def _quieten() -> None:
-    """Libraries' own bars and remarks would tear ours."""
-    import diffusers
-    import transformers
-
-    for library in (diffusers, transformers):
-        library.utils.logging.set_verbosity_error()
-        library.utils.logging.disable_progress_bar()
-
-
-def _complain(sentence: str, kind: str = "Error") -> None:
-    typer.echo(f"{kind}: {sentence}", err=True)

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import json
-import os
-import platform
-import secrets
 from collections.abc import Mapping
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from PIL import Image, PngImagePlugin
+from PIL import Image
 from pydantic import BaseModel, ConfigDict, PositiveInt, ValidationError
 
+from fouriscale_padtone import pictures
+from fouriscale_padtone.pictures import versions
+
+__all__ = ["Recipe", "changed_versions", "read", "save", "versions"]
+
 _CHUNK = "fouriscale"  # the PNG text chunk
-_PACKAGES = ("diffusers", "transformers", "torch", "pillow")
 
 
 class Recipe(BaseModel):
@@ -74,24 +73,7 @@ def save(image: Image.Image, path: str | Path, recipe: Recipe | Mapping[str, Any
         ValueError: the path does not end in .png, or cannot be written.
         TypeError: the recipe holds something that JSON cannot.
     """
-    path = Path(path)
-    if path.suffix.lower() != ".png":
-        raise ValueError(f"{path}: pictures are written as PNG, so name a file that ends in .png")
-    chunks = PngImagePlugin.PngInfo()
-    if recipe is not None:
-        plain = recipe.model_dump() if isinstance(recipe, Recipe) else dict(recipe)
-        chunks.add_text(_CHUNK, json.dumps(plain))
-    part = path.with_name(
-        f".{path.name}.{secrets.token_hex(4)}.part"
-    )  # beside it, so that renaming is atomic
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        image.save(part, format="PNG", pnginfo=chunks)
-        os.replace(part, path)
-    except OSError as error:
-        raise ValueError(f"{path} cannot be written ({error.strerror or error})") from None
-    finally:
-        _remove(part)
+    pictures.save(image, path, recipe.model_dump() if isinstance(recipe, Recipe) else recipe, _CHUNK)
 
 
 def read(path: str | Path) -> dict[str, Any]:
@@ -100,47 +82,9 @@ def read(path: str | Path) -> dict[str, Any]:
     Raises:
         ValueError: the file cannot be read, is no picture, or carries no recipe.
     """
-    try:
-        with Image.open(path) as image:
-            text = image.info.get(_CHUNK)
-    except Image.UnidentifiedImageError:
-        raise ValueError(f"{path} is not a picture; give a PNG that fouriscale has written") from None
-    except OSError as error:
-        raise ValueError(f"{path} cannot be read ({error.strerror or error})") from None
-    if text is None:
-        raise ValueError(f"{path} carries no recipe; only PNGs that fouriscale has written do")
-    try:
-        recipe = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise ValueError(f"{path} carries a damaged recipe ({error})") from None
-    if not isinstance(recipe, dict):
-        raise ValueError(f"{path} carries a damaged recipe (no JSON object)")
-    return recipe
-
-
-def versions() -> dict[str, str]:
-    """The versions of everything that pixels depend on."""
-    from . import __version__
-
-    installed = {name: metadata.version(name) for name in _PACKAGES}
-    return {"fouriscale-padtone": __version__, **installed, "python": platform.python_version()}
+    return pictures.read(path, _CHUNK, "fouriscale")
 
 
 def changed_versions(recipe: Recipe) -> list[str]:
     """What is installed in another version than the recipe's: "torch 2.13.0 (was 2.12.0)", and so on."""
-    now = versions()
-    names = [
-        name
-        for name in sorted(now.keys() | recipe.versions.keys())
-        if now.get(name) != recipe.versions.get(name)
-    ]
-    return [
-        f"{name} {now.get(name, 'missing')} (was {recipe.versions.get(name, 'missing')})" for name in names
-    ]
-
-
-def _remove(part: Path) -> None:
-    try:
-        part.unlink(missing_ok=True)
-    except NotADirectoryError:  # its folder is a file, so nothing was written
-        return
+    return pictures.changed_versions(recipe.versions)

@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 
+from .checks import check_call, check_prompt
 from .denoiser import (
     StepCounter,
     argument,
@@ -18,9 +19,9 @@ from .denoiser import (
     locate,
     text_argument,
 )
-from .embeds import check_prompt, generators, pipe_arguments, text_names
+from .embeds import generators, pipe_arguments, text_names
 from .encoders import encode_prompts
-from .families import Family, family_of
+from .families import Family, denoiser_of
 from .roles import ROLES, row_roles
 
 
@@ -74,7 +75,7 @@ def attention_to_padding(
     """
     if not isinstance(queries, int) or queries < 1:
         raise ValueError(f"queries is {queries!r}; it is a number of image tokens, 1 or more")
-    family = family_of(pipe)
+    family = check_call(pipe, [seed], ("full",), pipe_kwargs)
     full = encode_prompts(pipe, [check_prompt(prompt)], pipe_kwargs)
     encoded, names = full.arguments, text_names(family)
     length = sum(encoded[name][0].shape[0] for name in names)
@@ -103,7 +104,7 @@ class _Look:
     def watching(self) -> Iterator[None]:
         modules = attention_modules(self.pipe, self.family)
         self.shares, self.counts = [{} for _ in modules], [0 for _ in modules]
-        denoiser = getattr(self.pipe, self.family.denoiser)
+        denoiser = denoiser_of(self.pipe, self.family)
         with ExitStack() as stack:
             stack.callback(denoiser.register_forward_pre_hook(self._enter, with_kwargs=True).remove)
             stack.enter_context(intercept_attention(modules, self._see))

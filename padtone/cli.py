@@ -5,14 +5,18 @@ from __future__ import annotations
 import json
 import re
 import sys
-import warnings
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from fouriscale_padtone.arguments import number, output_file, parse_size, slug, whole
+from fouriscale_padtone.command import complain, print_version, quieten, run
+
 if TYPE_CHECKING:
-    from diffusers import DiffusionPipeline
+    from .requests import Request
+    from .roles import TokenRoles
 
 app = typer.Typer(
     help="See, swap, mask and trim the padding tokens of text-to-image models.",
@@ -21,42 +25,73 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-_SIZE = re.compile(r"(\d+)x(\d+)")
+_OUTPUTS = Path("outputs")
 Prompt = Annotated[str, typer.Argument(help="The prompt.")]
-Model = Annotated[
-    str,
-    typer.Option(help="A folder or hub name of a diffusers pipeline, or shapeworld for the shipped model."),
+Model = Annotated[str, typer.Option(help="shapeworld/unet, a diffusers folder or a hub id.")]
+Seeds = Annotated[str, typer.Option(help="Seeds, such as 0,1,2 or 0-5.")]
+Out = Annotated[Path, typer.Option(help="A file ending in .png, or a folder.")]
+Size = Annotated[str | None, typer.Option(help="WIDTHxHEIGHT in pixels; the model's own if left out.")]
+Steps = Annotated[
+    int | None,
+    typer.Option(parser=whole, metavar="<int>", help="Inference steps; the model's own if left out."),
 ]
-Seeds = Annotated[str, typer.Option(help="Seeds, such as 0,1,2.")]
-Out = Annotated[Path, typer.Option(help="The grid to write, a PNG.")]
-Size = Annotated[str, typer.Option(help="WIDTHxHEIGHT in pixels; the model's own if empty.")]
-Steps = Annotated[int, typer.Option(help="Inference steps; 0 for the pipeline's own.")]
-Guidance = Annotated[float, typer.Option(help="Guidance scale; below 0 for the pipeline's own.")]
-Negative = Annotated[str, typer.Option(help="Negative prompt, the same for every arm.")]
-Length = Annotated[int, typer.Option(help="max_sequence_length; 0 for the pipeline's own.")]
+Guidance = Annotated[
+    float | None,
+    typer.Option(parser=number, metavar="<float>", help="Guidance scale; the model's own if left out."),
+]
+Negative = Annotated[str | None, typer.Option(help="Negative prompt, the same for every arm.")]
+Length = Annotated[
+    int | None,
+    typer.Option(parser=whole, metavar="<int>", help="max_sequence_length; the model's own if left out."),
+]
 Arms = Annotated[
     str, typer.Option(help='Arms, separated by commas: full, prompt, padding, "padding 1/5", eos, clean.')
 ]
 Clean = Annotated[str, typer.Option(help="What a swapped row becomes: padding or empty_prompt.")]
 Pooled = Annotated[str, typer.Option(help="The pooled vector's source: full or clean.")]
-Device = Annotated[str, typer.Option(help="cpu, cuda or mps; the fastest there is if empty.")]
-Dtype = Annotated[
-    str, typer.Option(help="float32, float16 or bfloat16; float32 on the CPU, else float16, if empty.")
-]
+Device = Annotated[str | None, typer.Option(help="Such as cpu or cuda:0; the best one here if left out.")]
+Dtype = Annotated[str | None, typer.Option(help="float32, float16 or bfloat16.")]
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line. Bad input is one sentence on stderr and exit code 2."""
+    run(app, arguments)
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """See, swap, mask and trim the padding tokens of text-to-image models."""
 
 
 @app.command()
 def roles(
     prompt: Prompt,
-    model: Model = "shapeworld",
-    max_length: Length = 0,
+    model: Model = "shapeworld/unet",
+    max_length: Length = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    out: Annotated[Path | None, typer.Option(help="Draw the tokens too: a file ending in .png.")] = None,
 ) -> None:
     """Show what each text encoder makes of a prompt: tokens, ids and roles."""
+    _at_least("max-length", max_length, 1)
+    path = None if out is None else output_file(out, f"roles-{slug(prompt)}")
     from .embeds import token_roles
+    from .families import family_of
+    from .grid import roles_sheet, save_with_recipe
+    from .requests import call_arguments
 
-    options = {"max_sequence_length": max_length} if max_length else {}
-    entries = token_roles(_load(model, "cpu", ""), prompt, **options)
+    pipe = _load(model, "cpu", None)
+    options = {
+        key: value
+        for key, value in call_arguments(pipe, model, max_length=max_length).items()
+        if key == "max_sequence_length"
+    }
+    entries = token_roles(pipe, prompt, **options)
+    if path is not None:
+        save_with_recipe(roles_sheet(entries, prompt), path, None)
     if as_json:
         keys = ("name", "tokens", "ids", "roles", "cut")
         typer.echo(
@@ -72,9 +107,11 @@ def roles(
         typer.echo(f"{entry.name}: {len(entry.ids)} tokens, {where}")
         for line in _runs(entry):
             typer.echo(f"  {line}")
+    family = family_of(pipe)
+    typer.echo(f"{family.title}: {family.note}")
 
 
-def _runs(entry: Any) -> list[str]:
+def _runs(entry: TokenRoles) -> list[str]:
     """One line per token, but one per run of the same padding."""
     lines, i = [], 0
     while i < len(entry.ids):
@@ -91,142 +128,158 @@ def _runs(entry: Any) -> list[str]:
 @app.command()
 def ite(
     prompt: Prompt,
-    model: Model = "shapeworld",
+    model: Model = "shapeworld/unet",
     arms: Arms = "full,prompt,padding,clean",
     seeds: Seeds = "0",
-    out: Out = Path("ite.png"),
-    size: Size = "",
-    steps: Steps = 0,
-    guidance: Guidance = -1.0,
-    negative: Negative = "",
-    max_length: Length = 0,
+    out: Out = _OUTPUTS,
+    size: Size = None,
+    steps: Steps = None,
+    guidance: Guidance = None,
+    negative: Negative = None,
+    max_length: Length = None,
     clean: Clean = "padding",
     pooled: Pooled = "full",
-    device: Device = "",
-    dtype: Dtype = "",
+    device: Device = None,
+    dtype: Dtype = None,
 ) -> None:
     """Swap rows of the text encoding and draw each arm: does the encoder write into padding?"""
-    recipe = _recipe("ite", locals())
-    _make(recipe, out)
+    _make("ite", locals())
 
 
 @app.command()
 def idp(
     prompt: Prompt,
-    model: Model = "shapeworld",
+    model: Model = "shapeworld/unet",
     arms: Arms = "full,prompt,padding,clean",
-    layers: Annotated[str, typer.Option(help="Blocks to patch, such as 0,1,2 or 0-18; all if empty.")] = "",
+    layers: Annotated[
+        str | None, typer.Option(help="Blocks to patch, such as 0,1,2 or 0-18; all if left out.")
+    ] = None,
     span: Annotated[str, typer.Option(help="Part of the run to patch, START,STOP as fractions.")] = "0,1",
     seeds: Seeds = "0",
-    out: Out = Path("idp.png"),
-    size: Size = "",
-    steps: Steps = 0,
-    guidance: Guidance = -1.0,
-    negative: Negative = "",
-    max_length: Length = 0,
+    out: Out = _OUTPUTS,
+    size: Size = None,
+    steps: Steps = None,
+    guidance: Guidance = None,
+    negative: Negative = None,
+    max_length: Length = None,
     clean: Clean = "padding",
     pooled: Pooled = "full",
-    device: Device = "",
-    dtype: Dtype = "",
+    device: Device = None,
+    dtype: Dtype = None,
 ) -> None:
     """Swap text rows inside the denoiser, block by block: does it use padding as scratch space?"""
-    recipe = _recipe("idp", locals())
-    _make(recipe, out)
+    _make("idp", locals())
 
 
 @app.command()
 def remake(
-    picture: Annotated[Path, typer.Argument(help="A PNG that padtone wrote.")],
-    out: Out = Path("remade.png"),
+    image: Annotated[Path, typer.Argument(help="A PNG that padtone ite or idp has written.")],
+    out: Out = _OUTPUTS,
 ) -> None:
     """Make a picture again from the recipe that it carries."""
-    from .grid import read_recipe
-
-    _make(read_recipe(picture), out)
-
-
-def _recipe(command: str, values: dict) -> dict:
-    """The settings as they were typed, and the versions they were run with."""
-    from importlib.metadata import version
-
-    settings = {key: value for key, value in values.items() if key != "out"}
-    versions = {name: version(name) for name in ("torch", "diffusers", "transformers")}
-    return {"command": command, "settings": settings, "versions": versions}
-
-
-def _make(recipe: dict, out: Path) -> None:
-    from . import diffusion, embeds
-    from .grid import labelled_grid, save_with_recipe
-
-    given = recipe["settings"]
-    seeds = _integers("seeds", given["seeds"])
-    pipe = _load(given["model"], given["device"], given["dtype"])
-    swaps = {"arms": _arms(given["arms"]), "clean": given["clean"], "pooled": given["pooled"]}
-    if recipe["command"] == "idp":
-        layers = _integers("layers", given["layers"]) if given["layers"] else None
-        images = diffusion.idp_arms(
-            pipe,
-            given["prompt"],
-            seeds,
-            layers=layers,
-            steps=_span(given["span"]),
-            **swaps,
-            **_call(pipe, given),
-        )
-    else:
-        images = embeds.ite(pipe, given["prompt"], seeds, **swaps, **_call(pipe, given))
-    title = f'{recipe["command"]}: "{given["prompt"]}" (clean: {given["clean"]}, pooled: {given["pooled"]})'
-    labels = [f"seed {seed}" for seed in seeds]
-    save_with_recipe(labelled_grid({str(k): v for k, v in images.items()}, labels, title), out, recipe)
-    shown = next(iter(images.values()))[0]
-    typer.echo(
-        f"wrote {out}: {len(images)} arms x {len(seeds)} seeds, each {shown.width}x{shown.height} pixels"
-    )
-
-
-def _call(pipe: DiffusionPipeline, given: dict) -> dict:
-    """Arguments for the pipeline; what was left empty is the pipeline's own affair."""
-    call: dict[str, Any] = {}
-    if given["size"]:
-        match = _SIZE.fullmatch(given["size"])
-        if not match:
-            raise ValueError(f"size is {given['size']!r}; it is WIDTHxHEIGHT in pixels, such as 512x768")
-        call |= {"width": int(match[1]), "height": int(match[2])}
-    if given["steps"]:
-        call["num_inference_steps"] = given["steps"]
-    if given["guidance"] >= 0:
-        call["guidance_scale"] = given["guidance"]
-    if given["negative"]:
-        call["negative_prompt"] = given["negative"]
-    if given["max_length"]:
-        call["max_sequence_length"] = given["max_length"]
-    if given["model"] == "shapeworld":
-        from shapeworld.models import SAMPLING
-
-        call.setdefault("num_inference_steps", SAMPLING["unet"].steps)
-        call.setdefault("guidance_scale", SAMPLING["unet"].guidance)
-    return call
-
-
-def _load(model: str, device: str, dtype: str) -> DiffusionPipeline:
-    import diffusers
+    path = output_file(out, f"{image.stem}-remade")
     import torch
-    import transformers
 
-    diffusers.utils.logging.disable_progress_bar()
-    transformers.utils.logging.disable_progress_bar()
-    device = device or ("cuda" if torch.cuda.is_available() else "mps" if torch.mps.is_available() else "cpu")
-    dtype = dtype or ("float32" if device == "cpu" else "float16")
-    if dtype not in ("float32", "float16", "bfloat16"):
-        raise ValueError(f"dtype is {dtype!r}; it can be float32, float16 or bfloat16")
-    if model == "shapeworld":
-        from shapeworld.models import load_pipeline
+    from fouriscale_padtone.models import source
+    from fouriscale_padtone.pictures import changed_versions
 
-        pipe = load_pipeline(dtype=getattr(torch, dtype))
-    else:
-        pipe = diffusers.DiffusionPipeline.from_pretrained(model, dtype=getattr(torch, dtype))
+    from .grid import read_recipe
+    from .requests import Request
+
+    recipe = read_recipe(image)
+    request = Request.parse(recipe)
+    changed = changed_versions(request.versions)
+    if changed:
+        complain(f"versions differ, so pixels may too: {', '.join(changed)}", "Warning")
+    pipe = _load(request.model, request.device, request.dtype, request.revision)
+    found = source(pipe).revision
+    if found != request.revision:
+        complain(
+            f"the weights of {request.model} are {found} and were {request.revision}, so pixels will differ",
+            "Warning",
+        )
+    torch.set_num_threads(request.threads)
+    _write(pipe, request.model_copy(update={"revision": found}), path)
+
+
+def _make(command: Literal["ite", "idp"], given: dict[str, Any]) -> None:
+    """Check what was typed before anything is loaded, then load, draw and write."""
+    size = None if given["size"] is None else parse_size(given["size"])
+    if size is not None:
+        _at_least("height", size[0], 1)
+        _at_least("width", size[1], 1)
+    for name, least in (("steps", 1), ("max_length", 1), ("guidance", 0)):
+        _at_least(name.replace("_", "-"), given[name], least)
+    seeds, arms = _integers("seeds", given["seeds"]), _arms(given["arms"])
+    layers = _integers("layers", given["layers"]) if given.get("layers") is not None else None
+    span = _span(given["span"]) if "span" in given else (0.0, 1.0)
+    path = output_file(given["out"], f"{command}-{slug(given['prompt'])}")
+    import torch
+
+    from fouriscale_padtone.models import choose_device, choose_dtype, source
+    from fouriscale_padtone.pictures import versions
+
+    from .checks import check_arms, check_choices
+    from .requests import Request, call_arguments
+
+    check_arms(arms)
+    check_choices(given["clean"], given["pooled"])
+    device = choose_device(given["device"])
+    dtype = str(choose_dtype(given["dtype"], device)).removeprefix("torch.")
+    pipe = _load(given["model"], str(device), dtype)
+    call = {name: given[name] for name in ("steps", "guidance", "negative", "max_length")}
+    request = Request(
+        command=command,
+        prompt=given["prompt"],
+        model=given["model"],
+        revision=source(pipe).revision,
+        arms=arms,
+        seeds=seeds,
+        clean=given["clean"],
+        pooled=given["pooled"],
+        layers=layers,
+        span=span,
+        call=call_arguments(pipe, given["model"], size=size, **call),
+        device=str(device),
+        dtype=dtype,
+        threads=torch.get_num_threads(),
+        versions=versions(),
+    )
+    _write(pipe, request, path)
+
+
+def _write(pipe: Any, request: Request, path: Path) -> None:
+    from .grid import save_with_recipe
+    from .requests import draw
+
+    grid = draw(pipe, request)
+    save_with_recipe(grid, path, request.model_dump())
+    arms = [*(["donor"] if request.command == "idp" else []), *request.arms]
+    typer.echo(f"arms {', '.join(arms)}; seeds {', '.join(map(str, request.seeds))}: {path}")
+
+
+def _load(model: str, device: str | None, dtype: str | None, revision: str | None = None) -> Any:
+    """A pipeline that padtone knows."""
+    quieten()
+    from fouriscale_padtone import models
+
+    from .families import check_known
+
+    kind = models.locate(model)
+    pipe: Any = models.load_pipeline(
+        model,
+        device=device or None,
+        dtype=dtype or None,
+        revision=revision if kind == "hub" else None,
+        check=lambda index, name: check_known(index.get("_class_name"), name),
+    )
     pipe.set_progress_bar_config(disable=not sys.stderr.isatty())
-    return pipe.to(device)
+    return pipe
+
+
+def _at_least(name: str, value: float | None, least: float) -> None:
+    if value is not None and not least <= value < float("inf"):
+        raise ValueError(f"{name} is {value}; it is a finite number, at least {least}")
 
 
 def _arms(text: str) -> list[str]:
@@ -239,25 +292,18 @@ def _arms(text: str) -> list[str]:
 def _integers(name: str, text: str) -> list[int]:
     numbers: list[int] = []
     for part in text.split(","):
-        match = re.fullmatch(r"\s*(\d+)\s*(?:-\s*(\d+)\s*)?", part)
-        if not match:
+        match = re.fullmatch(r"\s*(\d{1,18})\s*(?:-\s*(\d{1,18})\s*)?", part)
+        if not match or (match[2] and int(match[2]) < int(match[1])):
             raise ValueError(f"{name} is {text!r}; it is a list such as 0,1,2 or a range such as 0-5")
         numbers.extend(range(int(match[1]), int(match[2] or match[1]) + 1))
     return numbers
 
 
 def _span(text: str) -> tuple[float, float]:
-    match = re.fullmatch(r"([\d.]+)\s*,\s*([\d.]+)", text)
-    if not match:
-        raise ValueError(f"span is {text!r}; it is START,STOP as fractions of the run, such as 0,0.5")
-    return float(match[1]), float(match[2])
-
-
-def main() -> None:
-    """Entry point: errors of ours are one line without a traceback."""
-    warnings.showwarning = lambda message, *rest: typer.echo(f"warning: {message}", err=True)
     try:
-        app()
-    except (ValueError, TypeError, RuntimeError, OSError) as error:
-        typer.echo(f"error: {error}", err=True)
-        raise SystemExit(1) from None
+        start, stop = map(float, text.split(","))
+    except ValueError:
+        start, stop = 1.0, 0.0
+    if not 0 <= start < stop <= 1:
+        raise ValueError(f"span is {text!r}; it is START,STOP as fractions of the run, such as 0,0.5")
+    return start, stop

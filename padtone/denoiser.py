@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch.overrides import TorchFunctionMode
 
-from .families import Family
+from .families import Family, denoiser_of
 
 TEXT = "encoder_hidden_states"
 _SDPA = torch.nn.functional.scaled_dot_product_attention
@@ -99,7 +99,7 @@ def attention_modules(pipe: Any, family: Family) -> list[torch.nn.Module]:
     Raises:
         ValueError: the denoiser has none.
     """
-    denoiser = getattr(pipe, family.denoiser)
+    denoiser = denoiser_of(pipe, family)
     if family.joint:
         found = [getattr(block, family.attends) for block in blocks_of(pipe, family)]
     else:
@@ -123,7 +123,7 @@ def blocks_of(pipe: Any, family: Family, with_text_blocks: bool = False) -> list
     Raises:
         ValueError: the denoiser has no such list of blocks.
     """
-    denoiser = getattr(pipe, family.denoiser)
+    denoiser = denoiser_of(pipe, family)
     found: list[torch.nn.Module] = []
     for name in (
         family.blocks if with_text_blocks else (n for n in family.blocks if n not in family.text_blocks)

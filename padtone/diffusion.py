@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 
+from .checks import ARMS, arm_key, check_call, check_layers, check_steps
 from .denoiser import (
     TEXT,
     StepCounter,
@@ -21,10 +22,7 @@ from .denoiser import (
     text_argument,
 )
 from .embeds import (
-    ARMS,
-    arm_key,
     arm_rows,
-    check_arms,
     encode_both,
     generators,
     pipe_arguments,
@@ -32,7 +30,7 @@ from .embeds import (
     text_names,
 )
 from .encoders import Encoding
-from .families import Family, family_of
+from .families import Family, denoiser_of, family_of
 from .roles import Keep, row_roles
 
 DONOR = "donor"
@@ -104,10 +102,9 @@ def idp_arms(
     Returns:
         {arm: [image per seed]}, and under "donor" the images of the full prompt.
     """
-    check_arms(arms)
-    family = family_of(pipe)
+    family = check_call(pipe, seeds, arms, pipe_kwargs)
     count = len(blocks_of(pipe, family, True) if family.joint else attention_modules(pipe, family))
-    where, when = _check_layers(layers, count), _check_steps(steps)
+    where, when = check_layers(layers, count), check_steps(steps)
     full, empty = encode_both(pipe, prompt, clean, pooled, pipe_kwargs)
     patch = Patch(_rows_of_arms(family, prompt, full, arms), where, when)
     given = ("prompt_embeds", "pooled") if pooled == "clean" else ("prompt_embeds",)
@@ -136,7 +133,7 @@ def patched(pipe: Any, texts: Any, patch: Patch) -> Iterator[None]:
     """
     family = family_of(pipe)
     run = _Run(pipe, family, texts, patch)
-    denoiser = getattr(pipe, family.denoiser)
+    denoiser = denoiser_of(pipe, family)
     with ExitStack() as stack:
         stack.callback(denoiser.register_forward_pre_hook(run.enter, with_kwargs=True).remove)
         if family.joint:
@@ -249,18 +246,3 @@ def _rows_of_arms(family: Family, prompt: str, full: Encoding, arms: Sequence[Ke
         if kept.any() and not (kept & seen).any():
             raise ValueError(f"keep={arm!r} names only padding, which the {family.title} denoiser masks")
     return rows & seen
-
-
-def _check_layers(layers: Sequence[int] | None, count: int) -> frozenset[int] | None:
-    if layers is None:
-        return None
-    wrong = [i for i in layers if not isinstance(i, int) or not 0 <= i < count]
-    if wrong or not len(layers):
-        raise ValueError(f"layers is {list(layers)}; this denoiser's blocks go from 0 to {count - 1}")
-    return frozenset(layers)
-
-
-def _check_steps(steps: tuple[float, float]) -> tuple[float, float]:
-    if len(steps) != 2 or not 0.0 <= steps[0] < steps[1] <= 1.0:
-        raise ValueError(f"steps is {steps!r}; it is (start, stop) with 0 <= start < stop <= 1")
-    return float(steps[0]), float(steps[1])

@@ -7,11 +7,10 @@ from typing import Any
 
 import torch
 
+from .checks import ARMS, arm_key, check_call, check_choices, check_options, check_prompt
 from .encoders import Encoding, encode_prompts, padding_ids
 from .families import Family, family_of
-from .roles import Keep, TokenRoles, kept_rows
-
-ARMS = ("full", "prompt", "padding", "clean")
+from .roles import Keep, TokenRoles, check_keep, kept_rows
 
 
 def swap_rows(kept: Any, rest: Any, rows: torch.Tensor) -> Any:
@@ -57,6 +56,8 @@ def encode(
     Raises:
         ValueError: `keep` names no row, or another argument is not one of those listed.
     """
+    check_options(pipe, options)
+    check_keep(keep)
     (made,) = encode_arms(pipe, prompt, (keep,), clean=clean, pooled=pooled, source=source, options=options)
     return made | _negative(pipe, "", 1, options)
 
@@ -106,8 +107,7 @@ def encode_both(
     Raises:
         ValueError: `clean` or `pooled` is not one of those known, or the two have unequal lengths.
     """
-    _check_choice("clean", clean, ("padding", "empty_prompt"))
-    _check_choice("pooled", pooled, ("full", "clean"))
+    check_choices(clean, pooled)
     full = encode_prompts(pipe, [check_prompt(prompt)], options)
     if clean == "padding":
         empty = encode_prompts(pipe, [prompt], options, change=padding_ids(pipe), warn_cut=False)
@@ -155,22 +155,6 @@ def _check_lengths(full: Encoding, other: Encoding, names: Sequence[str], prompt
             )
 
 
-def check_prompt(prompt: Any) -> str:
-    """A single prompt.
-
-    Raises:
-        TypeError: not a string.
-    """
-    if not isinstance(prompt, str):
-        raise TypeError(f"the prompt is {prompt!r}; it must be one string")
-    return prompt
-
-
-def _check_choice(name: str, value: str, choices: Sequence[str]) -> None:
-    if value not in choices:
-        raise ValueError(f"{name} is {value!r}; it can be {' or '.join(map(repr, choices))}")
-
-
 def ite(
     pipe: Any,
     prompt: str,
@@ -196,7 +180,7 @@ def ite(
     Raises:
         ValueError: see `encode`.
     """
-    check_arms(arms)
+    check_call(pipe, seeds, arms, pipe_kwargs)
     encoded = encode_arms(pipe, prompt, arms, clean=clean, pooled=pooled, source=source, options=pipe_kwargs)
     call = pipe_arguments(pipe, stack_arguments(encoded), len(encoded), pipe_kwargs)
     images: dict[Any, list[Any]] = {arm_key(arm): [] for arm in arms}
@@ -205,22 +189,6 @@ def ite(
         for arm, image in zip(images, out, strict=True):
             images[arm_key(arm)].append(image)
     return images
-
-
-def check_arms(arms: Sequence[Keep]) -> None:
-    """Arms are keys, so there is at least one and each is there once.
-
-    Raises:
-        ValueError: they are not.
-    """
-    keys = [arm_key(arm) for arm in arms]
-    if isinstance(arms, str) or not keys or len(set(keys)) < len(keys):
-        raise ValueError(f"arms is {arms!r}; it is a sequence of different arms, such as {ARMS}")
-
-
-def arm_key(arm: Keep) -> Any:
-    """The arm itself where it can be a key, else its text: a slice, or several kept at once."""
-    return arm if isinstance(arm, str | int) else str(arm)
 
 
 def generators(seed: int, count: int) -> list[torch.Generator]:
@@ -242,16 +210,7 @@ def stack_arguments(encoded: Sequence[dict[str, Any]]) -> dict[str, Any]:
 def pipe_arguments(
     pipe: Any, encoded: dict[str, Any], count: int, pipe_kwargs: dict[str, Any]
 ) -> dict[str, Any]:
-    """Arguments for one call of the pipeline with these encodings and the user's own arguments.
-
-    Raises:
-        ValueError: the user's arguments contradict the encodings.
-    """
-    for name in pipe_kwargs:
-        if name.startswith("prompt") or name in ("generator", "num_images_per_prompt") or "embeds" in name:
-            raise ValueError(
-                f"{name} is set by padtone and cannot be given; use prompt, seeds, arms, negative_prompt"
-            )
+    """Arguments for one call of the pipeline with these encodings and the user's own arguments."""
     call = dict(pipe_kwargs)
     negative = call.pop("negative_prompt", None)
     if family_of(pipe).negative == "text" and negative is not None:
@@ -277,6 +236,8 @@ def token_roles(pipe: Any, prompt: str, **options: Any) -> tuple[TokenRoles, ...
         options: what the pipeline's `encode_prompt` also takes, such as `max_sequence_length`.
 
     Raises:
-        ValueError: an unknown pipeline. TypeError: not one string.
+        ValueError: an unknown pipeline, or one that pads to more than its encoder reads.
+        TypeError: not one string; an option that the pipeline does not take.
     """
+    check_options(pipe, options)
     return encode_prompts(pipe, [check_prompt(prompt)], options).roles[0]

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import inspect
-import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import torch
+
+from fouriscale_padtone import remark
 
 from .families import Family, TextEncoder, family_of
 from .roles import TokenRoles, assign, masked_span, real_span
@@ -52,7 +53,7 @@ def watch_encoders(pipe: Any, family: Family, change: Change | None = None) -> I
                 continue
             # Recorded before anybody's change, changed after everybody else's.
             record = module.register_forward_pre_hook(
-                _recorder(encoder, calls), with_kwargs=True, prepend=True
+                _recorder(pipe, encoder, calls), with_kwargs=True, prepend=True
             )
             stack.callback(record.remove)
             if change is not None:
@@ -61,9 +62,40 @@ def watch_encoders(pipe: Any, family: Family, change: Change | None = None) -> I
         yield calls
 
 
-def _recorder(encoder: TextEncoder, calls: list[EncoderCall]) -> Callable:
+def position_limit(module: torch.nn.Module) -> int | None:
+    """The longest text that an encoder with a table of positions (CLIP, BERT) can read; None: no table."""
+    tables = [
+        m
+        for name, m in module.named_modules()
+        if name.endswith(("position_embedding", "position_embeddings"))
+    ]
+    return next((m.num_embeddings for m in tables if isinstance(m, torch.nn.Embedding)), None)
+
+
+def _check_length(pipe: Any, encoder: TextEncoder, module: torch.nn.Module, length: int) -> None:
+    """A pipeline may pad to more than its encoder can read, such as FLUX with a CLIP in T5's place.
+
+    Raises:
+        ValueError: it does.
+    """
+    limit = position_limit(module)
+    if limit is None or length <= limit:
+        return
+    takes = inspect.signature(pipe.encode_prompt).parameters
+    remedy = (
+        f"pass max_sequence_length={limit}"
+        if "max_sequence_length" in takes
+        else f"set {encoder.tokenizer}.model_max_length to {limit}"
+    )
+    raise ValueError(
+        f"{type(pipe).__name__} pads to {length} tokens here and {encoder.name} reads at most {limit}: {remedy}"
+    )
+
+
+def _recorder(pipe: Any, encoder: TextEncoder, calls: list[EncoderCall]) -> Callable:
     def hook(module: torch.nn.Module, args: tuple, kwargs: dict) -> None:
         ids, mask = args[0] if args else kwargs["input_ids"], kwargs.get("attention_mask")
+        _check_length(pipe, encoder, module, ids.shape[1])
         calls.append(EncoderCall(encoder, ids.cpu(), None if mask is None else mask.cpu()))
 
     return hook
@@ -184,9 +216,7 @@ def roles_of_member(
         mask = None if call.mask is None else call.mask[member].long().tolist()
         roles, cut = _assign(pipe, family, encoder, ids, mask, prompt, options)
         if cut and warn_cut:
-            warnings.warn(
-                f"{encoder.name} reads {len(ids)} tokens and cuts the prompt's end: {cut!r}", stacklevel=4
-            )
+            remark(f"{encoder.name} reads {len(ids)} tokens and cuts the prompt's end: {cut!r}")
         if encoder.feeds == "pooled":
             positions, rows = list(range(len(ids))), None
         else:

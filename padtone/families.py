@@ -138,16 +138,42 @@ def family_of(pipe: Any) -> Family:
     Raises:
         ValueError: no such entry.
     """
-    from .family_table import FAMILIES
-
-    known = FAMILIES | _REGISTERED
+    known = known_families()
     for cls in type(pipe).__mro__:
         if cls.__name__ in known:
             return known[cls.__name__]
     raise ValueError(
         f"{type(pipe).__name__} is not a pipeline that padtone knows; add it with padtone.register_family, "
-        f"or use one of {', '.join(sorted(known))}"
+        f"or use one of {', '.join(known)}"
     )
+
+
+def check_known(class_name: str | None, model: str) -> None:
+    """Does padtone know the pipeline of a model that is not loaded yet?
+
+    Raises:
+        ValueError: it does not.
+    """
+    known = known_families()
+    if class_name not in known:
+        raise ValueError(
+            f"{model!r} is a {class_name or 'pipeline of unknown class'}, which padtone does not know; it knows "
+            f"{', '.join(known)}"
+        )
+
+
+def denoiser_of(pipe: Any, family: Family) -> Any:
+    """The pipeline's UNet or transformer.
+
+    Raises:
+        ValueError: it has none of the name that its family gives.
+    """
+    denoiser = getattr(pipe, family.denoiser, None)
+    if denoiser is None:
+        raise ValueError(
+            f"{type(pipe).__name__} has no {family.denoiser!r}, where {family.title} has its denoiser"
+        )
+    return denoiser
 
 
 def known_families() -> dict[str, Family]:

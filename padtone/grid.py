@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
-import json
 import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from PIL import Image, ImageDraw, ImageFont, PngImagePlugin
+from PIL import Image, ImageDraw, ImageFont
 
-RECIPE = "padtone"
+from fouriscale_padtone import pictures
+
+from .roles import TokenRoles
+
+RECIPE = "padtone"  # the PNG text chunk
+_COLOURS = {
+    "bos": "#c9d7f2",
+    "prompt": "#b9e4b4",
+    "eos": "#f2d7a6",
+    "template": "#e0c9ee",
+    "padding": "#e3e3e3",
+}
 _GAP = 8  # pixels between pictures
 _LINE = 16  # pixels of a line of text
 
 
 def labelled_grid(
-    images: Mapping[str, Sequence[Image.Image]], rows: Sequence[str], title: str = "", tile: int = 256
+    images: Mapping[str, Sequence[Image.Image]], rows: Sequence[str], title: str = "", tile: int | None = None
 ) -> Image.Image:
     """One column an arm, one row a seed.
 
@@ -24,6 +34,7 @@ def labelled_grid(
         rows: what to write beside each row.
         title: written on top, wrapped.
         tile: longer side of a picture in the grid, pixels; smaller pictures are enlarged without blur.
+            None: their own, but from 128 to 256.
 
     Raises:
         ValueError: an arm has not one image per row.
@@ -32,7 +43,7 @@ def labelled_grid(
     if wrong or not images:
         raise ValueError(f"a grid needs {len(rows)} images in every arm, got {wrong or 'no arm'}")
     first = next(iter(images.values()))[0]
-    scale = tile / max(first.size)
+    scale = (tile or min(max(*first.size, 128), 256)) / max(first.size)
     width, height = (max(1, round(side * scale)) for side in first.size)
     font = ImageFont.load_default(_LINE - 4)
     margin = _GAP + max((round(font.getlength(text)) for text in rows), default=0) + _GAP
@@ -46,32 +57,66 @@ def labelled_grid(
     for i, text in enumerate(rows):
         draw.text((_GAP, top + i * (height + _GAP) + height // 2), text, fill="black", font=font)
     resample = Image.Resampling.NEAREST if scale >= 1 else Image.Resampling.LANCZOS
-    for column, (arm, pictures) in enumerate(images.items()):
+    for column, (arm, made) in enumerate(images.items()):
         left = margin + column * (width + _GAP)
         draw.text((left, top - _LINE), arm, fill="black", font=font)
-        for row, picture in enumerate(pictures):
+        for row, picture in enumerate(made):
             sheet.paste(
                 picture.convert("RGB").resize((width, height), resample), (left, top + row * (height + _GAP))
             )
     return sheet
 
 
-def save_with_recipe(image: Image.Image, path: Path, recipe: dict) -> None:
-    """Write a PNG that carries how it was made."""
-    info = PngImagePlugin.PngInfo()
-    info.add_text(RECIPE, json.dumps(recipe, sort_keys=True))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    image.save(path, format="PNG", pnginfo=info)
+def roles_sheet(entries: Sequence[TokenRoles], title: str = "", columns: int = 12) -> Image.Image:
+    """Every token of every encoder in a cell, coloured by its role; a legend below.
+
+    Args:
+        entries: from `padtone.token_roles`.
+        title: written on top.
+        columns: cells in a row.
+    """
+    font = ImageFont.load_default(_LINE - 4)
+    width, height = 88, 2 * _LINE + _GAP // 2
+    deep = sum(_LINE + -(-len(entry.roles) // columns) * (height + 2) + _GAP for entry in entries)
+    size = (2 * _GAP + columns * (width + 2), 2 * _GAP + 2 * _LINE + deep + _LINE)
+    sheet = Image.new("RGB", size, "white")
+    draw, top = ImageDraw.Draw(sheet), _GAP
+    draw.text((_GAP, top), title, fill="black", font=font)
+    top += _LINE + _GAP
+    for entry in entries:
+        draw.text((_GAP, top), f"{entry.name}: {len(entry.ids)} tokens", fill="black", font=font)
+        top += _LINE
+        for i, (token, role) in enumerate(zip(entry.tokens, entry.roles, strict=True)):
+            left, above = _GAP + i % columns * (width + 2), top + i // columns * (height + 2)
+            draw.rectangle((left, above, left + width - 1, above + height - 1), fill=_COLOURS[role])
+            draw.text((left + 4, above + 2), _fitted(token, font, width - 8), fill="black", font=font)
+            draw.text((left + 4, above + 2 + _LINE), f"{i}", fill="dimgray", font=font)
+        top += -(-len(entry.roles) // columns) * (height + 2) + _GAP
+    left = _GAP
+    for role, colour in _COLOURS.items():
+        draw.rectangle((left, top, left + _LINE - 2, top + _LINE - 2), fill=colour)
+        draw.text((left + _LINE + 2, top), role, fill="black", font=font)
+        left += 88
+    return sheet
+
+
+def _fitted(text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, width: float) -> str:
+    """As much of a token as fits."""
+    text = text.encode("ascii", "replace").decode()  # the font that comes with Pillow knows no more
+    while text and font.getlength(text) > width:
+        text = text[:-1]
+    return text
+
+
+def save_with_recipe(image: Image.Image, path: Path, recipe: dict | None) -> None:
+    """Write a PNG that carries how it was made; see `fouriscale_padtone.pictures.save`."""
+    pictures.save(image, path, recipe, RECIPE)
 
 
 def read_recipe(path: Path) -> dict:
     """The recipe of a picture.
 
     Raises:
-        ValueError: it carries none.
+        ValueError: the file cannot be read, is no picture, or carries none.
     """
-    with Image.open(path) as image:
-        text = image.info.get(RECIPE)
-    if text is None:
-        raise ValueError(f"{path} carries no padtone recipe; only PNGs written by padtone do")
-    return json.loads(text)
+    return pictures.read(path, RECIPE, "padtone")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 import weakref
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -10,10 +9,12 @@ from typing import Any
 
 import torch
 
+from fouriscale_padtone import remark
+
 from .denoiser import argument, attention_modules, intercept_attention, replaced, text_argument
 from .embeds import swap_rows
 from .encoders import encode_prompts, padding_ids
-from .families import Family, family_of
+from .families import Family, denoiser_of, family_of
 from .texts import Padding, Text, Texts, shown_rows, watched
 
 
@@ -68,6 +69,7 @@ def replace_padding(pipe: Any, source: str = "clean") -> Iterator[None]:
     family = _padded_family(pipe)
     if not isinstance(source, str):
         raise TypeError(f'source is {source!r}; it can be "clean", "empty_prompt" or a prompt')
+    _remark_if_masked(family, "replacing")
 
     def replace(text: Text, bound: dict) -> Any:
         change = padding_ids(pipe) if source == "clean" else None
@@ -99,8 +101,8 @@ def _hidden(pipe: Any, keep: int, trim: bool) -> Iterator[None]:
     family = _padded_family(pipe)
     if not isinstance(keep, int) or keep < 0:
         raise ValueError(f"keep is {keep!r}; it is a number of padding tokens, 0 or more")
-    if family.denoiser_masks and keep == 0 and not trim:
-        warnings.warn(f"{family.title} masks its padding already: masking it changes nothing", stacklevel=4)
+    if keep == 0 and not trim:
+        _remark_if_masked(family, "masking")
     padding = Padding(pipe, keep)
     with ExitStack() as stack:
         if not stack.enter_context(_alone(pipe, f"{'trimmed' if trim else 'masked'} with keep={keep}")):
@@ -135,6 +137,11 @@ def _alone(pipe: Any, what: str) -> Iterator[bool]:
         del _ACTIVE[pipe]
 
 
+def _remark_if_masked(family: Family, what: str) -> None:
+    if family.denoiser_masks:
+        remark(f"{family.title} masks its padding already: {what} it changes nothing")
+
+
 def _padded_family(pipe: Any) -> Family:
     family = family_of(pipe)
     if not family.pads:
@@ -146,7 +153,7 @@ def _padded_family(pipe: Any) -> Family:
 
 @contextmanager
 def _hidden_from_denoiser(pipe: Any, family: Family, texts: Texts, trim: bool) -> Iterator[None]:
-    denoiser = getattr(pipe, family.denoiser)
+    denoiser = denoiser_of(pipe, family)
     hidden = _Hidden(family, trim)
     with ExitStack() as stack:
         before = denoiser.register_forward_pre_hook(

@@ -10,6 +10,7 @@ ROLES = ("bos", "prompt", "eos", "template", "padding")
 Keep = str | slice | int | Sequence["str | slice | int"]
 
 _FIFTH = re.compile(r"padding (\d+)/(\d+)")
+_NAMED = ("full", "clean", "prompt", "prompt only", "padding", "bos", "eos", "template")
 
 
 @dataclass(frozen=True)
@@ -113,11 +114,30 @@ def kept_rows(entries: Sequence[TokenRoles], keep: Keep, length: int) -> list[bo
     """
     if isinstance(keep, str | slice | int):
         keep = (keep,)
+    check_keep(keep)
     kept = [False] * length
     for part in keep:
         for row in _rows_of(entries, part, length):
             kept[row] = True
     return kept
+
+
+def check_keep(keep: Keep) -> None:
+    """Is `keep` something that may name rows, whatever the prompt?
+
+    Raises:
+        ValueError: it is not.
+    """
+    for part in (keep,) if isinstance(keep, str | slice | int) else keep:
+        fifth = _FIFTH.fullmatch(part) if isinstance(part, str) else None
+        if fifth and not 1 <= int(fifth[1]) <= int(fifth[2]):
+            raise ValueError(f"keep is {part!r}; the first number goes from 1 to {fifth[2]}")
+        if not isinstance(part, slice | int) and part not in _NAMED and not fifth:
+            known = ", ".join(f'"{name}"' for name in _NAMED)
+            raise ValueError(
+                f'keep is {part!r}; it can be {known}, a part of the padding such as "padding 1/5", a row, a slice '
+                "of rows, or several of these"
+            )
 
 
 def row_roles(entries: Sequence[TokenRoles], length: int) -> list[str]:
@@ -143,15 +163,12 @@ def _rows_of(entries: Sequence[TokenRoles], part: str | slice | int, length: int
         return []
     fifth = _FIFTH.fullmatch(part)
     if fifth:
-        rows = _rows_of_part(entries, int(fifth[1]), int(fifth[2]), part)
+        rows = _rows_of_part(entries, int(fifth[1]), int(fifth[2]))
     elif part == "prompt":
         rows = [i for i, role in enumerate(row_roles(entries, length)) if role not in ("padding", "")]
-    elif part in (*ROLES, "prompt only"):
+    else:
         role = "prompt" if part == "prompt only" else part
         rows = [i for i, r in enumerate(row_roles(entries, length)) if r == role]
-    else:
-        known = '"full", "clean", "prompt", "prompt only", "padding", "padding 1/5", "bos", "eos", "template"'
-        raise ValueError(f"keep is {part!r}; it can be {known}, a row, a slice of rows, or several of these")
     if not rows:
         raise ValueError(_nothing(entries, part, length))
     return rows
@@ -171,10 +188,8 @@ def _rows_of_slice(part: slice | int, length: int) -> list[int]:
     return rows
 
 
-def _rows_of_part(entries: Sequence[TokenRoles], index: int, parts: int, part: str) -> list[int]:
+def _rows_of_part(entries: Sequence[TokenRoles], index: int, parts: int) -> list[int]:
     """Rows of the `index`-th of `parts` equal stretches of each encoder's padding, counted from 1."""
-    if not 1 <= index <= parts:
-        raise ValueError(f"keep is {part!r}; the first number goes from 1 to {parts}")
     rows: set[int] = set()
     for entry in entries:
         if entry.rows is None:

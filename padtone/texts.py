@@ -13,7 +13,7 @@ from typing import Any
 import torch
 
 from .encoders import Change, EncoderCall, tokenizer_of, watch_encoders
-from .families import Family, TextEncoder
+from .families import Family, TextEncoder, denoiser_of
 from .roles import masked_span, real_span
 
 _REMEMBERED = 64  # texts; two or three an image
@@ -121,7 +121,7 @@ def watched(
         own = vars(pipe).get("encode_prompt")
         pipe.encode_prompt = encode_prompt
         try:
-            with _noting_runs(getattr(pipe, family.denoiser), texts):
+            with _noting_runs(denoiser_of(pipe, family), texts):
                 yield texts
         finally:
             del pipe.encode_prompt

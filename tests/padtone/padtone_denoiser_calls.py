@@ -78,7 +78,7 @@ def call_of(pipe: Any, name: str, prompt: str) -> Call:
     own_text = [m for m in attention_modules(pipe, family) if family.title != "Lumina 2"]
     hooks += [m.register_forward_pre_hook(attend, with_kwargs=True) for m in own_text]
     try:
-        more = {} if name in ("flux", "qwen_image", "flux2") else {"guidance_scale": 1.0}
+        more = {} if name in ("flux", "flux_clip", "qwen_image", "flux2") else {"guidance_scale": 1.0}
         text_pipelines.run(pipe, name, prompt, **more)
     finally:
         for hook in hooks:

@@ -10,7 +10,8 @@ from padtone.attention import attention_probabilities
 from padtone.roles import ROLES, row_roles
 
 PROMPT = "a red cat"
-MORE = {"sd1": {"negative_prompt": "green"}, "flux": {"negative_prompt": "green", "true_cfg_scale": 3.0}}
+_TRUE_CFG = {"negative_prompt": "green", "true_cfg_scale": 3.0}
+MORE = {"sd1": {"negative_prompt": "green"}, "flux": _TRUE_CFG, "flux_clip": _TRUE_CFG}
 
 
 def call(name: str, **more: object) -> dict:
@@ -49,6 +50,7 @@ LAYOUT = {
     "pixart_alpha": (24, slice(None), slice(0, 24)),
     "sd3": (101, slice(0, -101), slice(-101, None)),
     "flux": (24, slice(24, None), slice(0, 24)),
+    "flux_clip": (72, slice(72, None), slice(0, 72)),
     "flux2": (64, slice(64, None), slice(0, 64)),
     "chroma": (24, slice(24, None), slice(0, 24)),
     "cogview4": (16, slice(16, None), slice(0, 16)),
@@ -63,7 +65,7 @@ def test_equals_brute_force(tiny, name):
     pipe = tiny(name)
     rows, image, text = LAYOUT[name]
     # Without guidance, so that the run's only attention is the prompt's.
-    options = {} if name in ("flux", "flux2") else {"guidance_scale": 0.0 if name == "z_image" else 1.0}
+    options = {} if name.startswith("flux") else {"guidance_scale": 0.0 if name == "z_image" else 1.0}
     plain = {k: v for k, v in call(name, **options).items() if not k.startswith(("negative", "true_cfg"))}
     shares = padtone.attention_to_padding(pipe, PROMPT, queries=10**6, **plain)
     full = padtone.encode(pipe, PROMPT, **text_pipelines.text_options(name))

@@ -1,40 +1,47 @@
-"""The command line, run on a small model that lies in a folder."""
+"""The command line as a person uses it: in a folder of its own, on a small model."""
 
 import json
 import subprocess
 import sys
 
 import pytest
-from PIL import Image
-from typer.testing import CliRunner
+import torch
+from PIL import Image, PngImagePlugin
 
-from padtone.cli import app, main
-from padtone.grid import labelled_grid, read_recipe
+from padtone.cli import main
+from padtone.grid import labelled_grid, read_recipe, roles_sheet
+from padtone.requests import call_arguments
+from padtone.roles import TokenRoles
 
-PROMPT = "a red cat"
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory):
-    """Our shapeworld pipeline, untrained, saved as people get it."""
-    from shapeworld.models import build_pipeline, build_text_encoder, build_tokenizer, build_unet, build_vae
-
-    folder = tmp_path_factory.mktemp("model")
-    tokenizer = build_tokenizer()
-    pipe = build_pipeline(build_vae(), build_text_encoder(tokenizer), build_unet(), tokenizer)
-    pipe.save_pretrained(folder)
-    return str(folder)
+PROMPT = "a red circle"
+QUICK = ("--steps", "2", "--size", "32x16")
 
 
-def run(*arguments: object):
-    return CliRunner().invoke(app, [str(a) for a in arguments], catch_exceptions=False)
+@pytest.fixture
+def run(tmp_path, monkeypatch, capsys):
+    """Runs a command in an empty folder; gives exit code, stdout and stderr."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments):
+        with pytest.raises(SystemExit) as stopped:
+            main([str(argument) for argument in arguments])
+        said = capsys.readouterr()
+        return stopped.value.code, said.out, said.err
+
+    return run
 
 
-def test_roles(model):
-    result = run("roles", "a red circle", "--model", model)
-    lines = result.stdout.splitlines()
+def files(folder):
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*"))
+
+
+def test_roles(run, tiny_model):
+    code, out, err = run("roles", PROMPT, "--model", tiny_model, "--out", "roles.png")
+    lines = out.splitlines()
+    assert (code, err) == (0, "")
     assert lines[0] == "text_encoder: 24 tokens, rows 0 to 23"
-    assert [line.split()[:2] for line in lines[1:]] == [
+    assert lines[-1].startswith("Stable Diffusion 1 and 2: SD 1 pads with the end token")
+    assert [line.split()[:2] for line in lines[1:-1]] == [
         ["0", "bos"],
         ["1", "prompt"],
         ["2", "prompt"],
@@ -42,80 +49,202 @@ def test_roles(model):
         ["4", "eos"],
         ["5-23", "padding"],
     ]
+    assert len(Image.open("roles.png").getcolors(10**6)) > 10
 
 
-def test_roles_as_json(model):
-    (entry,) = json.loads(run("roles", "a red circle", "--model", model, "--json").stdout)
+def test_roles_as_json(run, tiny_model):
+    (entry,) = json.loads(run("roles", PROMPT, "--model", tiny_model, "--json")[1])
     assert entry["name"] == "text_encoder"
     assert entry["tokens"][1:4] == ["a", "red", "circle"]
     assert entry["roles"].count("padding") == 19
 
 
+def test_a_prompt_beyond_the_length_says_what_is_cut(run, tiny_model):
+    code, _, err = run("roles", " ".join(["red"] * 22 + ["green", "circle"]), "--model", tiny_model)
+    assert code == 0
+    assert err == "Warning: text_encoder reads 24 tokens and cuts the prompt's end: 'green circle'\n"
+
+
 @pytest.mark.parametrize("command", ["ite", "idp"])
-def test_grid_and_remake(model, tmp_path, command):
-    out, again = tmp_path / "grid.png", tmp_path / "again.png"
+def test_grid_and_remake(run, tiny_model, tmp_path, command):
     more = ("--layers", "0-1", "--span", "0,0.5") if command == "idp" else ()
-    settings = (
-        "--model",
-        model,
-        "--arms",
-        "full,padding 1/2",
-        "--seeds",
-        "0,2",
-        "--steps",
-        2,
-        "--size",
-        "32x16",
-    )
-    result = run(command, "a red circle", *settings, *more, "--negative", "blue", "--out", out)
-    arms = 3 if command == "idp" else 2  # the donor comes first
-    assert result.stdout == f"wrote {out}: {arms} arms x 2 seeds, each 32x16 pixels\n"
-    recipe = read_recipe(out)
-    assert recipe["command"] == command
-    assert recipe["settings"]["prompt"] == "a red circle"
-    assert "torch" in recipe["versions"]
-    run("remake", out, "--out", again)
-    with Image.open(out) as first, Image.open(again) as second:
+    settings = ("--model", tiny_model, "--arms", "full,padding 1/2", "--seeds", "0,2", *QUICK)
+    code, out, err = run(command, PROMPT, *settings, *more, "--negative", "blue", "--out", "grid.png")
+    arms = "full, padding 1/2" if command == "ite" else "donor, full, padding 1/2"
+    assert (code, out) == (0, f"arms {arms}; seeds 0, 2: grid.png\n"), err
+    recipe = read_recipe("grid.png")
+    assert (recipe["command"], recipe["prompt"], recipe["model"]) == (command, PROMPT, str(tiny_model))
+    assert recipe["revision"].startswith("sha256:")
+    assert recipe["versions"]["torch"] == torch.__version__
+    assert recipe["call"] == {
+        "height": 16,
+        "width": 32,
+        "num_inference_steps": 2,
+        "negative_prompt": "blue",
+        "guidance_scale": 7.5,
+    }
+    assert recipe["layers"] == ([0, 1] if command == "idp" else None)
+    torch.set_num_threads(torch.get_num_threads() + 1)  # the recorded count is what counts
+    code, _, err = run("remake", "grid.png", "--out", "again.png")
+    assert code == 0
+    assert "Warning" not in err
+    with Image.open("grid.png") as first, Image.open("again.png") as second:
         assert first.tobytes() == second.tobytes()
         assert len(first.getcolors(10**6)) > 50
-    assert read_recipe(again) == recipe
+    assert read_recipe("again.png") == recipe
+
+
+def test_the_shipped_model_is_the_default(run, tmp_path):
+    """Its own steps and guidance, and a folder of its own for the picture."""
+    code, out, _ = run("ite", PROMPT, "--arms", "full", "--size", "32x32")
+    assert (code, out) == (0, "arms full; seeds 0: outputs/ite-a-red-circle.png\n")
+    recipe = read_recipe("outputs/ite-a-red-circle.png")
+    assert recipe["model"] == "shapeworld/unet"
+    from shapeworld import SAMPLING
+
+    own = SAMPLING["unet"]
+    assert recipe["call"]["num_inference_steps"] == own.steps
+    assert recipe["call"]["guidance_scale"] == own.guidance
+    assert files(tmp_path) == ["outputs", "outputs/ite-a-red-circle.png"]
+
+
+def test_remaking_elsewhere_warns(run, tiny_model):
+    run("ite", PROMPT, "--model", tiny_model, "--arms", "full", *QUICK, "--out", "a.png")
+    recipe = read_recipe("a.png")
+    recipe["versions"]["torch"], recipe["revision"] = "1.0", "sha256:another"
+    carry(recipe, "old.png")
+    code, _, err = run("remake", "old.png", "--out", "b.png")
+    assert code == 0
+    assert f"Warning: versions differ, so pixels may too: torch {torch.__version__} (was 1.0)\n" in err
+    assert "were sha256:another, so pixels will differ" in err
+
+
+def carry(recipe, path):
+    """A picture with this recipe."""
+    info = PngImagePlugin.PngInfo()
+    info.add_text("padtone", json.dumps(recipe))
+    Image.new("RGB", (8, 8)).save(path, pnginfo=info)
+
+
+BAD_VALUES = [
+    (["--size", "32"], "'32'", "WIDTHxHEIGHT"),
+    (["--size", "0x32"], "width is 0", "at least 1"),
+    (["--seeds", "one"], "'one'", "0,1,2"),
+    (["--seeds", "5-1"], "'5-1'", "0-5"),
+    (["--arms", " , "], "' , '", "full,padding"),
+    (["--arms", "all"], "'all'", '"padding 1/5"'),
+    (["--arms", "padding 6/5"], "'padding 6/5'", "1 to 5"),
+    (["--arms", "full,full"], "['full', 'full']", "different"),
+    (["--arms", "template"], "'template'", "no such token"),
+    (["--steps", "0"], "steps is 0", "at least 1"),
+    (["--steps", "x"], "'x'", "whole number"),
+    (["--guidance", "nan"], "guidance is nan", "finite"),
+    (["--max-length", "20"], "max_sequence_length", "StableDiffusionPipeline takes no"),
+    (["--clean", "zeros"], "'zeros'", "'empty_prompt'"),
+    (["--pooled", "half"], "'half'", "'clean'"),
+    (["--device", "toaster"], "'toaster'", "cpu"),
+    (["--dtype", "int8"], "'int8'", "float32"),
+    (["--model", "shapeworld"], "'shapeworld'", "shapeworld/unet"),
+    (["--model", "shapeworld/nothing"], "'shapeworld/nothing'", "shapeworld/unet"),
+    (["--model", "no/such/folder"], "'no/such/folder'", "shapeworld/unet"),
+    (["--model", "nobody/nothing"], "'nobody/nothing'", "cannot be had from the hub"),
+    (["--model", "empty"], "'empty'", "model_index.json"),
+    (["--model", "ddpm"], "DDPMPipeline", "FluxPipeline"),
+    (["--model", "one.safetensors"], "'one.safetensors'", "a diffusers folder"),
+    (["--out", "a.jpg"], "a.jpg", ".png"),
+    (["--out", "text.png/a.png"], "text.png/a.png", "another file or folder"),
+    (["--colour", "red"], "--colour", "option"),
+]
+
+
+@pytest.fixture
+def bad_files(tmp_path):
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "ddpm").mkdir()
+    (tmp_path / "ddpm" / "model_index.json").write_text('{"_class_name": "DDPMPipeline"}')
+    (tmp_path / "one.safetensors").write_bytes(b"")
+    (tmp_path / "text.png").write_text("hello")
+    Image.new("RGB", (8, 8)).save(tmp_path / "plain.png")
+    carry({"command": "paint"}, tmp_path / "odd.png")
+
+
+def is_one_sentence(err, *parts):
+    return err.startswith("Error: ") and err.count("\n") == 1 and all(part in err for part in parts)
+
+
+@pytest.mark.usefixtures("bad_files")
+@pytest.mark.parametrize(
+    ("arguments", "value", "remedy"), BAD_VALUES, ids=lambda x: "=".join(x) if isinstance(x, list) else ""
+)
+def test_bad_input_is_one_sentence_and_leaves_nothing(run, tiny_model, tmp_path, arguments, value, remedy):
+    before = files(tmp_path)
+    code, out, err = run("ite", PROMPT, "--model", tiny_model, *QUICK, *arguments)
+    assert (code, out) == (2, "")
+    assert is_one_sentence(err, value, remedy), err
+    assert files(tmp_path) == before
+
+
+@pytest.mark.usefixtures("bad_files")
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["idp", PROMPT, "--span", "0-1"], "span is '0-1'"),
+        (["idp", PROMPT, "--span", "0.5,0.2"], "span is '0.5,0.2'"),
+        (["idp", PROMPT, "--layers", "9"], "layers is [9]; this denoiser's blocks go from 0 to 6"),
+        (["idp", PROMPT, "--layers", "one"], "layers is 'one'"),
+        (["ite", ""], "the prompt '' is empty"),
+        (["ite", " ".join(["red"] * 22)], "fills all 24 rows and leaves no padding"),
+        (["roles", PROMPT, "--max-length", "0"], "max-length is 0"),
+        (["roles", PROMPT, "--out", "text.png/a.png"], "text.png/a.png cannot be written"),
+        (["remake", "plain.png"], "plain.png carries no recipe; only PNGs that padtone has written do"),
+        (["remake", "text.png"], "text.png is not a picture"),
+        (["remake", "absent.png"], "absent.png cannot be read"),
+        (["remake", "odd.png"], "the recipe's entry 'command' is wrong"),
+        (["paint"], "'paint'"),
+    ],
+)
+def test_bad_input_to_every_command(run, tmp_path, arguments, sentence):
+    before = files(tmp_path)
+    code, out, err = run(*arguments)
+    assert (code, out) == (2, "")
+    assert is_one_sentence(err, sentence), err
+    assert files(tmp_path) == before
+
+
+def test_help_and_version_answer_without_torch():
+    script = (
+        "import sys; from padtone.cli import main\n"
+        "try: main(sys.argv[1:])\n"
+        "finally: print('torch' in sys.modules)\n"
+    )
+    for arguments, said in ((["--version"], "fouriscale-padtone 0.1.0"), (["idp", "--help"], "--layers")):
+        done = subprocess.run([sys.executable, "-c", script, *arguments], capture_output=True, text=True)
+        assert done.returncode == 0
+        assert said in done.stdout
+        assert done.stdout.endswith("False\n")
 
 
 @pytest.mark.parametrize(
-    ("arguments", "message"),
+    ("name", "typed", "expected"),
     [
-        (["ite", PROMPT, "--size", "32"], "size is '32'; it is WIDTHxHEIGHT"),
-        (["ite", PROMPT, "--seeds", "one"], "seeds is 'one'"),
-        (["ite", PROMPT, "--arms", " , "], "arms is ' , '"),
-        (["ite", PROMPT, "--arms", "all"], "keep is 'all'"),
-        (["ite", PROMPT, "--dtype", "int8"], "dtype is 'int8'"),
-        (["ite", PROMPT, "--clean", "zeros"], "clean is 'zeros'"),
-        (["idp", PROMPT, "--span", "0-1"], "span is '0-1'"),
-        (["idp", PROMPT, "--layers", "9"], "layers is [9]"),
+        ("sd1", {"guidance": 3.0}, {"num_inference_steps": 50, "guidance_scale": 3.0}),
+        # FLUX without its guidance embedding is guided by a second call, which wants a negative prompt.
+        (
+            "flux",
+            {"guidance": 3.0},
+            {"true_cfg_scale": 3.0, "negative_prompt": "", "max_sequence_length": 512},
+        ),
+        ("flux", {}, {"true_cfg_scale": 1.0, "max_sequence_length": 512}),
+        ("flux_clip", {}, {"true_cfg_scale": 1.0, "max_sequence_length": 72}),
+        ("flux_clip", {"max_length": 24}, {"max_sequence_length": 24}),
+        ("flux2", {"guidance": 3.0}, {"guidance_scale": 3.0, "max_sequence_length": 512}),
+        ("qwen_image", {"negative": "blue"}, {"true_cfg_scale": 4.0, "negative_prompt": "blue"}),
     ],
 )
-def test_errors_are_one_line(model, capsys, monkeypatch, arguments, message):
-    monkeypatch.setattr(sys, "argv", ["padtone", *arguments, "--model", model])
-    with pytest.raises(SystemExit) as exit_code:
-        main()
-    assert exit_code.value.code == 1
-    error = capsys.readouterr().err
-    assert error.startswith(f"error: {message}")
-    assert error.count("\n") == 1
-
-
-def test_picture_without_recipe(tmp_path):
-    Image.new("RGB", (4, 4)).save(tmp_path / "plain.png")
-    with pytest.raises(ValueError, match="carries no padtone recipe"):
-        read_recipe(tmp_path / "plain.png")
-
-
-def test_help_does_not_load_torch():
-    code = "import sys; from padtone.cli import app; import padtone; print('torch' in sys.modules)"
-    assert (
-        subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
-        == "False\n"
-    )
+def test_what_is_typed_becomes_the_pipelines_own_arguments(tiny, name, typed, expected):
+    call = call_arguments(tiny(name), "a folder", size=(16, 32), **typed)
+    assert call.items() >= (expected | {"height": 16, "width": 32}).items()
+    assert ("negative_prompt" in call) == ("negative_prompt" in expected)
 
 
 def test_grid_places_pictures():
@@ -135,3 +264,19 @@ def test_grid_places_pictures():
 def test_bad_grid(images, message):
     with pytest.raises(ValueError, match=message):
         labelled_grid(images, ["seed 0"])
+
+
+def test_the_sheet_of_roles_colours_each_token():
+    """Two encoders, seven tokens: the cells' colours are where the roles are."""
+    roles = ("bos", "prompt", "eos", "padding")
+    entries = [
+        TokenRoles("text_encoder", ("b", "p", "e", "."), (0, 1, 2, 2), roles, range(4)),
+        TokenRoles("text_encoder_2", ("p" * 40, "e", "."), (1, 2, 0), roles[1:], range(3)),
+    ]
+    sheet = roles_sheet(entries, "title", columns=4)
+    counts = {pixel: count for count, pixel in sheet.getcolors(10**6)}
+    prompt, padding, bos = (counts[pixel] for pixel in ((185, 228, 180), (227, 227, 227), (201, 215, 242)))
+    cell = 88 * 36
+    assert abs(prompt - 2 * cell) < cell / 3  # text covers a little, the legend adds a little
+    assert abs(padding - 2 * cell) < cell / 3
+    assert abs(bos - cell) < cell / 3

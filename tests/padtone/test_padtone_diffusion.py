@@ -14,6 +14,7 @@ PROMPT = "a red cat"
 JOINT = [
     "sd3",
     "flux",
+    "flux_clip",
     "flux2",
     "flux2_klein",
     "chroma",
@@ -29,6 +30,7 @@ NEGATIVE = {
     "sd1": {"negative_prompt": "green"},
     "sd3": {"negative_prompt": "green"},
     "flux": {"negative_prompt": "green", "true_cfg_scale": 3.0},
+    "flux_clip": {"negative_prompt": "green", "true_cfg_scale": 3.0},
     "qwen_image": {"negative_prompt": "green", "true_cfg_scale": 3.0},
     "z_image": {"negative_prompt": "green", "guidance_scale": 4.0},
     "cogview4": {"negative_prompt": "green"},
@@ -152,7 +154,9 @@ def test_recipient_reads_the_donors_rows_at_every_block(tiny, name):
             assert not torch.equal(recipient[~kept][first:], donor[~kept][first:])
 
 
-@pytest.mark.parametrize("name", ["flux", "sd3", "flux2_klein", "chroma", "aura_flow", "lumina2", "z_image"])
+@pytest.mark.parametrize(
+    "name", ["flux", "flux_clip", "sd3", "flux2_klein", "chroma", "aura_flow", "lumina2", "z_image"]
+)
 def test_planted_vector_is_found(tiny, name):
     """A vector planted in the donor's row at one block shows in the recipient's row of that block only."""
     pipe = tiny(name)
@@ -185,6 +189,45 @@ def test_planted_vector_is_found(tiny, name):
         assert (donor[3] == 9.0).all()
         assert not (recipient[3] == 9.0).any()
         assert not (before[1][2] == 7.0).any()
+
+
+@pytest.mark.parametrize(
+    ("name", "clean"),
+    [
+        ("flux", "padding"),
+        ("flux", "empty_prompt"),
+        ("flux_clip", "padding"),
+        ("flux_clip", "empty_prompt"),
+        ("qwen_image", "padding"),
+    ],
+)
+def test_a_negative_prompt_in_a_call_of_its_own_is_left_alone(tiny, name, clean):
+    """True guidance calls the denoiser twice a step: only the prompts' call is patched.
+
+    With an empty negative prompt, so that under clean="empty_prompt" it is the recipient's own text.
+    """
+    pipe, inputs = tiny(name), []
+
+    def see(module, args, kwargs):
+        inputs.append(arguments_of(module, args, kwargs)["encoder_hidden_states"].clone())
+
+    hooks = [
+        block.register_forward_pre_hook(see, with_kwargs=True)
+        for block in pipe.transformer.transformer_blocks
+    ]
+    more = call(name, negative_prompt="", true_cfg_scale=3.0, num_inference_steps=1)
+    try:
+        patched_images = padtone.idp_arms(pipe, PROMPT, [0], ("full",), clean=clean, **more)
+        plain = padtone.ite(pipe, PROMPT, [0], ("full", "clean"), clean=clean, **more)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    # Two runs of one step: the prompts at two blocks, then the negative prompt at two blocks.
+    assert len(inputs) == 8
+    for patched_text, plain_text in zip(inputs[2:4], inputs[6:8], strict=True):
+        assert torch.equal(patched_text, plain_text)
+    assert abs(patched_images["full"][0] - plain["full"][0]).max() < 1e-5
+    assert abs(patched_images["full"][0] - plain["clean"][0]).max() > 1e-3
 
 
 def test_layers_and_steps(tiny):
@@ -303,12 +346,21 @@ def test_bad_input(tiny, name, arguments, message):
 
 
 def test_unknown_transformer(tiny, monkeypatch):
-    """A registered pipeline whose transformer has other blocks."""
-    from diffusers import FluxPipeline
+    """A pipeline whose transformer has other blocks, one registered wrongly, and one that nobody registered."""
+    from diffusers import DDPMPipeline, DDPMScheduler, FluxPipeline
 
     class Own(FluxPipeline):
         pass
 
-    pipe = Own(**tiny("flux").components | {"transformer": tiny("sd1").unet})
+    other = Own(**tiny("flux").components | {"transformer": tiny("sd1").unet})
+    call = {"num_inference_steps": 1}
     with pytest.raises(ValueError, match="UNet2DConditionModel has no blocks named 'transformer_blocks'"):
-        blocks_of(pipe, family_of(pipe))
+        padtone.idp(other, PROMPT, [0], **call)
+    monkeypatch.setattr("padtone.families._REGISTERED", {"Own": family_of(tiny("sd1"))})
+    with pytest.raises(
+        ValueError, match="Own has no 'unet', where Stable Diffusion 1 and 2 has its denoiser"
+    ):
+        padtone.idp(other, PROMPT, [0], **call)
+    unknown = DDPMPipeline(unet=tiny("sd1").unet, scheduler=DDPMScheduler())
+    with pytest.raises(ValueError, match="DDPMPipeline is not a pipeline that padtone knows"):
+        padtone.idp(unknown, PROMPT, [0])

@@ -80,7 +80,7 @@ def test_clean_can_be_the_empty_prompt(tiny):
     assert torch.equal(clean, pipe.text_encoder(ids)[0])
 
 
-@pytest.mark.parametrize("name", ["sdxl", "sd3", "flux"])
+@pytest.mark.parametrize("name", ["sdxl", "sd3", "flux", "flux_clip"])
 def test_pooled(tiny, name):
     pipe = tiny(name)
     full, kept, clean = (
@@ -118,7 +118,7 @@ def test_full_is_the_plain_image(tiny, name):
     """Also as one of four arms in a batch, and with a negative prompt where the pipeline takes one."""
     pipe = tiny(name)
     more = {} if name in ("flux2", "flux2_klein") else {"negative_prompt": "green"}
-    if name in ("flux", "qwen_image"):
+    if name in ("flux", "flux_clip", "qwen_image"):
         more["true_cfg_scale"] = 3.0
     stock = text_pipelines.run(pipe, name, PROMPT, **more)[0]
     arms = ("prompt", "full") if name in ("qwen_image", "z_image") else ("clean", "full", "prompt", "padding")
@@ -130,6 +130,25 @@ def test_full_is_the_plain_image(tiny, name):
     assert abs(alone[arms[0]][0] - images[arms[0]][0]).max() < 1e-4
     if name not in ("qwen_image", "z_image"):
         assert abs(images["clean"][0] - images["full"][0]).max() > 1e-3
+
+
+def test_padding_to_more_than_the_encoder_reads(tiny):
+    """FLUX pads its second text to 512 unless told otherwise; a CLIP in T5's place has 72 positions."""
+    pipe = tiny("flux_clip")
+    sentence = "FluxPipeline pads to 512 tokens here and text_encoder_2 reads at most 72: pass max_sequence_length=72"
+    small = text_pipelines.SIZE | {"num_inference_steps": 1}
+    for forgetful in (
+        lambda: padtone.token_roles(pipe, PROMPT),
+        lambda: padtone.encode(pipe, PROMPT),
+        lambda: padtone.ite(pipe, PROMPT, [0], **small),
+        lambda: padtone.idp(pipe, PROMPT, [0], **small),
+        lambda: padtone.attention_to_padding(pipe, PROMPT, **small),
+    ):
+        with pytest.raises(ValueError, match=sentence):
+            forgetful()
+    with padtone.trim_padding(pipe), pytest.raises(ValueError, match=sentence):
+        pipe(PROMPT, **small)
+    assert len(padtone.token_roles(pipe, PROMPT, max_sequence_length=40)[1].ids) == 40
 
 
 def test_encode_goes_into_the_pipeline(tiny):
@@ -207,6 +226,33 @@ def test_bad_input(tiny, name, arguments, message):
 def test_arguments_that_padtone_sets(tiny, name):
     with pytest.raises(ValueError, match=f"{name} is set by padtone"):
         padtone.ite(tiny("sd1"), PROMPT, [0], **{name: None})
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        ({"seeds": 3}, ValueError, r"seeds is 3; it is a sequence of numbers"),
+        ({"seeds": []}, ValueError, r"seeds is \[\]"),
+        ({"seeds": [-1]}, ValueError, r"seeds is \[-1\]; each is a whole number from 0"),
+        ({"seeds": [0.5]}, ValueError, r"seeds is \[0.5\]"),
+        ({"arms": ("full", "all")}, ValueError, "keep is 'all'"),
+        ({"latents": None}, ValueError, "latents is set by padtone"),
+        ({"stepz": 3}, TypeError, "StableDiffusionPipeline takes no stepz"),
+        ({"negative_prompt": ["blue"]}, TypeError, r"negative_prompt is \['blue'\]; it is one string"),
+    ],
+)
+def test_bad_calls(tiny, arguments, error, message):
+    """Said before anything is run, by every function that makes images."""
+    arguments = {"seeds": [0]} | arguments
+    for function in (padtone.ite, padtone.idp_arms):
+        with pytest.raises(error, match=message):
+            function(tiny("sd1"), PROMPT, **arguments)
+
+
+@pytest.mark.parametrize("function", [padtone.encode, padtone.token_roles])
+def test_options_that_the_pipeline_does_not_take(tiny, function):
+    with pytest.raises(TypeError, match="StableDiffusionPipeline takes no max_sequence_length"):
+        function(tiny("sd1"), PROMPT, max_sequence_length=24)
 
 
 @pytest.mark.parametrize("arms", [(), "full", ("full", "full")])

@@ -244,6 +244,20 @@ def flux() -> diffusers.DiffusionPipeline:
     )
 
 
+def flux_clip() -> diffusers.DiffusionPipeline:
+    """FLUX with a second CLIP in T5's place: causal, 72 positions, padded with the end token."""
+    tokenizer = clip_tokenizer(length=72)
+    return diffusers.FluxPipeline(
+        scheduler=_flow(),
+        vae=_vae(),
+        text_encoder=clip_encoder(tokenizer),
+        tokenizer=tokenizer,
+        text_encoder_2=clip_encoder(tokenizer, width=32),
+        tokenizer_2=tokenizer,
+        transformer=diffusers.FluxTransformer2DModel(pooled_projection_dim=16, **_flux_parts()),
+    )
+
+
 def chroma() -> diffusers.DiffusionPipeline:
     return diffusers.ChromaPipeline(
         scheduler=_flow(),
@@ -573,6 +587,7 @@ BUILDERS = {
         sdxl,
         sd3,
         flux,
+        flux_clip,
         flux2,
         flux2_klein,
         chroma,
@@ -592,6 +607,7 @@ BUILDERS = {
 CALL = {name: {"num_inference_steps": 2} for name in BUILDERS} | {
     "sd3": {"num_inference_steps": 2, "max_sequence_length": 24},
     "flux": {"num_inference_steps": 2, "max_sequence_length": 24},
+    "flux_clip": {"num_inference_steps": 2, "max_sequence_length": 72},
     "flux2": {"num_inference_steps": 2, "max_sequence_length": 64, "text_encoder_out_layers": (1, 2, 3)},
     "flux2_klein": {
         "num_inference_steps": 2,
@@ -623,7 +639,12 @@ def text_options(name: str) -> dict:
 
 @functools.cache
 def pipeline(name: str) -> diffusers.DiffusionPipeline:
-    """The tiny pipeline of a family, built once; seeded, so that it is the same in every run."""
+    """The tiny pipeline of a family, built once and shared."""
+    return fresh(name)
+
+
+def fresh(name: str) -> diffusers.DiffusionPipeline:
+    """A tiny pipeline of one's own; seeded, so that it is the same in every run."""
     with torch.random.fork_rng(), warnings.catch_warnings():
         warnings.filterwarnings(
             "ignore", "`FluxPosEmbed` is deprecated", FutureWarning

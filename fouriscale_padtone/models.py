@@ -1,0 +1,240 @@
+"""Find a model by name and load it: safetensors only, no remote code."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from diffusers import DiffusionPipeline
+from huggingface_hub.errors import HFValidationError
+from safetensors import SafetensorError
+
+import shapeworld
+
+DEFAULT_MODEL = "shapeworld/unet"
+DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
+SHIPPED = "shapeworld/"
+_HUB_ID = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")
+_SOURCE = "_model_source"  # where a loaded pipeline keeps its `Source`
+_SAMPLE = 2**20  # bytes read at each place of a weights file for its fingerprint
+
+Check = Callable[[dict[str, Any], str], None]
+ReadFile = Callable[[Path, torch.dtype], DiffusionPipeline]
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a pipeline came from: a name for `load_pipeline`, and which state of it."""
+
+    model: str
+    revision: str | None
+
+
+def any_pipeline(index: dict[str, Any], model: str) -> None:
+    """A `check` that refuses nothing."""
+
+
+def load_pipeline(
+    model: str = DEFAULT_MODEL,
+    *,
+    device: str | None = None,
+    dtype: str | None = None,
+    revision: str | None = None,
+    check: Check = any_pipeline,
+    read_file: ReadFile | None = None,
+) -> DiffusionPipeline:
+    """A pipeline by name.
+
+    Args:
+        model: "shapeworld/NAME" for a shipped one, a diffusers folder, a hub id "owner/name" or, with
+            `read_file`, a .safetensors file.
+        device: None takes CUDA or MPS where there is one, and else the CPU.
+        dtype: "float32", "float16" or "bfloat16"; None takes float32 on the CPU and float16 elsewhere.
+        revision: a hub commit.
+        check: is given the model_index.json before any weights are loaded, and raises ValueError.
+        read_file: makes a pipeline of one file.
+
+    Raises:
+        ValueError: there is no such model, it cannot be reached, `check` refuses it, its weights are not
+            safetensors; the device or dtype is unknown.
+    """
+    kind = locate(model, check, files=read_file is not None)
+    where = choose_device(device)
+    precision = choose_dtype(dtype, where)
+    if kind == "shipped":
+        name = model.removeprefix(SHIPPED)
+        pipe, state = shapeworld.load_pipeline(name, precision), fingerprint(shapeworld.WEIGHTS / name)
+    elif kind == "file":
+        assert read_file is not None  # `locate` has refused it otherwise
+        pipe, state = read_file(Path(model), precision), fingerprint(Path(model))
+    elif kind == "folder":
+        pipe, state = _load_folder(Path(model), model, precision), fingerprint(Path(model))
+    else:
+        folder = _download(model, revision, check)
+        pipe, state = _load_folder(folder, model, precision), folder.name  # named by its commit
+    setattr(pipe, _SOURCE, Source(model, state))
+    return pipe.to(where)
+
+
+def source(pipe: Any) -> Source:
+    """Where a pipeline came from; one that `load_pipeline` did not load is asked for its own name."""
+    known = getattr(pipe, _SOURCE, None)
+    return known or Source(str(pipe.config.get("_name_or_path") or "unknown"), None)
+
+
+def locate(
+    model: str, check: Check = any_pipeline, *, files: bool = False
+) -> Literal["shipped", "file", "folder", "hub"]:
+    """What kind of model a name stands for, before anything is loaded.
+
+    Args:
+        files: whether single .safetensors files can be read.
+
+    Raises:
+        ValueError: it stands for nothing that could be loaded; hub ids are not looked up here.
+    """
+    path = Path(model)
+    if model.startswith(SHIPPED):
+        names = sorted(name for name in shapeworld.SAMPLING if (shapeworld.WEIGHTS / name).is_dir())
+        name = model.removeprefix(SHIPPED)
+        if name not in names:
+            raise ValueError(
+                f"there is no model {model!r}; shipped is {', '.join(SHIPPED + n for n in names) or 'none'}"
+            )
+        _check_index(shapeworld.WEIGHTS / name, model, check)
+        return "shipped"
+    if path.is_dir():
+        _check_index(path, model, check)
+        return "folder"
+    if path.is_file():
+        _check_file(path, model, files)
+        return "file"
+    if _HUB_ID.fullmatch(model) and path.suffix not in (".safetensors", ".ckpt"):
+        return "hub"
+    kinds = (
+        "a diffusers folder, a .safetensors file that exists," if files else "a diffusers folder that exists,"
+    )
+    raise ValueError(
+        f"there is no model {model!r}: give {DEFAULT_MODEL}, {kinds} or a hub id such as owner/name"
+    )
+
+
+def choose_device(name: str | None) -> torch.device:
+    """The device by name, or the best one here.
+
+    Raises:
+        ValueError: there is no such device here.
+    """
+    available = [
+        kind for kind, here in (("cuda", torch.cuda.is_available()), ("mps", _has_mps())) if here
+    ] + ["cpu"]
+    try:
+        device = torch.device(name or available[0])
+    except RuntimeError:
+        device = None
+    count = torch.cuda.device_count() if device and device.type == "cuda" else 1
+    if device is None or device.type not in available or (device.index or 0) >= count:
+        raise ValueError(f"there is no device {name!r} here; there is {', '.join(available)}")
+    return device
+
+
+def choose_dtype(name: str | None, device: torch.device) -> torch.dtype:
+    """The dtype by name, or the usual one for the device.
+
+    Raises:
+        ValueError: the name is unknown.
+    """
+    if name is None:
+        return torch.float32 if device.type == "cpu" else torch.float16
+    if name not in DTYPES:
+        raise ValueError(f"unknown dtype {name!r}; dtypes are {', '.join(DTYPES)}")
+    return DTYPES[name]
+
+
+def fingerprint(path: Path) -> str:
+    """A short name for the state of a weights file, or of all those in a folder.
+
+    Hashes each file's name and size, and a mebibyte at its beginning, middle and end: enough to tell
+    trainings apart, and quick at any size.
+    """
+    files = [path] if path.is_file() else sorted(path.rglob("*.safetensors"))
+    digest = hashlib.sha256()
+    for file in files:
+        size = file.stat().st_size
+        digest.update(f"{file.name} {size}\n".encode())
+        with file.open("rb") as stream:
+            for start in sorted({0, max(size // 2 - _SAMPLE // 2, 0), max(size - _SAMPLE, 0)}):
+                stream.seek(start)
+                digest.update(stream.read(_SAMPLE))
+    return f"sha256:{digest.hexdigest()[:16]}"
+
+
+def first_line(error: BaseException) -> str:
+    """What an error says, without its full stop and its further lines."""
+    lines: Iterable[str] = (line.strip() for line in str(error).splitlines())
+    return next(filter(None, lines), type(error).__name__).rstrip(".")
+
+
+def _load_folder(folder: Path, model: str, dtype: torch.dtype) -> DiffusionPipeline:
+    weights: list[str] = []
+    for part in sorted(p for p in folder.iterdir() if p.is_dir()):
+        names = [file.name for file in part.glob("*.safetensors")]
+        if not names and any(part.glob("*.bin")):
+            raise ValueError(
+                f"{model!r} has no safetensors weights in {part.name}/; pickled weights can run code and are not "
+                "loaded"
+            )
+        weights += names
+    variant = "fp16" if weights and all(".fp16" in name for name in weights) else None
+    try:
+        return DiffusionPipeline.from_pretrained(
+            folder, dtype=dtype, variant=variant, use_safetensors=True, local_files_only=True
+        )
+    # A class that diffusers does not have is an AttributeError.
+    except (OSError, ValueError, AttributeError, SafetensorError) as error:
+        raise ValueError(f"{model!r} cannot be loaded ({first_line(error)})") from error
+
+
+def _download(model: str, revision: str | None, check: Check) -> Path:
+    """The hub's files for a pipeline, from its cache when offline."""
+    try:
+        check(DiffusionPipeline.load_config(model, revision=revision), model)  # before gigabytes are fetched
+        return Path(DiffusionPipeline.download(model, revision=revision, use_safetensors=True))
+    except (OSError, HFValidationError) as error:
+        raise ValueError(
+            f"the model {model!r} is no folder or file here and cannot be had from the hub ({first_line(error)}); "
+            f"check the name and the network, or use {DEFAULT_MODEL}, which needs none"
+        ) from error
+
+
+def _check_file(path: Path, model: str, files: bool) -> None:
+    if path.suffix != ".safetensors":
+        raise ValueError(
+            f"{model!r} is no .safetensors file; pickled weights can run code and are not loaded"
+        )
+    if not files:
+        raise ValueError(
+            f"{model!r} is a single file; give a diffusers folder, a hub id such as owner/name, or {DEFAULT_MODEL}"
+        )
+
+
+def _check_index(folder: Path, model: str, check: Check) -> None:
+    try:
+        index = json.loads((folder / "model_index.json").read_text())
+    except FileNotFoundError:
+        raise ValueError(f"{model!r} is no diffusers folder: it holds no model_index.json") from None
+    except (OSError, ValueError) as error:
+        raise ValueError(
+            f"{model!r} has a model_index.json that cannot be read ({first_line(error)})"
+        ) from None
+    check(index, model)
+
+
+def _has_mps() -> bool:
+    return torch.backends.mps.is_available()
