@@ -101,7 +101,7 @@ def locate(
     """
     path = Path(model)
     if model.startswith(SHIPPED):
-        names = sorted(name for name in shapeworld.SAMPLING if (shapeworld.WEIGHTS / name).is_dir())
+        names = shapeworld.model_names()
         name = model.removeprefix(SHIPPED)
         if name not in names:
             raise ValueError(

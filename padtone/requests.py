@@ -96,10 +96,11 @@ def call_arguments(
             its guidance embedding, Qwen-Image); that one needs a negative prompt, if only an empty one.
     """
     takes = inspect.signature(type(pipe).__call__).parameters
+    call: dict[str, Any] = {}
     if model.startswith(SHIPPED):
-        own = shapeworld.SAMPLING[model.removeprefix(SHIPPED)]
-        steps, guidance = steps or own.steps, own.guidance if guidance is None else guidance
-    call: dict[str, Any] = {} if size is None else {"height": size[0], "width": size[1]}
+        call |= shapeworld.SAMPLING[model.removeprefix(SHIPPED)].call
+    if size is not None:
+        call |= {"height": size[0], "width": size[1]}
     guide = "true_cfg_scale" if _ignores_guidance_scale(pipe, takes) else "guidance_scale"
     given = {
         "num_inference_steps": steps,

@@ -27,8 +27,9 @@ def mask_encoder(encoder: nn.Module) -> None:
 
 def _zero_padding(encoder: nn.Module, args: tuple, kwargs: dict[str, Any], output: Any) -> Any:
     ids = args[0] if args else kwargs["input_ids"]
-    ended = (ids == encoder.config.eos_token_id).int().cumsum(1)  # 1 at the first end token
-    padding = (ended > 1) & (ids == encoder.config.pad_token_id)
+    config: Any = encoder.config
+    ended = (ids == config.eos_token_id).int().cumsum(1)  # 1 at the first end token
+    padding = (ended > 1) & (ids == config.pad_token_id)
     output.last_hidden_state = output.last_hidden_state.masked_fill(padding[..., None], 0)  # (B, tokens, dim)
     return output
 
