@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from .audit_cli import audit, remake_audit
+
 if TYPE_CHECKING:
     from diffusers import DiffusionPipeline
 
@@ -20,6 +22,8 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+app.command()(audit)
 
 _SIZE = re.compile(r"(\d+)x(\d+)")
 Prompt = Annotated[str, typer.Argument(help="The prompt.")]
@@ -140,9 +144,13 @@ def remake(
     out: Out = Path("remade.png"),
 ) -> None:
     """Make a picture again from the recipe that it carries."""
-    from .grid import read_recipe
+    from .grid import read_recipe, save_with_recipe
 
-    _make(read_recipe(picture), out)
+    recipe = read_recipe(picture)
+    if recipe.get("command") == "audit":
+        save_with_recipe(remake_audit(recipe), out, recipe)
+    else:
+        _make(recipe, out)
 
 
 def _recipe(command: str, values: dict) -> dict:
