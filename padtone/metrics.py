@@ -34,7 +34,7 @@ def _short(value: float) -> float:
     return float(f"{value:.6g}")
 
 
-def bootstrap(values: Sequence[float], level: float = LEVEL, resamples: int = RESAMPLES) -> Interval:
+def bootstrap(values: Sequence[float], level: float = LEVEL, resamples: int | None = None) -> Interval:
     """Mean and confidence interval by resampling prompts.
 
     The percentile interval, expanded for few prompts: tails of Phi(-sqrt(n / (n - 1)) t) instead of
@@ -45,6 +45,7 @@ def bootstrap(values: Sequence[float], level: float = LEVEL, resamples: int = RE
     Args:
         values: one figure a prompt (already averaged over its seeds).
         level: the interval's confidence, in (0, 1).
+        resamples: None: `RESAMPLES`.
 
     Raises:
         ValueError: no values, or one that is not finite.
@@ -56,7 +57,7 @@ def bootstrap(values: Sequence[float], level: float = LEVEL, resamples: int = RE
     mean = float(array.mean())
     if count == 1 or array.min() == array.max():
         return Interval(mean, mean, mean)
-    draws = np.random.default_rng(0).integers(0, count, (resamples, count))
+    draws = np.random.default_rng(0).integers(0, count, (resamples or RESAMPLES, count))
     means = array[draws].mean(axis=1)
     tail = expanded_tail(count, level)
     low, high = np.quantile(means, [tail, 1 - tail])

@@ -57,23 +57,29 @@ class Scores:
         return verdict.Figures(**{name: self.arms[arm][name] for name in names})
 
     def noise(self) -> verdict.Noise:
-        own = verdict.between_seeds(self.arms[FULL]["to_prompt"])
-        return verdict.Noise(np.array(self.pairs["to_full"]), own)
+        between = verdict.between_seeds(self.arms[FULL]["to_prompt"])
+        return verdict.Noise(1 - np.array(self.pairs["to_full"]), between)
 
 
 def own(pictures: torch.Tensor, targets: torch.Tensor) -> np.ndarray:
-    """How much more alike each picture is to its own prompt's target than to the other prompts'.
+    """How much more alike each picture is to its own prompt's target than chance would have it.
+
+    The table of cosine similarities, pictures by targets, centred on both sides: neither a picture that
+    resembles everything nor a target that everything resembles counts. The factor n / (n - 1) makes the
+    mean over prompts that of the own pairs minus that of the foreign ones.
 
     Args:
         pictures, targets: (prompts, seeds, width), two prompts or more.
 
     Returns:
-        (prompts, seeds): own cosine similarity minus the mean of the others'.
+        (prompts, seeds)
     """
-    alike = torch.einsum("psw,qsw->pqs", normalize(pictures, dim=-1), normalize(targets, dim=-1))
-    itself = torch.diagonal(alike, dim1=0, dim2=1).T  # (prompts, seeds)
-    others = (alike.sum(1) - itself) / (len(pictures) - 1)
-    return (itself - others).double().numpy().round(_ROUNDED)
+    count = len(pictures)
+    alike = torch.einsum("psw,qsw->spq", normalize(pictures, dim=-1), normalize(targets, dim=-1)).double()
+    alike = alike - alike.mean(1, keepdim=True)
+    alike = alike - alike.mean(2, keepdim=True)
+    itself = torch.diagonal(alike, dim1=1, dim2=2) * count / (count - 1)  # (seeds, prompts)
+    return itself.T.numpy().round(_ROUNDED)
 
 
 def score(audit: Audit, clip: Clip, progress: Progress | None = None) -> Scores:

@@ -67,7 +67,9 @@ def beside_paper(study: Study, results: Mapping[str, Any]) -> dict[str, Any]:
     rows = []
     for name, value in study.paper.items():
         group, arm, figure = _split(name)
-        ours = results["arms"][group].get(arm, {}).get(figure)
+        # The clean text's pictures are the same inside the denoiser and before it.
+        where = "ite" if arm in ("full", "clean") else group
+        ours = results["arms"][where].get(arm, {}).get(figure)
         factor = 1000 if figure == "kid" else 1
         mean = None if ours is None else round(factor * ours["mean"], 6)
         rows.append(

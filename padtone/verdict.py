@@ -35,8 +35,7 @@ class Figures:
     Attributes:
         to_prompt: CLIP score of picture and prompt.
         to_full: CLIP similarity of picture and the full text's picture of the same seed.
-        own_prompt, own_full: the same, less the mean over the other prompts (their text, their full
-            pictures): what is specific to this prompt, not just any sharp picture.
+        own_prompt, own_full: the part of each that is specific to this prompt, see `results.own`.
     """
 
     to_prompt: np.ndarray
@@ -47,11 +46,11 @@ class Figures:
 
 @dataclass(frozen=True)
 class Noise:
-    """What another seed does, one figure a prompt, over all pairs of seeds.
+    """The yardstick: what another seed does to each figure of the full text's pictures, (prompts,).
 
     Attributes:
-        to_full: similarity of two seeds' full pictures, (prompts,).
-        to_prompt: absolute difference of two seeds' full pictures' CLIP scores, (prompts,).
+        to_full: 1 - CLIP similarity of two seeds' pictures.
+        to_prompt: absolute difference of two seeds' CLIP scores.
     """
 
     to_full: np.ndarray
@@ -126,22 +125,20 @@ def changes(question: str, arm: Figures, full: Figures, noise: Noise) -> tuple[F
 
     By likeness to the full picture, and by how much worse it fits the prompt.
     """
-    unlike = finding(question, "to_full", 1 - arm.to_full.mean(1), 1 - noise.to_full)
+    unlike = finding(question, "to_full", 1 - arm.to_full.mean(1), noise.to_full)
     worse = finding(question, "to_prompt", (full.to_prompt - arm.to_prompt).mean(1), noise.to_prompt)
     return unlike, worse
 
 
-def shows(question: str, arm: Figures, clean: Figures) -> tuple[Finding, Finding]:
+def shows(question: str, arm: Figures, clean: Figures, noise: Noise) -> tuple[Finding, Finding]:
     """Does the arm show more of its own prompt than the clean text, by more than another seed would?
 
     By what is specific to the prompt: a clean text may paint fog, and any picture is more like a
     picture than fog is.
     """
-    made = []
-    for figure in ("own_full", "own_prompt"):
-        ours, theirs = getattr(arm, figure), getattr(clean, figure)
-        made.append(finding(question, figure, (ours - theirs).mean(1), between_seeds(theirs)))
-    return made[0], made[1]
+    like = finding(question, "own_full", (arm.own_full - clean.own_full).mean(1), noise.to_full)
+    fits = finding(question, "own_prompt", (arm.own_prompt - clean.own_prompt).mean(1), noise.to_prompt)
+    return like, fits
 
 
 def either(findings: Sequence[Finding]) -> str:
@@ -167,10 +164,12 @@ def judge(
     prompts = len(full.to_full)
     seen = changes("Does the text change the picture at all?", ite["clean"], full, noise)
     needed = changes("Does the picture change with an empty text's padding?", ite["prompt"], full, noise)
-    carried = shows("Does padding alone show the prompt?", ite["padding"], ite["clean"])
+    carried = shows("Does padding alone show the prompt?", ite["padding"], ite["clean"], noise)
     inside: Sequence[Finding] = ()
     if idp:
-        inside = shows("Does padding alone show it, inside the denoiser?", idp["padding"], ite["clean"])
+        inside = shows(
+            "Does padding alone show it, inside the denoiser?", idp["padding"], ite["clean"], noise
+        )
     gone = changes("Does the picture change without padding?", removed, full, noise)
     findings = (*seen, *needed, *carried, *inside, *gone)
     if prompts < FEWEST_PROMPTS:
