@@ -68,6 +68,10 @@ class AuditSettings:
             raise ValueError(f"there are {len(self.kinds)} kinds for {len(self.prompts)} prompts")
         if self.batch < 1 or self.looks < 1:
             raise ValueError(f"batch is {self.batch} and looks is {self.looks}; both are 1 or more")
+        choices = {"clean": ("padding", "empty_prompt"), "pooled": ("full", "clean")}
+        for name, known in choices.items():
+            if getattr(self, name) not in known:
+                raise ValueError(f"{name} is {getattr(self, name)!r}; it can be {' or '.join(known)}")
         if any(k < 0 for k in self.keeps):
             raise ValueError(f"keeps is {list(self.keeps)}; numbers of padding tokens are 0 or more")
 

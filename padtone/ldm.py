@@ -43,13 +43,17 @@ def as_stable_diffusion(ldm: Any) -> Any:
     from diffusers import StableDiffusionPipeline
 
     ldm.tokenizer.model_max_length = LENGTH
-    return StableDiffusionPipeline(
+    # That pipeline's constructor would rewrite an old scheduler's settings, so it gets another one first.
+    settled = type(ldm.scheduler).from_config(ldm.scheduler.config, steps_offset=1, clip_sample=False)
+    pipe = StableDiffusionPipeline(
         vae=ldm.vqvae,
         text_encoder=ldm.bert,
         tokenizer=ldm.tokenizer,
         unet=ldm.unet,
-        scheduler=ldm.scheduler,
+        scheduler=settled,
         safety_checker=None,
         feature_extractor=None,
         requires_safety_checker=False,
     )
+    pipe.register_modules(scheduler=ldm.scheduler)
+    return pipe

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import statistics
 from collections.abc import Sequence
 from dataclasses import asdict, fields
@@ -166,7 +167,8 @@ def results(audit: Audit, clip: Clip, progress: Progress | None = None) -> dict[
         "attention": _attention(audit),
         "kinds": _kinds(audit, scores),
         "notes": [*plan.notes, *_kid_note(scores)],
-        "settings": asdict(settings) | {"prompts_used": list(plan.used), "machine": machine(audit.pipe)},
+        "settings": json.loads(json.dumps(asdict(settings)))
+        | {"prompts_used": list(plan.used), "machine": machine(audit.pipe)},
         "versions": audit.versions,
     }
 

@@ -86,8 +86,7 @@ def test_killed_and_resumed_is_the_same(tmp_path):
             def save(*args, original=audit.store.finish, left=left):
                 left[0] -= 1
                 if not left[0]:
-                    key, notes, pictures = args
-                    first = next(iter(pictures))
+                    first = next(iter(args[2]))
                     (tmp_path / "killed" / "images" / first).parent.mkdir(parents=True, exist_ok=True)
                     (tmp_path / "killed" / "images" / first).write_bytes(b"half a picture")
                     raise KeyboardInterrupt
@@ -157,6 +156,8 @@ def test_others_padding_is_no_longer_than_ours(tmp_path):
         ({"prompts": ("a dog", "a dog")}, "all different"),
         ({"kinds": ("one",)}, "1 kinds for 6 prompts"),
         ({"batch": 0}, "batch is 0"),
+        ({"clean": "zeros"}, "clean is 'zeros'"),
+        ({"pooled": "none"}, "pooled is 'none'; it can be full or clean"),
         ({"keeps": (-1,)}, r"keeps is \[-1\]"),
     ],
 )
