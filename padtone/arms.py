@@ -80,8 +80,8 @@ def _shares_rows(entry: TokenRoles, entries: Sequence[TokenRoles]) -> bool:
 def partner(readings: Sequence[Reading], index: int) -> int:
     """Whose padding a prompt gets in the arm "other padding".
 
-    Rows are swapped by position, so a longer prompt would lend us its words. One of those no longer
-    than ours, drawn by a fixed seed; where there is none, the shortest of the others.
+    Rows are swapped by position, and only where both texts have padding. So one of those that are no
+    longer than ours, drawn by a fixed seed; where there is none, the shortest of the others.
     """
     ours = readings[index]
     others = [i for i in range(len(readings)) if readings[i].prompt != ours.prompt]
@@ -210,9 +210,13 @@ class Painter:
     def _with_others_padding(self, prompt: str, other: str) -> dict[str, Any]:
         full, theirs = (encode_prompts(self.pipe, [text], self.call) for text in (prompt, other))
         arguments = dict(full.arguments)
-        padding = arm_rows(self.family, prompt, full, "padding")
-        for name, rows in zip(text_names(self.family), padding, strict=True):
-            arguments[name] = swap_rows(theirs.arguments[name], full.arguments[name], rows[None])
+        ours, others = (
+            arm_rows(self.family, text, encoding, "padding")
+            for text, encoding in ((prompt, full), (other, theirs))
+        )
+        for name, rows, more in zip(text_names(self.family), ours, others, strict=True):
+            both = (rows & more)[None]
+            arguments[name] = swap_rows(theirs.arguments[name], full.arguments[name], both)
         return arguments
 
     def _keep(self, prompt: str, arm: str, salt: str) -> Keep:

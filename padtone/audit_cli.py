@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -69,6 +70,7 @@ def audit(
     A killed audit goes on with the same command; nothing is made twice.
     """
     given = {name: value for name, value in locals().items() if name not in ("model", "out", "study")}
+    _check_extras()
     from .studies import load_study
 
     plan = load_study(study) if study else None
@@ -84,6 +86,19 @@ def audit(
     names = _shipped()
     reports = {name: _audit(f"{SHAPEWORLD}{name}", out / name, plan, given) for name in names}
     typer.echo(f"all of them: {write_index(reports, out)}")
+
+
+def _check_extras() -> None:
+    """The report and KID need packages that the other commands don't.
+
+    Raises:
+        ValueError: they are not installed.
+    """
+    missing = [name for name in ("jinja2", "matplotlib", "torchmetrics") if find_spec(name) is None]
+    if missing:
+        raise ValueError(
+            f"padtone audit needs {', '.join(missing)}: pip install 'fouriscale-padtone[audit]' brings it"
+        )
 
 
 def _audit(model: str, out: Path, study: Study | None, given: dict[str, Any]) -> dict[str, Any]:

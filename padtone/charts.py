@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 _INK, _SOFT, _LINE, _NOISE = "#1f2933", "#7b8794", "#2563a8", "#d9822b"
-_STYLE = {
+_STYLE: Any = {
     "font.size": 10,
     "font.family": "sans-serif",
     "svg.fonttype": "none",
@@ -46,11 +46,12 @@ def keep_chart(curve: Sequence[Mapping[str, Any]], padding: int, noise: float) -
         ends = np.abs([[v["mean"] - v["low"], v["high"] - v["mean"]] for v in likeness]).T
         left.errorbar(x, mean, yerr=ends, color=_LINE, marker="o", capsize=3)
         left.axhline(noise, color=_NOISE, linestyle="--")
-        left.annotate("another seed", (x[-1], noise), ha="right", va="bottom", color=_NOISE)
+        left.annotate("another seed", (x[0] - 0.2, noise), ha="left", va="bottom", color=_NOISE)
         left.set(title="Likeness to the full picture", ylabel="CLIP similarity")
-        right.plot(x, [row["seconds"] for row in curve], color=_LINE, marker="o")
+        seconds = [row["seconds"] for row in curve]
+        right.plot(x, seconds, color=_LINE, marker="o")
         right.set(title="Time for a picture", ylabel="seconds")
-        right.set_ylim(bottom=0)
+        right.set_ylim(0, 1.15 * max(seconds))
         for axes in (left, right):
             axes.set_xticks(x, labels)
             axes.set_xlabel("padding tokens kept")

@@ -90,6 +90,7 @@ def render(results: Mapping[str, Any], store: Store) -> str:
             fewest=FEWEST_PROMPTS,
             code=code_line(results),
             judged=judged_figures(arms["ite"][FULL]),
+            with_kid=arms["ite"]["clean"]["kid"] is not None,
             ite=ite,
             main=_grids(results, store, _main_arms(results), _SHOWN),
             everything=_grids(results, store, _all_arms(results), _DETAILED),
@@ -171,6 +172,11 @@ def _grids(results: Mapping[str, Any], store: Store, arms: Mapping[str, str], pr
     return grids
 
 
+def _number(value: float) -> str:
+    """Three decimals; one more where three would show little but zeros."""
+    return f"{value:.4f}" if 0 < abs(value) < 0.01 else f"{value:.3f}"
+
+
 def _environment() -> Environment:
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
@@ -182,5 +188,5 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     made.filters["percent"] = lambda share: f"{100 * share:.0f}%"
-    made.filters["number"] = lambda value: f"{value:.3f}"
+    made.filters["number"] = _number
     return made

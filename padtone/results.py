@@ -216,19 +216,24 @@ def _keep_k(
     rows = []
     for kept in curve:
         own = _seconds(audit, kept.k)
+        ratios = [a / b for a, b in zip(base, own, strict=True)]
         rows.append(
             {"k": kept.k, "dropped": plan.dropped(kept.k), "changes": kept.answer}
             | _arm(scores, keep_arm(kept.k))
             | {
                 "seconds": _median(own),
-                "speedup": _median([a / b for a, b in zip(base, own, strict=True)]),
+                "speedup": _median(ratios),
+                "speedup_range": _middle_half(ratios),
                 "findings": [f.to_dict() for f in kept.findings],
             }
         )
     everything = {"k": None, "dropped": 0, "changes": verdict.NO} | _arm(scores, FULL)
-    rows.append(everything | {"seconds": _median(base), "speedup": 1.0, "findings": []})
+    rows.append(
+        everything | {"seconds": _median(base), "speedup": 1.0, "speedup_range": [1.0, 1.0], "findings": []}
+    )
     typical = round(statistics.median(plan.readings[i].longest for i in plan.used))
-    return {"smallest": smallest, "padding": typical, "curve": rows}
+    at = next((row["speedup_range"] for row in rows[:-1] if row["k"] == smallest), None)
+    return {"smallest": smallest, "speedup_range": at, "padding": typical, "curve": rows}
 
 
 def _seconds(audit: Audit, keep: int | None) -> list[float]:
@@ -244,6 +249,10 @@ def _piece(audit: Audit, key: str) -> dict[str, Any]:
 
 def _median(values: Sequence[float]) -> float:
     return round(statistics.median(values), _ROUNDED)
+
+
+def _middle_half(values: Sequence[float]) -> list[float]:
+    return [round(float(q), _ROUNDED) for q in np.quantile(values, [0.25, 0.75])]
 
 
 def _attention(audit: Audit) -> dict[str, Any]:

@@ -48,14 +48,14 @@ def load_study(name: str) -> Study:
         known = sorted(p.stem for p in folder.glob("*.yaml") if p.stem != "prompts")
         raise ValueError(f"study is {name!r}; it can be {', '.join(known)} or a YAML file")
     values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    known = {f.name: f for f in fields(Study)}
+    keys = [f.name for f in fields(Study)]
     if not isinstance(values, dict):
-        raise ValueError(f"{path} must be a mapping with {', '.join(known)}")
-    unknown = sorted(map(str, values.keys() - known.keys()))
+        raise ValueError(f"{path} must be a mapping with {', '.join(keys)}")
+    unknown = sorted(map(str, values.keys() - set(keys)))
     missing = [n for n in ("title", "model", "seeds", "count", "call", "setup") if n not in values]
     if unknown or missing:
         what = f"does not know {', '.join(unknown)}" if unknown else f"lacks {', '.join(missing)}"
-        raise ValueError(f"{path} {what}; a study has {', '.join(known)}")
+        raise ValueError(f"{path} {what}; a study has {', '.join(keys)}")
     made = Study(**values)
     for figure in made.paper:
         _split(figure)

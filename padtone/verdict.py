@@ -157,13 +157,16 @@ def judge(
     """The verdict.
 
     Args:
-        ite: arms "prompt", "padding" and "clean" at least.
+        ite: arms "prompt", "padding", "other padding" and "clean" at least.
         idp: arm "padding" at least; empty where the denoiser never changes the text, or masks padding.
         removed: pictures without padding, or with as little as was tried.
     """
     prompts = len(full.to_full)
     seen = changes("Does the text change the picture at all?", ite["clean"], full, noise)
     needed = changes("Does the picture change with an empty text's padding?", ite["prompt"], full, noise)
+    read = changes(
+        "Does the picture change with another prompt's padding?", ite["other padding"], full, noise
+    )
     carried = shows("Does padding alone show the prompt?", ite["padding"], ite["clean"], noise)
     inside: Sequence[Finding] = ()
     if idp:
@@ -171,13 +174,13 @@ def judge(
             "Does padding alone show it, inside the denoiser?", idp["padding"], ite["clean"], noise
         )
     gone = changes("Does the picture change without padding?", removed, full, noise)
-    findings = (*seen, *needed, *carried, *inside, *gone)
+    findings = (*seen, *carried, *read, *needed, *inside, *gone)
     if prompts < FEWEST_PROMPTS:
         reason = f"There are {prompts} prompts; a verdict needs {FEWEST_PROMPTS} or more."
         return Verdict(INCONCLUSIVE, reason, findings, sees=False)
     if either(seen) != YES:
         return Verdict(INCONCLUSIVE, _BLIND, findings, sees=False)
-    answers = [either(group) if group else NO for group in (needed, carried, inside, gone)]
+    answers = [either(group) if group else NO for group in (carried, read, needed, inside, gone)]
     return Verdict(*_choose(*answers), findings, sees=True)
 
 
@@ -187,15 +190,25 @@ _BLIND = (
 )
 
 
-def _choose(needed: str, carried: str, inside: str, gone: str) -> tuple[str, str]:
-    """Verdict and reason from the four answers."""
-    if carried == YES:
-        needs = {YES: "the picture changes without it", NO: "the picture does not need it"}
-        rest = needs.get(needed, "whether the picture needs it is unclear")
-        return TEXT, f"Padding alone shows some of the prompt; {rest}."
-    if needed == YES:
-        return TEXT, "The picture changes when an empty text's padding takes the place of the prompt's own."
-    if UNCLEAR in (needed, carried):
+def _choose(carried: str, read: str, needed: str, inside: str, gone: str) -> tuple[str, str]:
+    """Verdict and reason from the five answers."""
+    if YES in (carried, read, needed):
+        shown = {
+            "padding alone shows some of the prompt": carried,
+            "another prompt's padding changes the picture": read,
+            "an empty text's padding does so too"
+            if read == YES
+            else "an empty text's padding changes the picture": needed,
+        }
+        parts = [text for text, answer in shown.items() if answer == YES]
+        told = " and ".join([", ".join(parts[:-1]), parts[-1]]) if len(parts) > 1 else parts[0]
+        rest = {
+            YES: "",
+            NO: ". Yet an empty text's padding does as well as its own",
+            UNCLEAR: ". Whether an empty text's padding would do as well is unclear",
+        }[needed]
+        return TEXT, f"{told[0].upper()}{told[1:]}{rest}."
+    if UNCLEAR in (carried, read, needed):
         also = ", though inside the denoiser padding alone does show the prompt" if inside == YES else ""
         return INCONCLUSIVE, (
             "Whether the text encoder's padding says anything about the prompt is lost in the noise between "

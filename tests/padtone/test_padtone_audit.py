@@ -137,16 +137,22 @@ def test_plan_names_what_it_leaves_out(monkeypatch):
         make_plan(pipe, settings(prompts=(long, f"{long} old")))
 
 
-def test_others_padding_is_no_longer_than_ours(tmp_path):
-    """Else a longer prompt's words would come along with its padding."""
+def test_others_padding_comes_without_its_words(tmp_path):
+    """Rows are swapped by position: a longer prompt's words must not come along with its padding."""
     prompts = ("a dog", "a big old dog under a tree", "a red cat sitting", "the cat on a red square")
-    audit = Audit(painters.build("zero padding"), settings(prompts=prompts), tmp_path)
+    audit = Audit(painters.build("copying encoder"), settings(prompts=prompts), tmp_path)
     starts = [reading.start[0] for reading in audit.plan.readings]
     partners = [audit.partner(i) for i in range(4)]
     assert starts == [3, 8, 5, 7]
-    assert all(p != i for i, p in enumerate(partners))
     assert partners[0] == 2  # nobody is as short: the shortest of the others
-    assert all(starts[p] <= starts[i] for i, p in list(enumerate(partners))[1:])
+    assert all(starts[p] <= starts[i] and p != i for i, p in list(enumerate(partners))[1:])
+    for i, p in enumerate(partners):
+        work = next(piece.work for piece in audit.pieces() if piece.prompt == i and piece.work.kind == "ite")
+        mixed = audit.painter.texts(work)["other padding"]["prompt_embeds"][0]
+        ours, theirs = (audit.pipe.encode_prompt(prompts[n])[0][0] for n in (i, p))
+        first = max(starts[i], starts[p])
+        assert mixed[first:].equal(theirs[first:])
+        assert mixed[:first].equal(ours[:first])
 
 
 @pytest.mark.parametrize(

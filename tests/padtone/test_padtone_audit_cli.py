@@ -98,6 +98,12 @@ def test_bad_input(typed, message, tmp_path):
         run("audit", *typed, "--out", tmp_path / "out")
 
 
+def test_missing_packages_are_named(monkeypatch, tmp_path):
+    monkeypatch.setattr(audit_cli, "find_spec", lambda name: None if name == "torchmetrics" else name)
+    with pytest.raises(ValueError, match=r"needs torchmetrics: pip install 'fouriscale-padtone\[audit\]'"):
+        run("audit", "--model", "shapeworld/unet", "--out", tmp_path / "out")
+
+
 def test_clip_must_be_a_clip(tmp_path):
     transformers.BertConfig().save_pretrained(tmp_path)
     with pytest.raises(ValueError, match="a model of type 'bert'"):
