@@ -174,7 +174,9 @@ class Audit:
         Raises:
             ValueError: the folder holds an audit with other settings or versions.
         """
-        self.store.begin(asdict(self.settings) | {"versions": self.versions, "machine": machine(self.pipe)})
+        given = asdict(self.settings) | {"versions": self.versions, "machine": machine(self.pipe)}
+        del given["clip"]  # another one may look at the same pictures
+        self.store.begin(given)
         pieces = self.pieces()
         todo = [piece for piece in pieces if self.store.piece(piece.key) is None]
         if any(piece.work and piece.work.kind == "plain" for piece in todo):
