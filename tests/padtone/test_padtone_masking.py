@@ -364,7 +364,7 @@ def test_others_hooks_see_the_trimmed_text(tiny):
     )
     try:
         with padtone.trim_padding(pipe):
-            run(pipe, "flux", "a red cat")
+            text_pipelines.run(pipe, "flux", "a red cat")
     finally:
         hook.remove()
     assert set(seen) == {4}  # three words and the end token
