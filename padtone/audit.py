@@ -97,11 +97,11 @@ class Plan:
     @property
     def padding(self) -> int:
         """Padding tokens of the typical prompt (the median)."""
-        return round(statistics.median(sum(self.readings[i].padding) for i in self.used))
+        return statistics.median_low(sum(self.readings[i].padding) for i in self.used)
 
     def dropped(self, keep: int) -> int:
         """Padding tokens that go for the typical prompt when each encoder keeps `keep`."""
-        return round(statistics.median(self.readings[i].dropped(keep) for i in self.used))
+        return statistics.median_low(self.readings[i].dropped(keep) for i in self.used)
 
 
 def make_plan(pipe: Any, settings: AuditSettings) -> Plan:
@@ -140,7 +140,7 @@ def make_plan(pipe: Any, settings: AuditSettings) -> Plan:
         )
     elif family.denoiser_masks:
         notes.append("The denoiser masks padding by itself, so IDP has nothing to swap: only ITE was run.")
-    typical = int(statistics.median(readings[i].longest for i in used))
+    typical = statistics.median_low(readings[i].longest for i in used)
     keeps = settings.keeps or (0, *(2**n for n in range(typical.bit_length())))
     return Plan(readings, used, tuple(sorted({k for k in keeps if k < typical})), ite, idp, tuple(notes))
 

@@ -231,7 +231,7 @@ def _keep_k(
     rows.append(
         everything | {"seconds": _median(base), "speedup": 1.0, "speedup_range": [1.0, 1.0], "findings": []}
     )
-    typical = round(statistics.median(plan.readings[i].longest for i in plan.used))
+    typical = statistics.median_low(plan.readings[i].longest for i in plan.used)
     at = next((row["speedup_range"] for row in rows[:-1] if row["k"] == smallest), None)
     return {"smallest": smallest, "speedup_range": at, "padding": typical, "curve": rows}
 
