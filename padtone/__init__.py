@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from .attention import AttentionShares, attention_to_padding
+    from .audit import Audit, AuditSettings
     from .diffusion import idp, idp_arms
     from .embeds import encode, ite, token_roles
     from .families import Family, TextEncoder, known_families, register_family
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AttentionShares",
+    "Audit",
+    "AuditSettings",
     "Family",
     "TextEncoder",
     "TokenRoles",
@@ -34,6 +37,7 @@ __all__ = [
 # Where each name lives. Imported on first use, so that `padtone --help` does not wait for torch.
 _HOMES = {
     "attention": ("AttentionShares", "attention_to_padding"),
+    "audit": ("Audit", "AuditSettings"),
     "diffusion": ("idp", "idp_arms"),
     "embeds": ("encode", "ite", "token_roles"),
     "families": ("Family", "TextEncoder", "known_families", "register_family"),

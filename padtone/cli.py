@@ -14,6 +14,8 @@ import typer
 from fouriscale_padtone.arguments import number, output_file, parse_size, slug, whole
 from fouriscale_padtone.command import complain, print_version, quieten, run
 
+from .audit_cli import audit, remake_audit
+
 if TYPE_CHECKING:
     from .requests import Request
     from .roles import TokenRoles
@@ -24,6 +26,8 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+app.command()(audit)
 
 _OUTPUTS = Path("outputs")
 Prompt = Annotated[str, typer.Argument(help="The prompt.")]
@@ -173,7 +177,7 @@ def idp(
 
 @app.command()
 def remake(
-    image: Annotated[Path, typer.Argument(help="A PNG that padtone ite or idp has written.")],
+    image: Annotated[Path, typer.Argument(help="A PNG that padtone ite, idp or audit has written.")],
     out: Out = _OUTPUTS,
 ) -> None:
     """Make a picture again from the recipe that it carries."""
@@ -183,10 +187,14 @@ def remake(
     from fouriscale_padtone.models import source
     from fouriscale_padtone.pictures import changed_versions
 
-    from .grid import read_recipe
+    from .grid import read_recipe, save_with_recipe
     from .requests import Request
 
     recipe = read_recipe(image)
+    if recipe.get("command") == "audit":
+        save_with_recipe(remake_audit(recipe), path, recipe)
+        typer.echo(f"arm {recipe['arm']}; seed {recipe['seed']}: {path}")
+        return
     request = Request.parse(recipe)
     changed = changed_versions(request.versions)
     if changed:

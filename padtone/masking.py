@@ -156,8 +156,11 @@ def _hidden_from_denoiser(pipe: Any, family: Family, texts: Texts, trim: bool) -
     denoiser = denoiser_of(pipe, family)
     hidden = _Hidden(family, trim)
     with ExitStack() as stack:
+        # First of all hooks: others may build masks from the text, and must see it as it will be.
         before = denoiser.register_forward_pre_hook(
-            lambda module, args, kwargs: hidden.enter(module, args, kwargs, texts), with_kwargs=True
+            lambda module, args, kwargs: hidden.enter(module, args, kwargs, texts),
+            with_kwargs=True,
+            prepend=True,
         )
         stack.callback(before.remove)
         if family.joint and not hidden.honoured:

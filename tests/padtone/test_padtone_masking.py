@@ -348,3 +348,18 @@ def test_masking_in_half_precision():
             outputs.append(text_pipelines.run(pipe, "sd1", PROMPT))
     assert torch.isfinite(outputs[0]).all()
     assert (outputs[0] - outputs[1]).abs().max() < 0.05
+
+
+def test_others_hooks_see_the_trimmed_text(tiny):
+    """A hook that builds a mask from the text, put on before, must fit the text that the denoiser gets."""
+    pipe = tiny("flux")
+    seen = []
+    hook = pipe.transformer.register_forward_pre_hook(
+        lambda module, args, kwargs: seen.append(kwargs["encoder_hidden_states"].shape[1]), with_kwargs=True
+    )
+    try:
+        with padtone.trim_padding(pipe):
+            text_pipelines.run(pipe, "flux", "a red cat")
+    finally:
+        hook.remove()
+    assert set(seen) == {4}  # three words and the end token

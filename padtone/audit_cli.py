@@ -1,0 +1,249 @@
+"""The command `padtone audit`. Heavy imports wait until it runs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from fouriscale_padtone.arguments import number, parse_size, whole
+from fouriscale_padtone.command import quieten
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+    from .pieces import Progress
+    from .prompts import Prompts
+    from .studies import Study
+
+SHAPEWORLD = "shapeworld/"
+_HUB_CLIP = "openai/clip-vit-base-patch32"
+_SMALL = 8  # prompts where none are named
+_SHAPEWORLD_BATCH, _BATCH = 16, 4
+
+
+def audit(
+    model: Annotated[
+        str, typer.Option(help="shapeworld/NAME, shapeworld/all, a diffusers folder or a hub id.")
+    ] = "",
+    out: Annotated[Path, typer.Option(help="Folder for the report and the pictures.")] = Path("report"),
+    prompts: Annotated[
+        Path | None, typer.Option(help="One prompt a line, or YAML: kinds and their prompts.")
+    ] = None,
+    count: Annotated[
+        int | None,
+        typer.Option(
+            parser=whole, metavar="<int>", help="How many prompts; all of a file, else 8, if left out."
+        ),
+    ] = None,
+    seeds: Annotated[
+        int | None,
+        typer.Option(parser=whole, metavar="<int>", help="Pictures per prompt and arm, 2 or more."),
+    ] = None,
+    study: Annotated[
+        str, typer.Option(help="A study of the paper: sd2, sdxl, sd3, flux, ldm; or a file.")
+    ] = "",
+    clip: Annotated[
+        str, typer.Option(help="The CLIP that looks: a folder or hub id, or shapeworld/clip.")
+    ] = "",
+    keep: Annotated[
+        str, typer.Option(help="Padding tokens to keep, such as 0,4,16; 0,1,2,4 ... if empty.")
+    ] = "",
+    size: Annotated[str, typer.Option(help="WIDTHxHEIGHT in pixels; the model's own if empty.")] = "",
+    steps: Annotated[
+        int | None,
+        typer.Option(parser=whole, metavar="<int>", help="Inference steps; the model's own if left out."),
+    ] = None,
+    guidance: Annotated[
+        float | None,
+        typer.Option(parser=number, metavar="<float>", help="Guidance scale; the model's own if left out."),
+    ] = None,
+    negative: Annotated[str | None, typer.Option(help="Negative prompt, the same for every arm.")] = None,
+    max_length: Annotated[
+        int | None,
+        typer.Option(parser=whole, metavar="<int>", help="max_sequence_length; the model's own if left out."),
+    ] = None,
+    clean: Annotated[
+        str, typer.Option(help="What a swapped row becomes: padding or empty_prompt.")
+    ] = "padding",
+    pooled: Annotated[str, typer.Option(help="The pooled vector's source: full or clean.")] = "full",
+    looks: Annotated[int, typer.Option(help="Prompts whose attention is measured.")] = 4,
+    batch: Annotated[
+        int | None,
+        typer.Option(parser=whole, metavar="<int>", help="Most pictures in one call of the pipeline."),
+    ] = None,
+    device: Annotated[
+        str | None, typer.Option(help="Such as cpu or cuda; the best one here if left out.")
+    ] = None,
+    dtype: Annotated[str | None, typer.Option(help="float32, float16 or bfloat16.")] = None,
+) -> None:
+    """Are the padding tokens used, and how many can go? Writes report.html, report.json and the pictures.
+
+    A killed audit goes on with the same command; nothing is made twice.
+    """
+    given = {name: value for name, value in locals().items() if name not in ("model", "out", "study")}
+    _check_extras()
+    from .studies import load_study
+
+    plan = load_study(study) if study else None
+    model = model or (plan.model if plan else "")
+    if not model:
+        raise ValueError("name a model with --model, such as shapeworld/unet or shapeworld/all, or a --study")
+    if model != f"{SHAPEWORLD}all":
+        _audit(model, out, plan, given)
+        return
+
+    from .report import write_index
+
+    names = _shipped()
+    reports = {name: _audit(f"{SHAPEWORLD}{name}", out / name, plan, given) for name in names}
+    typer.echo(f"all of them: {write_index(reports, out)}")
+
+
+def _check_extras() -> None:
+    """The report and KID need packages that the other commands don't.
+
+    Raises:
+        ValueError: they are not installed.
+    """
+    missing = [name for name in ("jinja2", "matplotlib", "torchmetrics") if find_spec(name) is None]
+    if missing:
+        raise ValueError(
+            f"padtone audit needs {', '.join(missing)}: pip install 'fouriscale-padtone[audit]' brings it"
+        )
+
+
+def _audit(model: str, out: Path, study: Study | None, given: dict[str, Any]) -> dict[str, Any]:
+    """One model's audit from the command line's words; returns the content of its report.json."""
+    from fouriscale_padtone.models import source
+
+    from .audit import Audit, AuditSettings
+    from .clip import Clip
+    from .pieces import write_whole
+    from .report import write_report
+    from .studies import beside_paper
+
+    ours = model.startswith(SHAPEWORLD)
+    seeds = given["seeds"] or (study.seeds if study else 2)
+    chosen = _prompts(ours, study, given)
+    typer.echo(f"{model}: {len(chosen.texts)} prompts, {seeds} seeds")
+    pipe = _load(model, given["device"], given["dtype"])
+    clip_name = given["clip"] or ("shapeworld/clip" if ours else _HUB_CLIP)
+    settings = AuditSettings(
+        model=model,
+        clip=clip_name,
+        prompts=chosen.texts,
+        kinds=chosen.kinds,
+        seeds=seeds,
+        call=_call(pipe, model, study, given),
+        clean=given["clean"],
+        pooled=given["pooled"],
+        batch=given["batch"] or (_SHAPEWORLD_BATCH if ours else _BATCH),
+        keeps=_numbers(given["keep"]),
+        looks=given["looks"],
+        precision=str(pipe.dtype).removeprefix("torch."),
+        revision=source(pipe).revision,
+    )
+    clip = Clip.load(clip_name, pipe._execution_device)  # before hours of work, not after
+    audit = Audit(pipe, settings, out, chosen.judge)
+    with _progress() as progress:
+        audit.paint(progress)
+        results = audit.results(clip, progress)
+    results["study"] = beside_paper(study, results) if study else None
+    write_whole(out / "report.json", json.dumps(results, indent=1))
+    page = write_report(results, out)
+    typer.echo(_summary(results))
+    typer.echo(f"{page}")
+    return results
+
+
+def _summary(results: dict[str, Any]) -> str:
+    """The verdict in a line or two."""
+    line = f"{results['model']}: {results['verdict']}. {results['reason']}"
+    if results["droppable"]:
+        keep = results["keep_k"]["smallest"]
+        line += (
+            f" {results['droppable']} of {results['padding']} padding tokens can go "
+            f"({results['speedup']:.2f}x as fast): padtone.trim_padding(pipe, keep={keep})"
+        )
+    return line
+
+
+def remake_audit(recipe: dict[str, Any]) -> Image.Image:
+    """A picture of an audit once more, from the recipe that it carries."""
+    from .audit import remake
+
+    device = recipe["machine"]["device"]
+    return remake(_load(recipe["model"], device if device == "cpu" else None, recipe["precision"]), recipe)
+
+
+def _prompts(ours: bool, study: Study | None, given: dict[str, Any]) -> Prompts:
+    from .prompts import read_prompts, shapeworld_prompts, studies_folder
+
+    count = given["count"] if given["count"] is not None else study.count if study else None
+    if given["prompts"] is None and study is None and ours:
+        return shapeworld_prompts(_SMALL if count is None else count)
+    if given["prompts"] is not None:
+        chosen = read_prompts(given["prompts"])
+        return chosen if count is None else chosen.first(count)
+    return read_prompts(studies_folder() / "prompts.yaml").first(_SMALL if count is None else count)
+
+
+def _call(pipe: Any, model: str, study: Study | None, given: dict[str, Any]) -> dict[str, Any]:
+    """Arguments for the pipeline: the model's own, the study's, then what was typed."""
+    from .requests import call_arguments
+
+    typed = {name: given[name] for name in ("steps", "guidance", "negative", "max_length")}
+    size = parse_size(given["size"]) if given["size"] else None
+    call = call_arguments(pipe, model, size=size, **typed)
+    if study is None:
+        return call
+    own = call_arguments(pipe, model)
+    return own | study.call | {name: value for name, value in call.items() if own.get(name) != value}
+
+
+def _shipped() -> list[str]:
+    import shapeworld
+
+    return shapeworld.model_names()
+
+
+def _load(model: str, device: str | None, dtype: str | None) -> Any:
+    from .cli import _load as load
+    from .ldm import is_ldm, load_ldm
+
+    quieten()
+    pipe = load_ldm(model, device, dtype) if is_ldm(model) else load(model, device, dtype)
+    pipe.set_progress_bar_config(disable=True)
+    return pipe
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    parts = [part.strip() for part in text.split(",") if part.strip()]
+    if not all(part.isdecimal() for part in parts):
+        raise ValueError(f"keep is {text!r}; it is a list of numbers of padding tokens, such as 0,1,4,16")
+    return tuple(int(part) for part in parts)
+
+
+@contextmanager
+def _progress() -> Iterator[Progress]:
+    """A bar a stage, on stderr."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bars
+
+    columns = (TextColumn("{task.description:<9}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    tasks: dict[str, Any] = {}
+    with Bars(*columns, console=Console(stderr=True)) as bars:
+
+        def update(stage: str, done: int, total: int) -> None:
+            if stage not in tasks:
+                tasks[stage] = bars.add_task(stage, total=total, completed=done)
+            bars.update(tasks[stage], completed=done, total=total)
+
+        yield update

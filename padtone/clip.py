@@ -1,0 +1,87 @@
+"""A CLIP as the eye of the audit: features of pictures and prompts, from a folder or a hub id."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from PIL import Image
+
+_LAYERS = 4  # of the vision model, evenly spread, as LPIPS looks at five stages
+_SHIPPED = "shapeworld/clip"
+
+
+@dataclass(frozen=True)
+class Seen:
+    """Features of some pictures.
+
+    Attributes:
+        embeds: (pictures, width), the projected vector that is compared with text.
+        patches: a tensor a layer, (pictures, patches, width), without the class token.
+    """
+
+    embeds: torch.Tensor
+    patches: tuple[torch.Tensor, ...]
+
+
+class Clip:
+    """A CLIP model with its tokenizer and its image processor."""
+
+    def __init__(self, model: Any, tokenizer: Any, processor: Any, name: str = "") -> None:
+        self.model, self.tokenizer, self.processor, self.name = model.eval(), tokenizer, processor, name
+
+    @classmethod
+    def load(cls, name: str, device: str | torch.device = "cpu") -> Clip:
+        """From a folder, a hub id, or "shapeworld/clip" for the one that is shipped.
+
+        Raises:
+            ValueError: it is no CLIP. OSError: there is nothing of this name.
+        """
+        from transformers import AutoConfig, AutoTokenizer, CLIPImageProcessorPil, CLIPModel
+
+        where = shipped_clip() if name == _SHIPPED else name
+        kind = AutoConfig.from_pretrained(where).model_type
+        if kind != "clip":
+            raise ValueError(f"clip is {name!r}, a model of type {kind!r}; it must be one of type 'clip'")
+        # The Pillow processor: the default one needs torchvision.
+        processor = CLIPImageProcessorPil.from_pretrained(where)
+        model = CLIPModel.from_pretrained(where).to(device)
+        return cls(model, AutoTokenizer.from_pretrained(where), processor, name)
+
+    @torch.inference_mode()
+    def texts(self, prompts: Sequence[str]) -> torch.Tensor:
+        """(prompts, width); what does not fit the model is cut off."""
+        length = self.model.config.text_config.max_position_embeddings
+        read = self.tokenizer(
+            list(prompts), padding=True, truncation=True, max_length=length, return_tensors="pt"
+        )
+        ids, mask = (read[key].to(self.model.device) for key in ("input_ids", "attention_mask"))
+        pooled = self.model.text_model(input_ids=ids, attention_mask=mask).pooler_output
+        return self.model.text_projection(pooled).float().cpu()
+
+    @torch.inference_mode()
+    def pictures(self, images: Sequence[Image.Image]) -> Seen:
+        """Features of pictures of any size; the processor scales and crops them."""
+        pixels = self.processor(images=list(images), return_tensors="pt")["pixel_values"]
+        pixels = pixels.to(self.model.device, self.model.dtype)
+        out = self.model.vision_model(pixel_values=pixels, output_hidden_states=True)
+        depth = len(out.hidden_states) - 1  # the first are the embeddings
+        picked = sorted({-(-depth * part // _LAYERS) for part in range(1, _LAYERS + 1)})
+        patches = tuple(out.hidden_states[layer][:, 1:].float().cpu() for layer in picked)
+        return Seen(self.model.visual_projection(out.pooler_output).float().cpu(), patches)
+
+
+def shipped_clip() -> str:
+    """The folder of the CLIP that is shipped.
+
+    Raises:
+        ValueError: it is not there.
+    """
+    from shapeworld.models import WEIGHTS
+
+    folder = WEIGHTS / "clip"
+    if not (folder / "config.json").is_file():
+        raise ValueError(f"{_SHIPPED} is not shipped with this version: name a CLIP by folder or hub id")
+    return str(folder)

@@ -1,0 +1,59 @@
+"""Latent Diffusion's first text-to-image model, with its parts put into Stable Diffusion's pipeline.
+
+diffusers' own `LDMTextToImagePipeline` takes nothing but strings. `StableDiffusionPipeline` runs the same
+parts by the same formulas (BERT without a mask, 77 tokens, guidance) and takes encodings too.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+LENGTH = 77  # tokens that LDMTextToImagePipeline pads to, written into its code
+_CLASS = "LDMTextToImagePipeline"
+
+
+def is_ldm(model: str) -> bool:
+    """Does a folder or a hub id hold a pipeline of this class?"""
+    from diffusers import DiffusionPipeline
+
+    folder = Path(model)
+    if not folder.is_dir() and "ldm" not in model.lower():  # ask no hub about other models
+        return False
+    try:
+        return DiffusionPipeline.load_config(model).get("_class_name") == _CLASS
+    except OSError:
+        return False
+
+
+def load_ldm(model: str, device: str | None, dtype: str | None) -> Any:
+    """The model as a `StableDiffusionPipeline`."""
+    import torch
+    from diffusers import DiffusionPipeline
+
+    where = device or ("cuda" if torch.cuda.is_available() else "cpu")
+    kind = getattr(torch, dtype or ("float32" if where == "cpu" else "float16"))
+    pipe = as_stable_diffusion(DiffusionPipeline.from_pretrained(model, dtype=kind))
+    pipe.set_progress_bar_config(disable=True)
+    return pipe.to(where)
+
+
+def as_stable_diffusion(ldm: Any) -> Any:
+    """The same parts in another pipeline; they are shared, not copied."""
+    from diffusers import StableDiffusionPipeline
+
+    ldm.tokenizer.model_max_length = LENGTH
+    # That pipeline's constructor would rewrite an old scheduler's settings, so it gets another one first.
+    settled = type(ldm.scheduler).from_config(ldm.scheduler.config, steps_offset=1, clip_sample=False)
+    pipe = StableDiffusionPipeline(
+        vae=ldm.vqvae,
+        text_encoder=ldm.bert,
+        tokenizer=ldm.tokenizer,
+        unet=ldm.unet,
+        scheduler=settled,
+        safety_checker=None,
+        feature_extractor=None,
+        requires_safety_checker=False,
+    )
+    pipe.register_modules(scheduler=ldm.scheduler)
+    return pipe

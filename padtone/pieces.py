@@ -1,0 +1,80 @@
+"""Where an audit keeps what it has made, so that nothing is made twice after a kill."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from .grid import save_with_recipe
+
+
+@dataclass(frozen=True)
+class Store:
+    """A folder of pieces. A piece is one unit of work; its JSON is written last and says that it is done."""
+
+    folder: Path
+
+    def begin(self, settings: dict) -> None:
+        """Open the folder for these settings, or go on with an audit that was begun with them.
+
+        Raises:
+            ValueError: the folder holds an audit with other settings.
+        """
+        path = self.folder / "settings.json"
+        settings = json.loads(json.dumps(settings))
+        if path.exists():
+            before = json.loads(path.read_text())
+            other = [key for key in settings | before if settings.get(key) != before.get(key)]
+            if other:
+                was = ", ".join(
+                    f"{key} {_brief(before.get(key))} instead of {_brief(settings.get(key))}" for key in other
+                )
+                raise ValueError(
+                    f"{self.folder} holds an audit begun with {was}; give the same settings or another folder"
+                )
+            return
+        if self.folder.exists() and any(self.folder.iterdir()):
+            raise ValueError(f"{self.folder} is not empty and holds no audit; give an empty or a new folder")
+        self.folder.mkdir(parents=True, exist_ok=True)
+        write_whole(path, json.dumps(settings, indent=1))
+
+    def piece(self, key: str) -> dict | None:
+        """What a finished piece wrote down; None: it is still to be made."""
+        path = self._notes(key)
+        return json.loads(path.read_text()) if path.exists() else None
+
+    def finish(self, key: str, notes: dict, pictures: dict[str, tuple[Image.Image, dict]]) -> None:
+        """Write a piece's pictures with their recipes, by path within the images, then its notes."""
+        for name, (picture, recipe) in pictures.items():
+            save_with_recipe(picture, self.folder / "images" / name, recipe)
+        write_whole(self._notes(key), json.dumps(notes))
+
+    def _notes(self, key: str) -> Path:
+        return self.folder / "pieces" / f"{key.replace(' ', '-')}.json"
+
+    def picture(self, name: str) -> Image.Image:
+        with Image.open(self.folder / "images" / name) as image:
+            return image.convert("RGB")
+
+
+def write_whole(path: Path, text: str) -> None:
+    """A file is there with all of its text or not at all, whenever the program is killed."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_name(f".{path.name}.part")
+    unfinished.write_text(text, encoding="utf-8")
+    os.replace(unfinished, path)
+
+
+def _brief(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+Progress = Callable[[str, int, int], None]
+"""Told what is being done, how many pieces are done, and how many there are."""

@@ -1,0 +1,106 @@
+"""The paper's studies: a model, its settings, and the paper's figures to put ours beside."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from .prompts import studies_folder
+
+
+@dataclass(frozen=True)
+class Study:
+    """One study, as `configs/studies/*.yaml` says it.
+
+    Attributes:
+        title: for people.
+        model: a hub id.
+        seeds, count: pictures per prompt and arm; prompts of our collection.
+        call: arguments for the pipeline's call.
+        setup: how the paper measured.
+        paper: {name of a figure: value}; a name is "GROUP ARM FIGURE", such as "ite padding to_prompt".
+        note: what a reader should know; "" nothing.
+    """
+
+    title: str
+    model: str
+    seeds: int
+    count: int
+    call: dict[str, Any]
+    setup: str
+    paper: dict[str, float] = field(default_factory=dict)
+    note: str = ""
+
+
+def load_study(name: str) -> Study:
+    """A study by its name in configs/studies, or from a file.
+
+    Raises:
+        ValueError: there is none, or it has a wrong, missing or unknown key.
+    """
+    folder = studies_folder()
+    path = Path(name) if Path(name).suffix in (".yaml", ".yml") else folder / f"{name}.yaml"
+    if not path.is_file():
+        known = sorted(p.stem for p in folder.glob("*.yaml") if p.stem != "prompts")
+        raise ValueError(f"study is {name!r}; it can be {', '.join(known)} or a YAML file")
+    values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    keys = [f.name for f in fields(Study)]
+    if not isinstance(values, dict):
+        raise ValueError(f"{path} must be a mapping with {', '.join(keys)}")
+    unknown = sorted(map(str, values.keys() - set(keys)))
+    missing = [n for n in ("title", "model", "seeds", "count", "call", "setup") if n not in values]
+    if unknown or missing:
+        what = f"does not know {', '.join(unknown)}" if unknown else f"lacks {', '.join(missing)}"
+        raise ValueError(f"{path} {what}; a study has {', '.join(keys)}")
+    made = Study(**values)
+    for figure in made.paper:
+        _split(figure)
+    return made
+
+
+def beside_paper(study: Study, results: Mapping[str, Any]) -> dict[str, Any]:
+    """The paper's figures and ours, one row each. KID is multiplied by 1000, as the paper prints it."""
+    rows = []
+    for name, value in study.paper.items():
+        group, arm, figure = _split(name)
+        # The clean text's pictures are the same inside the denoiser and before it.
+        where = "ite" if arm in ("full", "clean") else group
+        ours = results["arms"][where].get(arm, {}).get(figure)
+        factor = 1000 if figure == "kid" else 1
+        mean = None if ours is None else round(factor * ours["mean"], 6)
+        rows.append(
+            {"name": _words(group, arm, figure), "paper": value, "ours": mean, "text": _text(ours, factor)}
+        )
+    return {"title": study.title, "setup": study.setup, "note": study.note, "rows": rows}
+
+
+def _split(name: str) -> tuple[str, str, str]:
+    group, _, rest = name.partition(" ")
+    arm, _, figure = rest.rpartition(" ")
+    if group not in ("ite", "idp") or figure not in ("to_prompt", "to_full", "kid") or not arm:
+        raise ValueError(
+            f"the paper's figure {name!r} is no GROUP ARM FIGURE such as 'ite padding to_prompt'; groups are ite "
+            "and idp, figures to_prompt, to_full and kid"
+        )
+    return group, arm, figure
+
+
+def _words(group: str, arm: str, figure: str) -> str:
+    names = {
+        "to_prompt": "CLIP score to the prompt",
+        "to_full": "CLIP to the full picture",
+        "kid": "KID x 1000",
+    }
+    return f"{group.upper()}, {arm}: {names[figure]}"
+
+
+def _text(ours: Mapping[str, Any] | None, factor: int) -> str | None:
+    if ours is None:
+        return None
+    if "deviation" in ours:
+        return f"{factor * ours['mean']:.2f} ± {factor * ours['deviation']:.2f}"
+    return f"{ours['mean']:.3f} ({ours['low']:.3f} to {ours['high']:.3f})"

@@ -1,0 +1,40 @@
+"""What docs/audit.md says is what the code does."""
+
+import re
+from pathlib import Path
+
+import painters
+import yaml
+
+from padtone.prompts import studies_folder
+from padtone.studies import load_study
+from padtone.verdict import FEWEST_PROMPTS
+
+PAGE = (Path(__file__).parents[2] / "docs" / "audit.md").read_text()
+
+
+def test_example_runs(tmp_path, monkeypatch):
+    monkeypatch.setattr("padtone.families._REGISTERED", dict(painters.FAMILIES))
+    monkeypatch.setattr("padtone.clip.Clip.load", lambda name: painters.clip())
+    monkeypatch.chdir(tmp_path)
+    (block,) = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+    names: dict = {}
+    exec(block, names)
+    assert names["audit"](painters.build("no register"), painters.PROMPTS, "tiny") == ("ignored", 16)
+    assert (tmp_path / "report" / "report.html").is_file()
+
+
+def test_tables_are_the_codes():
+    assert f"fewer than {FEWEST_PROMPTS} prompts" in PAGE
+    for name, title in (
+        ("sd2", "SD 2"),
+        ("sdxl", "SDXL"),
+        ("sd3", "SD 3"),
+        ("flux", "FLUX.1-schnell"),
+        ("ldm", "LDM"),
+    ):
+        paper = load_study(name).paper
+        row = [f"{paper[f'ite {arm} to_prompt']:.2f}"[1:] for arm in ("full", "prompt", "padding", "clean")]
+        assert f"| {title} | {' | '.join(row)} |" in PAGE
+    for kind in yaml.safe_load((studies_folder() / "prompts.yaml").read_text()):
+        assert kind in " ".join(PAGE.split())

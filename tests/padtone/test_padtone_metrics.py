@@ -1,0 +1,104 @@
+"""Metrics against values worked out by hand, intervals against simulation."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from padtone import metrics
+from padtone.metrics import bootstrap, cosine, expanded_tail, kid, perceptual_distance
+from padtone.results import own
+
+
+def test_cosine_by_hand():
+    a, b = torch.tensor([[3.0, 4.0], [1.0, 0.0]]), torch.tensor([[4.0, 3.0], [0.0, -2.0]])
+    assert cosine(a, b).tolist() == pytest.approx([24 / 25, 0.0])
+
+
+def test_perceptual_distance_by_hand():
+    """Two layers, two patches: right angles, opposite, equal and 60 degrees."""
+    first = torch.tensor([[[1.0, 0.0], [2.0, 0.0]]]), torch.tensor([[[0.0, 3.0], [1.0, 0.0]]])
+    second = torch.tensor([[[0.0, 5.0], [-1.0, 0.0]]]), torch.tensor([[[0.0, 1.0], [0.5, math.sqrt(0.75)]]])
+    expected = ((1 + 2) / 2 + (0 + 0.5) / 2) / 2
+    assert perceptual_distance(first, second).tolist() == pytest.approx([expected])
+    assert perceptual_distance(first, first).tolist() == pytest.approx([0.0], abs=1e-6)
+
+
+def test_own_by_hand():
+    """Three prompts, one seed; unit vectors with known angles."""
+    angle = [0.0, 60.0, 90.0]
+    pictures = torch.tensor([[[math.cos(math.radians(d)), math.sin(math.radians(d))]] for d in angle])
+    alike = np.cos(np.radians(np.subtract.outer(angle, angle)))
+    found = own(pictures, pictures)[:, 0]
+    for i in range(3):
+        centred = 1 - alike[i].mean() - alike[:, i].mean() + alike.mean()
+        assert found[i] == pytest.approx(1.5 * centred, abs=1e-6)
+    foreign = [alike[i, j] for i in range(3) for j in range(3) if i != j]
+    assert found.mean() == pytest.approx(1 - np.mean(foreign), abs=1e-6)
+
+
+def test_own_is_zero_for_pictures_that_know_no_prompt():
+    """The same picture for every prompt, whatever the targets: nothing is specific."""
+    generator = torch.Generator().manual_seed(0)
+    same = torch.randn(1, 2, 5, generator=generator).expand(4, 2, 5)
+    targets = torch.randn(4, 2, 5, generator=generator)
+    assert own(same, targets) == pytest.approx(np.zeros((4, 2)), abs=2e-6)
+
+
+def test_kid_by_hand():
+    """With as many pictures as a subset holds, every subset is the whole: the unbiased estimate itself."""
+    generator = torch.Generator().manual_seed(0)
+    n, width = metrics.KID_MINIMUM, 6
+    real, other = (torch.randn(n, width, generator=generator).double() + shift for shift in (0.0, 0.3))
+    kernel = lambda a, b: (a @ b.T / width + 1) ** 3  # noqa: E731
+    same = sum(
+        (k.sum() - k.diagonal().sum()) / (n * (n - 1)) for k in (kernel(real, real), kernel(other, other))
+    )
+    expected = float(same - 2 * kernel(real, other).mean())
+    found = kid(real.float(), other.float())
+    assert found.mean == pytest.approx(expected, rel=1e-4)
+    assert found.deviation == pytest.approx(0, abs=1e-5)
+    assert found.images == (n, n)
+
+
+def test_kid_is_seeded_and_left_out_below_its_minimum():
+    generator = torch.Generator().manual_seed(1)
+    real, other = (torch.randn(metrics.KID_MINIMUM + 10, 4, generator=generator) for _ in range(2))
+    before = torch.random.get_rng_state()
+    assert kid(real, other) == kid(real, other)
+    assert torch.equal(torch.random.get_rng_state(), before)
+    assert kid(real[: metrics.KID_MINIMUM - 1], other) is None
+
+
+def test_bootstrap_of_two_values_by_hand():
+    """Means of two draws from {0, 1} are 0, 1/2, 1; nearly all tails beyond are cut, so both ends are met."""
+    found = bootstrap([0.0, 1.0])
+    assert (found.mean, found.low, found.high) == (0.5, 0.0, 1.0)
+    assert bootstrap([0.25]) == bootstrap([0.25, 0.25]) == metrics.Interval(0.25, 0.25, 0.25)
+
+
+def test_expanded_tail_by_hand():
+    """n = 8: t of 7 degrees of freedom is 2.365; times sqrt(8/7) 2.528; that far out lie 0.573%."""
+    assert expanded_tail(8) == pytest.approx(0.00573, abs=2e-5)
+    assert expanded_tail(100_000) == pytest.approx(0.025, abs=1e-4)
+
+
+@pytest.mark.parametrize(("draw", "expected"), [("normal", 0.94), ("exponential", 0.90)])
+def test_interval_covers_what_the_page_says(draw, expected):
+    """500 studies of 8 prompts; the plain percentile interval covers some six points less."""
+    random = np.random.default_rng(0)
+    samples = getattr(random, draw)(size=(500, 8))
+    truth = {"normal": 0.0, "exponential": 1.0}[draw]
+    found = [bootstrap(sample, resamples=1000) for sample in samples]
+    covered = np.mean([f.low <= truth <= f.high for f in found])
+    plain = [np.quantile(s[random.integers(0, 8, (1000, 8))].mean(1), [0.025, 0.975]) for s in samples]
+    too_little = np.mean([low <= truth <= high for low, high in plain])
+    assert covered == pytest.approx(expected, abs=0.03)  # a standard error is 1%
+    assert too_little < covered - 0.02
+
+
+@pytest.mark.parametrize("values", [[], [1.0, math.nan], [[1.0, 2.0]]])
+def test_bootstrap_refuses(values):
+    with pytest.raises(ValueError, match="one finite figure a prompt"):
+        bootstrap(values)
