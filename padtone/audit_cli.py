@@ -120,6 +120,7 @@ def _check_extras() -> None:
 
 def _audit(model: str, out: Path, study: Study | None, given: dict[str, Any]) -> dict[str, Any]:
     """One model's audit from the command line's words; returns the content of its report.json."""
+    quieten()  # before anything imports the libraries
     from fouriscale_padtone.models import source
 
     from .audit import Audit, AuditSettings
@@ -176,6 +177,7 @@ def _summary(results: dict[str, Any]) -> str:
 
 def remake_audit(recipe: dict[str, Any]) -> Image.Image:
     """A picture of an audit once more, from the recipe that it carries."""
+    quieten()
     from .audit import remake
 
     device = recipe["machine"]["device"]
@@ -217,7 +219,6 @@ def _load(model: str, device: str | None, dtype: str | None) -> Any:
     from .cli import _load as load
     from .ldm import is_ldm, load_ldm
 
-    quieten()
     pipe = load_ldm(model, device, dtype) if is_ldm(model) else load(model, device, dtype)
     pipe.set_progress_bar_config(disable=True)
     return pipe
