@@ -163,7 +163,7 @@ def test_others_padding_comes_without_its_words(tmp_path):
         ({"kinds": ("one",)}, "1 kinds for 6 prompts"),
         ({"batch": 0}, "batch is 0"),
         ({"clean": "zeros"}, "clean is 'zeros'"),
-        ({"pooled": "none"}, "pooled is 'none'; it can be full or clean"),
+        ({"pooled": "none"}, "pooled is 'none'; it can be 'full' or 'clean'"),
         ({"keeps": (-1,)}, r"keeps is \[-1\]"),
     ],
 )
