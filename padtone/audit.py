@@ -71,7 +71,9 @@ class AuditSettings:
         choices = {"clean": ("padding", "empty_prompt"), "pooled": ("full", "clean")}
         for name, known in choices.items():
             if getattr(self, name) not in known:
-                raise ValueError(f"{name} is {getattr(self, name)!r}; it can be {' or '.join(map(repr, known))}")
+                raise ValueError(
+                    f"{name} is {getattr(self, name)!r}; it can be {' or '.join(map(repr, known))}"
+                )
         if any(k < 0 for k in self.keeps):
             raise ValueError(f"keeps is {list(self.keeps)}; numbers of padding tokens are 0 or more")
 

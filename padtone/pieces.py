@@ -29,11 +29,11 @@ class Store:
         path = self.folder / "settings.json"
         settings = json.loads(json.dumps(settings))
         if path.exists():
-            before = json.loads(path.read_text())
-            other = [key for key in settings | before if settings.get(key) != before.get(key)]
+            before, now = _flat(json.loads(path.read_text())), _flat(settings)
+            other = [key for key in now | before if now.get(key) != before.get(key)]
             if other:
                 was = ", ".join(
-                    f"{key} {_brief(before.get(key))} instead of {_brief(settings.get(key))}" for key in other
+                    f"{key} {_brief(before.get(key))} instead of {_brief(now.get(key))}" for key in other
                 )
                 raise ValueError(
                     f"{self.folder} holds an audit begun with {was}; give the same settings or another folder"
@@ -69,6 +69,13 @@ def write_whole(path: Path, text: str) -> None:
     unfinished = path.with_name(f".{path.name}.part")
     unfinished.write_text(text, encoding="utf-8")
     os.replace(unfinished, path)
+
+
+def _flat(settings: dict) -> dict[str, Any]:
+    """Settings within settings by their full names, such as call.height."""
+    inner = {key: value for key, value in settings.items() if isinstance(value, dict)}
+    flat = {f"{key}.{name}": value for key, values in inner.items() for name, value in values.items()}
+    return {key: value for key, value in settings.items() if key not in inner} | flat
 
 
 def _brief(value: Any) -> str:

@@ -113,8 +113,10 @@ def test_killed_and_resumed_is_the_same(tmp_path):
 
 def test_other_settings_need_another_folder(tmp_path):
     audit = Audit(painters.build("zero padding"), settings(), tmp_path / "a")
-    audit.store.begin({"seeds": 2, "batch": 4})
-    with pytest.raises(ValueError, match=r"begun with .*batch 4 instead of 16"):
+    audit.store.begin({"seeds": 2, "batch": 4, "machine": {"threads": 99}})
+    with pytest.raises(
+        ValueError, match=r"begun with batch 4 instead of 16, .*machine.threads 99 instead of"
+    ):
         audit.paint()
     (tmp_path / "b").mkdir()
     (tmp_path / "b" / "thesis.txt").write_text("mine")
