@@ -71,6 +71,7 @@ def audit(
     """
     given = {name: value for name, value in locals().items() if name not in ("model", "out", "study")}
     _check_extras()
+    _quieten()  # before anything imports the libraries
     from .studies import load_study
 
     plan = load_study(study) if study else None
@@ -109,7 +110,6 @@ def _audit(model: str, out: Path, study: Study | None, given: dict[str, Any]) ->
     from .report import write_report
     from .studies import beside_paper
 
-    _quieten()
     ours = model.startswith(SHAPEWORLD)
     seeds = given["seeds"] or (study.seeds if study else 2)
     chosen = _prompts(ours, study, given)
