@@ -88,6 +88,7 @@ def audit(
     """
     given = {name: value for name, value in locals().items() if name not in ("model", "out", "study")}
     _check_extras()
+    _quieten()  # before anything imports the libraries
     from .studies import load_study
 
     plan = load_study(study) if study else None
