@@ -114,10 +114,11 @@ def test_killed_and_resumed_is_the_same(tmp_path):
 def test_other_settings_need_another_folder(tmp_path):
     audit = Audit(painters.build("zero padding"), settings(), tmp_path / "a")
     audit.store.begin({"seeds": 2, "batch": 4, "machine": {"threads": 99}})
-    with pytest.raises(
-        ValueError, match=r"begun with batch 4 instead of 16, .*machine.threads 99 instead of"
-    ):
+    with pytest.raises(ValueError, match="holds an audit begun with") as error:
         audit.paint()
+    assert "batch 4 instead of 16" in str(error.value)
+    assert "machine.threads 99 instead of" in str(error.value)
+    assert "seeds" not in str(error.value)
     (tmp_path / "b").mkdir()
     (tmp_path / "b" / "thesis.txt").write_text("mine")
     with pytest.raises(ValueError, match="is not empty and holds no audit"):
