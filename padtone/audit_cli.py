@@ -88,7 +88,7 @@ def audit(
     """
     given = {name: value for name, value in locals().items() if name not in ("model", "out", "study")}
     _check_extras()
-    _quieten()  # before anything imports the libraries
+    quieten()  # before anything imports the libraries
     from .studies import load_study
 
     plan = load_study(study) if study else None
@@ -121,7 +121,6 @@ def _check_extras() -> None:
 
 def _audit(model: str, out: Path, study: Study | None, given: dict[str, Any]) -> dict[str, Any]:
     """One model's audit from the command line's words; returns the content of its report.json."""
-    quieten()  # before anything imports the libraries
     from fouriscale_padtone.models import source
 
     from .audit import Audit, AuditSettings
