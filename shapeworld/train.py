@@ -38,7 +38,10 @@ def train_clip(run: Run, init_from: Path | None) -> Callable[[Path], None]:
         raise ValueError(f"{run.config.name}: a CLIP needs a 'contrast' stage")
     tokenizer = models.build_tokenizer(models.LONG_TEXT_LENGTH)
     processor = models.build_clip_processor(tokenizer)
-    clip = CLIPModel.from_pretrained(init_from) if init_from else models.build_clip(tokenizer)
+    if init_from:
+        clip = CLIPModel.from_pretrained(init_from, dtype=torch.float32)  # not the half precision of the files
+    else:
+        clip = models.build_clip(tokenizer)
     module = Contrast(clip)
     if not run.restore_finished("contrast", module):
         batches = CaptionedPictures(processor.image_processor, tokenizer, stage)
