@@ -39,7 +39,8 @@ def train_clip(run: Run, init_from: Path | None) -> Callable[[Path], None]:
     tokenizer = models.build_tokenizer(models.LONG_TEXT_LENGTH)
     processor = models.build_clip_processor(tokenizer)
     if init_from:
-        clip = CLIPModel.from_pretrained(init_from, dtype=torch.float32)  # not the half precision of the files
+        # Not in the half precision of the files, in which a step takes ten times as long here.
+        clip = CLIPModel.from_pretrained(init_from, dtype=torch.float32)
     else:
         clip = models.build_clip(tokenizer)
     module = Contrast(clip)
