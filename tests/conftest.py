@@ -15,6 +15,10 @@ import torch  # noqa: E402
 from shapeworld import models  # noqa: E402
 
 
+def pytest_unconfigure() -> None:
+    _CACHE.cleanup()
+
+
 @pytest.fixture(scope="session")
 def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A diffusers folder of the shipped model's architecture, untrained."""
