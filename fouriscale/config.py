@@ -96,7 +96,9 @@ class FouriScaleConfig:
         """The dilation over a run of `steps` steps at `height` x `width` pixels."""
         chosen = self.fit(height, width)
         start, stop = self.span(height * width / math.prod(chosen.training_size))
-        return Schedule(chosen.dilation, to_step(start, steps), to_step(stop, steps), self.anneal)
+        # The first step lays out the picture, so in few-step runs rounding must not leave it out.
+        last = max(to_step(stop, steps), 1) if stop > 0 else 0
+        return Schedule(chosen.dilation, to_step(start, steps), last, self.anneal)
 
     def replace(self, **changes: Any) -> FouriScaleConfig:
         """A copy with some settings changed.

@@ -51,7 +51,9 @@ class _Reference:
         maps = _Maps((height, width), base, factor, d, self.config.floor)
         seen = {}
         with _convolutions(self.pipe.unet, self.config, maps, math.ceil(d), weak=False), self._keep(seen, lent):
-            strong = self.forward(sample, timestep, *args, **kwargs)[0]
+            # The UNet takes T2I-Adapter's maps out of their list, so each call gets lists of its own.
+            own_args, own_kwargs = _last_rows((args, kwargs), rows, rows)
+            strong = self.forward(sample, timestep, *own_args, **own_kwargs)[0]
         weak_dilation = math.ceil(max(d / self.config.weak_dilation_divisor, 1))
         args, kwargs = _last_rows((args, kwargs), rows, lent)
         with _convolutions(self.pipe.unet, self.config, maps, weak_dilation, weak=True), self._give(seen):
