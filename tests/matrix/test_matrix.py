@@ -1,6 +1,7 @@
 """The compatibility matrix: every combination is sampled, compared and restored, or refused in one sentence."""
 
 import cells_adapters  # noqa: F401 - each registers its cells
+import cells_memory  # noqa: F401
 import cells_pipelines  # noqa: F401
 import cells_samplers  # noqa: F401
 import pytest
