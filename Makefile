@@ -7,7 +7,7 @@ STAMP := $(VENV)/.installed
 # Idle OpenMP threads sleep instead of spinning: on a few cores shared with others it is much faster.
 export OMP_WAIT_POLICY := PASSIVE
 
-.PHONY: install demo test check bench bench-quick clean
+.PHONY: install demo test test-matrix check bench bench-quick clean
 
 install: $(STAMP)
 
@@ -21,6 +21,9 @@ demo: install
 
 test: install
 	$(BIN)/python -m pytest
+
+test-matrix: install
+	$(BIN)/python -m pytest -q tests/matrix
 
 check: install
 	$(BIN)/ruff format --check .

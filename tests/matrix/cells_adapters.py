@@ -154,7 +154,10 @@ def ip_adapter(family):
         for k in "kv"
     }
     pipe.load_ip_adapter(
-        {"image_proj": projection, "ip_adapter": attention}, subfolder="", weight_name="", image_encoder_folder=None
+        {"image_proj": projection, "ip_adapter": attention},
+        subfolder="",
+        weight_name="",
+        image_encoder_folder=None,
     )
     return pipe, torch.randn(2, 1, width)
 
@@ -192,12 +195,19 @@ def freeu(family):
 
 def encoded(pipe, family, weight=1.0):
     """Arguments of a call with embeddings instead of texts, the prompt's weighted as compel does."""
-    made = pipe.encode_prompt("a lighthouse", device="cpu", num_images_per_prompt=1, do_classifier_free_guidance=True)
-    names = ["prompt_embeds", "negative_prompt_embeds", "pooled_prompt_embeds", "negative_pooled_prompt_embeds"]
+    made = pipe.encode_prompt(
+        "a lighthouse", device="cpu", num_images_per_prompt=1, do_classifier_free_guidance=True
+    )
+    names = [
+        "prompt_embeds",
+        "negative_prompt_embeds",
+        "pooled_prompt_embeds",
+        "negative_pooled_prompt_embeds",
+    ]
     values = dict(zip(names, made, strict=False))
     mean = values["prompt_embeds"].mean(dim=1, keepdim=True)
     values["prompt_embeds"] = mean + weight * (values["prompt_embeds"] - mean)
-    return {"prompt": None, **values}
+    return values
 
 
 @cell(GROUP, "prompt embeddings passed in")
@@ -219,7 +229,9 @@ def weighted(family):
 
 
 @cell(
-    GROUP, "fused attention projections", refused=r"projections are fused.*call pipe\.unfuse_qkv_projections\(\) first"
+    GROUP,
+    "fused attention projections",
+    refused=r"projections are fused.*call pipe\.unfuse_qkv_projections\(\) first",
 )
 def fused_projections(family):
     pipe = own(family)

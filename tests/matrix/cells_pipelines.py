@@ -99,7 +99,7 @@ def controlnet_inpaint(family):
     return sampling(pipe, image=picture(), mask_image=mask(), control_image=picture(1), strength=0.9)
 
 
-@cell(GROUP, "ControlNet Union", ["XL"])
+@cell(GROUP, "ControlNet Union", ["XL"], absent="none")
 def controlnet_union(family):
     torch.manual_seed(1)
     net = diffusers.ControlNetUnionModel(
@@ -131,7 +131,7 @@ def t2i_adapter(family):
     return sampling(pipe, image=picture(), output_type="latent" if family == "SD" else "np")
 
 
-@cell(GROUP, "refiner chain: denoising_end, denoising_start", ["XL"])
+@cell(GROUP, "refiner chain: denoising_end, denoising_start", ["XL"], absent="none")
 def refiner_chain(family):
     base = models.pipeline(family)
     refiner = models.pipeline(family, diffusers.StableDiffusionXLImg2ImgPipeline)
@@ -193,7 +193,7 @@ def from_pipe(family):
     return Setting(base, run)
 
 
-@cell(GROUP, "latent consistency, its own pipeline", ["SD"])
+@cell(GROUP, "latent consistency, its own pipeline", ["SD"], absent="none")
 def latent_consistency(family):
     pipe = models.pipeline(
         family,
@@ -204,7 +204,7 @@ def latent_consistency(family):
     return sampling(pipe, guided=False)
 
 
-@cell(GROUP, "modular pipeline with its guider", ["XL"])
+@cell(GROUP, "modular pipeline with its guider", ["XL"], absent="none")
 def modular(family):
     standard = models.pipeline(family)
     pipe = diffusers.StableDiffusionXLAutoBlocks().init_pipeline()
@@ -227,6 +227,7 @@ def modular(family):
     GROUP,
     "modular pipeline with another guider",
     ["XL"],
+    absent="none",
     refused=r"guider PerturbedAttentionGuidance asks the UNet for .*such as ClassifierFreeGuidance",
 )
 def modular_other(family):
@@ -255,10 +256,15 @@ def sharing(family):
     return Setting(one, run, expected=expected, equals="a UNet of its own")
 
 
-@cell(GROUP, "AnimateDiff (UNetMotionModel)", ["SD"], refused=r"AnimateDiffPipeline has no UNet2DConditionModel")
+@cell(
+    GROUP, "AnimateDiff (UNetMotionModel)", ["SD"], refused=r"AnimateDiffPipeline has no UNet2DConditionModel"
+)
 def animatediff(family):
     motion = diffusers.MotionAdapter(
-        block_out_channels=(8, 16), motion_layers_per_block=1, motion_num_attention_heads=2, motion_norm_num_groups=4
+        block_out_channels=(8, 16),
+        motion_layers_per_block=1,
+        motion_num_attention_heads=2,
+        motion_norm_num_groups=4,
     )
     given = {k: v for k, v in models.parts(family).items() if k != "safety_checker"}
     return Setting(diffusers.AnimateDiffPipeline(**given, motion_adapter=motion), run=None)
@@ -274,15 +280,16 @@ def controlnet_xs(family):
     return Setting(pipe, run=None)
 
 
-@cell(GROUP, "perturbed-attention guidance (PAG)", refused=r"PAGPipeline arranges the UNet's rows in its own way")
+@cell(
+    GROUP,
+    "perturbed-attention guidance (PAG)",
+    refused=r"PAGPipeline arranges the UNet's rows in its own way",
+)
 def pag(family):
     return Setting(models.pipeline(family, kind(family, "PAG"), pag_applied_layers="mid"), run=None)
 
 
 @cell(GROUP, "InstructPix2Pix", refused=r"InstructPix2PixPipeline arranges the UNet's rows in its own way")
 def instruct(family):
-    pipe = models.pipeline(
-        family, kind(family, "InstructPix2Pix"), unet=models.unet(family, in_channels=8)
-    )
+    pipe = models.pipeline(family, kind(family, "InstructPix2Pix"), unet=models.unet(family, in_channels=8))
     return Setting(pipe, run=None)
-

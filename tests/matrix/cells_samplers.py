@@ -138,7 +138,9 @@ def negative(family):
 def without_third_branch(family):
     """The rows stay the pipeline's; equal to a third branch whose filter and dilation are the strong ones."""
     setting = at_steps(models.pipeline(family), (4,))
-    plain = FouriScaleConfig.from_dict(models.CONFIG.to_dict() | {"unfiltered": ["*"], "weak_dilation_divisor": 1.0})
+    plain = FouriScaleConfig.from_dict(
+        models.CONFIG.to_dict() | {"unfiltered": ["*"], "weak_dilation_divisor": 1.0}
+    )
     setting.config = plain.replace(third_branch=False)
 
     def expected():

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from diffusers import DiffusionPipeline
 from matrix_models import CONFIG, FAMILIES
 from plain_reference import plain_reference
 
@@ -30,7 +31,7 @@ class Setting:
         config: FouriScale's settings.
         running: the pipeline whose scheduler and scale the plain computation follows; `pipe` if None.
         undo: put the session's models back.
-        traced: whether the modules themselves stay the same, so that hooks can be compared.
+        apply: further arguments of `apply_fouriscale`.
         tolerance: largest accepted error, as a part of FouriScale's effect.
     """
 
@@ -43,17 +44,39 @@ class Setting:
     running: Any = None
     undo: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
     tolerance: float = 1e-3
+    apply: dict[str, Any] = field(default_factory=dict)
+
+    def pipelines(self):
+        """Names of the pipeline classes that took part."""
+        taken = (self.pipe, self.running)
+        return {type(pipe).__name__ for pipe in taken if isinstance(pipe, DiffusionPipeline)}
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a cell gave: a word for the table, what it equals, and a refusal's sentence."""
+
+    word: str
+    equals: str = ""
+    sentence: str | None = None
+    pipelines: frozenset[str] | set[str] = frozenset()
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One entry of the table. `refused` is the sentence's core where FouriScale declines."""
+    """One entry of the table.
+
+    Attributes:
+        refused: the sentence's core where FouriScale declines.
+        absent: what the table says for a family that the row does not have.
+    """
 
     group: str
     name: str
     family: str
     make: Callable[..., Setting]
     refused: str | None = None
+    absent: str = "not tried"
 
     @property
     def id(self):
@@ -63,11 +86,11 @@ class Cell:
 CELLS: list[Cell] = []
 
 
-def cell(group, name, families=FAMILIES, refused=None):
+def cell(group, name, families=FAMILIES, refused=None, absent="not tried"):
     """Register the decorated function, which makes the `Setting` for a family."""
 
     def register(make):
-        CELLS.extend(Cell(group, name, family, make, refused) for family in families)
+        CELLS.extend(Cell(group, name, family, make, refused, absent) for family in families)
         return make
 
     return register
@@ -96,7 +119,7 @@ def check(setting):
     plain = as_array(setting.run())
     keys, found = list(unet.state_dict()), traces(unet)
 
-    apply_fouriscale(setting.pipe, setting.config)
+    apply_fouriscale(setting.pipe, setting.config, **setting.apply)
     scaled = as_array(setting.run())
     assert list(unet.state_dict()) == keys
     assert scaled.shape == plain.shape

@@ -69,7 +69,11 @@ def unet(family, seed=0, **changes):
 def controlnet(family, seed=1):
     torch.manual_seed(seed)
     net = ControlNetModel.from_unet(unet(family), conditioning_embedding_out_channels=(4, 4, 4, 4))
-    for layer in [*net.controlnet_down_blocks, net.controlnet_mid_block, net.controlnet_cond_embedding.conv_out]:
+    for layer in [
+        *net.controlnet_down_blocks,
+        net.controlnet_mid_block,
+        net.controlnet_cond_embedding.conv_out,
+    ]:
         torch.nn.init.normal_(layer.weight, std=0.5)  # they begin at zero, where nothing would show
     return net.eval()
 
@@ -160,12 +164,15 @@ def mask(everything=False):
 
 def call(guidance=5.0, seed=0, steps=4, **changes):
     """Arguments of a pipeline's call that every cell shares."""
-    return dict(
-        prompt="a lighthouse",
-        height=SIZE,
-        width=SIZE,
-        num_inference_steps=steps,
-        guidance_scale=guidance,
-        generator=torch.Generator().manual_seed(seed),
-        output_type="np",
-    ) | changes
+    return (
+        dict(
+            prompt=None if "prompt_embeds" in changes else "a lighthouse",
+            height=SIZE,
+            width=SIZE,
+            num_inference_steps=steps,
+            guidance_scale=guidance,
+            generator=torch.Generator().manual_seed(seed),
+            output_type="np",
+        )
+        | changes
+    )

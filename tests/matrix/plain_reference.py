@@ -50,7 +50,10 @@ class _Reference:
         lent = rows // 2 if self.guided() else rows
         maps = _Maps((height, width), base, factor, d, self.config.floor)
         seen = {}
-        with _convolutions(self.pipe.unet, self.config, maps, math.ceil(d), weak=False), self._keep(seen, lent):
+        with (
+            _convolutions(self.pipe.unet, self.config, maps, math.ceil(d), weak=False),
+            self._keep(seen, lent),
+        ):
             # The UNet takes T2I-Adapter's maps out of their list, so each call gets lists of its own.
             own_args, own_kwargs = _last_rows((args, kwargs), rows, rows)
             strong = self.forward(sample, timestep, *own_args, **own_kwargs)[0]
