@@ -1,4 +1,4 @@
-"""The command line: `fouriscale generate`, `show`, `remake`, `presets`, `demo`."""
+"""The command line: `fouriscale generate`, `show`, `remake`, `presets`, `explain`, `demo`."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def generate(
     config = _read_preset(preset)
     _quieten()
     from . import generate as making
-    from .config import FouriScaleConfig, recognise_preset
+    from .config import config_for
     from .loading import choose_device, choose_dtype, load_pipeline, locate
     from .patch import fouriscale
     from .recipe import save
@@ -117,7 +117,7 @@ def generate(
 
     with Console(stderr=True).status(f"loading {model}"):
         pipe: Any = load_pipeline(model, device=device, dtype=dtype, preset=preset)
-        config = config or FouriScaleConfig.preset(recognise_preset(pipe.unet))
+        config = config or config_for(pipe.unet)
         with fouriscale(pipe, config):  # refuses here, before any sampling, what does not fit
             pass
     pipe.set_progress_bar_config(disable=True)
@@ -202,6 +202,34 @@ def presets() -> None:
 
 
 @app.command()
+def explain(
+    size: Annotated[str, typer.Option(help="WIDTHxHEIGHT.")],
+    model: Annotated[
+        str, typer.Option(help="A preset, a folder with configs, or what `generate --model` takes.")
+    ] = "shapeworld/unet",
+    preset: Annotated[
+        str | None,
+        typer.Option(help="A preset's name or a YAML file; recognised from the model if left out."),
+    ] = None,
+    steps: Annotated[int, typer.Option(parser=whole, metavar="<int>", help="Of the run.")] = 50,
+) -> None:
+    """Print what would be done for a size and what it would cost; no weight is loaded."""
+    height, width = parse_size(size)
+    config = _read_preset(preset)
+    _quieten()
+    from .explain import explain as explaining
+    from .explain import sentences
+    from .model_configs import unet_config, vae_scale_factor
+
+    found = unet_config(model, preset)
+    config = config or _config_for(found)
+    told = explaining(
+        found, height, width, steps=steps, config=config, vae_scale_factor=vae_scale_factor(model, preset)
+    )
+    typer.echo("\n".join(sentences(told)))
+
+
+@app.command()
 def demo(out: Annotated[Path, typer.Option(help="A file ending in .png.")] = _OUTPUTS / "demo.png") -> None:
     """Direct sampling against FouriScale with the embedded model, in one picture."""
     path = output_file(out, "demo")
@@ -209,6 +237,12 @@ def demo(out: Annotated[Path, typer.Option(help="A file ending in .png.")] = _OU
     from .demo import demo as run
 
     run(path)
+
+
+def _config_for(unet_config: dict[str, Any]) -> FouriScaleConfig:
+    from .config import config_for
+
+    return config_for(unet_config)
 
 
 def _twice_training_size(config: FouriScaleConfig) -> tuple[int, int]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from . import sizes
+from .layers import derive_layers, has_mid_block
 from .schedule import Schedule, paper_span, to_step
 
 if TYPE_CHECKING:
@@ -173,20 +174,27 @@ def preset_notes(name: str) -> dict[str, str]:
     return {key: " ".join(str(values[key]).split()) for key in _NOTES}
 
 
-def recognise_preset(unet: UNet2DConditionModel) -> str:
-    """The name of the preset made for this UNet, from its config alone.
+# Blocks that each preset's layer list was written for.
+_LEVELS = {"sd15": 4, "sd21": 4, "sd21-768": 4, "sdxl": 3, "shapeworld": 3}
+_SD = (320, 640, 1280, 1280)
+_SDXL = ((320, 640, 1280), (384, 768, 1536, 1536))  # base and those pruned from it, refiner
+
+
+def recognise_preset(unet: UNet2DConditionModel | Mapping[str, Any]) -> str:
+    """The name of the preset made for this UNet's family, from its config alone.
 
     Raises:
         ValueError: no preset fits; the sentence lists them.
     """
-    config = unet.config
+    config = unet if isinstance(unet, Mapping) else unet.config
     channels, text = tuple(config["block_out_channels"]), config["cross_attention_dim"]
+    pruned_sd = len(channels) >= 3 and channels == _SD[: len(channels)]
     if config.get("addition_embed_type") == "text_time":
-        if channels == (320, 640, 1280) and text == 2048:
+        if channels in _SDXL and text in (2048, 1280):
             return "sdxl"
-    elif channels == (320, 640, 1280, 1280) and text == 768:
+    elif pruned_sd and text == 768:
         return "sd15"
-    elif channels == (320, 640, 1280, 1280) and text == 1024:
+    elif pruned_sd and text == 1024:
         return "sd21-768" if config["sample_size"] == 96 else "sd21"
     elif channels == (32, 64, 160) and text == 128:
         return "shapeworld"
@@ -194,6 +202,32 @@ def recognise_preset(unet: UNet2DConditionModel) -> str:
         f"no preset fits a UNet with block_out_channels={channels} and cross_attention_dim={text}; "
         f"give a FouriScaleConfig, for instance from one of the presets {', '.join(preset_names())}"
     )
+
+
+def config_for(unet: UNet2DConditionModel | Mapping[str, Any]) -> FouriScaleConfig:
+    """The settings for this UNet: its family's preset, with layers of its own where its blocks differ.
+
+    Distilled and pruned models (SSD-1B, Segmind Vega, BK-SDM, tiny-sd) and SDXL's refiner are recognised.
+
+    Raises:
+        ValueError: no preset fits; the sentence lists them.
+    """
+    name = recognise_preset(unet)
+    config = unet if isinstance(unet, Mapping) else unet.config
+    if len(config["down_block_types"]) == _LEVELS[name] and has_mid_block(config):
+        return FouriScaleConfig.preset(name)
+    return FouriScaleConfig.preset(name, layers=derive_layers(config))
+
+
+def size_conditioning(config: FouriScaleConfig, height: int, width: int) -> dict[str, tuple[int, int]]:
+    """SDXL's `original_size` and `target_size` for `pipe(**...)`, as (height, width) in pixels.
+
+    The authors' code tells the model the training size that the target is a multiple of, since it knows
+    no larger ones. Within the training size it is the size itself, SDXL's own default.
+    """
+    chosen = config.fit(height, width)
+    size = chosen.training_size if chosen.dilation > 1 else (height, width)
+    return {"original_size": size, "target_size": size}
 
 
 def _presets_folder() -> Path:

@@ -188,10 +188,27 @@ def _download(model: str, revision: str | None) -> Path:
         )  # before gigabytes are fetched
         return Path(DiffusionPipeline.download(model, revision=revision, use_safetensors=True))
     except (OSError, HFValidationError) as error:
+        raise unreachable(model, error) from error
+
+
+def unreachable(model: str, error: BaseException) -> ValueError:
+    """What to raise where the hub's model `model` cannot be had."""
+    return ValueError(
+        f"the model {model!r} is no folder or file here and cannot be had from the hub ({_first_line(error)}); "
+        f"check the name and the network, or use {DEFAULT_MODEL}, which needs none"
+    )
+
+
+def check_unet_entry(config: dict[str, Any], model: str) -> None:
+    """ValueError if a unet/config.json is none of a UNet2DConditionModel."""
+    if (
+        not isinstance(config, dict)
+        or config.get("_class_name", "UNet2DConditionModel") != "UNet2DConditionModel"
+    ):
         raise ValueError(
-            f"the model {model!r} is no folder or file here and cannot be had from the hub ({_first_line(error)}); "
-            f"check the name and the network, or use {DEFAULT_MODEL}, which needs none"
-        ) from error
+            f"{model!r} has a unet/config.json of a {config.get('_class_name')}: "
+            "FouriScale needs a UNet2DConditionModel"
+        )
 
 
 def _check_index(folder: Path, model: str) -> None:

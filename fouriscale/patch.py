@@ -22,7 +22,7 @@ from torch import nn
 
 from . import targets
 from .callers import OwnLoop, bare_unet, refuse_other_batches, rows_of, running_pipeline, unet_of
-from .config import FouriScaleConfig, recognise_preset
+from .config import FouriScaleConfig, config_for
 from .convolve import dilated
 from .plan import Plan
 from .targets import CONV_FORWARD
@@ -59,7 +59,7 @@ def apply_fouriscale(
     """
     unet = unet_of(pipe)
     if config is None:
-        config = FouriScaleConfig.preset(recognise_preset(unet))
+        config = config_for(unet)
     elif not isinstance(config, FouriScaleConfig):
         raise TypeError(
             f"config={config!r}: must be a FouriScaleConfig, such as FouriScaleConfig.preset('sd15')"
