@@ -17,7 +17,8 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from typer.exceptions import TyperException
 
-from .arguments import number, output_file, parse_size, slug, whole
+from .arguments import control as parse_control
+from .arguments import number, output_file, parse_size, slug, weighted, whole
 
 # Whatever imports torch is imported inside the commands, so that --help answers at once.
 if TYPE_CHECKING:
@@ -91,6 +92,19 @@ def generate(
         float | None,
         typer.Option(parser=number, metavar="<float>", help="The model's own scale if left out."),
     ] = None,
+    scheduler: Annotated[
+        str | None, typer.Option(help="Such as EulerDiscrete; the model's own if left out.")
+    ] = None,
+    image: Annotated[Path | None, typer.Option(help="A picture to start from.")] = None,
+    strength: Annotated[
+        float | None,
+        typer.Option(parser=number, metavar="<float>", help="How much of --image is made anew, up to 1."),
+    ] = None,
+    mask: Annotated[Path | None, typer.Option(help="White where --image is drawn anew.")] = None,
+    control: Annotated[
+        list[str] | None, typer.Option(help="A ControlNet, MODEL=PICTURE or MODEL=PICTURE@SCALE; repeatable.")
+    ] = None,
+    lora: Annotated[list[str] | None, typer.Option(help="A LoRA, FILE or FILE@SCALE; repeatable.")] = None,
     compare: Annotated[bool, typer.Option("--compare", help="Sample directly too, side by side.")] = False,
     out: _Out = _OUTPUTS,
     device: _Device = None,
@@ -104,10 +118,19 @@ def generate(
     _quieten()
     from . import generate as making
     from .config import config_for
+    from .inputs import Inputs
     from .loading import choose_device, choose_dtype, load_pipeline, locate
     from .patch import fouriscale
     from .recipe import save
 
+    inputs = Inputs(
+        image=image,
+        strength=strength,
+        mask=mask,
+        controls=tuple(map(parse_control, control or ())),
+        loras=tuple(map(weighted, lora or ())),
+    )
+    height_width = height_width or inputs.size
     checked_size = height_width or (making.SIZE_MULTIPLE, making.SIZE_MULTIPLE)
     making.check_request(
         *checked_size, [seed], 1 if steps is None else steps, 0.0 if guidance is None else guidance
@@ -118,6 +141,8 @@ def generate(
     with Console(stderr=True).status(f"loading {model}"):
         pipe: Any = load_pipeline(model, device=device, dtype=dtype, preset=preset)
         config = config or config_for(pipe.unet)
+        if scheduler is not None:
+            pipe.scheduler = making.choose_scheduler(scheduler, pipe)
         with fouriscale(pipe, config):  # refuses here, before any sampling, what does not fit
             pass
     pipe.set_progress_bar_config(disable=True)
@@ -130,6 +155,7 @@ def generate(
         guidance=guidance,
         negative_prompt=negative,
         config=config,
+        inputs=inputs,
     )
     with _progress(runs=2 if compare else 1) as on_step:
         if compare:

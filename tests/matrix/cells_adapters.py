@@ -235,5 +235,5 @@ def weighted(family):
 )
 def fused_projections(family):
     pipe = own(family)
-    pipe.fuse_qkv_projections()
+    pipe.fuse_qkv_projections(vae=False)  # the VAE is the session's
     return Setting(pipe, run=None)

@@ -1,5 +1,6 @@
 """docs/compatibility.md, made of what a run of the matrix found."""
 
+import inspect
 from pathlib import Path
 
 import diffusers
@@ -85,7 +86,8 @@ def pipeline_classes():
         kind = getattr(diffusers, name, None)
         if not (isinstance(kind, type) and issubclass(kind, DiffusionPipeline)):
             continue
-        if "UNet2DConditionModel" not in str(kind.__init__.__annotations__.get("unet")):
+        taken = inspect.signature(kind.__init__).parameters
+        if "UNet2DConditionModel" not in str(getattr(taken.get("unet"), "annotation", "")):
             continue
         try:
             refuse_other_batches(object.__new__(kind))
