@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import inspect
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +20,7 @@ from diffusers import (
 from PIL import Image, UnidentifiedImageError
 
 from .arguments import Weighted
-from .loading import fingerprint, unreachable
+from .loading import HUB_ID, fingerprint, unreachable
 from .recipe import Conditioning, File
 
 
@@ -52,6 +53,12 @@ class Inputs:
             raise ValueError(f"strength={self.strength:g}: must be above 0 and at most 1")
         for path in filter(None, (self.image, self.mask, *(picture for _, picture, _ in self.controls))):
             _open(path)
+        for model, _, _ in self.controls:
+            if not (Path(model) / "config.json").is_file() and not HUB_ID.fullmatch(model):
+                raise ValueError(
+                    f"control {model!r}: must be a ControlNet's folder, which holds a config.json, or a hub id "
+                    "such as owner/name"
+                )
         for lora in self.loras:
             if Path(lora.name).suffix != ".safetensors" or not Path(lora.name).is_file():
                 raise ValueError(
@@ -184,13 +191,16 @@ def _load_loras(pipe: Any, loras: tuple[Weighted, ...]) -> Any:
     names = [f"lora{i}" for i in range(len(loras))]
     for name, lora in zip(names, loras, strict=True):
         file = Path(lora.name)
-        pipe.load_lora_weights(
-            str(file.parent),
-            weight_name=file.name,
-            adapter_name=name,
-            local_files_only=True,
-            use_safetensors=True,
-        )
+        with warnings.catch_warnings():
+            # peft is surprised by a second one.
+            warnings.filterwarnings("ignore", message="Already found a `peft_config`")
+            pipe.load_lora_weights(
+                str(file.parent),
+                weight_name=file.name,
+                adapter_name=name,
+                local_files_only=True,
+                use_safetensors=True,
+            )
     pipe.set_adapters(names, [lora.scale for lora in loras])
     return pipe.unload_lora_weights
 

@@ -21,7 +21,7 @@ from . import single_file
 DEFAULT_MODEL = "shapeworld/unet"
 DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
 _SHIPPED = "shapeworld/"
-_HUB_ID = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")
+HUB_ID = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")
 _SOURCE = "_fouriscale_source"  # where a loaded pipeline keeps its `Source`
 _SAMPLE = 2**20  # bytes read at each place of a weights file for its fingerprint
 
@@ -106,7 +106,7 @@ def locate(model: str) -> Literal["shipped", "file", "folder", "hub"]:
                 f"{model!r} is no .safetensors file; pickled weights can run code and are not loaded"
             )
         return "file"
-    if _HUB_ID.fullmatch(model) and path.suffix not in (".safetensors", ".ckpt"):
+    if HUB_ID.fullmatch(model) and path.suffix not in (".safetensors", ".ckpt"):
         return "hub"
     raise ValueError(
         f"there is no model {model!r}: give {DEFAULT_MODEL}, a diffusers folder, a .safetensors file that exists, "

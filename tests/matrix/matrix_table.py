@@ -13,6 +13,7 @@ from fouriscale.callers import refuse_other_batches
 RESULTS = pytest.StashKey()  # what each cell gave, by cell: a `Result`
 PAGE = Path(__file__).parents[2] / "docs" / "compatibility.md"
 
+_OTHER_UNETS = ("UNetMotionModel", "UNetControlNetXSModel")
 NOT_TRIED = [
     "real weights of any model, since no model hub can be reached where this is built",
     "CUDA, MPS and several devices; float16 and bfloat16 are tested on the CPU only (`tests/test_patch.py`)",
@@ -61,13 +62,15 @@ def render(results, reference):
     said = {result.sentence: None for result in results.values() if result.sentence}
     lines += [*(f"- {sentence}" for sentence in said), ""]
     tried = {name for result in results.values() for name in result.pipelines}
-    refused, others = pipeline_classes()
+    refused, replaced, others = pipeline_classes()
     lines += [
         "## Every pipeline of diffusers with a UNet2DConditionModel",
         "",
         "Refused by name, because their rows are not [unconditional, conditional]: "
         + _listed(refused - tried)
         + ".",
+        "",
+        "Refused, because they build another UNet from it: " + _listed(replaced) + ".",
         "",
         "Accepted, and not tried: " + _listed(others - tried) + ".",
         "",
@@ -80,8 +83,8 @@ def render(results, reference):
 
 
 def pipeline_classes():
-    """Names of diffusers' pipelines for a UNet2DConditionModel: those refused, those accepted."""
-    refused, accepted = set(), set()
+    """Names of diffusers' pipelines for a UNet2DConditionModel: refused, put into another UNet, accepted."""
+    refused, replaced, accepted = set(), set(), set()
     for name in dir(diffusers):
         kind = getattr(diffusers, name, None)
         if not (isinstance(kind, type) and issubclass(kind, DiffusionPipeline)):
@@ -89,13 +92,16 @@ def pipeline_classes():
         taken = inspect.signature(kind.__init__).parameters
         if "UNet2DConditionModel" not in str(getattr(taken.get("unet"), "annotation", "")):
             continue
+        if any(other in str(taken["unet"].annotation) for other in _OTHER_UNETS):
+            replaced.add(name)
+            continue
         try:
             refuse_other_batches(object.__new__(kind))
         except ValueError:
             refused.add(name)
         else:
             accepted.add(name)
-    return refused, accepted
+    return refused, replaced, accepted
 
 
 def _listed(names):
