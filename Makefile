@@ -7,7 +7,7 @@ STAMP := $(VENV)/.installed
 # Idle OpenMP threads sleep instead of spinning: on a few cores shared with others it is much faster.
 export OMP_WAIT_POLICY := PASSIVE
 
-.PHONY: install demo test test-matrix check bench bench-quick clean
+.PHONY: install demo test test-matrix test-oldest check bench bench-quick clean
 
 install: $(STAMP)
 
@@ -25,6 +25,20 @@ test: install
 test-matrix: install
 	$(BIN)/python -m pytest -q tests/matrix
 
+# The core on the oldest diffusers of the supported range, in an environment of its own.
+OLDEST := 0.41.0
+OLD := .venv-oldest
+test-oldest: $(OLD)/.installed
+	$(OLD)/bin/python -m pytest -q tests/test_0_leans_on.py tests/test_golden.py tests/test_patch.py \
+		tests/test_presets.py tests/test_generate.py
+
+$(OLD)/.installed: pyproject.toml constraints.txt
+	test -x $(OLD)/bin/python || $(PYTHON) -m venv $(OLD)
+	grep -v '^diffusers==' constraints.txt > $(OLD)/constraints.txt
+	$(OLD)/bin/python -m pip install --disable-pip-version-check --quiet -c $(OLD)/constraints.txt \
+		'diffusers==$(OLDEST)' -e '.[dev]'
+	touch $@
+
 check: install
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -37,4 +51,4 @@ bench-quick: install
 	$(BIN)/python -m benchmarks.quality --quick
 
 clean:
-	rm -rf $(VENV) build dist .pytest_cache .ruff_cache .mypy_cache .hypothesis
+	rm -rf $(VENV) $(OLD) build dist .pytest_cache .ruff_cache .mypy_cache .hypothesis
