@@ -38,6 +38,8 @@ class FouriScaleConfig:
         third_branch: whether the conditional estimate comes from a third branch with the weak filter,
             whose self-attention takes query and key of the second.
         early_guidance: factor on the guidance scale until `start`; above 1 it counters blur.
+        size_rule: how a target's training size is chosen, "published" (least padding with an equal factor
+            on both axes) or "nearest" (nearest aspect ratio, a tenth of overflow allowed).
 
     The paper's fractions are 10/50 and 30/50 up to 6.25 times the training area, 20/50 and 35/50 beyond.
 
@@ -58,6 +60,7 @@ class FouriScaleConfig:
     weak_dilation_divisor: float = 1.0
     third_branch: bool = True
     early_guidance: float = 1.0
+    size_rule: str = "published"
 
     def __post_init__(self) -> None:
         set_field = object.__setattr__  # the instance is frozen; this is where it is made canonical
@@ -75,6 +78,8 @@ class FouriScaleConfig:
             self, "weak_dilation_divisor", _number("weak_dilation_divisor", self.weak_dilation_divisor, 1)
         )
         set_field(self, "early_guidance", _number("early_guidance", self.early_guidance, 1e-3))
+        if self.size_rule not in sizes.RULES:
+            raise ValueError(f"size_rule={self.size_rule!r}: must be one of {', '.join(sizes.RULES)}")
         if not self.layers:
             raise ValueError("layers=(): name at least one pattern, such as 'mid_block.resnets.*'")
         for area_ratio in (1, math.inf):  # None stands for either of the paper's pairs
@@ -91,15 +96,13 @@ class FouriScaleConfig:
 
     def fit(self, height: int, width: int) -> sizes.Fit:
         """The training size and dilation for a target of `height` x `width` pixels."""
-        return sizes.fit(height, width, self.training_sizes)
+        return sizes.fit(height, width, self.training_sizes, self.size_rule)
 
     def schedule(self, height: int, width: int, steps: int) -> Schedule:
         """The dilation over a run of `steps` steps at `height` x `width` pixels."""
         chosen = self.fit(height, width)
         start, stop = self.span(height * width / math.prod(chosen.training_size))
-        # The first step lays out the picture, so in few-step runs rounding must not leave it out.
-        last = max(to_step(stop, steps), 1) if stop > 0 else 0
-        return Schedule(chosen.dilation, to_step(start, steps), last, self.anneal)
+        return Schedule(chosen.dilation, to_step(start, steps), to_step(stop, steps), self.anneal)
 
     def replace(self, **changes: Any) -> FouriScaleConfig:
         """A copy with some settings changed.

@@ -142,7 +142,8 @@ def _count(low_pass: LowPass | None) -> int:
 def sentences(told: Explanation) -> list[str]:
     """An explanation in words, one line a subject."""
     height, width = told.size
-    base, padded = told.fit.training_size, told.fit.padded_size
+    base = told.fit.training_size
+    padded = max(told.fit.padded_size[0], height), max(told.fit.padded_size[1], width)
     lines = [f"size: width {width}, height {height}"]
     if told.fit.dilation == 1:
         return [

@@ -60,24 +60,6 @@ _few_steps("Lightning", "EulerDiscreteScheduler", timestep_spacing="trailing")
 _few_steps("Hyper", "TCDScheduler")
 
 
-@cell(GROUP, "one step, with an early stop")
-def one_step(family):
-    """0.3 of one step rounds to none; the first step counts all the same."""
-    setting = at_steps(with_scheduler(family, "LCMScheduler"), (1,), guided=False, guidance=0.0)
-    early = models.CONFIG.replace(start=0.1, stop=0.3)
-    whole = models.CONFIG.replace(start=0.1, stop=1.0)
-    setting.config = early
-
-    def expected():
-        from fouriscale import fouriscale
-
-        with fouriscale(setting.pipe, whole):
-            return setting.run()
-
-    setting.expected, setting.equals = expected, "active to the end"
-    return setting
-
-
 @cell(GROUP, "custom timesteps")
 def timesteps(family):
     pipe = with_scheduler(family, "EulerDiscreteScheduler")
