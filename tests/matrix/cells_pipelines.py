@@ -253,7 +253,7 @@ def sharing(family):
         apply_fouriscale(other, models.CONFIG)  # made for the pipeline that runs
         return other(**call(steps=8, guidance=1.0)).images
 
-    return Setting(one, run, expected=expected, equals="a UNet of its own")
+    return Setting(one, run, expected=expected, equals="an attachment made for the pipeline that runs")
 
 
 @cell(

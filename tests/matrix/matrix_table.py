@@ -36,8 +36,8 @@ on each axis. "Works" means that it
 - equals what the last column names, to a thousandth of FouriScale's effect or better,
 - and after removal gives the picture from before, bit for bit, with no attribute or hook left behind.
 
-"{reference}" stands for an implementation of its own in the tests (`tests/matrix/plain_reference.py`): padded
-maps filtered by FFT, and every branch its own UNet call. "Refused" combinations raise one sentence before
+"{reference}" stands for an implementation of its own in the tests
+(`tests/matrix/plain_reference.py`): padded maps filtered by FFT, and every branch its own UNet call. "Refused" combinations raise one sentence before
 anything is changed; the sentences are tested.
 
 diffusers {diffusers}.
