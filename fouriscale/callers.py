@@ -95,6 +95,15 @@ def refuse_other_batches(pipe: Any) -> None:
         )
 
 
+def refuse_early_guidance(pipe: Any, factor: float) -> None:
+    """ValueError if guidance cannot be amplified, since the pipeline asks for one condition at a time."""
+    if factor != 1 and isinstance(pipe, ModularPipeline):
+        raise ValueError(
+            f"early_guidance={factor:g}: {type(pipe).__name__} asks the UNet for one condition at a time, so there is "
+            "no difference to amplify; leave it at 1 and raise the guider's guidance_scale"
+        )
+
+
 def rows_of(pipe: Any, sample: torch.Tensor) -> Rows:
     """How the rows of `sample` (B, C, height, width) are arranged.
 

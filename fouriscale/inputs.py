@@ -21,7 +21,7 @@ from PIL import Image, UnidentifiedImageError
 
 from .arguments import Weighted
 from .loading import HUB_ID, fingerprint, unreachable
-from .recipe import Conditioning, File
+from .recipe import Conditioning, Control, File, Lora
 
 
 @dataclass(frozen=True)
@@ -80,10 +80,10 @@ class Inputs:
             strength=self.strength,
             mask=_file(self.mask),
             controls=[
-                dict(model=model, revision=_state(model), picture=_file(picture), scale=scale)
+                Control(model=model, revision=_state(model), picture=_file(picture), scale=scale)
                 for model, picture, scale in self.controls
             ],
-            loras=[dict(file=_file(Path(lora.name)), scale=lora.scale) for lora in self.loras],
+            loras=[Lora(file=_file(Path(lora.name)), scale=lora.scale) for lora in self.loras],
         )
 
     @classmethod

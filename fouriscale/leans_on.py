@@ -34,7 +34,7 @@ def _pipelines() -> list[type]:
 
 def _calls_conv_forward() -> bool:
     conv = nn.Conv2d(1, 1, 3)
-    conv._conv_forward = lambda x, weight, bias: x  # type: ignore[method-assign]
+    vars(conv)["_conv_forward"] = lambda x, weight, bias: x  # on the instance, as the patch does
     x = torch.zeros(1, 1, 4, 4)
     return conv(x) is x
 

@@ -13,7 +13,6 @@ import math
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
 from typing import Any, NoReturn
 
 import torch
@@ -21,10 +20,18 @@ from diffusers import UNet2DConditionModel
 from torch import nn
 
 from . import targets
-from .callers import OwnLoop, bare_unet, refuse_other_batches, rows_of, running_pipeline, unet_of
+from .callers import (
+    OwnLoop,
+    bare_unet,
+    refuse_early_guidance,
+    refuse_other_batches,
+    rows_of,
+    running_pipeline,
+    unet_of,
+)
 from .config import FouriScaleConfig, config_for
-from .convolve import dilated
 from .plan import Plan
+from .spread import SpreadConvolution, with_lent_rows
 from .targets import CONV_FORWARD
 
 _ATTRIBUTE = "_fouriscale"  # where the UNet keeps its attachment
@@ -150,6 +157,7 @@ class Attachment:
         self._call = _Call()
         self._undo, self._undo_layers = ExitStack(), ExitStack()
         refuse_other_batches(pipe)
+        refuse_early_guidance(pipe, config.early_guidance)
         self._find_layers()
 
     @property
@@ -182,7 +190,7 @@ class Attachment:
 
     def _find_layers(self) -> None:
         self._adapters = targets.adapters(self.unet)
-        self._convolutions = targets.listed_convolutions(self.unet, self.config, _SpreadConvolution)
+        self._convolutions = targets.listed_convolutions(self.unet, self.config, SpreadConvolution)
         self._attentions = targets.self_attentions(self.unet)
         self._places = {
             (listed.level, listed.conv.stride[0])
@@ -194,7 +202,7 @@ class Attachment:
     def _attach_layers(self) -> None:
         with ExitStack() as undo:
             for listed in self._convolutions:
-                setattr(listed.conv, CONV_FORWARD, _SpreadConvolution(self, listed.conv, listed.filtered))
+                setattr(listed.conv, CONV_FORWARD, SpreadConvolution(self, listed.conv, listed.filtered))
                 undo.callback(delattr, listed.conv, CONV_FORWARD)
             for attention in self._attentions:
                 for projection in (attention.to_q, attention.to_k):
@@ -234,7 +242,7 @@ class Attachment:
         plan = self._call.plan = self._planned(sample, timestep)
         if not (plan and plan.lent):
             return None
-        return _with_lent_rows((args, kwargs), plan.rows, plan.lent)
+        return with_lent_rows((args, kwargs), plan.rows, plan.lent)
 
     def _planned(self, sample: torch.Tensor, timestep: torch.Tensor | float) -> Plan | None:
         pipe = running_pipeline(self.unet, self.pipe)
@@ -252,6 +260,7 @@ class Attachment:
         if not schedule.active(step):
             return None
         targets.refuse_fused(self._attentions)
+        refuse_early_guidance(pipe, self.config.early_guidance)
         rows = rows_of(pipe, sample)
         dilation = schedule.at(step)
         plan = Plan(
@@ -303,45 +312,3 @@ class Attachment:
         if not (plan and plan.lent):
             return None
         return torch.cat([projected[: plan.rows], projected[plan.rows - plan.lent : plan.rows]])
-
-
-@dataclass(frozen=True)
-class _SpreadConvolution:
-    """Stands in for a convolution's `_conv_forward`, which gets the weight after every offload and cast."""
-
-    attachment: Attachment
-    conv: nn.Conv2d
-    filtered: bool
-
-    def __call__(self, x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None) -> torch.Tensor:
-        plan = self.attachment.plan
-        if plan is None:
-            return type(self.conv)._conv_forward(self.conv, x, weight, bias)
-        strong = self._low_pass(plan, x, weak=False)
-        if not plan.lent:
-            return dilated(self.conv, strong(x) if strong else x, weight, bias, plan.strong_dilation)
-        weak = self._low_pass(plan, x, weak=True)
-        together = plan.strong_dilation == plan.weak_dilation
-        if together and not (strong or weak):
-            return dilated(self.conv, x, weight, bias, plan.strong_dilation)
-        rows, lent = x[: plan.rows], x[plan.rows :]
-        rows, lent = strong(rows) if strong else rows, weak(lent) if weak else lent
-        if together:
-            return dilated(self.conv, torch.cat([rows, lent]), weight, bias, plan.strong_dilation)
-        rows = dilated(self.conv, rows, weight, bias, plan.strong_dilation)
-        return torch.cat([rows, dilated(self.conv, lent, weight, bias, plan.weak_dilation)])
-
-    def _low_pass(self, plan: Plan, x: torch.Tensor, weak: bool) -> Any:
-        return plan.low_pass(x, self.conv.stride[0], weak) if self.filtered else None
-
-
-def _with_lent_rows(value: Any, rows: int, lent: int) -> Any:
-    """Append the last `lent` rows once more to every tensor batched like the sample, however nested."""
-    if isinstance(value, torch.Tensor):
-        return torch.cat([value, value[-lent:]]) if value.ndim and len(value) == rows else value
-    if isinstance(value, (list, tuple)):
-        return type(value)(_with_lent_rows(item, rows, lent) for item in value)
-    if isinstance(value, dict):
-        # IP-Adapter's masks hold one entry an adapter in their first dimension, not one a row.
-        return {k: v if k == "ip_adapter_masks" else _with_lent_rows(v, rows, lent) for k, v in value.items()}
-    return value

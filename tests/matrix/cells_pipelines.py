@@ -238,6 +238,19 @@ def modular_other(family):
     return setting
 
 
+@cell(
+    GROUP,
+    "modular pipeline with early_guidance",
+    ["XL"],
+    absent="none",
+    refused=r"early_guidance=2\.4: .* asks the UNet for one condition at a time",
+)
+def modular_early(family):
+    setting = modular(family)
+    setting.config = models.CONFIG.replace(early_guidance=2.4)
+    return setting
+
+
 @cell(GROUP, "two pipelines sharing one UNet")
 def sharing(family):
     """Different schedulers and guidance; the attachment was made for the other pipeline."""
