@@ -37,8 +37,8 @@ on each axis. "Works" means that it
 - and after removal gives the picture from before, bit for bit, with no attribute or hook left behind.
 
 "{reference}" stands for an implementation of its own in the tests
-(`tests/matrix/plain_reference.py`): padded maps filtered by FFT, and every branch its own UNet call. "Refused" combinations raise one sentence before
-anything is changed; the sentences are tested.
+(`tests/matrix/plain_reference.py`): padded maps filtered by FFT, and every branch its own UNet call.
+"Refused" combinations raise one sentence before anything is changed; the sentences are tested.
 
 diffusers {diffusers}.
 """
