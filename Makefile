@@ -7,7 +7,7 @@ STAMP := $(VENV)/.installed
 # Idle OpenMP threads sleep instead of spinning: on a few cores shared with others it is much faster.
 export OMP_WAIT_POLICY := PASSIVE
 
-.PHONY: install demo test check bench bench-quick pictures clean
+.PHONY: install demo test test-matrix test-oldest check bench bench-quick pictures clean
 
 install: $(STAMP)
 
@@ -22,6 +22,23 @@ demo: install
 # Two processes of one thread each: faster than one of two threads, and far faster beside other work.
 test: install
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
+
+test-matrix: install
+	$(BIN)/python -m pytest -q tests/matrix
+
+# The core on the oldest diffusers of the supported range, in an environment of its own.
+OLDEST := 0.41.0
+OLD := .venv-oldest
+test-oldest: $(OLD)/.installed
+	$(OLD)/bin/python -m pytest -q tests/test_0_leans_on.py tests/test_golden.py tests/test_patch.py \
+		tests/test_presets.py tests/test_generate.py
+
+$(OLD)/.installed: pyproject.toml constraints.txt
+	test -x $(OLD)/bin/python || $(PYTHON) -m venv $(OLD)
+	grep -vE '^(diffusers|huggingface_hub)==' constraints.txt > $(OLD)/constraints.txt
+	$(OLD)/bin/python -m pip install --disable-pip-version-check --quiet -c $(OLD)/constraints.txt \
+		'diffusers==$(OLDEST)' -e '.[dev]'
+	touch $@
 
 check: install
 	$(BIN)/ruff format --check .
@@ -38,4 +55,4 @@ pictures: install
 	$(BIN)/python -m benchmarks.pictures
 
 clean:
-	rm -rf $(VENV) build dist .pytest_cache .ruff_cache .mypy_cache .hypothesis
+	rm -rf $(VENV) $(OLD) build dist .pytest_cache .ruff_cache .mypy_cache .hypothesis

@@ -9,12 +9,20 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .config import FouriScaleConfig, preset_names
+    from .config import FouriScaleConfig, preset_names, size_conditioning
     from .patch import apply_fouriscale, fouriscale, remove_fouriscale
     from .recipe import save
 
 __version__ = version("fouriscale-padtone")
-__all__ = ["FouriScaleConfig", "apply_fouriscale", "fouriscale", "preset_names", "remove_fouriscale", "save"]
+__all__ = [
+    "FouriScaleConfig",
+    "apply_fouriscale",
+    "fouriscale",
+    "preset_names",
+    "remove_fouriscale",
+    "save",
+    "size_conditioning",
+]
 
 _HOMES = {
     "FouriScaleConfig": "config",
@@ -23,6 +31,7 @@ _HOMES = {
     "preset_names": "config",
     "remove_fouriscale": "patch",
     "save": "recipe",
+    "size_conditioning": "config",
 }
 
 

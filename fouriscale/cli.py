@@ -1,4 +1,4 @@
-"""The command line: `fouriscale generate`, `show`, `remake`, `presets`, `demo`."""
+"""The command line: `fouriscale generate`, `show`, `remake`, `presets`, `explain`, `demo`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from fouriscale_padtone.arguments import number, output_file, parse_size, slug, whole
+from fouriscale_padtone.arguments import control as parse_control
+from fouriscale_padtone.arguments import number, output_file, parse_size, slug, weighted, whole
 from fouriscale_padtone.command import complain, print_version, quieten, run
 
 # Whatever imports torch is imported inside the commands, so that --help answers at once.
@@ -71,6 +72,19 @@ def generate(
         float | None,
         typer.Option(parser=number, metavar="<float>", help="The model's own scale if left out."),
     ] = None,
+    scheduler: Annotated[
+        str | None, typer.Option(help="Such as EulerDiscrete; the model's own if left out.")
+    ] = None,
+    image: Annotated[Path | None, typer.Option(help="A picture to start from.")] = None,
+    strength: Annotated[
+        float | None,
+        typer.Option(parser=number, metavar="<float>", help="How much of --image is made anew, up to 1."),
+    ] = None,
+    mask: Annotated[Path | None, typer.Option(help="White where --image is drawn anew.")] = None,
+    control: Annotated[
+        list[str] | None, typer.Option(help="A ControlNet, MODEL=PICTURE or MODEL=PICTURE@SCALE; repeatable.")
+    ] = None,
+    lora: Annotated[list[str] | None, typer.Option(help="A LoRA, FILE or FILE@SCALE; repeatable.")] = None,
     compare: Annotated[bool, typer.Option("--compare", help="Sample directly too, side by side.")] = False,
     out: _Out = _OUTPUTS,
     device: _Device = None,
@@ -83,11 +97,20 @@ def generate(
     config = _read_preset(preset)
     quieten()
     from . import generate as making
-    from .config import FouriScaleConfig, recognise_preset
+    from .config import config_for
+    from .inputs import Inputs
     from .loading import choose_device, choose_dtype, load_pipeline, locate
     from .patch import fouriscale
     from .recipe import save
 
+    inputs = Inputs(
+        image=image,
+        strength=strength,
+        mask=mask,
+        controls=tuple(map(parse_control, control or ())),
+        loras=tuple(map(weighted, lora or ())),
+    )
+    height_width = height_width or inputs.size
     checked_size = height_width or (making.SIZE_MULTIPLE, making.SIZE_MULTIPLE)
     making.check_request(
         *checked_size, [seed], 1 if steps is None else steps, 0.0 if guidance is None else guidance
@@ -97,7 +120,9 @@ def generate(
 
     with Console(stderr=True).status(f"loading {model}"):
         pipe: Any = load_pipeline(model, device=device, dtype=dtype, preset=preset)
-        config = config or FouriScaleConfig.preset(recognise_preset(pipe.unet))
+        config = config or config_for(pipe.unet)
+        if scheduler is not None:
+            pipe.scheduler = making.choose_scheduler(scheduler, pipe)
         with fouriscale(pipe, config):  # refuses here, before any sampling, what does not fit
             pass
     pipe.set_progress_bar_config(disable=True)
@@ -110,6 +135,7 @@ def generate(
         guidance=guidance,
         negative_prompt=negative,
         config=config,
+        inputs=inputs,
     )
     with _progress(runs=2 if compare else 1) as on_step:
         if compare:
@@ -182,6 +208,34 @@ def presets() -> None:
 
 
 @app.command()
+def explain(
+    size: Annotated[str, typer.Option(help="WIDTHxHEIGHT.")],
+    model: Annotated[
+        str, typer.Option(help="A preset, a folder with configs, or what `generate --model` takes.")
+    ] = "shapeworld/unet",
+    preset: Annotated[
+        str | None,
+        typer.Option(help="A preset's name or a YAML file; recognised from the model if left out."),
+    ] = None,
+    steps: Annotated[int, typer.Option(parser=whole, metavar="<int>", help="Of the run.")] = 50,
+) -> None:
+    """Print what would be done for a size and what it would cost; no weight is loaded."""
+    height, width = parse_size(size)
+    config = _read_preset(preset)
+    quieten()
+    from .explain import explain as explaining
+    from .explain import sentences
+    from .model_configs import unet_config, vae_scale_factor
+
+    found = unet_config(model, preset)
+    config = config or _config_for(found)
+    told = explaining(
+        found, height, width, steps=steps, config=config, vae_scale_factor=vae_scale_factor(model, preset)
+    )
+    typer.echo("\n".join(sentences(told)))
+
+
+@app.command()
 def demo(out: Annotated[Path, typer.Option(help="A file ending in .png.")] = _OUTPUTS / "demo.png") -> None:
     """Direct sampling against FouriScale with the embedded model, in one picture."""
     path = output_file(out, "demo")
@@ -189,6 +243,12 @@ def demo(out: Annotated[Path, typer.Option(help="A file ending in .png.")] = _OU
     from .demo import demo as draw
 
     draw(path)
+
+
+def _config_for(unet_config: dict[str, Any]) -> FouriScaleConfig:
+    from .config import config_for
+
+    return config_for(unet_config)
 
 
 def _twice_training_size(config: FouriScaleConfig) -> tuple[int, int]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from . import sizes
+from .layers import derive_layers, has_mid_block
 from .schedule import Schedule, paper_span, to_step
 
 if TYPE_CHECKING:
@@ -37,6 +38,8 @@ class FouriScaleConfig:
         third_branch: whether the conditional estimate comes from a third branch with the weak filter,
             whose self-attention takes query and key of the second.
         early_guidance: factor on the guidance scale until `start`; above 1 it counters blur.
+        size_rule: how a target's training size is chosen, "published" (least padding with an equal factor
+            on both axes) or "nearest" (nearest aspect ratio, a tenth of overflow allowed).
 
     The paper's fractions are 10/50 and 30/50 up to 6.25 times the training area, 20/50 and 35/50 beyond.
 
@@ -57,6 +60,7 @@ class FouriScaleConfig:
     weak_dilation_divisor: float = 1.0
     third_branch: bool = True
     early_guidance: float = 1.0
+    size_rule: str = "published"
 
     def __post_init__(self) -> None:
         set_field = object.__setattr__  # the instance is frozen; this is where it is made canonical
@@ -74,6 +78,8 @@ class FouriScaleConfig:
             self, "weak_dilation_divisor", _number("weak_dilation_divisor", self.weak_dilation_divisor, 1)
         )
         set_field(self, "early_guidance", _number("early_guidance", self.early_guidance, 1e-3))
+        if self.size_rule not in sizes.RULES:
+            raise ValueError(f"size_rule={self.size_rule!r}: must be one of {', '.join(sizes.RULES)}")
         if not self.layers:
             raise ValueError("layers=(): name at least one pattern, such as 'mid_block.resnets.*'")
         for area_ratio in (1, math.inf):  # None stands for either of the paper's pairs
@@ -90,7 +96,7 @@ class FouriScaleConfig:
 
     def fit(self, height: int, width: int) -> sizes.Fit:
         """The training size and dilation for a target of `height` x `width` pixels."""
-        return sizes.fit(height, width, self.training_sizes)
+        return sizes.fit(height, width, self.training_sizes, self.size_rule)
 
     def schedule(self, height: int, width: int, steps: int) -> Schedule:
         """The dilation over a run of `steps` steps at `height` x `width` pixels."""
@@ -171,20 +177,27 @@ def preset_notes(name: str) -> dict[str, str]:
     return {key: " ".join(str(values[key]).split()) for key in _NOTES}
 
 
-def recognise_preset(unet: UNet2DConditionModel) -> str:
-    """The name of the preset made for this UNet, from its config alone.
+# Blocks that each preset's layer list was written for.
+_LEVELS = {"sd15": 4, "sd21": 4, "sd21-768": 4, "sdxl": 3, "shapeworld": 3}
+_SD = (320, 640, 1280, 1280)
+_SDXL = ((320, 640, 1280), (384, 768, 1536, 1536))  # base and those pruned from it, refiner
+
+
+def recognise_preset(unet: UNet2DConditionModel | Mapping[str, Any]) -> str:
+    """The name of the preset made for this UNet's family, from its config alone.
 
     Raises:
         ValueError: no preset fits; the sentence lists them.
     """
-    config = unet.config
+    config = unet if isinstance(unet, Mapping) else unet.config
     channels, text = tuple(config["block_out_channels"]), config["cross_attention_dim"]
+    pruned_sd = len(channels) >= 3 and channels == _SD[: len(channels)]
     if config.get("addition_embed_type") == "text_time":
-        if channels == (320, 640, 1280) and text == 2048:
+        if channels in _SDXL and text in (2048, 1280):
             return "sdxl"
-    elif channels == (320, 640, 1280, 1280) and text == 768:
+    elif pruned_sd and text == 768:
         return "sd15"
-    elif channels == (320, 640, 1280, 1280) and text == 1024:
+    elif pruned_sd and text == 1024:
         return "sd21-768" if config["sample_size"] == 96 else "sd21"
     elif channels == (32, 64, 160) and text == 128:
         return "shapeworld"
@@ -192,6 +205,32 @@ def recognise_preset(unet: UNet2DConditionModel) -> str:
         f"no preset fits a UNet with block_out_channels={channels} and cross_attention_dim={text}; "
         f"give a FouriScaleConfig, for instance from one of the presets {', '.join(preset_names())}"
     )
+
+
+def config_for(unet: UNet2DConditionModel | Mapping[str, Any]) -> FouriScaleConfig:
+    """The settings for this UNet: its family's preset, with layers of its own where its blocks differ.
+
+    Distilled and pruned models (SSD-1B, Segmind Vega, BK-SDM, tiny-sd) and SDXL's refiner are recognised.
+
+    Raises:
+        ValueError: no preset fits; the sentence lists them.
+    """
+    name = recognise_preset(unet)
+    config = unet if isinstance(unet, Mapping) else unet.config
+    if len(config["down_block_types"]) == _LEVELS[name] and has_mid_block(config):
+        return FouriScaleConfig.preset(name)
+    return FouriScaleConfig.preset(name, layers=derive_layers(config))
+
+
+def size_conditioning(config: FouriScaleConfig, height: int, width: int) -> dict[str, tuple[int, int]]:
+    """SDXL's `original_size` and `target_size` for `pipe(**...)`, as (height, width) in pixels.
+
+    The authors' code tells the model the training size that the target is a multiple of, since it knows
+    no larger ones. Within the training size it is the size itself, SDXL's own default.
+    """
+    chosen = config.fit(height, width)
+    size = chosen.training_size if chosen.dilation > 1 else (height, width)
+    return {"original_size": size, "target_size": size}
 
 
 def _presets_folder() -> Path:

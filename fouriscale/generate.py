@@ -17,7 +17,8 @@ from PIL import Image
 import shapeworld
 
 from . import recipe as recipes
-from .config import FouriScaleConfig
+from .config import FouriScaleConfig, size_conditioning
+from .inputs import Inputs, accepted, prepared
 from .loading import source
 from .montage import side_by_side
 from .patch import current_state, fouriscale
@@ -47,6 +48,7 @@ def generate(
     guidance: float | None = None,
     negative_prompt: str | None = None,
     config: FouriScaleConfig | None = None,
+    inputs: Inputs | None = None,
     vae_tiling: bool | None = None,
     on_step: OnStep | None = None,
 ) -> list[Picture]:
@@ -60,6 +62,7 @@ def generate(
         steps, guidance: None takes `sampling_defaults`.
         negative_prompt: for all pictures.
         config: FouriScale's settings; None samples directly.
+        inputs: a picture to start from, a mask, ControlNets, LoRAs.
         vae_tiling: whether the VAE decodes in tiles; None does where the decoder would not fit into memory.
         on_step: called after every step.
 
@@ -94,12 +97,15 @@ def generate(
         generator=[torch.Generator().manual_seed(s) for s in seeds],
         callback_on_step_end=_reporter(on_step),
     )
-    with _tiling(pipe.vae, vae_tiling):
-        if config is None:
-            images = pipe(**call).images
-        else:
-            with fouriscale(pipe, config):
-                images = pipe(**call).images
+    inputs = inputs or Inputs()
+    with _tiling(pipe.vae, vae_tiling), prepared(pipe, inputs, height, width) as (runner, extra):
+        scaled: Any = contextlib.nullcontext()
+        if config is not None:
+            scaled = fouriscale(runner, config)
+            if "original_size" in inspect.signature(type(runner).__call__).parameters:
+                extra |= size_conditioning(config, height, width)
+        with scaled:
+            images = runner(**accepted(runner, call | extra)).images
     shared = _shared_recipe(pipe) | dict(
         negative_prompt=negative_prompt,
         height=height,
@@ -109,6 +115,7 @@ def generate(
         config=None if config is None else config.to_dict(),
         batch_size=len(prompts),
         vae_tiling=vae_tiling,
+        inputs=inputs.recorded(),
     )
     return [
         Picture(image, recipes.Recipe(prompt=prompts[i], seed=seeds[i], batch_index=i, **shared))
@@ -137,7 +144,7 @@ def remake(pipe: Any, recipe: recipes.Recipe, on_step: OnStep | None = None) -> 
         on_step: called after every step.
 
     Raises:
-        ValueError: the recipe's values are out of range.
+        ValueError: the recipe's values are out of range, or a file that it names has changed or gone.
     """
     torch.set_num_threads(recipe.threads)
     pipe.scheduler = _scheduler(recipe.scheduler)
@@ -149,6 +156,7 @@ def remake(pipe: Any, recipe: recipes.Recipe, on_step: OnStep | None = None) -> 
         steps=recipe.steps,
         guidance=recipe.guidance,
         negative_prompt=recipe.negative_prompt,
+        inputs=Inputs.from_recorded(recipe.inputs),
         vae_tiling=recipe.vae_tiling,
         on_step=on_step,
     )
@@ -261,6 +269,25 @@ def _shared_recipe(pipe: Any) -> dict[str, Any]:
         device=str(pipe.device),
         versions=recipes.versions(),
     )
+
+
+def choose_scheduler(name: str, pipe: Any) -> Any:
+    """A scheduler by name in place of the pipeline's, with the same noise schedule.
+
+    Args:
+        name: a class of diffusers that fits the pipeline, with or without "Scheduler", in any case.
+
+    Raises:
+        ValueError: none that fits has this name; the sentence lists them.
+    """
+    fitting = {kind.__name__: kind for kind in pipe.scheduler.compatibles}
+    extra = {kind.__name__: kind for kind in (diffusers.LCMScheduler, diffusers.TCDScheduler)}
+    wanted = name.lower().removesuffix("scheduler")
+    for known, kind in (fitting | extra).items():
+        if known.lower().removesuffix("scheduler") == wanted:
+            return kind.from_config(pipe.scheduler.config)
+    known = ", ".join(sorted(n.removesuffix("Scheduler") for n in fitting | extra))
+    raise ValueError(f"scheduler {name!r} does not fit this model; those that do are {known}")
 
 
 def _scheduler(recorded: dict[str, Any]) -> Any:

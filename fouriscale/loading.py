@@ -10,11 +10,13 @@ from fouriscale_padtone import models
 from fouriscale_padtone.models import (
     DEFAULT_MODEL,
     DTYPES,
+    HUB_ID,
     Source,
     choose_device,
     choose_dtype,
     fingerprint,
     source,
+    unreachable,
 )
 
 from . import single_file
@@ -22,13 +24,16 @@ from . import single_file
 __all__ = [
     "DEFAULT_MODEL",
     "DTYPES",
+    "HUB_ID",
     "Source",
+    "check_unet_entry",
     "choose_device",
     "choose_dtype",
     "fingerprint",
     "load_pipeline",
     "locate",
     "source",
+    "unreachable",
 ]
 
 
@@ -75,4 +80,16 @@ def _has_unet(index: dict[str, Any], model: str) -> None:
         raise ValueError(
             f"{model!r} is a {index.get('_class_name', 'model of unknown class')} without a UNet2DConditionModel: "
             "FouriScale works on convolutions, so it needs Stable Diffusion 1.x, 2.x or XL"
+        )
+
+
+def check_unet_entry(config: dict[str, Any], model: str) -> None:
+    """ValueError if a unet/config.json is none of a UNet2DConditionModel."""
+    if (
+        not isinstance(config, dict)
+        or config.get("_class_name", "UNet2DConditionModel") != "UNet2DConditionModel"
+    ):
+        raise ValueError(
+            f"{model!r} has a unet/config.json of a {config.get('_class_name')}: "
+            "FouriScale needs a UNet2DConditionModel"
         )

@@ -10,61 +10,75 @@ from __future__ import annotations
 
 import contextlib
 import math
+import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NoReturn
 
 import torch
 from diffusers import UNet2DConditionModel
 from torch import nn
 
-from .config import FouriScaleConfig, recognise_preset
-from .convolve import dilated
-from .lowpass import LowPass, Window
-from .targets import (
-    CONV_FORWARD,
-    listed_convolutions,
-    refuse_fused,
+from . import targets
+from .callers import (
+    OwnLoop,
+    bare_unet,
+    refuse_early_guidance,
     refuse_other_batches,
-    self_attentions,
+    rows_of,
+    running_pipeline,
     unet_of,
 )
+from .config import FouriScaleConfig, config_for
+from .plan import Plan
+from .spread import SpreadConvolution, with_lent_rows
+from .targets import CONV_FORWARD
 
 _ATTRIBUTE = "_fouriscale"  # where the UNet keeps its attachment
 
 
-def apply_fouriscale(pipe: Any, config: FouriScaleConfig | None = None) -> Any:
-    """Make a pipeline sample beyond its UNet's training size. Returns the pipeline.
+def apply_fouriscale(
+    pipe: Any,
+    config: FouriScaleConfig | None = None,
+    *,
+    scheduler: Any = None,
+    vae_scale_factor: int = 8,
+    guided: bool = True,
+) -> Any:
+    """Make a pipeline sample beyond its UNet's training size. Returns what it was given.
 
     A second call replaces the first. Sizes within the training size are left as they are, and so is
-    every step from the config's `stop` on.
+    every step from the config's `stop` on. Pipelines that share a UNet share its attachment: each run
+    follows the pipeline that is running, and one removal ends it for all.
 
     Args:
-        pipe: a diffusers pipeline with a UNet2DConditionModel.
+        pipe: a diffusers pipeline with a UNet2DConditionModel, or such a UNet for a loop of your own.
         config: the settings; None takes the preset recognised from the UNet.
+        scheduler: for a UNet: what the loop takes its `timesteps` from.
+        vae_scale_factor: for a UNet: pixels a latent pixel.
+        guided: for a UNet: whether the loop passes [unconditional, conditional] rows.
 
     Raises:
         ValueError: the pipeline has no such UNet, batches its rows in a way of its own, has fused
             attention projections or already patched convolutions; no preset fits; a layer pattern
-            matches nothing.
+            matches nothing; a UNet comes without a scheduler, or a pipeline with one.
         TypeError: `config` is no FouriScaleConfig.
     """
     unet = unet_of(pipe)
     if config is None:
-        config = FouriScaleConfig.preset(recognise_preset(unet))
+        config = config_for(unet)
     elif not isinstance(config, FouriScaleConfig):
         raise TypeError(
             f"config={config!r}: must be a FouriScaleConfig, such as FouriScaleConfig.preset('sd15')"
         )
-    attachment = Attachment(pipe, unet, config)  # checks everything before anything is changed
-    remove_fouriscale(pipe)
-    attachment.attach()
+    _attach(_caller(pipe, unet, scheduler, vae_scale_factor, guided), unet, config)
     return pipe
 
 
 def remove_fouriscale(pipe: Any) -> Any:
-    """Take FouriScale off again, leaving the UNet as it was. Returns the pipeline; nothing to remove is fine.
+    """Take FouriScale off again, leaving the UNet as it was. Returns what it was given.
+
+    Nothing to remove is fine. Takes a pipeline or a UNet.
 
     Raises:
         ValueError: the pipeline has no UNet.
@@ -76,19 +90,19 @@ def remove_fouriscale(pipe: Any) -> Any:
 
 
 @contextlib.contextmanager
-def fouriscale(pipe: Any, config: FouriScaleConfig | None = None) -> Iterator[Any]:
+def fouriscale(pipe: Any, config: FouriScaleConfig | None = None, **settings: Any) -> Iterator[Any]:
     """FouriScale for the length of a `with` block; what was there before is there again after it.
 
-    Takes and raises what `apply_fouriscale` does, and yields the pipeline.
+    Takes and raises what `apply_fouriscale` does, and yields what it was given.
     """
     before = current_state(pipe)
-    apply_fouriscale(pipe, config)
+    apply_fouriscale(pipe, config, **settings)
     try:
         yield pipe
     finally:
         remove_fouriscale(pipe)
         if before:
-            apply_fouriscale(before.pipe, before.config)
+            _attach(before.pipe, before.unet, before.config)
 
 
 def current_state(pipe: Any) -> Attachment | None:
@@ -96,28 +110,39 @@ def current_state(pipe: Any) -> Attachment | None:
     return getattr(unet_of(pipe), _ATTRIBUTE, None)
 
 
-@dataclass(frozen=True)
-class _Plan:
-    """What one call of the UNet does."""
-
-    dilation: float  # d_i, before rounding up
-    strong_dilation: int  # of the rows that the pipeline passes
-    weak_dilation: int  # of the guidance branch's rows
-    latent_size: tuple[int, int]  # of the sample
-    training_size: tuple[int, int]  # in latent pixels
-    factor: int  # how many times the training size is taken on each axis
-    guided: bool  # whether the rows are [unconditional, conditional] or conditional only
-    rows: int  # of the sample as the pipeline passes it
-    lent: int  # conditional rows appended for the guidance branch
-    guidance_factor: float  # on the difference between conditional and unconditional
-
-    def padded(self, size: tuple[int, int]) -> tuple[int, int]:
-        """What a map of `size` is padded to: `factor` times its counterpart at the training size."""
-        level = max(
-            round(math.log2(whole / part)) for whole, part in zip(self.latent_size, size, strict=True)
+def _caller(
+    pipe: Any, unet: UNet2DConditionModel, scheduler: Any, vae_scale_factor: int, guided: bool
+) -> Any:
+    if bare_unet(pipe) is not unet:
+        if scheduler is not None:
+            raise ValueError(
+                f"scheduler={type(scheduler).__name__}: {type(pipe).__name__} has its own; give one for a UNet only"
+            )
+        return pipe
+    if not hasattr(scheduler, "timesteps"):
+        raise ValueError(
+            f"scheduler={scheduler!r}: a UNet without pipeline needs the scheduler whose timesteps the loop takes, "
+            "as in apply_fouriscale(unet, config, scheduler=scheduler, vae_scale_factor=8)"
         )
-        height, width = (math.ceil(side / 2**level) * self.factor for side in self.training_size)
-        return max(height, size[0]), max(width, size[1])
+    if not isinstance(vae_scale_factor, int) or vae_scale_factor < 1:
+        raise ValueError(f"vae_scale_factor={vae_scale_factor!r}: must be a whole number of at least 1")
+    return OwnLoop(unet, scheduler, vae_scale_factor, bool(guided))
+
+
+def _attach(pipe: Any, unet: UNet2DConditionModel, config: FouriScaleConfig) -> None:
+    attachment = Attachment(pipe, unet, config)  # checks everything before anything is changed
+    remove_fouriscale(unet)
+    attachment.attach()
+
+
+class _Call(threading.local):
+    """What the UNet call in flight does; each thread has its own."""
+
+    plan: Plan | None = None
+
+    def __init__(self) -> None:
+        self.filters: dict[float, dict] = {}  # by dilation
+        self.filters_for: tuple = ()
 
 
 class Attachment:
@@ -125,74 +150,120 @@ class Attachment:
 
     Attributes:
         pipe, unet, config: what it was made for.
-        plan: what the UNet call in flight does; None leaves the UNet as it is.
     """
 
     def __init__(self, pipe: Any, unet: UNet2DConditionModel, config: FouriScaleConfig):
         self.pipe, self.unet, self.config = pipe, unet, config
-        self.plan: _Plan | None = None
-        self._undo = ExitStack()
-        self._filters: dict[tuple, LowPass | None] = {}
-        self._filters_for: tuple = ()
-        self._convolutions = listed_convolutions(unet, config, _SpreadConvolution)
-        self._attentions = self_attentions(unet)
+        self._call = _Call()
+        self._undo, self._undo_layers = ExitStack(), ExitStack()
         refuse_other_batches(pipe)
-        refuse_fused(self._attentions)
+        refuse_early_guidance(pipe, config.early_guidance)
+        self._find_layers()
+
+    @property
+    def plan(self) -> Plan | None:
+        """What the UNet's latest call in this thread does; None leaves the UNet as it is."""
+        return self._call.plan
 
     @property
     def dilation(self) -> float:
-        """The dilation of the UNet's latest call; 1.0 where it was left as it is."""
+        """The dilation of the UNet's latest call in this thread; 1.0 where it was left as it is."""
         return self.plan.dilation if self.plan else 1.0
+
+    def __deepcopy__(self, _: dict) -> NoReturn:
+        raise TypeError("FouriScale is applied to this UNet: call remove_fouriscale before copying it")
 
     def attach(self) -> None:
         with ExitStack() as undo:  # undoes a half-made attachment if anything below raises
             setattr(self.unet, _ATTRIBUTE, self)
             undo.callback(delattr, self.unet, _ATTRIBUTE)
-            for conv, filtered in self._convolutions:
-                setattr(conv, CONV_FORWARD, _SpreadConvolution(self, conv, filtered))
-                undo.callback(delattr, conv, CONV_FORWARD)
-            for attention in self._attentions:
-                for projection in (attention.to_q, attention.to_k):
-                    undo.callback(projection.register_forward_hook(self._lend).remove)
+            undo.callback(self._detach_layers)
+            self._attach_layers()
             undo.callback(self.unet.register_forward_pre_hook(self._before_unet, with_kwargs=True).remove)
             undo.callback(self.unet.register_forward_hook(self._after_unet).remove)
             self._undo = undo.pop_all()
+        self._forget_compiled()
 
     def detach(self) -> None:
         self._undo.close()
+        self._forget_compiled()
 
+    def _find_layers(self) -> None:
+        self._adapters = targets.adapters(self.unet)
+        self._convolutions = targets.listed_convolutions(self.unet, self.config, SpreadConvolution)
+        self._attentions = targets.self_attentions(self.unet)
+        self._places = {
+            (listed.level, listed.conv.stride[0])
+            for listed in self._convolutions
+            if listed.filtered and listed.level is not None
+        }
+        targets.refuse_fused(self._attentions)
+
+    def _attach_layers(self) -> None:
+        with ExitStack() as undo:
+            for listed in self._convolutions:
+                setattr(listed.conv, CONV_FORWARD, SpreadConvolution(self, listed.conv, listed.filtered))
+                undo.callback(delattr, listed.conv, CONV_FORWARD)
+            for attention in self._attentions:
+                for projection in (attention.to_q, attention.to_k):
+                    undo.callback(projection.register_forward_hook(self._lend).remove)
+            self._undo_layers = undo.pop_all()
+
+    def _detach_layers(self) -> None:
+        self._undo_layers.close()
+
+    def _follow_adapters(self) -> None:
+        """A LoRA loaded or unloaded since has replaced layers: attach to those that are there now."""
+        now = targets.adapters(self.unet)
+        if now.keys() == self._adapters.keys() and all(now[k] is self._adapters[k] for k in now):
+            return
+        if targets.is_compiled(self.unet):
+            raise ValueError(
+                f"the compiled UNet's adapters changed from {sorted(self._adapters)} to {sorted(now)} since "
+                "FouriScale was applied: call apply_fouriscale again"
+            )
+        self._detach_layers()
+        self._find_layers()
+        self._attach_layers()
+
+    def _forget_compiled(self) -> None:
+        """Compiled code does not look for new hooks, so what was compiled without them has to go."""
+        if targets.is_compiled(self.unet) or bare_unet(getattr(self.pipe, "unet", None)) is not getattr(
+            self.pipe, "unet", None
+        ):
+            torch.compiler.reset()
+
+    @torch.compiler.disable
     def _before_unet(self, _: nn.Module, args: tuple, kwargs: dict[str, Any]) -> tuple[tuple, dict] | None:
-        self.plan = None
+        self._call.plan = None
+        self._follow_adapters()
         sample = args[0] if args else kwargs["sample"]
         timestep = args[1] if len(args) > 1 else kwargs["timestep"]
-        self.plan = self._planned(sample, timestep)
-        if not (self.plan and self.plan.lent):
+        plan = self._call.plan = self._planned(sample, timestep)
+        if not (plan and plan.lent):
             return None
-        return _with_lent_rows((args, kwargs), self.plan.rows, self.plan.lent)
+        return with_lent_rows((args, kwargs), plan.rows, plan.lent)
 
-    def _planned(self, sample: torch.Tensor, timestep: torch.Tensor | float) -> _Plan | None:
+    def _planned(self, sample: torch.Tensor, timestep: torch.Tensor | float) -> Plan | None:
+        pipe = running_pipeline(self.unet, self.pipe)
         latent_size = (sample.shape[-2], sample.shape[-1])
-        scale = self.pipe.vae_scale_factor
+        scale = pipe.vae_scale_factor
         height, width = (side * scale for side in latent_size)
         chosen = self.config.fit(height, width)
         if chosen.dilation == 1:
             return None
-        timesteps = self.pipe.scheduler.timesteps
+        timesteps = pipe.scheduler.timesteps
         schedule = self.config.schedule(height, width, len(timesteps))
         # Not every scheduler counts its steps, and image-to-image starts in their midst: look the step up.
         now = timestep.flatten()[0] if isinstance(timestep, torch.Tensor) else timestep
         step = int((timesteps - now).abs().argmin())
         if not schedule.active(step):
             return None
-        refuse_fused(self._attentions)
-        self._keep_filters_for((schedule, latent_size, sample.device, sample.dtype))
-        rows, guided = len(sample), bool(self.pipe.do_classifier_free_guidance)
-        if guided and rows % 2:
-            raise ValueError(
-                f"the UNet was called with {rows} rows: with guidance FouriScale needs pairs of them"
-            )
+        targets.refuse_fused(self._attentions)
+        refuse_early_guidance(pipe, self.config.early_guidance)
+        rows = rows_of(pipe, sample)
         dilation = schedule.at(step)
-        return _Plan(
+        plan = Plan(
             dilation=dilation,
             strong_dilation=math.ceil(dilation),
             weak_dilation=math.ceil(max(dilation / self.config.weak_dilation_divisor, 1)),
@@ -202,12 +273,23 @@ class Attachment:
                 math.ceil(chosen.training_size[1] / scale),
             ),
             factor=chosen.dilation,
-            guided=guided,
-            rows=rows,
-            lent=(rows // 2 if guided else rows) if self.config.third_branch else 0,
+            floor=self.config.floor,
+            rows=rows.count,
+            guided=rows.guided,
+            lent=rows.conditional if self.config.third_branch else 0,
             guidance_factor=self.config.early_guidance if step < schedule.start else 1.0,
+            filters=self._kept_filters((schedule, latent_size, sample.device, sample.dtype), dilation),
         )
+        plan.build_filters(self._places, sample.device, sample.dtype)
+        return plan
 
+    def _kept_filters(self, run: tuple, dilation: float) -> dict:
+        """Filters are kept from image to image, and let go when the size or schedule changes."""
+        if run != self._call.filters_for:
+            self._call.filters, self._call.filters_for = {}, run
+        return self._call.filters.setdefault(dilation, {})
+
+    @torch.compiler.disable
     def _after_unet(self, _: nn.Module, __: tuple, output: Any) -> Any:
         """Turn [unconditional, conditional, lent] into [unconditional, lent]."""
         plan = self.plan
@@ -226,64 +308,7 @@ class Attachment:
 
     def _lend(self, _: nn.Module, __: tuple, projected: torch.Tensor) -> torch.Tensor | None:
         """Query and key of the guidance branch are those of the conditional rows before it."""
-        if not (self.plan and self.plan.lent):
+        plan = self.plan
+        if not (plan and plan.lent):
             return None
-        rows, lent = self.plan.rows, self.plan.lent
-        return torch.cat([projected[:rows], projected[rows - lent : rows]])
-
-    def low_pass(self, plan: _Plan, x: torch.Tensor, stride: int, weak: bool) -> LowPass | None:
-        """The filter for maps x (B, C, height, width) before a convolution of this stride."""
-        size = (x.shape[-2], x.shape[-1])
-        key = (size, stride, weak, plan.dilation, x.device, x.dtype)
-        if key not in self._filters:
-            window = Window(max(plan.dilation / stride, 1.0), self.config.floor, weak)
-            self._filters[key] = LowPass.build(size, plan.padded(size), window, x.device, x.dtype)
-        return self._filters[key]
-
-    def _keep_filters_for(self, run: tuple) -> None:
-        """Filters are kept from image to image, and let go when the size or schedule changes."""
-        if run != self._filters_for:
-            self._filters.clear()
-            self._filters_for = run
-
-
-@dataclass(frozen=True)
-class _SpreadConvolution:
-    """Stands in for a convolution's `_conv_forward`, which gets the weight after every offload and cast."""
-
-    attachment: Attachment
-    conv: nn.Conv2d
-    filtered: bool
-
-    def __call__(self, x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None) -> torch.Tensor:
-        plan = self.attachment.plan
-        if plan is None:
-            return type(self.conv)._conv_forward(self.conv, x, weight, bias)
-        strong = self._low_pass(plan, x, weak=False)
-        if not plan.lent:
-            return dilated(self.conv, strong(x) if strong else x, weight, bias, plan.strong_dilation)
-        weak = self._low_pass(plan, x, weak=True)
-        together = plan.strong_dilation == plan.weak_dilation
-        if together and not (strong or weak):
-            return dilated(self.conv, x, weight, bias, plan.strong_dilation)
-        rows, lent = x[: plan.rows], x[plan.rows :]
-        rows, lent = strong(rows) if strong else rows, weak(lent) if weak else lent
-        if together:
-            return dilated(self.conv, torch.cat([rows, lent]), weight, bias, plan.strong_dilation)
-        rows = dilated(self.conv, rows, weight, bias, plan.strong_dilation)
-        return torch.cat([rows, dilated(self.conv, lent, weight, bias, plan.weak_dilation)])
-
-    def _low_pass(self, plan: _Plan, x: torch.Tensor, weak: bool) -> LowPass | None:
-        return self.attachment.low_pass(plan, x, self.conv.stride[0], weak) if self.filtered else None
-
-
-def _with_lent_rows(value: Any, rows: int, lent: int) -> Any:
-    """Append the last `lent` rows once more to every tensor batched like the sample, however nested."""
-    if isinstance(value, torch.Tensor):
-        return torch.cat([value, value[-lent:]]) if value.ndim and len(value) == rows else value
-    if isinstance(value, (list, tuple)):
-        return type(value)(_with_lent_rows(item, rows, lent) for item in value)
-    if isinstance(value, dict):
-        # IP-Adapter's masks hold one entry an adapter in their first dimension, not one a row.
-        return {k: v if k == "ip_adapter_masks" else _with_lent_rows(v, rows, lent) for k, v in value.items()}
-    return value
+        return torch.cat([projected[: plan.rows], projected[plan.rows - plan.lent : plan.rows]])

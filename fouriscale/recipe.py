@@ -17,6 +17,43 @@ __all__ = ["Recipe", "changed_versions", "read", "save", "versions"]
 _CHUNK = "fouriscale"  # the PNG text chunk
 
 
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class File(_Part):
+    """A file that a picture was made from."""
+
+    path: str
+    sha256: str
+
+
+class Control(_Part):
+    """A ControlNet and its picture."""
+
+    model: str
+    revision: str | None
+    picture: File
+    scale: float
+
+
+class Lora(_Part):
+    """A LoRA and its scale."""
+
+    file: File
+    scale: float
+
+
+class Conditioning(_Part):
+    """What went into a picture besides the prompt."""
+
+    image: File | None = None
+    strength: float | None = None
+    mask: File | None = None
+    controls: list[Control] = []
+    loras: list[Lora] = []
+
+
 class Recipe(BaseModel):
     """Everything that decides a picture's pixels. Sizes are in pixels.
 
@@ -45,6 +82,7 @@ class Recipe(BaseModel):
     dtype: str
     device: str
     versions: dict[str, str]
+    inputs: Conditioning = Conditioning()
 
     @classmethod
     def parse(cls, values: Mapping[str, Any]) -> Recipe:

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 Size = tuple[int, int]  # (height, width)
+RULES = ("published", "nearest")
+TOLERANCE = 1.1  # up to this many times a size counts as that size for the nearest rule
 
 
 @dataclass(frozen=True)
@@ -23,14 +25,35 @@ class Fit:
 
     @property
     def padded_size(self) -> Size:
-        """(height, width) after padding at the bottom and right."""
+        """(height, width) after padding at the bottom and right; the nearest rule may leave it below the target."""
         return self.dilation * self.training_size[0], self.dilation * self.training_size[1]
 
 
-def fit(height: int, width: int, training_sizes: Sequence[Size]) -> Fit:
-    """Choose the training size for a target of `height` x `width` (same unit for all).
+def fit(height: int, width: int, training_sizes: Sequence[Size], rule: str = "published") -> Fit:
+    """Choose the training size for a target of `height` x `width` (same unit for all), by one of `RULES`."""
+    choose = fit_nearest if rule == "nearest" else fit_published
+    return choose(height, width, training_sizes)
 
-    The published rule: among the training sizes that need the same whole factor on both axes, the one
+
+def fit_nearest(height: int, width: int, training_sizes: Sequence[Size]) -> Fit:
+    """The training size of the nearest aspect ratio, the larger of two that are as near.
+
+    The dilation is the smallest whole factor that covers the target but for a tenth: 5% beyond the
+    training size is no reason to dilate by 2. What is not covered is filtered unpadded. Ours.
+    """
+
+    def apart(size: Size) -> tuple[float, int]:
+        return abs(math.log(height / width) - math.log(size[0] / size[1])), -size[0] * size[1]
+
+    best = min(training_sizes, key=apart)
+    factors = (
+        math.ceil(side / (TOLERANCE * base) - 1e-9) for side, base in zip((height, width), best, strict=True)
+    )
+    return Fit(best, max(1, *factors))
+
+
+def fit_published(height: int, width: int, training_sizes: Sequence[Size]) -> Fit:
+    """The published rule: among the training sizes that need the same whole factor on both axes, the one
     with the least padded height plus width. Where there is none (130 of SDXL's sizes up to 4096), ours:
     the smallest factor first, then the least padding. A target that lies within a training size gets
     dilation 1.

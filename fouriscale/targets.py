@@ -1,9 +1,10 @@
-"""What in a pipeline FouriScale attaches to, and what it refuses."""
+"""What in a UNet FouriScale attaches to, and what it refuses."""
 
 from __future__ import annotations
 
 import fnmatch
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
 from diffusers import UNet2DConditionModel
@@ -15,21 +16,23 @@ from .config import FouriScaleConfig
 CONV_FORWARD = "_conv_forward"  # torch's own method, which the patch shadows on the instance
 
 
-def unet_of(pipe: Any) -> UNet2DConditionModel:
-    """The pipeline's UNet, or ValueError if it has none that FouriScale knows."""
-    unet = getattr(pipe, "unet", None)
-    if not isinstance(unet, UNet2DConditionModel):
-        raise ValueError(
-            f"{type(pipe).__name__} has no UNet2DConditionModel as .unet: FouriScale works on convolutions, "
-            "so it needs a Stable Diffusion 1.x, 2.x or XL pipeline"
-        )
-    return unet
+@dataclass(frozen=True)
+class Listed:
+    """A convolution that the config names.
+
+    Attributes:
+        conv: the module.
+        filtered: whether it is filtered, or dilated only.
+        level: how many downsamplings below the sample it reads; None where its name does not tell.
+    """
+
+    conv: nn.Conv2d
+    filtered: bool
+    level: int | None
 
 
-def listed_convolutions(
-    unet: UNet2DConditionModel, config: FouriScaleConfig, ours: type
-) -> list[tuple[nn.Conv2d, bool]]:
-    """Each convolution that the config names, and whether it is filtered.
+def listed_convolutions(unet: UNet2DConditionModel, config: FouriScaleConfig, ours: type) -> list[Listed]:
+    """Each convolution that the config names.
 
     Raises:
         ValueError: a pattern matches nothing, or a convolution is patched by anything but `ours`.
@@ -50,7 +53,24 @@ def listed_convolutions(
         forward = vars(conv).get(CONV_FORWARD)
         if forward is not None and not isinstance(forward, ours):
             raise ValueError(f"the convolution {name} is already patched by {forward!r}; take that off first")
-    return [(conv, not _at_or_below(name, config.unfiltered)) for name, conv in listed.items()]
+    levels = len(unet.config["block_out_channels"])
+    return [
+        Listed(conv, not _at_or_below(name, config.unfiltered), level_of(name, levels))
+        for name, conv in listed.items()
+    ]
+
+
+def level_of(name: str, levels: int) -> int | None:
+    """How many downsamplings below the sample a convolution reads, in a UNet of so many levels."""
+    parts = name.split(".")
+    if parts[0] == "mid_block":
+        return levels - 1
+    if parts[0] == "down_blocks":
+        return int(parts[1])
+    if parts[0] == "up_blocks":
+        # An upsampler's convolution comes after the upsampling.
+        return levels - 1 - int(parts[1]) - ("upsamplers" in parts)
+    return None
 
 
 def _at_or_below(name: str, patterns: Iterable[str]) -> bool:
@@ -58,16 +78,6 @@ def _at_or_below(name: str, patterns: Iterable[str]) -> bool:
     parts = name.split(".")
     around = [".".join(parts[:i]) for i in range(1, len(parts) + 1)]
     return any(fnmatch.fnmatchcase(path, pattern) for pattern in patterns for path in around)
-
-
-def refuse_other_batches(pipe: Any) -> None:
-    """ValueError if the pipeline's rows are not [unconditional, conditional]."""
-    name = type(pipe).__name__
-    if "PAG" in name or "InstructPix2Pix" in name or not hasattr(type(pipe), "do_classifier_free_guidance"):
-        raise ValueError(
-            f"{name} arranges the UNet's rows in its own way: FouriScale needs [unconditional, conditional] rows "
-            "as in StableDiffusionPipeline and StableDiffusionXLPipeline"
-        )
 
 
 def refuse_fused(attentions: Iterable[Attention]) -> None:
@@ -82,3 +92,13 @@ def refuse_fused(attentions: Iterable[Attention]) -> None:
 
 def self_attentions(unet: UNet2DConditionModel) -> list[Attention]:
     return [m for m in unet.modules() if isinstance(m, Attention) and not m.is_cross_attention]
+
+
+def adapters(unet: UNet2DConditionModel) -> dict[str, Any]:
+    """The LoRAs and the like on the UNet, by name. Each one replaces layers by wrappers."""
+    return dict(getattr(unet, "peft_config", None) or {})
+
+
+def is_compiled(unet: UNet2DConditionModel) -> bool:
+    """Whether torch compiles the UNet or a block of it in place."""
+    return any(getattr(module, "_compiled_call_impl", None) is not None for module in unet.modules())

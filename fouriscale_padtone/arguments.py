@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+import math
 import re
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 
 import typer
+
+
+@dataclass(frozen=True)
+class Weighted:
+    """A file or model with a scale, typed as NAME or NAME@SCALE."""
+
+    name: str
+    scale: float = 1.0
 
 
 def whole(text: str) -> int:
@@ -29,6 +39,38 @@ def parse_size(text: str) -> tuple[int, int]:
     if not match:
         raise ValueError(f"size {text!r} is not understood: give WIDTHxHEIGHT in pixels, such as 384x256")
     return int(match[2]), int(match[1])
+
+
+def weighted(text: str) -> Weighted:
+    """NAME or NAME@SCALE.
+
+    Raises:
+        ValueError: the scale is no finite number.
+    """
+    name, at, scale = text.rpartition("@")
+    if not at:
+        return Weighted(text)
+    try:
+        value = float(scale)
+    except ValueError:
+        value = math.nan
+    if not name or not math.isfinite(value):
+        raise ValueError(
+            f"{text!r} is not understood: give FILE or FILE@SCALE, such as style.safetensors@0.8"
+        )
+    return Weighted(name, value)
+
+
+def control(text: str) -> tuple[str, Path, float]:
+    """A ControlNet and its picture, MODEL=PICTURE or MODEL=PICTURE@SCALE."""
+    model, equals, rest = text.partition("=")
+    if not (model and equals and rest):
+        raise ValueError(
+            f"control {text!r} is not understood: give MODEL=PICTURE or MODEL=PICTURE@SCALE, "
+            "such as controlnets/canny=edges.png@0.7"
+        )
+    picture = weighted(rest)
+    return model, Path(picture.name), picture.scale
 
 
 def output_file(out: Path, name: str) -> Path:

@@ -20,7 +20,7 @@ import shapeworld
 DEFAULT_MODEL = "shapeworld/unet"
 DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
 SHIPPED = "shapeworld/"
-_HUB_ID = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")
+HUB_ID = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")
 _SOURCE = "_model_source"  # where a loaded pipeline keeps its `Source`
 _SAMPLE = 2**20  # bytes read at each place of a weights file for its fingerprint
 
@@ -115,7 +115,7 @@ def locate(
     if path.is_file():
         _check_file(path, model, files)
         return "file"
-    if _HUB_ID.fullmatch(model) and path.suffix not in (".safetensors", ".ckpt"):
+    if HUB_ID.fullmatch(model) and path.suffix not in (".safetensors", ".ckpt"):
         return "hub"
     kinds = (
         "a diffusers folder, a .safetensors file that exists," if files else "a diffusers folder that exists,"
@@ -207,10 +207,15 @@ def _download(model: str, revision: str | None, check: Check) -> Path:
         check(DiffusionPipeline.load_config(model, revision=revision), model)  # before gigabytes are fetched
         return Path(DiffusionPipeline.download(model, revision=revision, use_safetensors=True))
     except (OSError, HFValidationError) as error:
-        raise ValueError(
-            f"the model {model!r} is no folder or file here and cannot be had from the hub ({first_line(error)}); "
-            f"check the name and the network, or use {DEFAULT_MODEL}, which needs none"
-        ) from error
+        raise unreachable(model, error) from error
+
+
+def unreachable(model: str, error: BaseException) -> ValueError:
+    """What to raise where the hub's model `model` cannot be had."""
+    return ValueError(
+        f"the model {model!r} is no folder or file here and cannot be had from the hub ({first_line(error)}); "
+        f"check the name and the network, or use {DEFAULT_MODEL}, which needs none"
+    )
 
 
 def _check_file(path: Path, model: str, files: bool) -> None:

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fouriscale import FouriScaleConfig
-from fouriscale.sizes import check_size, fit
+from fouriscale.sizes import TOLERANCE, check_size, fit
 
 SDXL = FouriScaleConfig.preset("sdxl").training_sizes
 
@@ -81,3 +81,52 @@ def test_sizes_near_a_refused_one_work(height, width, multiple):
     ]
     for near_width, near_height in zip(numbers[::2], numbers[1::2], strict=True):
         check_size(near_height, near_width, multiple)
+
+
+@pytest.mark.parametrize(
+    ("target", "training", "dilation"),
+    [
+        ((1024, 1024), (1024, 1024), 1),
+        ((1536, 1536), (1024, 1024), 2),  # the published rule takes 832 x 1152
+        ((1088, 1088), (1024, 1024), 1),  # 6% beyond
+        ((1152, 1152), (1024, 1024), 2),  # 12.5% beyond
+        ((2176, 2176), (1024, 1024), 2),
+        ((2432, 1664), (1216, 832), 2),
+        ((4096, 1024), (2048, 512), 2),
+        ((512, 512), (1024, 1024), 1),
+    ],
+)
+def test_nearest_aspect_ratio(target, training, dilation):
+    chosen = fit(*target, SDXL, "nearest")
+    assert (chosen.training_size, chosen.dilation) == (training, dilation)
+
+
+@given(
+    st.integers(64, 4096),
+    st.integers(64, 4096),
+    st.lists(st.tuples(st.integers(64, 999), st.integers(64, 999)), min_size=1),
+)
+def test_the_nearest_rule_covers_but_for_a_tenth_and_no_more_than_needed(height, width, training_sizes):
+    chosen = fit(height, width, training_sizes, "nearest")
+    apart = [abs(math.log(height / width * w / h)) for h, w in training_sizes]
+    h, w = chosen.training_size
+    assert abs(math.log(height / width * w / h)) == pytest.approx(min(apart))
+    n = chosen.dilation * TOLERANCE * (1 + 1e-6)
+    assert height <= n * h
+    assert width <= n * w
+    fewer = (chosen.dilation - 1) * TOLERANCE
+    assert chosen.dilation == 1 or height > fewer * h or width > fewer * w
+
+
+def test_the_nearest_rule_pads_less_above_the_training_area():
+    """The mean share of a padded map that is empty, over square and odd sizes from 1024 to 4096."""
+
+    def empty(rule):
+        shares = []
+        for height in range(1024, 4097, 256):
+            for width in range(1024, 4097, 256):
+                padded = fit(height, width, SDXL, rule).padded_size
+                shares.append(max(0, 1 - height * width / (padded[0] * padded[1])))
+        return sum(shares) / len(shares)
+
+    assert empty("nearest") < empty("published")

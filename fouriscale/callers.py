@@ -1,0 +1,143 @@
+"""Which pipeline is calling the UNet, and how it arranges the call's rows."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from diffusers import DiffusionPipeline, ModularPipeline, UNet2DConditionModel
+
+# These batch otherwise, though some of them tell of their guidance as Stable Diffusion's pipelines do.
+_OTHER_BATCHES = ("PAG", "InstructPix2Pix", "Panorama", "LEdits", "Kandinsky")
+_PAIR = {"pred_cond", "pred_uncond"}  # the predictions of a guider that FouriScale can serve
+
+
+@dataclass(frozen=True)
+class OwnLoop:
+    """Stands in for a pipeline where somebody samples with a loop of their own."""
+
+    unet: UNet2DConditionModel
+    scheduler: Any
+    vae_scale_factor: int  # pixels a latent pixel
+    guided: bool  # whether the rows are [unconditional, conditional]
+
+
+@dataclass(frozen=True)
+class Rows:
+    """The rows of one UNet call.
+
+    Attributes:
+        count: how many the caller passes.
+        guided: whether they are [unconditional, conditional], half each.
+        conditional: how many are conditional; they come last.
+    """
+
+    count: int
+    guided: bool
+    conditional: int
+
+
+def bare_unet(model: Any) -> Any:
+    """The module inside `torch.compile`'s wrapper, or what was given."""
+    return getattr(model, "_orig_mod", model)
+
+
+def unet_of(pipe: Any) -> UNet2DConditionModel:
+    """The UNet of a pipeline, or the UNet given; ValueError if it is none that FouriScale knows."""
+    unet = bare_unet(getattr(pipe, "unet", pipe))
+    if not isinstance(unet, UNet2DConditionModel):
+        raise ValueError(
+            f"{type(pipe).__name__} has no UNet2DConditionModel as .unet: FouriScale works on convolutions, "
+            "so it needs a Stable Diffusion 1.x, 2.x or XL pipeline"
+        )
+    return unet
+
+
+def running_pipeline(unet: UNet2DConditionModel, otherwise: Any) -> Any:
+    """The pipeline whose run this thread is in, if it samples with this UNet, or else `otherwise`.
+
+    Several pipelines may share a UNet, and made with `from_pipe` they share the scheduler too. Only the
+    call stack tells which of them is running, also where several threads are.
+    """
+    frame = sys._getframe(1)
+    while frame:
+        if frame.f_code.co_name == "__call__":
+            caller = frame.f_locals.get("self")
+            if isinstance(caller, (DiffusionPipeline, ModularPipeline)):
+                model = getattr(caller, "unet", None)
+                if model is not None and bare_unet(model) is unet:
+                    return caller
+        frame = frame.f_back  # type: ignore[assignment]
+    return otherwise
+
+
+def refuse_other_batches(pipe: Any) -> None:
+    """ValueError if the pipeline's rows are not [unconditional, conditional], or conditional alone."""
+    if isinstance(pipe, OwnLoop):
+        return
+    name = type(pipe).__name__
+    if isinstance(pipe, ModularPipeline):
+        guider = getattr(pipe, "guider", None)
+        if guider is not None and not set(guider._input_predictions) <= _PAIR:
+            raise ValueError(
+                f"{name}'s guider {type(guider).__name__} asks the UNet for {', '.join(guider._input_predictions)}: "
+                "FouriScale needs a guider with a conditional and an unconditional prediction, "
+                "such as ClassifierFreeGuidance"
+            )
+        return
+    known = hasattr(type(pipe), "do_classifier_free_guidance")
+    if not known or any(word in name for word in _OTHER_BATCHES):
+        raise ValueError(
+            f"{name} arranges the UNet's rows in its own way: FouriScale needs [unconditional, conditional] rows "
+            "as in StableDiffusionPipeline and StableDiffusionXLPipeline"
+        )
+
+
+def refuse_early_guidance(pipe: Any, factor: float) -> None:
+    """ValueError if guidance cannot be amplified, since the pipeline asks for one condition at a time."""
+    if factor != 1 and isinstance(pipe, ModularPipeline):
+        raise ValueError(
+            f"early_guidance={factor:g}: {type(pipe).__name__} asks the UNet for one condition at a time, so there is "
+            "no difference to amplify; leave it at 1 and raise the guider's guidance_scale"
+        )
+
+
+def rows_of(pipe: Any, sample: torch.Tensor) -> Rows:
+    """How the rows of `sample` (B, C, height, width) are arranged.
+
+    Raises:
+        ValueError: the pipeline batches in its own way, or with guidance there is an odd number of rows
+            or, in a loop of one's own, the halves differ.
+    """
+    refuse_other_batches(pipe)
+    count = len(sample)
+    if isinstance(pipe, ModularPipeline):  # one condition a call
+        guider = getattr(pipe, "guider", None)
+        return Rows(count, guided=False, conditional=count if guider is None or guider.is_conditional else 0)
+    if isinstance(pipe, OwnLoop):
+        guided = pipe.guided
+        if guided and (count % 2 or not torch.equal(sample[: count // 2], sample[count // 2 :])):
+            raise ValueError(
+                f"the UNet was called with {count} rows that are not the same samples twice: with guidance "
+                "FouriScale needs [unconditional, conditional] rows of the same samples; without, say "
+                "apply_fouriscale(unet, config, scheduler=scheduler, guided=False)"
+            )
+    else:
+        guided = _guided_now(pipe)
+    if guided and count % 2:
+        raise ValueError(
+            f"the UNet was called with {count} rows: with guidance FouriScale needs pairs of them"
+        )
+    return Rows(count, guided, count // 2 if guided else count)
+
+
+def _guided_now(pipe: Any) -> bool:
+    try:
+        return bool(pipe.do_classifier_free_guidance)
+    except AttributeError:  # what it is computed from is set by the pipeline's own call
+        raise ValueError(
+            f"the UNet was called outside {type(pipe).__name__}, which has not run yet: for a loop of your own, "
+            "use apply_fouriscale(unet, config, scheduler=scheduler, vae_scale_factor=8)"
+        ) from None

@@ -1,0 +1,138 @@
+"""Everything of torch, diffusers and peft that this package leans on and that they do not promise to keep.
+
+`tests/test_0_leans_on.py` checks each entry, so a release that moves one says so before anything else fails.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import diffusers
+import torch
+from diffusers.models import attention_processor
+from torch import nn
+
+
+@dataclass(frozen=True)
+class Lean:
+    """One thing leaned on: what it is, which module needs it, and whether it is still there."""
+
+    what: str
+    needed_by: str
+    holds: Callable[[], bool]
+
+
+def _parameters(function: Callable) -> list[str]:
+    return list(inspect.signature(function).parameters)
+
+
+def _pipelines() -> list[type]:
+    return [diffusers.StableDiffusionPipeline, diffusers.StableDiffusionXLPipeline]
+
+
+def _calls_conv_forward() -> bool:
+    conv = nn.Conv2d(1, 1, 3)
+    vars(conv)["_conv_forward"] = lambda x, weight, bias: x  # on the instance, as the patch does
+    x = torch.zeros(1, 1, 4, 4)
+    return conv(x) is x
+
+
+def _repeated_padding() -> list[int]:
+    return list(nn.Conv2d(1, 1, 3, padding=2, padding_mode="circular")._reversed_padding_repeated_twice)
+
+
+def _sees_the_caller() -> bool:
+    # Decorators such as torch.no_grad put frames between, but keep the name and the `self`.
+    return all(
+        kind.__call__.__wrapped__.__code__.co_varnames[0] == "self"  # type: ignore[attr-defined]
+        and kind.__call__.__wrapped__.__code__.co_name == "__call__"  # type: ignore[attr-defined]
+        for kind in _pipelines()
+    )
+
+
+LEANS = (
+    Lean(
+        "torch.nn.Conv2d.forward calls self._conv_forward(input, weight, bias)",
+        "patch.py",
+        lambda: (
+            _parameters(nn.Conv2d._conv_forward) == ["self", "input", "weight", "bias"]
+            and _calls_conv_forward()
+        ),
+    ),
+    Lean(
+        "torch.nn.Conv2d._reversed_padding_repeated_twice",
+        "convolve.py",
+        lambda: _repeated_padding() == [2] * 4,
+    ),
+    Lean(
+        "torch.nn.Module._compiled_call_impl is set by Module.compile",
+        "targets.py",
+        lambda: nn.Module._compiled_call_impl is None,
+    ),
+    Lean(
+        "torch.compile wraps a module with _orig_mod",
+        "callers.py",
+        lambda: "_orig_mod" in vars(torch.compile(nn.Identity(), backend="eager"))["_modules"],
+    ),
+    Lean(
+        "UNet2DConditionModel.forward begins with sample, timestep, encoder_hidden_states",
+        "patch.py",
+        lambda: (
+            _parameters(diffusers.UNet2DConditionModel.forward)[1:4]
+            == ["sample", "timestep", "encoder_hidden_states"]
+        ),
+    ),
+    Lean(
+        "pipelines tell do_classifier_free_guidance and keep _guidance_scale",
+        "callers.py",
+        lambda: all(
+            isinstance(kind.do_classifier_free_guidance, property)  # type: ignore[attr-defined]
+            and "_guidance_scale" in inspect.getsource(kind.__call__)
+            for kind in _pipelines()
+        ),
+    ),
+    Lean("a pipeline runs in a frame named __call__ whose self it is", "callers.py", _sees_the_caller),
+    Lean(
+        "ModularPipeline's guider has is_conditional and _input_predictions",
+        "callers.py",
+        lambda: (
+            isinstance(diffusers.ClassifierFreeGuidance.is_conditional, property)
+            and diffusers.ClassifierFreeGuidance._input_predictions == ["pred_cond", "pred_uncond"]
+            and isinstance(diffusers.ModularPipeline, type)
+        ),
+    ),
+    Lean(
+        "Attention has to_q, to_k and is_cross_attention",
+        "targets.py",
+        lambda: (
+            not attention_processor.Attention(8).is_cross_attention
+            and isinstance(attention_processor.Attention(8).to_q, nn.Module)
+            and isinstance(attention_processor.Attention(8).to_k, nn.Module)
+        ),
+    ),
+    Lean(
+        "the processor of fused projections is called Fused...",
+        "targets.py",
+        lambda: hasattr(attention_processor, "FusedAttnProcessor2_0"),
+    ),
+    Lean(
+        "IP-Adapter's masks come as cross_attention_kwargs['ip_adapter_masks']",
+        "patch.py",
+        lambda: "ip_adapter_masks" in _parameters(attention_processor.IPAdapterAttnProcessor2_0.__call__),
+    ),
+    Lean(
+        "a UNet with adapters has peft_config",
+        "targets.py",
+        lambda: "peft_config" in inspect.getsource(diffusers.loaders.peft),
+    ),
+    Lean(
+        "pipelines keep _progress_bar_config",
+        "inputs.py",
+        lambda: (
+            "self._progress_bar_config"
+            in inspect.getsource(diffusers.DiffusionPipeline.set_progress_bar_config)
+        ),
+    ),
+)

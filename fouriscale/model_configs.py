@@ -1,0 +1,73 @@
+"""A model's configs without its weights."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from diffusers import AutoencoderKL, UNet2DConditionModel
+
+import shapeworld
+
+from . import single_file
+from .config import preset_names
+from .loading import check_unet_entry, locate, unreachable
+
+_KINDS: dict[str, Any] = {"unet": UNet2DConditionModel, "vae": AutoencoderKL}
+
+
+def unet_config(model: str, preset: str | None = None) -> dict[str, Any]:
+    """The UNet's config of a model; see `part_config`."""
+    return part_config(model, "unet", preset)
+
+
+def vae_scale_factor(model: str, preset: str | None = None) -> int:
+    """Pixels a latent pixel, from the VAE's config; 8 where a folder holds none, as diffusers has it."""
+    return int(2 ** (len(part_config(model, "vae", preset).get("block_out_channels", "1234")) - 1))
+
+
+def part_config(model: str, part: str, preset: str | None = None) -> dict[str, Any]:
+    """The config of a model's "unet" or "vae".
+
+    Args:
+        model: a preset's name, a folder that holds at least unet/config.json, or what `load_pipeline` takes.
+        part: "unet" or "vae".
+        preset: for a Stable Diffusion 2 file that does not tell.
+
+    Raises:
+        ValueError: there is no such model, or its config cannot be read.
+    """
+    if model in preset_names():
+        folder = shapeworld.WEIGHTS / "unet" if model == "shapeworld" else single_file.COMPONENTS / model
+        return _read(folder, model, part)
+    if (Path(model) / "unet" / "config.json").is_file():
+        return _read(Path(model), model, part)
+    kind = locate(model)
+    if kind == "shipped":
+        return _read(shapeworld.WEIGHTS / model.partition("/")[2], model, part)
+    if kind == "file":
+        return _read(single_file.COMPONENTS / single_file.recognise(Path(model), preset), model, part)
+    if kind == "folder":
+        return _read(Path(model), model, part)
+    try:
+        return dict(_KINDS[part].load_config(model, subfolder=part))
+    except (OSError, ValueError) as error:
+        raise unreachable(model, error) from error
+
+
+def _read(folder: Path, model: str, part: str) -> dict[str, Any]:
+    path = folder / part / "config.json"
+    if part == "vae" and not path.is_file():
+        return {}
+    try:
+        config = json.loads(path.read_text())
+    except FileNotFoundError:
+        raise ValueError(f"{model!r} holds no {part}/config.json") from None
+    except (OSError, ValueError) as error:
+        raise ValueError(
+            f"{model!r} has a {part}/config.json that cannot be read ({' '.join(str(error).split())})"
+        ) from None
+    if part == "unet":
+        check_unet_entry(config, model)
+    return dict(config)
