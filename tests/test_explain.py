@@ -1,3 +1,4 @@
+import functools
 import json
 import shutil
 
@@ -18,14 +19,8 @@ CONFIG = FouriScaleConfig.preset("sd15", training_sizes=(128, 128), start=0.25, 
 
 
 @pytest.fixture
-def run(capsys):
-    def run(*arguments):
-        with pytest.raises(SystemExit) as stopped:
-            main([str(argument) for argument in arguments])
-        said = capsys.readouterr()
-        return stopped.value.code, said.out, said.err
-
-    return run
+def run(run_command):
+    return functools.partial(run_command, main)
 
 
 def test_costs_are_those_of_a_real_run():

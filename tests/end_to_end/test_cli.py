@@ -1,5 +1,6 @@
 """The command line as a person uses it: in a folder of its own, with a tiny untrained model."""
 
+import functools
 import json
 import subprocess
 import sys
@@ -17,17 +18,8 @@ QUICK = ["--size", "192x136", "--steps", "2", "--device", "cpu"]
 
 
 @pytest.fixture
-def run(tmp_path, monkeypatch, capsys):
-    """Runs a command in an empty folder; gives exit code, stdout and stderr."""
-    monkeypatch.chdir(tmp_path)
-
-    def run(*arguments):
-        with pytest.raises(SystemExit) as stopped:
-            main([str(argument) for argument in arguments])
-        said = capsys.readouterr()
-        return stopped.value.code, said.out, said.err
-
-    return run
+def run(run_command):
+    return functools.partial(run_command, main)
 
 
 @pytest.fixture

@@ -1,5 +1,7 @@
 """Pictures, masks, ControlNets, LoRAs and samplers on the command line, each remade from its recipe."""
 
+import functools
+
 import numpy as np
 import pytest
 import torch
@@ -43,16 +45,8 @@ def extras(tiny_model, tmp_path_factory):
 
 
 @pytest.fixture
-def run(tmp_path, monkeypatch, capsys):
-    monkeypatch.chdir(tmp_path)
-
-    def run(*arguments):
-        with pytest.raises(SystemExit) as stopped:
-            main([str(argument) for argument in arguments])
-        said = capsys.readouterr()
-        return stopped.value.code, said.out, said.err
-
-    return run
+def run(run_command):
+    return functools.partial(run_command, main)
 
 
 @pytest.fixture

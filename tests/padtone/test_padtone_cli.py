@@ -1,5 +1,6 @@
 """The command line as a person uses it: in a folder of its own, on a small model."""
 
+import functools
 import json
 import subprocess
 import sys
@@ -18,17 +19,8 @@ QUICK = ("--steps", "2", "--size", "32x16")
 
 
 @pytest.fixture
-def run(tmp_path, monkeypatch, capsys):
-    """Runs a command in an empty folder; gives exit code, stdout and stderr."""
-    monkeypatch.chdir(tmp_path)
-
-    def run(*arguments):
-        with pytest.raises(SystemExit) as stopped:
-            main([str(argument) for argument in arguments])
-        said = capsys.readouterr()
-        return stopped.value.code, said.out, said.err
-
-    return run
+def run(run_command):
+    return functools.partial(run_command, main)
 
 
 def files(folder):
