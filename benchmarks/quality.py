@@ -179,6 +179,45 @@ def to_markdown(rows: list[dict[str, Any]], about: dict[str, Any]) -> str:
     return "\n".join([*lines, "", f"In brackets the 95% Wilson interval. {note}.", ""])
 
 
+def measure(
+    cells: list[Cell], weights: str, verdict_file: Path, workers: int, images: Path | None = None
+) -> list[dict[str, Any]]:
+    """Sample and judge what `verdict_file` does not hold yet; gives the table's rows.
+
+    Args:
+        weights: the model's fingerprint.
+        workers: processes of one thread each; 0 samples nothing.
+        images: a folder for the pictures.
+    """
+    keys = {cell.name: key(cell, weights) for cell in cells}
+    verdict_file.parent.mkdir(parents=True, exist_ok=True)
+    verdicts = read_verdicts(verdict_file)
+    todo = [
+        (cell, first)
+        for cell in cells
+        for first in range(0, cell.count, cell.batch)
+        if workers
+        and any(
+            (keys[cell.name], i) not in verdicts for i in range(first, min(first + cell.batch, cell.count))
+        )
+    ]
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    with (
+        ProcessPoolExecutor(max(workers, 1), mp_context=get_context("spawn")) as pool,
+        verdict_file.open("a") as log,
+    ):
+        running = {pool.submit(judge_batch, cell, first, images): cell for cell, first in todo}
+        for future in track(
+            as_completed(running), "sampling", total=len(running), console=Console(stderr=True)
+        ):
+            for verdict in future.result():
+                entry = {"key": keys[running[future].name], **verdict}
+                verdicts[entry["key"], entry["scene"]] = entry
+                log.write(json.dumps(entry) + "\n")
+            log.flush()
+    return summarise(cells, keys, verdicts)
+
+
 def main(
     quick: Annotated[bool, typer.Option("--quick", help="8 images a cell, 2 at 512 x 512.")] = False,
     only: Annotated[str, typer.Option(help="Cells whose name holds this.")] = "",
@@ -202,29 +241,7 @@ def main(
     if most:
         cells = [_limited(cell, most if cell.size != (512, 512) or count else 2) for cell in cells]
     weights = fingerprint(WEIGHTS / "unet")
-    keys = {cell.name: key(cell, weights) for cell in cells}
-    verdict_file.parent.mkdir(parents=True, exist_ok=True)
-    verdicts = read_verdicts(verdict_file)
-    todo = [
-        (cell, first)
-        for cell in cells
-        for first in range(0, cell.count, cell.batch)
-        if not report
-        and any(
-            (keys[cell.name], i) not in verdicts for i in range(first, min(first + cell.batch, cell.count))
-        )
-    ]
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool, verdict_file.open("a") as log:
-        running = {pool.submit(judge_batch, cell, first, save_images): cell for cell, first in todo}
-        for future in track(
-            as_completed(running), "sampling", total=len(running), console=Console(stderr=True)
-        ):
-            for verdict in future.result():
-                entry = {"key": keys[running[future].name], **verdict}
-                verdicts[entry["key"], entry["scene"]] = entry
-                log.write(json.dumps(entry) + "\n")
-            log.flush()
+    rows = measure(cells, weights, verdict_file, workers=0 if report else workers, images=save_images)
     settings = SAMPLING["unet"]
     about = {
         "steps": settings.steps,
@@ -235,7 +252,6 @@ def main(
         "machine": f"{platform.machine()}, {os.cpu_count()} cores, CPU",
         **{name: metadata.version(name) for name in ("torch", "diffusers")},
     }
-    rows = summarise(cells, keys, verdicts)
     out.mkdir(parents=True, exist_ok=True)
     (out / "quality.json").write_text(json.dumps({"about": about, "rows": rows}, indent=2) + "\n")
     (out / "quality.md").write_text(to_markdown(rows, about))

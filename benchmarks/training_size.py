@@ -8,18 +8,13 @@ training size, so what differs is whether a little overflow means a larger dilat
 from __future__ import annotations
 
 import json
-import os
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from datetime import date
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.progress import track
 
-from .quality import RESULTS, Cell, judge_batch, key, read_verdicts, summarise, to_markdown
+from .quality import RESULTS, Cell, measure, to_markdown
 
 # (height, width) in pixels: up to a tenth beyond a multiple of 128 on one axis or both.
 SIZES = [
@@ -51,28 +46,8 @@ def main(
     from fouriscale.loading import fingerprint
     from shapeworld import WEIGHTS
 
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    weights, table = fingerprint(WEIGHTS / "unet"), cells(count)
-    keys = {cell.name: key(cell, weights) for cell in table}
-    verdict_file.parent.mkdir(parents=True, exist_ok=True)
-    verdicts = read_verdicts(verdict_file)
-    todo = [
-        (cell, i)
-        for cell in table
-        for i in range(count)
-        if not report and (keys[cell.name], i) not in verdicts
-    ]
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool, verdict_file.open("a") as log:
-        running = {pool.submit(judge_batch, cell, i, None): cell for cell, i in todo}
-        for future in track(
-            as_completed(running), "sampling", total=len(running), console=Console(stderr=True)
-        ):
-            for verdict in future.result():
-                entry = {"key": keys[running[future].name], **verdict}
-                verdicts[entry["key"], entry["scene"]] = entry
-                log.write(json.dumps(entry) + "\n")
-            log.flush()
-    rows = summarise(table, keys, verdicts)
+    weights = fingerprint(WEIGHTS / "unet")
+    rows = measure(cells(count), weights, verdict_file, workers=0 if report else workers)
     about = {"weights": weights, "date": date.today().isoformat()}
     out.mkdir(parents=True, exist_ok=True)
     (out / "training_size.json").write_text(json.dumps({"about": about, "rows": rows}, indent=2) + "\n")
