@@ -228,9 +228,8 @@ class Attachment:
 
     def _forget_compiled(self) -> None:
         """Compiled code does not look for new hooks, so what was compiled without them has to go."""
-        if targets.is_compiled(self.unet) or bare_unet(getattr(self.pipe, "unet", None)) is not getattr(
-            self.pipe, "unet", None
-        ):
+        held = getattr(self.pipe, "unet", None)
+        if targets.is_compiled(self.unet) or bare_unet(held) is not held:
             torch.compiler.reset()
 
     @torch.compiler.disable
