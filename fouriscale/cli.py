@@ -1,10 +1,9 @@
-"""The command line: `fouriscale generate`, `show`, `remake`, `presets`, `explain`, `demo`."""
+"""The command line: `fouriscale generate`, `show`, `remake`, `presets`, `explain`, `validate`, `demo`."""
 
 from __future__ import annotations
 
 import contextlib
 import json
-import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -17,6 +16,8 @@ from rich.table import Table
 from fouriscale_padtone.arguments import control as parse_control
 from fouriscale_padtone.arguments import number, output_file, parse_size, slug, weighted, whole
 from fouriscale_padtone.command import complain, print_version, quieten, run
+
+from .validate_cli import read_preset, validate
 
 # Whatever imports torch is imported inside the commands, so that --help answers at once.
 if TYPE_CHECKING:
@@ -34,6 +35,8 @@ app = typer.Typer(
 _OUTPUTS = Path("outputs")
 _Out = Annotated[Path, typer.Option(help="A file ending in .png, or a folder.")]
 _Device = Annotated[str | None, typer.Option(help="Such as cpu or cuda:0; the best one here if left out.")]
+
+app.command()(validate)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -94,7 +97,7 @@ def generate(
     """Make a picture with FouriScale."""
     height_width = None if size is None else parse_size(size)
     path = output_file(out, f"{slug(prompt)}-{seed}")
-    config = _read_preset(preset)
+    config = read_preset(preset)
     quieten()
     from . import generate as making
     from .config import config_for
@@ -126,7 +129,7 @@ def generate(
         with fouriscale(pipe, config):  # refuses here, before any sampling, what does not fit
             pass
     pipe.set_progress_bar_config(disable=True)
-    height, width = height_width or _twice_training_size(config)
+    height, width = height_width or config.scaled_size(2)
     settings: dict[str, Any] = dict(
         height=height,
         width=width,
@@ -221,7 +224,7 @@ def explain(
 ) -> None:
     """Print what would be done for a size and what it would cost; no weight is loaded."""
     height, width = parse_size(size)
-    config = _read_preset(preset)
+    config = read_preset(preset)
     quieten()
     from .explain import explain as explaining
     from .explain import sentences
@@ -249,22 +252,6 @@ def _config_for(unet_config: dict[str, Any]) -> FouriScaleConfig:
     from .config import config_for
 
     return config_for(unet_config)
-
-
-def _twice_training_size(config: FouriScaleConfig) -> tuple[int, int]:
-    """(height, width): the training size nearest to a square, doubled."""
-    height, width = min(config.training_sizes, key=lambda size: abs(math.log(size[0] / size[1])))
-    return 2 * height, 2 * width
-
-
-def _read_preset(preset: str | None) -> FouriScaleConfig | None:
-    if preset is None:
-        return None
-    from .config import FouriScaleConfig
-
-    if Path(preset).suffix in (".yaml", ".yml"):
-        return FouriScaleConfig.load(preset)
-    return FouriScaleConfig.preset(preset)
 
 
 @contextlib.contextmanager

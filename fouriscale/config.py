@@ -104,6 +104,11 @@ class FouriScaleConfig:
         start, stop = self.span(height * width / math.prod(chosen.training_size))
         return Schedule(chosen.dilation, to_step(start, steps), to_step(stop, steps), self.anneal)
 
+    def scaled_size(self, scale: float) -> tuple[int, int]:
+        """(height, width): the training size nearest to a square times `scale`, to the next multiple of 8."""
+        height, width = min(self.training_sizes, key=lambda size: abs(math.log(size[0] / size[1])))
+        return 8 * round(height * scale / 8), 8 * round(width * scale / 8)
+
     def replace(self, **changes: Any) -> FouriScaleConfig:
         """A copy with some settings changed.
 
@@ -233,11 +238,15 @@ def size_conditioning(config: FouriScaleConfig, height: int, width: int) -> dict
     return {"original_size": size, "target_size": size}
 
 
-def _presets_folder() -> Path:
+def configs_folder() -> Path:
     """Inside the package when installed from a wheel, beside it in a source tree."""
     package = Path(__file__).parent
-    inside = package / "configs" / "presets"
-    return inside if inside.is_dir() else package.parent / "configs" / "presets"
+    inside = package / "configs"
+    return inside if inside.is_dir() else package.parent / "configs"
+
+
+def _presets_folder() -> Path:
+    return configs_folder() / "presets"
 
 
 def _preset_file(name: str) -> Path:

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from importlib import metadata
-from typing import TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 import typer
 from typer.exceptions import TyperException
 
 from . import Remark
+
+if TYPE_CHECKING:
+    from .pieces import Progress
 
 
 def run(app: typer.Typer, arguments: Sequence[str] | None = None) -> None:
@@ -58,6 +62,31 @@ def quieten() -> None:
     for library in (diffusers, transformers):
         library.utils.logging.set_verbosity_error()
         library.utils.logging.disable_progress_bar()
+
+
+@contextmanager
+def stage_bars() -> Iterator[Progress]:
+    """A bar a stage, on stderr: call what it gives with (stage, pieces done, pieces in all)."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bars
+
+    columns = (TextColumn("{task.description:<9}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    tasks: dict[str, Any] = {}
+    bars = Bars(*columns, console=Console(stderr=True))
+
+    def update(stage: str, done: int, total: int) -> None:
+        if not tasks:
+            bars.start()  # not before: bad input is to be one line on stderr
+        if stage not in tasks:
+            tasks[stage] = bars.add_task(stage, total=total, completed=done)
+        bars.update(tasks[stage], completed=done, total=total)
+
+    try:
+        yield update
+    finally:
+        if tasks:
+            bars.stop()
 
 
 def _show(

@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from fouriscale_padtone.pieces import Progress, Store
+
 from .arms import IDP_ARMS, ITE_ARMS, Painter, Reading, Work, keep_arm, partner, read_prompt
 from .attention import AttentionShares, attention_to_padding
 from .checks import check_choices
 from .families import family_of
-from .pieces import Progress, Store
+from .grid import RECIPE
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -25,6 +27,11 @@ if TYPE_CHECKING:
 PACKAGES = ("torch", "diffusers", "transformers", "torchmetrics", "numpy")
 FEWEST_PADDING = 5  # tokens; below, a fifth of the padding is empty
 Judge = Callable[["Image.Image", int], dict[str, float]]
+
+
+def store(folder: Path) -> Store:
+    """An audit's folder."""
+    return Store(folder, "an audit", RECIPE)
 
 
 @dataclass(frozen=True)
@@ -162,7 +169,7 @@ class Audit:
     def __init__(self, pipe: Any, settings: AuditSettings, folder: Path, judge: Judge | None = None) -> None:
         self.pipe, self.settings, self.judge = pipe, settings, judge
         self.plan = make_plan(pipe, settings)
-        self.store = Store(folder)
+        self.store = store(folder)
         self.versions = {name: version(name) for name in PACKAGES}
         self.painter = Painter(pipe, settings.call, settings.clean, settings.pooled, settings.batch)
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,12 +10,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from fouriscale_padtone.arguments import number, parse_size, whole
-from fouriscale_padtone.command import quieten
+from fouriscale_padtone.command import quieten, stage_bars
 
 if TYPE_CHECKING:
     from PIL import Image
 
-    from .pieces import Progress
     from .prompts import Prompts
     from .studies import Study
 
@@ -112,7 +109,7 @@ def _check_extras() -> None:
     Raises:
         ValueError: they are not installed.
     """
-    missing = [name for name in ("jinja2", "matplotlib", "torchmetrics") if find_spec(name) is None]
+    missing = [name for name in ("matplotlib", "torchmetrics") if find_spec(name) is None]
     if missing:
         raise ValueError(
             f"padtone audit needs {', '.join(missing)}: pip install 'fouriscale-padtone[audit]' brings it"
@@ -122,10 +119,10 @@ def _check_extras() -> None:
 def _audit(model: str, out: Path, study: Study | None, given: dict[str, Any]) -> dict[str, Any]:
     """One model's audit from the command line's words; returns the content of its report.json."""
     from fouriscale_padtone.models import source
+    from fouriscale_padtone.pieces import write_whole
 
     from .audit import Audit, AuditSettings
     from .clip import Clip
-    from .pieces import write_whole
     from .report import write_report
     from .studies import beside_paper
 
@@ -152,7 +149,7 @@ def _audit(model: str, out: Path, study: Study | None, given: dict[str, Any]) ->
     )
     clip = Clip.load(clip_name, pipe._execution_device)  # before hours of work, not after
     audit = Audit(pipe, settings, out, chosen.judge)
-    with _progress() as progress:
+    with stage_bars() as progress:
         audit.paint(progress)
         results = audit.results(clip, progress)
     results["study"] = beside_paper(study, results) if study else None
@@ -229,22 +226,3 @@ def _numbers(text: str) -> tuple[int, ...]:
     if not all(part.isdecimal() for part in parts):
         raise ValueError(f"keep is {text!r}; it is a list of numbers of padding tokens, such as 0,1,4,16")
     return tuple(int(part) for part in parts)
-
-
-@contextmanager
-def _progress() -> Iterator[Progress]:
-    """A bar a stage, on stderr."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
-    from rich.progress import Progress as Bars
-
-    columns = (TextColumn("{task.description:<9}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    tasks: dict[str, Any] = {}
-    with Bars(*columns, console=Console(stderr=True)) as bars:
-
-        def update(stage: str, done: int, total: int) -> None:
-            if stage not in tasks:
-                tasks[stage] = bars.add_task(stage, total=total, completed=done)
-            bars.update(tasks[stage], completed=done, total=total)
-
-        yield update

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import io
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -10,7 +9,8 @@ from typing import Any
 import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
-from PIL import Image
+
+from fouriscale_padtone.pages import data_address
 
 _INK, _SOFT, _LINE, _NOISE = "#1f2933", "#7b8794", "#2563a8", "#d9822b"
 _STYLE: Any = {
@@ -115,20 +115,7 @@ def interval_bar(low: float, mean: float, high: float, reach: float) -> str:
     )
 
 
-def thumbnail(image: Image.Image, side: int) -> str:
-    """A picture as a data address, at most `side` pixels long; small ones keep their size."""
-    small = image.convert("RGB")
-    small.thumbnail((side, side), Image.Resampling.LANCZOS)
-    buffer = io.BytesIO()
-    small.save(buffer, format="WEBP", quality=88)
-    return _address("image/webp", buffer.getvalue())
-
-
 def _svg(figure: Figure) -> str:
     buffer = io.BytesIO()
     figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None}, dpi=150)
-    return _address("image/svg+xml", buffer.getvalue())
-
-
-def _address(kind: str, content: bytes) -> str:
-    return f"data:{kind};base64,{base64.b64encode(content).decode()}"
+    return data_address("image/svg+xml", buffer.getvalue())

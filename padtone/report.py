@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from fouriscale_padtone.pages import environment, thumbnail
+from fouriscale_padtone.pieces import Store, write_whole
 
 from . import verdict
 from .arms import keep_arm
-from .audit import picture_name
-from .pieces import Store, write_whole
+from .audit import picture_name, store
 from .verdict import FEWEST_PROMPTS
-
-if TYPE_CHECKING:
-    from jinja2 import Environment
 
 FULL = "full"
 _SHOWN = 4  # prompts in the grid of the main arms
@@ -54,7 +53,7 @@ def write_report(results: Mapping[str, Any], folder: Path) -> Path:
         folder: the audit's folder, with its pictures.
     """
     path = folder / "report.html"
-    write_whole(path, render(results, Store(folder)))
+    write_whole(path, render(results, store(folder)))
     return path
 
 
@@ -64,7 +63,7 @@ def write_index(reports: Mapping[str, Mapping[str, Any]], folder: Path) -> Path:
     Args:
         reports: {subfolder: content of its report.json}.
     """
-    page = _environment().get_template("index.html.j2")
+    page = environment("padtone").get_template("index.html.j2")
     path = folder / "index.html"
     write_whole(path, page.render(reports=reports, headlines=HEADLINES))
     return path
@@ -80,7 +79,7 @@ def render(results: Mapping[str, Any], store: Store) -> str:
     likeness = results["keep_k"]["curve"]
     noise = arms["ite"]["another seed"]["to_full"]["mean"]
     return (
-        _environment()
+        environment("padtone")
         .get_template("report.html.j2")
         .render(
             r=results,
@@ -156,8 +155,6 @@ def _keeps(results: Mapping[str, Any]) -> dict[str, str]:
 
 def _grids(results: Mapping[str, Any], store: Store, arms: Mapping[str, str], prompts: int) -> list[dict]:
     """One grid a prompt: a row a seed, a column an arm."""
-    from .charts import thumbnail
-
     settings = results["settings"]
     grids = []
     for i in settings["prompts_used"][:prompts]:
@@ -170,23 +167,3 @@ def _grids(results: Mapping[str, Any], store: Store, arms: Mapping[str, str], pr
         ]
         grids.append({"prompt": settings["prompts"][i], "rows": rows})
     return grids
-
-
-def _number(value: float) -> str:
-    """Three decimals; one more where three would show little but zeros."""
-    return f"{value:.4f}" if 0 < abs(value) < 0.01 else f"{value:.3f}"
-
-
-def _environment() -> Environment:
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    made = Environment(
-        loader=PackageLoader("padtone"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    made.filters["percent"] = lambda share: f"{100 * share:.0f}%"
-    made.filters["number"] = _number
-    return made

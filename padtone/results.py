@@ -19,9 +19,10 @@ from .audit import machine, picture_name
 from .metrics import KID_MINIMUM, bootstrap, cosine, kid, perceptual_distance
 
 if TYPE_CHECKING:
+    from fouriscale_padtone.pieces import Progress
+
     from .audit import Audit, Plan
     from .clip import Clip, Seen
-    from .pieces import Progress
 
 FULL, SEED = "full", "another seed"
 _ROUNDED = 6

@@ -121,7 +121,7 @@ def test_other_settings_need_another_folder(tmp_path):
     assert "seeds" not in str(error.value)
     (tmp_path / "b").mkdir()
     (tmp_path / "b" / "thesis.txt").write_text("mine")
-    with pytest.raises(ValueError, match="is not empty and holds no audit"):
+    with pytest.raises(ValueError, match="is not empty and does not hold an audit"):
         Audit(painters.build("zero padding"), settings(), tmp_path / "b").paint()
 
 

@@ -1,4 +1,4 @@
-"""Where an audit keeps what it has made, so that nothing is made twice after a kill."""
+"""Where a long run keeps what it has made, so that nothing is made twice after a kill."""
 
 from __future__ import annotations
 
@@ -11,20 +11,28 @@ from typing import Any
 
 from PIL import Image
 
-from .grid import save_with_recipe
+from . import pictures as files
 
 
 @dataclass(frozen=True)
 class Store:
-    """A folder of pieces. A piece is one unit of work; its JSON is written last and says that it is done."""
+    """A folder of pieces. A piece is one unit of work; its JSON is written last and says that it is done.
+
+    Attributes:
+        folder: where the settings, pieces and pictures lie.
+        kind: what lies there, for messages, such as "an audit".
+        chunk: name of the PNG text chunk that holds a picture's recipe.
+    """
 
     folder: Path
+    kind: str
+    chunk: str
 
     def begin(self, settings: dict) -> None:
-        """Open the folder for these settings, or go on with an audit that was begun with them.
+        """Open the folder for these settings, or go on with what was begun with them.
 
         Raises:
-            ValueError: the folder holds an audit with other settings.
+            ValueError: the folder holds a run with other settings, or something else.
         """
         path = self.folder / "settings.json"
         settings = json.loads(json.dumps(settings))
@@ -36,11 +44,13 @@ class Store:
                     f"{key} {_brief(before.get(key))} instead of {_brief(now.get(key))}" for key in other
                 )
                 raise ValueError(
-                    f"{self.folder} holds an audit begun with {was}; give the same settings or another folder"
+                    f"{self.folder} holds {self.kind} begun with {was}; give the same settings or another folder"
                 )
             return
         if self.folder.exists() and any(self.folder.iterdir()):
-            raise ValueError(f"{self.folder} is not empty and holds no audit; give an empty or a new folder")
+            raise ValueError(
+                f"{self.folder} is not empty and does not hold {self.kind}; give an empty or a new folder"
+            )
         self.folder.mkdir(parents=True, exist_ok=True)
         write_whole(path, json.dumps(settings, indent=1))
 
@@ -52,7 +62,7 @@ class Store:
     def finish(self, key: str, notes: dict, pictures: dict[str, tuple[Image.Image, dict]]) -> None:
         """Write a piece's pictures with their recipes, by path within the images, then its notes."""
         for name, (picture, recipe) in pictures.items():
-            save_with_recipe(picture, self.folder / "images" / name, recipe)
+            files.save(picture, self.folder / "images" / name, recipe, self.chunk)
         write_whole(self._notes(key), json.dumps(notes))
 
     def _notes(self, key: str) -> Path:

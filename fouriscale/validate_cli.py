@@ -1,0 +1,113 @@
+"""The command `fouriscale validate`. Heavy imports wait until it runs."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from fouriscale_padtone.arguments import number, whole
+from fouriscale_padtone.command import quieten, stage_bars
+
+if TYPE_CHECKING:
+    from .config import FouriScaleConfig
+
+_SCALES = [2.0, 4.0]
+
+
+def validate(
+    model: Annotated[
+        str, typer.Option(help="A diffusers folder, a .safetensors file, a hub id, or shapeworld/unet.")
+    ],
+    out: Annotated[Path, typer.Option(help="Folder for the report and the pictures.")],
+    scale: Annotated[
+        list[float] | None,
+        typer.Option(parser=number, metavar="<float>", help="Times the training size; repeatable; 2 and 4."),
+    ] = None,
+    prompts: Annotated[
+        Path | None, typer.Option(help="One prompt a line; a dozen of ours if left out.")
+    ] = None,
+    preset: Annotated[
+        str | None,
+        typer.Option(help="A preset's name or a YAML file; recognised from the model if left out."),
+    ] = None,
+    seed: Annotated[
+        int, typer.Option(parser=whole, metavar="<int>", help="Of the first prompt; the next is one higher.")
+    ] = 0,
+    steps: Annotated[
+        int | None, typer.Option(parser=whole, metavar="<int>", help="The model's own number if left out.")
+    ] = None,
+    guidance: Annotated[
+        float | None,
+        typer.Option(parser=number, metavar="<float>", help="The model's own scale if left out."),
+    ] = None,
+    device: Annotated[
+        str | None, typer.Option(help="Such as cpu or cuda:0; the best one here if left out.")
+    ] = None,
+    dtype: Annotated[str | None, typer.Option(help="float32, float16 or bfloat16.")] = None,
+) -> None:
+    """Direct sampling against FouriScale on your model: pictures, time and memory, as a page and as JSON.
+
+    A killed run goes on with the same command; nothing is made twice.
+    """
+    config = read_preset(preset)
+    texts = None if prompts is None else _read_prompts(prompts)
+    quieten()
+    from fouriscale_padtone.pieces import write_whole
+
+    from . import validate as validation
+    from .config import config_for
+    from .generate import sampling_defaults
+    from .loading import choose_device, choose_dtype, load_pipeline, locate
+    from .patch import fouriscale
+    from .validate_page import write_page
+
+    choose_dtype(dtype, choose_device(device))
+    locate(model)
+    world = None if texts else validation.shipped_world(model, seed)
+    pipe: Any = load_pipeline(model, device=device, dtype=dtype, preset=preset)
+    pipe.set_progress_bar_config(disable=True)
+    config = config or config_for(pipe.unet)
+    with fouriscale(pipe, config):  # refuses here, before any sampling, what does not fit
+        pass
+    usual_steps, usual_guidance = sampling_defaults(pipe)
+    settings = validation.settings_for(
+        pipe,
+        config,
+        prompts=texts or (world.prompts if world else validation.our_prompts()),
+        scales=scale or _SCALES,
+        seed=seed,
+        steps=usual_steps if steps is None else steps,
+        guidance=usual_guidance if guidance is None else guidance,
+    )
+    with stage_bars() as progress:
+        results = validation.validate(pipe, settings, out, world.judge if world else None, progress)
+    write_whole(out / "report.json", json.dumps(results, indent=1))
+    page = write_page(results, out)
+    for row in results["sizes"]:
+        typer.echo(f"width {row['width']}, height {row['height']}: {validation.sentence(row)}")
+    typer.echo(f"{page}")
+
+
+def read_preset(preset: str | None) -> FouriScaleConfig | None:
+    """The config that `--preset` names, a preset or a YAML file; None where it is left out."""
+    if preset is None:
+        return None
+    from .config import FouriScaleConfig
+
+    if Path(preset).suffix in (".yaml", ".yml"):
+        return FouriScaleConfig.load(preset)
+    return FouriScaleConfig.preset(preset)
+
+
+def _read_prompts(path: Path) -> tuple[str, ...]:
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path} cannot be read ({getattr(error, 'strerror', None) or error})") from None
+    prompts = tuple(line.strip() for line in lines if line.strip())
+    if not prompts:
+        raise ValueError(f"{path} holds no prompt; write one a line")
+    return prompts
