@@ -1,6 +1,7 @@
 """Memory tools: offload, casting, tiling, attention backends, compilation."""
 
 import accelerate
+import bitsandbytes
 import matrix_models as models
 import torch
 from diffusers.models.attention_processor import AttnProcessor, AttnProcessor2_0
@@ -8,6 +9,7 @@ from matrix_cell import Setting, cell
 from matrix_models import CONFIG, call
 from torch._dynamo.utils import counters
 from torch.nn.attention import SDPBackend, sdpa_kernel
+from torchao.quantization import Int8WeightOnlyConfig, quantize_
 
 from fouriscale import fouriscale
 
@@ -94,6 +96,35 @@ def casting(family):
         equals="weights rounded to float8",
         tolerance=0,
     )
+
+
+def _quantised(label, quantise):
+    """Linear layers' weights in fewer bits, set before FouriScale is applied; convolutions stay as they are."""
+
+    @cell(GROUP, label)
+    def cell_(family):
+        pipe = own(family)
+        before = pipe(**call()).images
+        quantise(pipe.unet)
+        assert 0 < abs(pipe(**call()).images - before).max() < 0.2
+        return Setting(pipe, lambda: pipe(**call()).images)
+
+
+def _by_torchao(unet):
+    quantize_(unet, Int8WeightOnlyConfig())
+
+
+def _by_bitsandbytes(unet):
+    """What `BitsAndBytesConfig(load_in_4bit=True)` does to a model that it loads."""
+    for name, layer in list(unet.named_modules()):
+        if isinstance(layer, torch.nn.Linear):
+            few = bitsandbytes.nn.Linear4bit(layer.in_features, layer.out_features, layer.bias is not None)
+            few.load_state_dict(layer.state_dict())
+            unet.set_submodule(name, few.to(CPU))
+
+
+_quantised("int8 weights by torchao", _by_torchao)
+_quantised("4-bit weights by bitsandbytes", _by_bitsandbytes)
 
 
 @cell(GROUP, "VAE tiling and slicing")

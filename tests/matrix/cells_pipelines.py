@@ -7,7 +7,8 @@ from matrix_cell import Setting, cell
 from matrix_models import call, mask, picture
 from torch import nn
 
-from fouriscale import apply_fouriscale
+import shapeworld
+from fouriscale import FouriScaleConfig, apply_fouriscale
 
 GROUP = "Pipelines"
 
@@ -25,6 +26,15 @@ def sampling(pipe, guided=True, **changes):
 @cell(GROUP, "text to image")
 def text_to_image(family):
     return sampling(models.pipeline(family))
+
+
+@cell(GROUP, "text to image, the shipped model and its preset", ["SD"])
+def shipped(family):
+    pipe = shapeworld.load_pipeline()
+    pipe.set_progress_bar_config(disable=True)
+    setting = sampling(pipe, prompt="a red circle", num_inference_steps=4)
+    setting.config = FouriScaleConfig.preset("shapeworld", start=0.25, stop=0.75)
+    return setting
 
 
 @cell(GROUP, "text to image, two prompts, two images each")

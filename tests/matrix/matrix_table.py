@@ -18,7 +18,7 @@ NOT_TRIED = [
     "real weights of any model, since no model hub can be reached where this is built",
     "CUDA, MPS and several devices; float16 and bfloat16 are tested on the CPU only (`tests/test_patch.py`)",
     "xformers, which needs a GPU",
-    "bitsandbytes and torchao quantisation",
+    "quantised convolutions; bitsandbytes and torchao leave them as they are, and so do the cells above",
     "`torch.compile` with inductor: the graphs are checked with the backend that runs them as they are",
     "`pipe.enable_sequential_cpu_offload()` itself, which fails on a CPU as the device to run on, without "
     "FouriScale too; what it does to the UNet is in the table",
