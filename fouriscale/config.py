@@ -18,6 +18,20 @@ from .schedule import Schedule, paper_span, to_step
 if TYPE_CHECKING:
     from diffusers import UNet2DConditionModel
 
+# What a mode says of the settings that are left at None. "paper" is the published method, "fast" the quickest
+# that the study in docs/speed-and-quality.md found.
+MODES: dict[str, dict[str, Any]] = {
+    "paper": dict(third_branch=True, attention="full", late_attention="full", convolution="dilated"),
+    "fast": dict(
+        third_branch=False, attention="polyphase", late_attention="windows", convolution="decimated"
+    ),
+}
+_CHOICES = {
+    "attention": ("full", "polyphase"),
+    "late_attention": ("full", "windows", "shifted windows"),
+    "convolution": ("dilated", "decimated"),
+}
+
 _NOTES = ("description", "checked_with")  # what a preset file says beside the settings
 
 
@@ -35,8 +49,18 @@ class FouriScaleConfig:
         anneal: whether the dilation falls linearly from `start` to `stop`.
         floor: what the filter leaves of the frequencies it stops, in [0, 1).
         weak_dilation_divisor: the guidance branch's dilation is the dilation over this, at least 1.
+        mode: "paper" for the published method, or "fast"; it decides what is left at None of the next four.
         third_branch: whether the conditional estimate comes from a third branch with the weak filter,
             whose self-attention takes query and key of the second.
+        attention: self-attention while the convolutions are dilated: "full", or "polyphase", each of
+            dilation x dilation interleaved grids within itself.
+        late_attention: self-attention from `stop` on: "full", or within "windows" of the training size, or in
+            "shifted windows", half a window further in every second step.
+        convolution: how a filtered convolution is computed: "dilated", or "decimated", at the training
+            size with an ideal filter; the guidance branch's is always dilated.
+        late_levels: how many of the UNet's levels, from the top, the late windows are for.
+        split_rows: call the UNet for unconditional and conditional rows one after the other while
+            FouriScale is active, in less memory.
         early_guidance: factor on the guidance scale until `start`; above 1 it counters blur.
         size_rule: how a target's training size is chosen, "published" (least padding with an equal factor
             on both axes) or "nearest" (nearest aspect ratio, a tenth of overflow allowed).
@@ -58,7 +82,13 @@ class FouriScaleConfig:
     anneal: bool = True
     floor: float = 0.0
     weak_dilation_divisor: float = 1.0
-    third_branch: bool = True
+    mode: str = "paper"
+    third_branch: bool | None = None
+    attention: str | None = None
+    late_attention: str | None = None
+    convolution: str | None = None
+    late_levels: int = 2
+    split_rows: bool = False
     early_guidance: float = 1.0
     size_rule: str = "published"
 
@@ -67,9 +97,17 @@ class FouriScaleConfig:
         set_field(self, "training_sizes", _sizes(self.training_sizes))
         for name in ("layers", "unfiltered"):
             set_field(self, name, _patterns(name, getattr(self, name)))
-        for name in ("anneal", "third_branch"):
-            if not isinstance(getattr(self, name), bool):
+        for name in ("anneal", "third_branch", "split_rows"):
+            left_out = name == "third_branch" and self.third_branch is None
+            if not (isinstance(getattr(self, name), bool) or left_out):
                 raise TypeError(f"{name}={getattr(self, name)!r}: must be true or false")
+        for name, known in {"mode": tuple(MODES), "size_rule": tuple(sizes.RULES), **_CHOICES}.items():
+            if getattr(self, name) not in known and not (name in _CHOICES and getattr(self, name) is None):
+                raise ValueError(f"{name}={getattr(self, name)!r}: must be one of {', '.join(known)}")
+        if isinstance(self.late_levels, bool) or not isinstance(self.late_levels, int):
+            raise TypeError(f"late_levels={self.late_levels!r}: must be a whole number")
+        if self.late_levels < 1:
+            raise ValueError(f"late_levels={self.late_levels}: must be at least 1")
         for name, low, high in (("start", 0, 1), ("stop", 0, 1)):
             if getattr(self, name) is not None:
                 set_field(self, name, _number(name, getattr(self, name), low, high))
@@ -78,8 +116,6 @@ class FouriScaleConfig:
             self, "weak_dilation_divisor", _number("weak_dilation_divisor", self.weak_dilation_divisor, 1)
         )
         set_field(self, "early_guidance", _number("early_guidance", self.early_guidance, 1e-3))
-        if self.size_rule not in sizes.RULES:
-            raise ValueError(f"size_rule={self.size_rule!r}: must be one of {', '.join(sizes.RULES)}")
         if not self.layers:
             raise ValueError("layers=(): name at least one pattern, such as 'mid_block.resnets.*'")
         for area_ratio in (1, math.inf):  # None stands for either of the paper's pairs
@@ -88,6 +124,11 @@ class FouriScaleConfig:
                 raise ValueError(
                     f"start={start:g}, stop={stop:g}: start must lie before stop (None takes the paper's)"
                 )
+
+    def chosen(self, name: str) -> Any:
+        """The value of `third_branch`, `attention`, `late_attention` or `convolution`: one's own, or the mode's."""
+        own = getattr(self, name)
+        return MODES[self.mode][name] if own is None else own
 
     def span(self, area_ratio: float) -> tuple[float, float]:
         """Start and stop as fractions of the run, for a target of `area_ratio` times the training area."""

@@ -14,7 +14,6 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from . import sizes
 from .config import FouriScaleConfig
-from .lowpass import LowPass
 from .patch import current_state, fouriscale
 from .targets import listed_convolutions
 
@@ -99,7 +98,7 @@ def explain(
                 each[math.ceil(d)] = _multiply_adds(unet, latent_size, steps - 1 - step)
                 state = current_state(pipe)
                 if state and state.plan and not filter_values:
-                    filter_values = sum(map(_count, state.plan.filters.values()))
+                    filter_values = sum(one.values for one in state.plan.filters.values() if one)
                     row_factor = (state.plan.rows + state.plan.lent) / state.plan.rows
     return Explanation(
         size=(height, width),
@@ -133,10 +132,6 @@ def _multiply_adds(unet: Any, latent_size: tuple[int, int], timestep: int) -> in
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
         unet(sample, timestep, torch.empty(2, 77, width, device="meta"), **given)
     return counter.get_total_flops() // 2
-
-
-def _count(low_pass: LowPass | None) -> int:
-    return low_pass.rows.numel() + low_pass.columns.numel() if low_pass else 0
 
 
 def sentences(told: Explanation) -> list[str]:

@@ -113,13 +113,21 @@ LEANS = (
         ),
     ),
     Lean(
+        "Attention.forward takes hidden_states, encoder_hidden_states, attention_mask",
+        "attend.py",
+        lambda: (
+            _parameters(attention_processor.Attention.forward)[1:4]
+            == ["hidden_states", "encoder_hidden_states", "attention_mask"]
+        ),
+    ),
+    Lean(
         "the processor of fused projections is called Fused...",
         "targets.py",
         lambda: hasattr(attention_processor, "FusedAttnProcessor2_0"),
     ),
     Lean(
         "IP-Adapter's masks come as cross_attention_kwargs['ip_adapter_masks']",
-        "patch.py",
+        "spread.py",
         lambda: "ip_adapter_masks" in _parameters(attention_processor.IPAdapterAttnProcessor2_0.__call__),
     ),
     Lean(

@@ -99,6 +99,11 @@ class LowPass:
         )
         return cls(torch.cat([a_h, -b_h], dim=1), torch.stack([a_w.mT, b_w.mT]))
 
+    @property
+    def values(self) -> int:
+        """How many numbers it holds."""
+        return self.rows.numel() + self.columns.numel()
+
     def __call__(self, x: torch.Tensor) -> torch.Tensor:
         """Filter maps (B, C, height, width); same shape."""
         both = x.unsqueeze(2) @ self.columns  # (B, C, 2, height, width)

@@ -1,15 +1,16 @@
 """Attach FouriScale to a loaded UNet and take it off again. The only place that touches others' modules.
 
-Four attachments, made and undone together: a pre-hook on the UNet appends the guidance branch's rows, a
-hook on it drops them again, listed convolutions get a dilated `_conv_forward`, and hooks on the
-self-attentions' query and key projections lend those of the conditional rows. torch's own hooks and
-`_conv_forward` survive model offload, which re-installs accelerate's hooks after every image.
+Five attachments, made and undone together: a pre-hook on the UNet appends the guidance branch's rows, a
+hook on it drops them again, listed convolutions get a dilated `_conv_forward`, hooks on the self-attentions'
+query and key projections lend those of the conditional rows, and hooks around the self-attentions split their
+tokens into groups where the config asks for it. torch's own hooks and `_conv_forward` survive model offload,
+which re-installs accelerate's hooks after every image.
 """
 
 from __future__ import annotations
 
 import contextlib
-import math
+import dataclasses
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -20,6 +21,7 @@ from diffusers import UNet2DConditionModel
 from torch import nn
 
 from . import targets
+from .attend import GroupedAttention, LentProjection
 from .callers import (
     OwnLoop,
     bare_unet,
@@ -30,8 +32,9 @@ from .callers import (
     unet_of,
 )
 from .config import FouriScaleConfig, config_for
-from .plan import Plan
-from .spread import SpreadConvolution, with_lent_rows
+from .plan import Grouping, Plan
+from .planning import find_place, grouping_for, plan_for
+from .spread import SpreadConvolution, pick_rows
 from .targets import CONV_FORWARD
 
 _ATTRIBUTE = "_fouriscale"  # where the UNet keeps its attachment
@@ -139,6 +142,9 @@ class _Call(threading.local):
     """What the UNet call in flight does; each thread has its own."""
 
     plan: Plan | None = None
+    grouping: Grouping | None = None
+    unconditional: torch.Tensor | None = None  # the estimate, where it has been made by a call of its own
+    inner: bool = False  # whether this is that call
 
     def __init__(self) -> None:
         self.filters: dict[float, dict] = {}  # by dilation
@@ -156,6 +162,7 @@ class Attachment:
         self.pipe, self.unet, self.config = pipe, unet, config
         self._call = _Call()
         self._undo, self._undo_layers = ExitStack(), ExitStack()
+        self._groups = {config.chosen(name) for name in ("attention", "late_attention")} != {"full"}
         refuse_other_batches(pipe)
         refuse_early_guidance(pipe, config.early_guidance)
         self._find_layers()
@@ -164,6 +171,11 @@ class Attachment:
     def plan(self) -> Plan | None:
         """What the UNet's latest call in this thread does; None leaves the UNet as it is."""
         return self._call.plan
+
+    @property
+    def grouping(self) -> Grouping | None:
+        """How the UNet's latest call in this thread splits its self-attentions; None leaves them whole."""
+        return self._call.grouping
 
     @property
     def dilation(self) -> float:
@@ -204,9 +216,11 @@ class Attachment:
             for listed in self._convolutions:
                 setattr(listed.conv, CONV_FORWARD, SpreadConvolution(self, listed.conv, listed.filtered))
                 undo.callback(delattr, listed.conv, CONV_FORWARD)
-            for attention in self._attentions:
+            for attention, level in self._attentions.items():
                 for projection in (attention.to_q, attention.to_k):
-                    undo.callback(projection.register_forward_hook(self._lend).remove)
+                    undo.callback(projection.register_forward_hook(LentProjection(self)).remove)
+                if level is not None and self._groups:
+                    GroupedAttention(self, level).attach(attention, undo)
             self._undo_layers = undo.pop_all()
 
     def _detach_layers(self) -> None:
@@ -234,53 +248,50 @@ class Attachment:
 
     @torch.compiler.disable
     def _before_unet(self, _: nn.Module, args: tuple, kwargs: dict[str, Any]) -> tuple[tuple, dict] | None:
-        self._call.plan = None
+        call = self._call
+        if call.inner:
+            return None
+        call.plan = call.grouping = call.unconditional = None
         self._follow_adapters()
         sample = args[0] if args else kwargs["sample"]
         timestep = args[1] if len(args) > 1 else kwargs["timestep"]
-        plan = self._call.plan = self._planned(sample, timestep)
-        if not (plan and plan.lent):
-            return None
-        return with_lent_rows((args, kwargs), plan.rows, plan.lent)
+        self._decide(sample, timestep)
+        plan = call.plan
+        if plan and plan.guided and self.config.split_rows:
+            args, kwargs = self._without_unconditional(plan, args, kwargs)
+        plan = call.plan
+        if plan and plan.lent:
+            lent = plan.lent
+            return pick_rows((args, kwargs), plan.rows, lambda rows: torch.cat([rows, rows[-lent:]]))
+        return (args, kwargs) if call.unconditional is not None else None
 
-    def _planned(self, sample: torch.Tensor, timestep: torch.Tensor | float) -> Plan | None:
+    def _decide(self, sample: torch.Tensor, timestep: torch.Tensor | float) -> None:
+        """Set what the call that begins is to do."""
         pipe = running_pipeline(self.unet, self.pipe)
-        latent_size = (sample.shape[-2], sample.shape[-1])
-        scale = pipe.vae_scale_factor
-        height, width = (side * scale for side in latent_size)
-        chosen = self.config.fit(height, width)
-        if chosen.dilation == 1:
-            return None
-        timesteps = pipe.scheduler.timesteps
-        schedule = self.config.schedule(height, width, len(timesteps))
-        # Not every scheduler counts its steps, and image-to-image starts in their midst: look the step up.
-        now = timestep.flatten()[0] if isinstance(timestep, torch.Tensor) else timestep
-        step = int((timesteps - now).abs().argmin())
-        if not schedule.active(step):
-            return None
+        place = find_place(pipe, self.config, sample, timestep)
+        if place is None:
+            return
+        self._call.grouping = grouping_for(place, self.config)
+        if not place.active:
+            return
         targets.refuse_fused(self._attentions)
         refuse_early_guidance(pipe, self.config.early_guidance)
-        rows = rows_of(pipe, sample)
-        dilation = schedule.at(step)
-        plan = Plan(
-            dilation=dilation,
-            strong_dilation=math.ceil(dilation),
-            weak_dilation=math.ceil(max(dilation / self.config.weak_dilation_divisor, 1)),
-            latent_size=latent_size,
-            training_size=(
-                math.ceil(chosen.training_size[0] / scale),
-                math.ceil(chosen.training_size[1] / scale),
-            ),
-            factor=chosen.dilation,
-            floor=self.config.floor,
-            rows=rows.count,
-            guided=rows.guided,
-            lent=rows.conditional if self.config.third_branch else 0,
-            guidance_factor=self.config.early_guidance if step < schedule.start else 1.0,
-            filters=self._kept_filters((schedule, latent_size, sample.device, sample.dtype), dilation),
-        )
+        run = place.schedule, place.latent_size, sample.device, sample.dtype
+        filters = self._kept_filters(run, place.schedule.at(place.step))
+        plan = self._call.plan = plan_for(place, self.config, rows_of(pipe, sample), filters)
         plan.build_filters(self._places, sample.device, sample.dtype)
-        return plan
+
+    def _without_unconditional(self, plan: Plan, args: tuple, kwargs: dict[str, Any]) -> tuple[tuple, dict]:
+        """Make the unconditional estimate by a call of its own; what is left to do is the conditional rows."""
+        call, half = self._call, plan.rows // 2
+        first_args, first_kwargs = pick_rows((args, kwargs), plan.rows, lambda rows: rows[:half])
+        call.plan, call.inner = dataclasses.replace(plan, rows=half, guided=False, lent=0), True
+        try:
+            call.unconditional = self.unet(*first_args, **first_kwargs)[0]
+        finally:
+            call.inner = False
+        call.plan = dataclasses.replace(plan, rows=half, guided=False)
+        return pick_rows((args, kwargs), plan.rows, lambda rows: rows[half:])
 
     def _kept_filters(self, run: tuple, dilation: float) -> dict:
         """Filters are kept from image to image, and let go when the size or schedule changes."""
@@ -291,23 +302,16 @@ class Attachment:
     @torch.compiler.disable
     def _after_unet(self, _: nn.Module, __: tuple, output: Any) -> Any:
         """Turn [unconditional, conditional, lent] into [unconditional, lent]."""
-        plan = self.plan
-        if plan is None:
+        call, plan = self._call, self.plan
+        if plan is None or call.inner:
             return None
-        sample = output[0]
-        conditional = sample[plan.rows :] if plan.lent else sample[plan.rows // 2 :]
+        sample, unconditional = output[0], call.unconditional
+        conditional = sample[plan.rows :] if plan.lent else sample
         if plan.guided:
-            unconditional = sample[: plan.rows // 2]
+            unconditional, conditional = sample[: plan.rows // 2], conditional[-(plan.rows // 2) :]
+        if unconditional is not None:
             if plan.guidance_factor != 1:
                 conditional = unconditional + plan.guidance_factor * (conditional - unconditional)
-            sample = torch.cat([unconditional, conditional])
-        elif plan.lent:
-            sample = conditional
-        return (sample, *output[1:]) if isinstance(output, tuple) else type(output)(sample=sample)
-
-    def _lend(self, _: nn.Module, __: tuple, projected: torch.Tensor) -> torch.Tensor | None:
-        """Query and key of the guidance branch are those of the conditional rows before it."""
-        plan = self.plan
-        if not (plan and plan.lent):
-            return None
-        return torch.cat([projected[: plan.rows], projected[plan.rows - plan.lent : plan.rows]])
+            conditional = torch.cat([unconditional, conditional])
+        call.unconditional = None
+        return (conditional, *output[1:]) if isinstance(output, tuple) else type(output)(sample=conditional)

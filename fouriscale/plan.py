@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 
 import torch
 
+from .decimate import Decimation
+from .grids import Grids, Size
 from .lowpass import LowPass, Window
-
-Size = tuple[int, int]  # (height, width)
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,7 @@ class Plan:
         guided: whether they are [unconditional, conditional].
         lent: conditional rows appended for the guidance branch.
         guidance_factor: on the difference between conditional and unconditional.
+        decimated: whether filtered convolutions of the strong branch are computed at the training size.
         filters: by (size, stride, weak); None where the filter is the identity.
     """
 
@@ -43,12 +44,10 @@ class Plan:
     guided: bool
     lent: int
     guidance_factor: float
-    filters: dict[tuple[Size, int, bool], LowPass | None] = field(default_factory=dict, compare=False)
-
-    def size_at(self, level: int) -> Size:
-        """Of the maps `level` downsamplings below the sample."""
-        height, width = (math.ceil(side / 2**level) for side in self.latent_size)
-        return height, width
+    decimated: bool = False
+    filters: dict[tuple[Size, int, bool], LowPass | Decimation | None] = field(
+        default_factory=dict, compare=False
+    )
 
     def padded(self, size: Size) -> Size:
         """What a map of `size` is padded to: `factor` times its counterpart at the training size."""
@@ -68,16 +67,52 @@ class Plan:
         """
         for level, stride in places:
             for weak in (False, True) if self.lent else (False,):
-                self._build(self.size_at(level), stride, weak, device, dtype)
+                self._build(size_at(self.latent_size, level), stride, weak, device, dtype)
 
-    def low_pass(self, x: torch.Tensor, stride: int, weak: bool) -> LowPass | None:
-        """The filter for maps x (B, C, height, width) before a convolution of this stride."""
+    def filter(self, x: torch.Tensor, stride: int, weak: bool) -> LowPass | Decimation | None:
+        """What filters maps x (B, C, height, width) before a convolution of this stride."""
         size = (x.shape[-2], x.shape[-1])
         if (size, stride, weak) not in self.filters:  # a map that `build_filters` could not foresee
             self._build(size, stride, weak, x.device, x.dtype)
         return self.filters[size, stride, weak]
 
     def _build(self, size: Size, stride: int, weak: bool, device: torch.device, dtype: torch.dtype) -> None:
-        if (size, stride, weak) not in self.filters:
+        if (size, stride, weak) in self.filters:
+            return
+        made: LowPass | Decimation | None
+        if self.decimated and not weak:
+            made = Decimation.build(size, self.strong_dilation, stride, device, dtype)
+        else:
             window = Window(max(self.dilation / stride, 1.0), self.floor, weak)
-            self.filters[size, stride, weak] = LowPass.build(size, self.padded(size), window, device, dtype)
+            made = LowPass.build(size, self.padded(size), window, device, dtype)
+        self.filters[size, stride, weak] = made
+
+
+@dataclass(frozen=True)
+class Grouping:
+    """How one call of the UNet splits its self-attentions.
+
+    Attributes:
+        latent_size: of the sample.
+        factor: groups on each axis.
+        levels: how many levels, from the top; None all.
+        windows, shifted: see `Grids`.
+    """
+
+    latent_size: Size
+    factor: int
+    levels: int | None = None
+    windows: bool = False
+    shifted: bool = False
+
+    def at(self, level: int) -> Grids | None:
+        """The groups of maps `level` downsamplings below the sample; None leaves attention whole."""
+        if self.levels is not None and level >= self.levels:
+            return None
+        return Grids(size_at(self.latent_size, level), self.factor, self.windows, self.shifted)
+
+
+def size_at(latent_size: Size, level: int) -> Size:
+    """Of the maps `level` downsamplings below a sample of `latent_size`."""
+    height, width = (math.ceil(side / 2**level) for side in latent_size)
+    return height, width

@@ -61,7 +61,7 @@ def listed_convolutions(unet: UNet2DConditionModel, config: FouriScaleConfig, ou
 
 
 def level_of(name: str, levels: int) -> int | None:
-    """How many downsamplings below the sample a convolution reads, in a UNet of so many levels."""
+    """How many downsamplings below the sample a layer reads, in a UNet of so many levels."""
     parts = name.split(".")
     if parts[0] == "mid_block":
         return levels - 1
@@ -90,8 +90,14 @@ def refuse_fused(attentions: Iterable[Attention]) -> None:
         )
 
 
-def self_attentions(unet: UNet2DConditionModel) -> list[Attention]:
-    return [m for m in unet.modules() if isinstance(m, Attention) and not m.is_cross_attention]
+def self_attentions(unet: UNet2DConditionModel) -> dict[Attention, int | None]:
+    """Each self-attention, and how many downsamplings below the sample it works; None: its name does not tell."""
+    levels = len(unet.config["block_out_channels"])
+    return {
+        module: level_of(name, levels)
+        for name, module in unet.named_modules()
+        if isinstance(module, Attention) and not module.is_cross_attention
+    }
 
 
 def adapters(unet: UNet2DConditionModel) -> dict[str, Any]:

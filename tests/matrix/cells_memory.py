@@ -15,6 +15,7 @@ from fouriscale import fouriscale
 
 GROUP = "Memory and speed"
 CPU = torch.device("cpu")
+FAST, SPLIT = CONFIG.replace(mode="fast"), CONFIG.replace(split_rows=True)
 
 
 def own(family):
@@ -30,20 +31,21 @@ def own(family):
     return models.pipeline(family, **fresh)
 
 
-def like_plain(pipe, family, tolerance=1e-6, **changes):
-    """Against the same pipeline without the tool."""
+def like_plain(pipe, family, tolerance=1e-6, config=CONFIG, reference=None, equals="without it"):
+    """Against the same pipeline without the tool; `reference` is its config where that differs."""
 
     def expected():
         plain = models.pipeline(family)
-        with fouriscale(plain, CONFIG):
-            return plain(**call(**changes)).images
+        with fouriscale(plain, reference or config):
+            return plain(**call()).images
 
     return Setting(
         pipe,
-        lambda: pipe(**call(**changes)).images,
+        lambda: pipe(**call()).images,
         expected=expected,
-        equals="without it",
+        equals=equals,
         tolerance=tolerance,
+        config=config,
     )
 
 
@@ -184,11 +186,11 @@ def inference_mode(family):
     return setting
 
 
-def compiled_setting(family, compile_unet):
+def compiled_setting(family, compile_unet, config=CONFIG):
     """`compile_unet(pipe)` compiles; nothing in it may break the graph."""
     pipe = own(family)
     compile_unet(pipe)
-    setting = like_plain(pipe, family, 1e-3)
+    setting = like_plain(pipe, family, 1e-3, config)
     run, fresh = setting.run, [True]
 
     def counted():
@@ -219,6 +221,25 @@ def compiled_in_place(family):
 @cell(GROUP, "pipe.unet.compile_repeated_blocks(), before applying")
 def compiled_blocks(family):
     return compiled_setting(family, lambda pipe: pipe.unet.compile_repeated_blocks(backend="eager"))
+
+
+@cell(GROUP, "fast mode, pipe.unet.compile(), before applying")
+def fast_compiled(family):
+    return compiled_setting(family, lambda pipe: pipe.unet.compile(backend="eager"), FAST)
+
+
+@cell(GROUP, "fast mode, model offload")
+def fast_offload(family):
+    pipe = own(family)
+    pipe.enable_model_cpu_offload(device="cpu")
+    return like_plain(pipe, family, 0, FAST)
+
+
+@cell(GROUP, "split_rows, model offload")
+def split_rows(family):
+    pipe = own(family)
+    pipe.enable_model_cpu_offload(device="cpu")
+    return like_plain(pipe, family, 1e-3, SPLIT, CONFIG, "rows together")
 
 
 @cell(GROUP, "UNet compiled while applied", ["XL"])

@@ -1,0 +1,85 @@
+"""A dilated convolution of a band-limited map, computed at the training size. Pure.
+
+With the paper's ideal mask (pass band exactly 1/d), the filtered map holds no more than every d-th of its
+samples, and the convolution with spread taps is the plain convolution of those: filter, keep every d-th sample,
+convolve, and interpolate back, for 1/d^2 of the work (FouriScale, arXiv 2403.12963, Section 3.2 and Eq. 5).
+
+The filter works on cosines (DCT-II), which mirror a map at its borders instead of wrapping it around. Keeping
+the lowest 1/d of them and evaluating those at every d-th place, between the pixels for even d, is one matrix an
+axis; going back is another.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+
+from .grids import Size
+
+
+def _cosines(count: int, places: torch.Tensor, length: int) -> torch.Tensor:
+    """(places, count): the first `count` orthonormal cosines of a grid of `length` samples, at any places."""
+    order = torch.arange(count, dtype=torch.float64)
+    waves = (math.pi / length * (places[:, None] + 0.5) * order).cos() * math.sqrt(2 / length)
+    waves[:, 0] /= math.sqrt(2)
+    return waves
+
+
+def decimation(size: int, d: int) -> torch.Tensor:
+    """(ceil(size / d), size): the band-limited axis at every d-th place, in float64.
+
+    Where d does not divide the axis, its last sample goes on.
+    """
+    kept = math.ceil(size / d)
+    length = kept * d
+    samples = _cosines(kept, torch.arange(length, dtype=torch.float64), length)  # (length, kept)
+    places = d * torch.arange(kept, dtype=torch.float64) + (d - 1) / 2
+    matrix = _cosines(kept, places, length) @ samples.T
+    matrix[:, size - 1] = matrix[:, size - 1 :].sum(1)
+    return matrix[:, :size]
+
+
+def interpolation(size: int, d: int, stride: int) -> torch.Tensor:
+    """(ceil(size / stride), samples): back from a convolution of this stride over the decimated axis, in float64.
+
+    The plain convolution's sample j lies at place `d stride j + (d - 1) / 2` of the axis, the wanted
+    one's sample k at `stride k`.
+    """
+    kept, wanted = (math.ceil(math.ceil(size / n) / stride) for n in (d, 1))
+    places = (stride * torch.arange(wanted, dtype=torch.float64) - (d - 1) / 2) / (stride * d)
+    grid = _cosines(kept, torch.arange(kept, dtype=torch.float64), kept)  # (kept, kept), orthogonal
+    return _cosines(kept, places, kept) @ grid.T
+
+
+@dataclass(frozen=True)
+class Decimation:
+    """Ready to be multiplied with maps of one (height, width)."""
+
+    down: tuple[torch.Tensor, torch.Tensor]  # (h, height) and (width, w)
+    up: tuple[torch.Tensor, torch.Tensor]  # (output height, h') and (w', output width)
+
+    @classmethod
+    def build(
+        cls, size: Size, d: int, stride: int, device: torch.device | None, dtype: torch.dtype
+    ) -> Decimation:
+        """For maps of `size` before a convolution of this stride, with dilation `d`."""
+        rows, columns = (decimation(side, d).to(device, dtype) for side in size)
+        back_rows, back_columns = (interpolation(side, d, stride).to(device, dtype) for side in size)
+        return cls((rows, columns.mT.contiguous()), (back_rows, back_columns.mT.contiguous()))
+
+    @property
+    def values(self) -> int:
+        """How many numbers it holds."""
+        return sum(matrix.numel() for matrix in (*self.down, *self.up))
+
+    def decimated(self, x: torch.Tensor) -> torch.Tensor:
+        """Maps (B, C, height, width) at the training size."""
+        rows, columns = self.down
+        return rows @ (x @ columns)
+
+    def interpolated(self, y: torch.Tensor) -> torch.Tensor:
+        """What the convolution made of those, at the map's size."""
+        rows, columns = self.up
+        return rows @ (y @ columns)

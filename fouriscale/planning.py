@@ -1,0 +1,98 @@
+"""What a call of the UNet is to do, from the pipeline that is running."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from .callers import Rows
+from .config import FouriScaleConfig
+from .grids import Size
+from .plan import Grouping, Plan
+from .schedule import Schedule
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where in which run a call of the UNet is.
+
+    Attributes:
+        latent_size: of the sample.
+        training_size: in latent pixels.
+        factor: how many times that is taken on each axis, 2 or more.
+        schedule: of the run.
+        step: of the call.
+    """
+
+    latent_size: Size
+    training_size: Size
+    factor: int
+    schedule: Schedule
+    step: int
+
+    @property
+    def active(self) -> bool:
+        return self.schedule.active(self.step)
+
+
+def find_place(
+    pipe: Any, config: FouriScaleConfig, sample: torch.Tensor, timestep: torch.Tensor | float
+) -> Place | None:
+    """None within the training size."""
+    latent_size = (sample.shape[-2], sample.shape[-1])
+    scale = pipe.vae_scale_factor
+    height, width = (side * scale for side in latent_size)
+    chosen = config.fit(height, width)
+    if chosen.dilation == 1:
+        return None
+    timesteps = pipe.scheduler.timesteps
+    # Not every scheduler counts its steps, and image-to-image starts in their midst: look the step up.
+    now = timestep.flatten()[0] if isinstance(timestep, torch.Tensor) else timestep
+    rows, columns = (math.ceil(side / scale) for side in chosen.training_size)
+    return Place(
+        latent_size=latent_size,
+        training_size=(rows, columns),
+        factor=chosen.dilation,
+        schedule=config.schedule(height, width, len(timesteps)),
+        step=int((timesteps - now).abs().argmin()),
+    )
+
+
+def plan_for(place: Place, config: FouriScaleConfig, rows: Rows, filters: dict) -> Plan:
+    """What an active call does to convolutions and rows.
+
+    Args:
+        filters: those kept for the place's dilation; more are added.
+    """
+    dilation = place.schedule.at(place.step)
+    return Plan(
+        dilation=dilation,
+        strong_dilation=math.ceil(dilation),
+        weak_dilation=math.ceil(max(dilation / config.weak_dilation_divisor, 1)),
+        latent_size=place.latent_size,
+        training_size=place.training_size,
+        factor=place.factor,
+        floor=config.floor,
+        rows=rows.count,
+        guided=rows.guided,
+        lent=rows.conditional if config.chosen("third_branch") else 0,
+        guidance_factor=config.early_guidance if place.step < place.schedule.start else 1.0,
+        decimated=config.chosen("convolution") == "decimated",
+        filters=filters,
+    )
+
+
+def grouping_for(place: Place, config: FouriScaleConfig) -> Grouping | None:
+    """How a call splits its self-attentions; None leaves them whole."""
+    if place.active:
+        if config.chosen("attention") == "full":
+            return None
+        return Grouping(place.latent_size, math.ceil(place.schedule.at(place.step)))
+    late = config.chosen("late_attention")
+    if late == "full":
+        return None
+    shifted = late == "shifted windows" and place.step % 2 == 1
+    return Grouping(place.latent_size, place.factor, config.late_levels, windows=True, shifted=shifted)
