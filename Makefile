@@ -23,8 +23,15 @@ demo: install
 test: install
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
 
-test-matrix: install
-	$(BIN)/python -m pytest -q tests/matrix
+# Quantisers stand apart from .venv: diffusers imports them wherever they are, and they are noisy without a GPU.
+QUANTISERS := .quantisers
+test-matrix: install $(QUANTISERS)/.installed
+	PYTHONPATH=$(QUANTISERS) $(BIN)/python -m pytest -q tests/matrix
+
+$(QUANTISERS)/.installed: constraints.txt
+	$(BIN)/python -m pip install --disable-pip-version-check --quiet --no-deps -c constraints.txt \
+		--upgrade --target $(QUANTISERS) bitsandbytes torchao
+	touch $@
 
 # The core on the oldest diffusers of the supported range, in an environment of its own.
 OLDEST := 0.41.0
@@ -55,4 +62,4 @@ pictures: install
 	$(BIN)/python -m benchmarks.pictures
 
 clean:
-	rm -rf $(VENV) $(OLD) build dist .pytest_cache .ruff_cache .mypy_cache .hypothesis
+	rm -rf $(VENV) $(OLD) $(QUANTISERS) build dist .pytest_cache .ruff_cache .mypy_cache .hypothesis

@@ -10,11 +10,14 @@ from typing import Any
 
 import torch
 from diffusers import UNet2DConditionModel
+from torch.nn import functional as F
+from torch.overrides import TorchFunctionMode
 from torch.utils.flop_counter import FlopCounterMode
 
 from . import sizes
 from .config import FouriScaleConfig
-from .patch import current_state, fouriscale
+from .memory import LiveBytes
+from .patch import fouriscale
 from .targets import listed_convolutions
 
 
@@ -31,8 +34,8 @@ class Explanation:
         step_cost: multiply-adds of the first active step over those of a direct step.
         run_cost: the same for the whole run.
         parameters: of the UNet.
-        filter_values: numbers in the filters of the first step.
-        row_factor: rows of an active step over those of a direct one; feature maps grow alike.
+        peak_values: most numbers that the UNet's feature maps hold at once in the first step, its filters
+            included, and in a direct step; times 4 they are bytes in float32, times 2 in float16.
     """
 
     size: tuple[int, int]
@@ -44,8 +47,7 @@ class Explanation:
     step_cost: float
     run_cost: float
     parameters: int
-    filter_values: int
-    row_factor: float
+    peak_values: tuple[int, int]
 
     @property
     def active(self) -> int:
@@ -74,8 +76,8 @@ def explain(
 ) -> Explanation:
     """What would be done at `height` x `width` pixels over `steps` steps with guidance.
 
-    The UNet is built from its config on torch's meta device, so nothing is computed and hardly any
-    memory is taken. Costs are multiply-adds; how long they take depends on the machine.
+    The UNet is built from its config without values, so nothing is computed and hardly any memory is
+    taken. Costs are multiply-adds; how long they take depends on the machine.
 
     Raises:
         ValueError: the size is no multiple of 8, or a layer pattern matches nothing in the UNet.
@@ -83,23 +85,19 @@ def explain(
     sizes.check_size(height, width, 8)
     if steps < 1:
         raise ValueError(f"steps={steps}: must be at least 1")
-    with torch.device("meta"):
-        unet: Any = UNet2DConditionModel.from_config(dict(unet_config)).eval()
     fit, schedule = config.fit(height, width), config.schedule(height, width, steps)
     dilations = tuple(schedule.at(i) if schedule.active(i) else 1.0 for i in range(steps))
-    listed = listed_convolutions(unet, config, object)
-    pipe = _Guided(unet, vae_scale_factor, steps)
     latent_size = height // vae_scale_factor, width // vae_scale_factor
-    each = {1: _multiply_adds(unet, latent_size, 0)}  # by whole dilation, which decides but for a trifle
-    filter_values, row_factor = 0, 1.0
-    with fouriscale(pipe, config):
+    with torch.device("meta"):
+        unet: Any = UNet2DConditionModel.from_config(dict(unet_config)).eval()
+    listed = listed_convolutions(unet, config, object)
+    direct, direct_peak = _multiply_adds(unet, latent_size, 0), _peak_values(unet, latent_size, 0)
+    each: dict[int, int] = {}  # by whole dilation, which decides but for a trifle
+    with fouriscale(_Guided(unet, vae_scale_factor, steps), config):
         for step, d in enumerate(dilations):
             if math.ceil(d) not in each:
                 each[math.ceil(d)] = _multiply_adds(unet, latent_size, steps - 1 - step)
-                state = current_state(pipe)
-                if state and state.plan and not filter_values:
-                    filter_values = sum(one.values for one in state.plan.filters.values() if one)
-                    row_factor = (state.plan.rows + state.plan.lent) / state.plan.rows
+        peak = _peak_values(unet, latent_size, steps - 1)
     return Explanation(
         size=(height, width),
         fit=fit,
@@ -107,16 +105,41 @@ def explain(
         convolutions=(len(listed), sum(one.filtered for one in listed)),
         steps=steps,
         dilations=dilations,
-        step_cost=each[math.ceil(dilations[0])] / each[1],
-        run_cost=sum(each[math.ceil(d)] for d in dilations) / (steps * each[1]),
+        step_cost=each[math.ceil(dilations[0])] / direct,
+        run_cost=sum(each[math.ceil(d)] for d in dilations) / (steps * direct),
         parameters=sum(p.numel() for p in unet.parameters()),
-        filter_values=filter_values,
-        row_factor=row_factor,
+        peak_values=(peak, direct_peak),
     )
 
 
 def _multiply_adds(unet: Any, latent_size: tuple[int, int], timestep: int) -> int:
     """Of one guided call; only shapes are followed."""
+    with FlopCounterMode(display=False) as counter:
+        _call(unet, latent_size, timestep)
+    return counter.get_total_flops() // 2
+
+
+def _peak_values(unet: Any, latent_size: tuple[int, int], timestep: int) -> int:
+    """Most float32 numbers alive at once in one guided call, weights left out."""
+    with LiveBytes() as live, _WholeAttention():
+        _call(unet, latent_size, timestep)
+    return live.peak // 4
+
+
+class _WholeAttention(TorchFunctionMode):
+    """On the meta device attention falls into its parts, logits and all; kernels keep no logits."""
+
+    def __torch_function__(self, func: Any, types: Any, args: tuple = (), kwargs: Any = None) -> Any:
+        if func is F.scaled_dot_product_attention:
+            query, _, value = args[:3]
+            return query.new_empty(*query.shape[:-1], value.shape[-1])
+        return func(*args, **(kwargs or {}))
+
+
+@torch.no_grad()
+def _call(unet: Any, latent_size: tuple[int, int], timestep: int) -> None:
+    """One guided call of a UNet of shapes without values."""
+    device = unet.device
     given: dict[str, Any] = {}
     width = unet.config.cross_attention_dim
     if unet.config.addition_embed_type == "text_time":
@@ -125,13 +148,11 @@ def _multiply_adds(unet: Any, latent_size: tuple[int, int], timestep: int) -> in
         # Base models take six sizes, the refiner four and a score; the rest is the pooled prompt.
         count = 5 if unet.config.cross_attention_dim == 1280 else 6
         given["added_cond_kwargs"] = {
-            "text_embeds": torch.empty(2, times - count * sort, device="meta"),
-            "time_ids": torch.empty(2, count, device="meta"),
+            "text_embeds": torch.empty(2, times - count * sort, device=device),
+            "time_ids": torch.empty(2, count, device=device),
         }
-    sample = torch.empty(2, unet.config.in_channels, *latent_size, device="meta")
-    with torch.no_grad(), FlopCounterMode(display=False) as counter:
-        unet(sample, timestep, torch.empty(2, 77, width, device="meta"), **given)
-    return counter.get_total_flops() // 2
+    sample = torch.empty(2, unet.config.in_channels, *latent_size, device=device)
+    unet(sample, timestep, torch.empty(2, 77, width, device=device), **given)
 
 
 def sentences(told: Explanation) -> list[str]:
@@ -147,7 +168,7 @@ def sentences(told: Explanation) -> list[str]:
         ]
     share = 1 - height * width / (padded[0] * padded[1])
     count, filtered = told.convolutions
-    extra = told.row_factor - 1
+    peak, direct = told.peak_values
     return [
         *lines,
         f"training size: width {base[1]}, height {base[0]}",
@@ -157,6 +178,7 @@ def sentences(told: Explanation) -> list[str]:
         f"steps: the first {told.active} of {told.steps} active, the others as they were",
         f"cost: {told.step_cost:.2f} times the multiply-adds of direct sampling in the first step, "
         f"{told.run_cost:.2f} times over the run",
-        f"memory: {extra:.0%} more rows in the UNet's feature maps, and {4 * told.filter_values / 1e6:.2f} MB of "
-        f"filters in float32; the UNet's {told.parameters / 1e6:.1f} million weights stay as they are",
+        f"memory: feature maps of {4 * peak / 1e9:.2f} GB in float32, {2 * peak / 1e9:.2f} GB in float16, "
+        f"{peak / direct:.2f} times those of direct sampling, beside the UNet's {told.parameters / 1e6:.1f} "
+        "million weights",
     ]

@@ -1,6 +1,7 @@
 import functools
 import json
 import shutil
+import time
 
 import pytest
 import torch
@@ -12,6 +13,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from fouriscale import FouriScaleConfig, fouriscale, size_conditioning
 from fouriscale.cli import main
 from fouriscale.explain import explain
+from fouriscale.memory import LiveBytes, peak_memory
 from fouriscale.model_configs import unet_config, vae_scale_factor
 from fouriscale.single_file import COMPONENTS
 
@@ -30,18 +32,22 @@ def test_costs_are_those_of_a_real_run():
     pipe = build_pipe(case, unet)
     pipe.scheduler.set_timesteps(8)
     pipe._guidance_scale = 7.5
-    counts = []
+    counts, peaks = [], []
     with torch.no_grad(), fouriscale(pipe, CONFIG):
         for now in (pipe.scheduler.timesteps[0], pipe.scheduler.timesteps[7]):
             # The CPU's own attention is no operation that the counter knows.
             with sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter:
                 unet(torch.randn(2, 4, 32, 32), now, torch.randn(2, 77, 32))
             counts.append(counter.get_total_flops())
+            with LiveBytes() as live:
+                unet(torch.randn(2, 4, 32, 32), now, torch.randn(2, 77, 32))
+            peaks.append(live.peak / 4)
     assert told.step_cost == pytest.approx(counts[0] / counts[1])
     assert told.step_cost > 1.4
     assert (told.active, told.steps) == (6, 8)
     assert told.run_cost == pytest.approx((6 * told.step_cost + 2) / 8)
-    assert told.row_factor == 1.5
+    assert told.peak_values == pytest.approx(peaks, rel=0.05)  # the kernel keeps a number a query
+    assert told.peak_values[0] > 1.4 * told.peak_values[1]
     assert told.parameters == sum(p.numel() for p in unet.parameters())
     assert told.convolutions == (34, 31)
     assert told.dilations[:2] == (2.0, 2.0)
@@ -50,8 +56,42 @@ def test_costs_are_those_of_a_real_run():
 def test_without_the_third_branch_there_are_no_more_rows():
     _, _, unet = load_case("sd_square_2x")
     told = explain(unet.config, 256, 256, steps=8, config=CONFIG.replace(third_branch=False))
-    assert told.row_factor == 1.0
+    assert told.peak_values[0] == pytest.approx(told.peak_values[1], rel=0.01)
     assert told.step_cost == pytest.approx(1.0, abs=0.05)
+
+
+def test_what_the_modes_save():
+    """Late windows count too, and rows one after the other need the maps of the larger part only."""
+    _, _, unet = load_case("sd_square_2x")
+    told = {
+        name: explain(unet.config, 256, 256, steps=8, config=CONFIG.replace(**changes))
+        for name, changes in {
+            "paper": {},
+            "split": {"split_rows": True},
+            "fast": {"mode": "fast"},
+            "whole late": {"mode": "fast", "late_attention": "full"},
+        }.items()
+    }
+    assert told["split"].peak_values[0] <= 1.05 * told["split"].peak_values[1]
+    assert told["split"].step_cost == told["paper"].step_cost
+    assert told["fast"].step_cost < 0.9
+    assert told["fast"].step_cost == told["whole late"].step_cost
+    assert told["fast"].run_cost < told["whole late"].run_cost
+
+
+def test_live_bytes_by_hand():
+    before = torch.zeros(100)
+    with LiveBytes() as live:
+        a = torch.ones(1000)
+        b = a.view(10, 100)  # no more bytes
+        before.t()
+        c = a + 1  # 8000 alive
+        del a, b
+        d = c * 2  # 8000 again
+        del c, d
+        torch.ones(500)
+    assert live.peak == 8000
+    assert live._live == 0
 
 
 @pytest.mark.parametrize(
@@ -145,3 +185,13 @@ def test_nothing_is_built_of_the_weights():
     finally:
         UNet2DConditionModel.from_config = before
     assert seen == ["meta"]
+
+
+def test_peak_memory_sees_what_is_taken_and_given_back():
+    with peak_memory(torch.device("cpu")) as idle:
+        pass
+    with peak_memory(torch.device("cpu")) as busy:
+        held = torch.ones(50_000_000)  # 200 MB
+        time.sleep(0.1)
+        del held
+    assert 1.8e8 < busy.bytes - idle.bytes < 3e8

@@ -1,7 +1,6 @@
 """Memory tools: offload, casting, tiling, attention backends, compilation."""
 
 import accelerate
-import bitsandbytes
 import matrix_models as models
 import torch
 from diffusers.models.attention_processor import AttnProcessor, AttnProcessor2_0
@@ -9,7 +8,6 @@ from matrix_cell import Setting, cell
 from matrix_models import CONFIG, call
 from torch._dynamo.utils import counters
 from torch.nn.attention import SDPBackend, sdpa_kernel
-from torchao.quantization import Int8WeightOnlyConfig, quantize_
 
 from fouriscale import fouriscale
 
@@ -101,7 +99,10 @@ def casting(family):
 
 
 def _quantised(label, quantise):
-    """Linear layers' weights in fewer bits, set before FouriScale is applied; convolutions stay as they are."""
+    """Linear layers' weights in fewer bits, set before FouriScale is applied; convolutions stay as they are.
+
+    `make test-matrix` installs the quantisers in a folder of their own.
+    """
 
     @cell(GROUP, label)
     def cell_(family):
@@ -113,11 +114,15 @@ def _quantised(label, quantise):
 
 
 def _by_torchao(unet):
+    from torchao.quantization import Int8WeightOnlyConfig, quantize_
+
     quantize_(unet, Int8WeightOnlyConfig())
 
 
 def _by_bitsandbytes(unet):
     """What `BitsAndBytesConfig(load_in_4bit=True)` does to a model that it loads."""
+    import bitsandbytes
+
     for name, layer in list(unet.named_modules()):
         if isinstance(layer, torch.nn.Linear):
             few = bitsandbytes.nn.Linear4bit(layer.in_features, layer.out_features, layer.bias is not None)
