@@ -17,7 +17,7 @@ from fouriscale_padtone.arguments import control as parse_control
 from fouriscale_padtone.arguments import number, output_file, parse_size, slug, weighted, whole
 from fouriscale_padtone.command import complain, print_version, quieten, run
 
-from .validate_cli import read_preset, validate
+from .validate_cli import Mode, Preset, in_mode, read_preset, validate
 
 # Whatever imports torch is imported inside the commands, so that --help answers at once.
 if TYPE_CHECKING:
@@ -62,10 +62,8 @@ def generate(
     model: Annotated[
         str, typer.Option(help="shapeworld/unet, a diffusers folder, a .safetensors file or a hub id.")
     ] = "shapeworld/unet",
-    preset: Annotated[
-        str | None,
-        typer.Option(help="A preset's name or a YAML file; recognised from the model if left out."),
-    ] = None,
+    preset: Preset = None,
+    mode: Mode = None,
     negative: Annotated[str | None, typer.Option(help="What not to draw.")] = None,
     seed: Annotated[int, typer.Option(parser=whole, metavar="<int>", help="Decides the initial noise.")] = 0,
     steps: Annotated[
@@ -123,7 +121,7 @@ def generate(
 
     with Console(stderr=True).status(f"loading {model}"):
         pipe: Any = load_pipeline(model, device=device, dtype=dtype, preset=preset)
-        config = config or config_for(pipe.unet)
+        config = in_mode(config or config_for(pipe.unet), mode)
         if scheduler is not None:
             pipe.scheduler = making.choose_scheduler(scheduler, pipe)
         with fouriscale(pipe, config):  # refuses here, before any sampling, what does not fit
@@ -216,10 +214,8 @@ def explain(
     model: Annotated[
         str, typer.Option(help="A preset, a folder with configs, or what `generate --model` takes.")
     ] = "shapeworld/unet",
-    preset: Annotated[
-        str | None,
-        typer.Option(help="A preset's name or a YAML file; recognised from the model if left out."),
-    ] = None,
+    preset: Preset = None,
+    mode: Mode = None,
     steps: Annotated[int, typer.Option(parser=whole, metavar="<int>", help="Of the run.")] = 50,
 ) -> None:
     """Print what would be done for a size and what it would cost; no weight is loaded."""
@@ -231,7 +227,7 @@ def explain(
     from .model_configs import unet_config, vae_scale_factor
 
     found = unet_config(model, preset)
-    config = config or _config_for(found)
+    config = in_mode(config or _config_for(found), mode)
     told = explaining(
         found, height, width, steps=steps, config=config, vae_scale_factor=vae_scale_factor(model, preset)
     )

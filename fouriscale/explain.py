@@ -27,7 +27,7 @@ class Explanation:
 
     Attributes:
         fit: the training size chosen, its dilation and the padded size.
-        layers: the config's patterns.
+        config: the settings.
         convolutions: how many convolutions they name, and how many of those are filtered.
         steps: of the run.
         dilations: of each step, before rounding up; 1.0 where the UNet is its plain self.
@@ -40,7 +40,7 @@ class Explanation:
 
     size: tuple[int, int]
     fit: sizes.Fit
-    layers: tuple[str, ...]
+    config: FouriScaleConfig
     convolutions: tuple[int, int]
     steps: int
     dilations: tuple[float, ...]
@@ -101,7 +101,7 @@ def explain(
     return Explanation(
         size=(height, width),
         fit=fit,
-        layers=config.layers,
+        config=config,
         convolutions=(len(listed), sum(one.filtered for one in listed)),
         steps=steps,
         dilations=dilations,
@@ -155,6 +155,21 @@ def _call(unet: Any, latent_size: tuple[int, int], timestep: int) -> None:
     unet(sample, timestep, torch.empty(2, 77, width, device=device), **given)
 
 
+def _late(config: FouriScaleConfig) -> str:
+    late = config.chosen("late_attention")
+    if late == "full":
+        return "as they were"
+    return f"with self-attention in {late} at the top {config.late_levels} levels"
+
+
+def _parts(config: FouriScaleConfig) -> str:
+    branch = "with" if config.chosen("third_branch") else "without"
+    return (
+        f"{config.chosen('attention')} self-attention, {config.chosen('convolution')} convolutions, "
+        f"{branch} the third branch"
+    )
+
+
 def sentences(told: Explanation) -> list[str]:
     """An explanation in words, one line a subject."""
     height, width = told.size
@@ -174,8 +189,9 @@ def sentences(told: Explanation) -> list[str]:
         f"training size: width {base[1]}, height {base[0]}",
         f"dilation: {told.fit.dilation} at most",
         f"padding: to width {padded[1]}, height {padded[0]} while filtering, {share:.0%} of it empty",
-        f"layers: {count} convolutions, {filtered} of them filtered: {', '.join(told.layers)}",
-        f"steps: the first {told.active} of {told.steps} active, the others as they were",
+        f"layers: {count} convolutions, {filtered} of them filtered: {', '.join(told.config.layers)}",
+        f"steps: the first {told.active} of {told.steps} active, the others {_late(told.config)}",
+        f"mode: {told.config.mode}: {_parts(told.config)}",
         f"cost: {told.step_cost:.2f} times the multiply-adds of direct sampling in the first step, "
         f"{told.run_cost:.2f} times over the run",
         f"memory: feature maps of {4 * peak / 1e9:.2f} GB in float32, {2 * peak / 1e9:.2f} GB in float16, "

@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from .config import FouriScaleConfig
 
 _SCALES = [2.0, 4.0]
+Preset = Annotated[
+    str | None, typer.Option(help="A preset's name or a YAML file; recognised from the model if left out.")
+]
+Mode = Annotated[str | None, typer.Option(help="paper or fast; the preset's own if left out.")]
 
 
 def validate(
@@ -29,10 +33,8 @@ def validate(
     prompts: Annotated[
         Path | None, typer.Option(help="One prompt a line; a dozen of ours if left out.")
     ] = None,
-    preset: Annotated[
-        str | None,
-        typer.Option(help="A preset's name or a YAML file; recognised from the model if left out."),
-    ] = None,
+    preset: Preset = None,
+    mode: Mode = None,
     seed: Annotated[
         int, typer.Option(parser=whole, metavar="<int>", help="Of the first prompt; the next is one higher.")
     ] = 0,
@@ -69,7 +71,7 @@ def validate(
     world = None if texts else validation.shipped_world(model, seed)
     pipe: Any = load_pipeline(model, device=device, dtype=dtype, preset=preset)
     pipe.set_progress_bar_config(disable=True)
-    config = config or config_for(pipe.unet)
+    config = in_mode(config or config_for(pipe.unet), mode)
     with fouriscale(pipe, config):  # refuses here, before any sampling, what does not fit
         pass
     usual_steps, usual_guidance = sampling_defaults(pipe)
@@ -100,6 +102,11 @@ def read_preset(preset: str | None) -> FouriScaleConfig | None:
     if Path(preset).suffix in (".yaml", ".yml"):
         return FouriScaleConfig.load(preset)
     return FouriScaleConfig.preset(preset)
+
+
+def in_mode(config: FouriScaleConfig, mode: str | None) -> FouriScaleConfig:
+    """The config in the mode that `--mode` names."""
+    return config if mode is None else config.replace(mode=mode)
 
 
 def _read_prompts(path: Path) -> tuple[str, ...]:
