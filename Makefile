@@ -54,9 +54,11 @@ check: install
 
 bench: install
 	$(BIN)/python -m benchmarks.quality
+	$(BIN)/python -m benchmarks.speed
 
 bench-quick: install
 	$(BIN)/python -m benchmarks.quality --quick
+	$(BIN)/python -m benchmarks.speed --quick
 
 pictures: install
 	$(BIN)/python -m benchmarks.pictures

@@ -59,6 +59,20 @@ CELLS = [
     Cell("512x512, one object, FouriScale", 1, (512, 512), {}, 32, 1),
 ]
 
+_PARTS: dict[str, dict[str, Any]] = {  # what the fast mode is made of
+    "paper mode": {},
+    "without third branch": {"third_branch": False},
+    "polyphase attention": {"attention": "polyphase"},
+    "polyphase attention without third branch": {"attention": "polyphase", "third_branch": False},
+    "late windows": {"late_attention": "windows"},
+    "late shifted windows": {"late_attention": "shifted windows"},
+    "decimated convolutions": {"convolution": "decimated"},
+    "decimated convolutions without third branch": {"convolution": "decimated", "third_branch": False},
+    "fast mode": {"mode": "fast"},
+    "fast mode with dilated convolutions": {"mode": "fast", "convolution": "dilated"},
+}
+STUDY = [Cell(f"256x256, one object, {name}", 1, (256, 256), part, 64, 4) for name, part in _PARTS.items()]
+
 
 def judge_batch(cell: Cell, first: int, images: Path | None) -> list[dict[str, Any]]:
     """Sample scenes `first` to `first + batch` of a cell and judge them."""
@@ -226,16 +240,20 @@ def main(
     workers: Annotated[int, typer.Option(min=1, help="Processes of one thread each.")] = 2,
     out: Annotated[Path, typer.Option(help="Where the table goes.")] = RESULTS,
     verdict_file: Annotated[Path, typer.Option(help="Kept from run to run.")] = Path("runs/quality.jsonl"),
+    study: Annotated[
+        bool, typer.Option("--study", help="The parts of the fast mode instead, into study.md.")
+    ] = False,
     save_images: Annotated[Path | None, typer.Option(help="A folder for the pictures.")] = None,
 ) -> None:
     """Measure the shipped model's quality at and beyond its training size."""
     from fouriscale.loading import fingerprint
     from shapeworld import SAMPLING, WEIGHTS
 
-    cells = [cell for cell in CELLS if only in cell.name]
+    every, name = (STUDY, "study") if study else (CELLS, "quality")
+    cells = [cell for cell in every if only in cell.name]
     if not cells:
         raise typer.BadParameter(
-            f"no cell's name holds {only!r}; cells are {'; '.join(c.name for c in CELLS)}"
+            f"no cell's name holds {only!r}; cells are {'; '.join(c.name for c in every)}"
         )
     most = count or (8 if quick else None)
     if most:
@@ -253,8 +271,8 @@ def main(
         **{name: metadata.version(name) for name in ("torch", "diffusers")},
     }
     out.mkdir(parents=True, exist_ok=True)
-    (out / "quality.json").write_text(json.dumps({"about": about, "rows": rows}, indent=2) + "\n")
-    (out / "quality.md").write_text(to_markdown(rows, about))
+    (out / f"{name}.json").write_text(json.dumps({"about": about, "rows": rows}, indent=2) + "\n")
+    (out / f"{name}.md").write_text(to_markdown(rows, about))
     typer.echo(to_markdown(rows, about))
 
 
