@@ -59,6 +59,21 @@ def test_size_defaults_to_twice_the_training_size(run, tiny_model):
     assert out.startswith("width 256, height 256, seed 0, 1 steps")
 
 
+def test_a_mode(generate, run):
+    assert generate("--mode", "fast")[0] == 0
+    assert read("outputs/a-large-red-circle-0.png")["config"]["mode"] == "fast"
+    before = pixels("outputs/a-large-red-circle-0.png")
+    assert generate()[0] == 0
+    assert not np.array_equal(pixels("outputs/a-large-red-circle-0.png"), before)
+    code, out, _ = run("explain", "--mode", "fast", "--size", "256x256")
+    assert code == 0
+    assert "polyphase self-attention, decimated convolutions, without the third branch" in out
+    assert run("explain", "--mode", "slow", "--size", "256x256")[::2] == (
+        2,
+        "Error: mode='slow': must be one of paper, fast\n",
+    )
+
+
 def test_settings_of_ones_own(generate, tmp_path):
     (tmp_path / "mine.yaml").write_text(
         "training_sizes: [128, 128]\nlayers: [mid_block.resnets.*]\nstop: 1.0\n"
