@@ -1,10 +1,10 @@
-"""The command line: `fouriscale generate`, `show`, `remake`, `presets`, `explain`, `demo`."""
+"""The command line: `fouriscale generate`, `show`, `remake`, `presets`, `explain`, `demo`; and `batch`, `status`,
+`verify`, which both instruments share."""
 
 from __future__ import annotations
 
 import contextlib
 import json
-import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -16,6 +16,7 @@ from rich.table import Table
 
 from fouriscale_padtone.arguments import control as parse_control
 from fouriscale_padtone.arguments import number, output_file, parse_size, slug, weighted, whole
+from fouriscale_padtone.batch.cli import batch, status, verify
 from fouriscale_padtone.command import complain, print_version, quieten, run
 
 # Whatever imports torch is imported inside the commands, so that --help answers at once.
@@ -29,7 +30,8 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-
+for _command in (batch, status, verify):
+    app.command()(_command)
 
 _OUTPUTS = Path("outputs")
 _Out = Annotated[Path, typer.Option(help="A file ending in .png, or a folder.")]
@@ -97,7 +99,7 @@ def generate(
     config = _read_preset(preset)
     quieten()
     from . import generate as making
-    from .config import config_for
+    from .config import config_for, twice_training_size
     from .inputs import Inputs
     from .loading import choose_device, choose_dtype, load_pipeline, locate
     from .patch import fouriscale
@@ -126,7 +128,7 @@ def generate(
         with fouriscale(pipe, config):  # refuses here, before any sampling, what does not fit
             pass
     pipe.set_progress_bar_config(disable=True)
-    height, width = height_width or _twice_training_size(config)
+    height, width = height_width or twice_training_size(config)
     settings: dict[str, Any] = dict(
         height=height,
         width=width,
@@ -249,12 +251,6 @@ def _config_for(unet_config: dict[str, Any]) -> FouriScaleConfig:
     from .config import config_for
 
     return config_for(unet_config)
-
-
-def _twice_training_size(config: FouriScaleConfig) -> tuple[int, int]:
-    """(height, width): the training size nearest to a square, doubled."""
-    height, width = min(config.training_sizes, key=lambda size: abs(math.log(size[0] / size[1])))
-    return 2 * height, 2 * width
 
 
 def _read_preset(preset: str | None) -> FouriScaleConfig | None:

@@ -222,6 +222,12 @@ def config_for(unet: UNet2DConditionModel | Mapping[str, Any]) -> FouriScaleConf
     return FouriScaleConfig.preset(name, layers=derive_layers(config))
 
 
+def twice_training_size(config: FouriScaleConfig) -> tuple[int, int]:
+    """(height, width): the training size nearest to a square, doubled."""
+    height, width = min(config.training_sizes, key=lambda size: abs(math.log(size[0] / size[1])))
+    return 2 * height, 2 * width
+
+
 def size_conditioning(config: FouriScaleConfig, height: int, width: int) -> dict[str, tuple[int, int]]:
     """SDXL's `original_size` and `target_size` for `pipe(**...)`, as (height, width) in pixels.
 

@@ -12,9 +12,9 @@ from pydantic import BaseModel, ConfigDict, PositiveInt, ValidationError
 from fouriscale_padtone import pictures
 from fouriscale_padtone.pictures import versions
 
-__all__ = ["Recipe", "changed_versions", "read", "save", "versions"]
+__all__ = ["CHUNK", "Recipe", "changed_versions", "read", "save", "versions"]
 
-_CHUNK = "fouriscale"  # the PNG text chunk
+CHUNK = "fouriscale"  # the PNG text chunk
 
 
 class _Part(BaseModel):
@@ -111,7 +111,7 @@ def save(image: Image.Image, path: str | Path, recipe: Recipe | Mapping[str, Any
         ValueError: the path does not end in .png, or cannot be written.
         TypeError: the recipe holds something that JSON cannot.
     """
-    pictures.save(image, path, recipe.model_dump() if isinstance(recipe, Recipe) else recipe, _CHUNK)
+    pictures.save(image, path, recipe.model_dump() if isinstance(recipe, Recipe) else recipe, CHUNK)
 
 
 def read(path: str | Path) -> dict[str, Any]:
@@ -120,7 +120,7 @@ def read(path: str | Path) -> dict[str, Any]:
     Raises:
         ValueError: the file cannot be read, is no picture, or carries no recipe.
     """
-    return pictures.read(path, _CHUNK, "fouriscale")
+    return pictures.read(path, CHUNK, "fouriscale")
 
 
 def changed_versions(recipe: Recipe) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import platform
@@ -32,19 +33,31 @@ def save(image: Image.Image, path: str | Path, recipe: Mapping[str, Any] | None,
     path = Path(path)
     if path.suffix.lower() != ".png":
         raise ValueError(f"{path}: pictures are written as PNG, so name a file that ends in .png")
-    chunks = PngImagePlugin.PngInfo()
-    if recipe is not None:
-        chunks.add_text(chunk, json.dumps(dict(recipe)))
+    content = encoded(image, recipe, chunk)
     # Beside it, so that renaming is atomic.
     part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        image.save(part, format="PNG", pnginfo=chunks)
+        part.write_bytes(content)
         os.replace(part, path)
     except OSError as error:
         raise ValueError(f"{path} cannot be written ({error.strerror or error})") from None
     finally:
         _remove(part)
+
+
+def encoded(image: Image.Image, recipe: Mapping[str, Any] | None, chunk: str) -> bytes:
+    """A PNG with its recipe, as `save` writes it.
+
+    Raises:
+        TypeError: the recipe holds something that JSON cannot.
+    """
+    chunks = PngImagePlugin.PngInfo()
+    if recipe is not None:
+        chunks.add_text(chunk, json.dumps(dict(recipe)))
+    content = io.BytesIO()
+    image.save(content, format="PNG", pnginfo=chunks)
+    return content.getvalue()
 
 
 def read(path: str | Path, chunk: str, writer: str) -> dict[str, Any]:
