@@ -85,7 +85,7 @@ class Batch:
         texts = [_moved(text, pipe._execution_device) for text in encodings if text is not None]
         images = _sampled(pipe, texts, [job.seed for job in jobs], call)
         where = models.source(pipe)
-        shared = dict(
+        shared: dict[str, Any] = dict(
             model=where.model,
             revision=where.revision,
             call=call,

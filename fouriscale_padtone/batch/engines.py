@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
 
 from .dispatch import Dispatcher, Outcome, Unit
@@ -76,10 +77,10 @@ def drive(
                 if isinstance(event, Died):
                     units, hands[event.place] = hands[event.place], []
                     if not halted:
-                        _noting(dispatcher, lambda u=units, e=event: dispatcher.died(u, e.reason))
+                        _noting(dispatcher, partial(dispatcher.died, units, event.reason))
                 else:
                     hands[event.place].remove(event.unit)
-                    _noting(dispatcher, lambda e=event: dispatcher.finish(e.unit, e.outcome))
+                    _noting(dispatcher, partial(dispatcher.finish, event.unit, event.outcome))
                 told()
     finally:
         crew.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import multiprocessing.connection
 import os
@@ -95,17 +96,13 @@ class Processes:
 
     def halt(self) -> None:
         for _, connection in self._members.values():
-            try:
+            with contextlib.suppress(OSError):
                 connection.send(_HALT)
-            except OSError:
-                continue
 
     def close(self) -> None:
         for process, connection in self._members.values():
-            try:
+            with contextlib.suppress(OSError):
                 connection.send(_END)
-            except OSError:
-                pass
             process.join()
             connection.close()
 

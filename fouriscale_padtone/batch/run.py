@@ -198,7 +198,7 @@ def _settled(order: Order, store: Store, plan: Plan, before: dict[str, Any] | No
     dtype = order.dtype or earlier.get("dtype")
     alone = order.engine == "local" and (order.workers or 1) == 1
     usual = torch.get_num_threads() if alone or device.type != "cpu" else 1
-    now = {
+    now: dict[str, Any] = {
         "plan": plan.digest(),
         "device": device.type,
         "dtype": str(models.choose_dtype(dtype, device)).removeprefix("torch."),

@@ -33,9 +33,9 @@ def write_sheet(store: Store) -> int:
             small.thumbnail((_TILE, _TILE))
             sheet.paste(small, (left, top))
         draw.text((left, top + _TILE + 2), _shortened(entry.id, font), fill="black", font=font)
-    content = io.BytesIO()
-    sheet.save(content, format="PNG")
-    store.write(SHEET, content.getvalue())
+    drawn = io.BytesIO()
+    sheet.save(drawn, format="PNG")
+    store.write(SHEET, drawn.getvalue())
     return len(picked)
 
 

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import io
 import json
 import math
+import os
 import re
+import weakref
 from array import array
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, BinaryIO, Protocol
 
 import yaml
 
@@ -47,12 +50,18 @@ def open_source(path: Path) -> Source:
     Raises:
         ValueError: it cannot be read, is of no known kind, or is empty.
     """
-    kinds = {".jsonl": Lines, ".csv": Cells, ".parquet": Columns, ".yaml": Grid, ".yml": Grid}
+    kinds: dict[str, Callable[[Path], Source]] = {
+        ".jsonl": Lines,
+        ".csv": Cells,
+        ".parquet": Columns,
+        ".yaml": Grid,
+        ".yml": Grid,
+    }
     kind = kinds.get(path.suffix.lower())
     if kind is None:
         raise ValueError(f"{path}: jobs files end in {', '.join(KINDS)}")
     try:
-        source: Source = kind(path)
+        source = kind(path)
     except UnicodeDecodeError as error:
         raise ValueError(f"{path} is not UTF-8 ({error.reason} at byte {error.start})") from None
     except OSError as error:
@@ -62,22 +71,19 @@ def open_source(path: Path) -> Source:
     return source
 
 
-class Lines:
-    """JSONL: one JSON object a line; empty lines count, but hold no job."""
+class _Text:
+    """A text file of which it is known where each row begins and how long it is."""
 
     unit = "line"
 
     def __init__(self, path: Path) -> None:
-        self._stream = path.open("rb")
-        self._starts, self._numbers = array("Q"), array("Q")
-        digest, position = hashlib.sha256(), 0
-        for number, line in enumerate(self._stream, 1):
-            digest.update(line)
-            if line.strip():
-                self._starts.append(position)
-                self._numbers.append(number)
-            position += len(line)
-        self.sha256 = digest.hexdigest()
+        self._starts, self._lengths, self._numbers = array("Q"), array("Q"), array("Q")
+        self._digest, self._position = hashlib.sha256(), 0
+        with path.open("rb") as stream:
+            self._scan(stream)
+        self.sha256 = self._digest.hexdigest()
+        self._handle = os.open(path, os.O_RDONLY)
+        weakref.finalize(self, os.close, self._handle)
 
     def __len__(self) -> int:
         return len(self._starts)
@@ -85,10 +91,36 @@ class Lines:
     def number(self, index: int) -> int:
         return self._numbers[index]
 
+    def _scan(self, stream: BinaryIO) -> None:
+        raise NotImplementedError
+
+    def _lines(self, stream: BinaryIO) -> Iterator[bytes]:
+        for line in stream:
+            self._digest.update(line)
+            self._position += len(line)
+            yield line
+
+    def _add(self, start: int, number: int) -> None:
+        """A row from `start` to where the scan is now."""
+        self._starts.append(start)
+        self._lengths.append(self._position - start)
+        self._numbers.append(number)
+
+    def _text(self, index: int) -> str:
+        return os.pread(self._handle, self._lengths[index], self._starts[index]).decode()
+
+
+class Lines(_Text):
+    """JSONL: one JSON object a line; empty lines count, but hold no job."""
+
+    def _scan(self, stream: BinaryIO) -> None:
+        for number, line in enumerate(self._lines(stream), 1):
+            if line.strip():
+                self._add(self._position - len(line), number)
+
     def row(self, index: int) -> dict[str, Any]:
-        self._stream.seek(self._starts[index])
         try:
-            values = json.loads(self._stream.readline())
+            values = json.loads(self._text(index))
         except ValueError as error:
             raise ValueError(f"it is not JSON ({error})") from None
         if not isinstance(values, dict):
@@ -96,42 +128,21 @@ class Lines:
         return values
 
 
-class Cells:
+class Cells(_Text):
     """CSV with a header; empty cells are left out."""
 
-    unit = "line"
-
-    def __init__(self, path: Path) -> None:
-        self._stream = path.open("rb")
-        self._starts, self._numbers = array("Q"), array("Q")
-        self._digest, self._position, self._header = hashlib.sha256(), 0, list[str]()
-        reader = csv.reader(self._lines())
-        start, number = 0, 1
-        for cells in reader:
-            if not self._header:
-                self._header = [name.strip().removeprefix("\ufeff") for name in cells]
-            elif cells:
-                self._starts.append(start)
-                self._numbers.append(number)
-            start, number = self._position, reader.line_num + 1
-        self.sha256 = self._digest.hexdigest()
-
-    def _lines(self) -> Iterator[str]:
+    def _scan(self, stream: BinaryIO) -> None:
         # The reader takes a line only when it needs one, so the position is where its next row begins.
-        for line in self._stream:
-            self._digest.update(line)
-            self._position += len(line)
-            yield line.decode()
-
-    def __len__(self) -> int:
-        return len(self._starts)
-
-    def number(self, index: int) -> int:
-        return self._numbers[index]
+        reader = csv.reader(line.decode() for line in self._lines(stream))
+        self._header = [name.strip().removeprefix("\ufeff") for name in next(reader, [])]
+        start, number = self._position, reader.line_num + 1
+        for cells in reader:
+            if cells:
+                self._add(start, number)
+            start, number = self._position, reader.line_num + 1
 
     def row(self, index: int) -> dict[str, Any]:
-        self._stream.seek(self._starts[index])
-        cells = next(csv.reader(line.decode() for line in self._stream))
+        cells = next(csv.reader(io.StringIO(self._text(index), newline="")))
         if len(cells) != len(self._header):
             raise ValueError(f"it has {len(cells)} cells where the header has {len(self._header)}")
         return {name: cell for name, cell in zip(self._header, cells, strict=True) if cell.strip()}

@@ -126,10 +126,17 @@ class Folder:
             return manifest.read(stream)
 
     def append(self, name: str, entries: list[Entry]) -> None:
-        with (self.path / MANIFEST).open("ab") as stream:
-            stream.write(manifest.encoded(entries))
-            stream.flush()
-            os.fsync(stream.fileno())
+        with (self.path / MANIFEST).open("ab", buffering=0) as stream:
+            end = stream.seek(0, os.SEEK_END)
+            try:
+                content = memoryview(manifest.encoded(entries))
+                while content:
+                    content = content[stream.write(content) :]
+                os.fsync(stream.fileno())
+            except OSError:
+                with contextlib.suppress(OSError):  # a full disk may have taken half a line
+                    stream.truncate(end)
+                raise
 
     def read(self, name: str) -> bytes | None:
         try:

@@ -98,7 +98,7 @@ class Worker:
                 waiting.append((job, None, result))
             else:
                 waiting.append((job, self._writers.submit(self._write, job, result), None))
-        common = dict(
+        common: dict[str, Any] = dict(
             seconds=round(busy / len(unit.jobs), 6),
             peak_memory=peak,
             worker=self._name,
