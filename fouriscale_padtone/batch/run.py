@@ -130,8 +130,11 @@ def run(order: Order, told: Told = lambda dispatcher, plan: None) -> Result:
     Raises:
         ValueError: something is wrong with the order, the jobs, or the folder.
     """
+    from fouriscale_padtone import models
+
     store = open_store(order.out)
     plan = read_plan(order)
+    models.choose_dtype(order.dtype, models.choose_device(order.device))  # before the folder is touched
     with store.begin(order.wait):
         before = _before(store)
         settings = _settled(order, store, plan, before)

@@ -8,9 +8,8 @@ import pytest
 from harness import files, jobs, write_jobs
 
 _INSIDE = ["unshare", "--mount", "--map-root-user"]
-_RUN = (
-    f'{sys.executable} -c "from fouriscale.cli import main; main()" batch jobs.jsonl --out disk/out --batch 4'
-)
+_BATCH = "batch jobs.jsonl --out disk/out --cache cache --batch 4"
+_RUN = f'{sys.executable} -c "from fouriscale.cli import main; main()" {_BATCH}'
 
 
 def inside(script, folder):
@@ -28,10 +27,10 @@ def inside(script, folder):
 def test_a_full_disk_stops_the_run_which_goes_on_when_there_is_room(undisturbed, tmp_path):
     _, expected, _ = undisturbed
     write_jobs(tmp_path / "jobs.jsonl", jobs(48))
-    room = sum(map(len, files(expected).values())) // 2
+    pages = sum(-(-len(content) // 4096) for content in files(expected).values())
     said = inside(
         f"""
-        mount -t tmpfs -o size={room} none disk
+        mount -t tmpfs -o size={pages // 2 * 4}k none disk
         code=0; {_RUN} || code=$?
         test $code -eq 1
         test -z "$(ls -A disk/out | grep part)"
