@@ -99,7 +99,7 @@ def test_bad_usage_is_exit_code_2(batch, arguments, said, tmp_path):
 
 
 def test_a_bad_file_is_told_line_by_line(batch, tmp_path):
-    code, _, err = batch([row(1), {"prompt": "a", "colour": 1}, row(3, seed=-1)])
+    code, _, err = batch([row(1), {"prompt": "a", "colour": 1}, row(-1)])
     assert code == 2
     assert err.splitlines()[0] == f"Error: 2 of 3 jobs in {tmp_path}/jobs.jsonl cannot be made:"
     assert err.splitlines()[1].startswith("  line 2: there is no key 'colour'")
