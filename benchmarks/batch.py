@@ -116,6 +116,8 @@ def steady(manifest: Path) -> dict[str, Any]:
 
 def resume(folder: Path, count: int) -> dict[str, Any]:
     """A run that finds everything done. The files are stand-ins of one byte: resuming looks at names and sizes."""
+    import torch
+
     from fouriscale_padtone.batch import run as runs
     from fouriscale_padtone.batch.manifest import Entry
     from fouriscale_padtone.batch.stores import Folder
@@ -125,7 +127,7 @@ def resume(folder: Path, count: int) -> dict[str, Any]:
     )
     plan, store = runs.read_plan(order), Folder(folder / "out")
     with store.begin(wait=False):
-        runs._settled(order, store, plan, None)
+        runs._settled(order, store, plan, None, torch.device("cpu"))
         for group in plan.groups:
             made = [
                 Entry(id=job.id, status="done", file=job.file, sha256="0", bytes=1, group=group.number)

@@ -14,6 +14,8 @@ from fouriscale_padtone.arguments import whole
 from fouriscale_padtone.command import complain, quieten
 
 if TYPE_CHECKING:
+    from .dispatch import Dispatcher
+    from .plan import Plan
     from .run import Result, Told
 
 _Out = Annotated[str, typer.Argument(help="The batch's folder or URL.")]
@@ -176,7 +178,7 @@ def _bar() -> Iterator[Told]:
     with Progress(*columns, console=Console(stderr=True), disable=not sys.stderr.isatty()) as bars:
         task = bars.add_task("", total=None, failed=0)
 
-        def told(dispatcher, plan) -> None:  # type: ignore[no-untyped-def]
+        def told(dispatcher: Dispatcher, plan: Plan) -> None:
             bars.update(
                 task,
                 total=plan.total,

@@ -10,16 +10,15 @@ from fouriscale_padtone.command import quieten
 
 from .dispatch import Outcome, Unit
 from .engines import Died, Finished
-from .watch import bound_memory
 from .worker import DEPTH, Settings, Worker, finished
 
 
-def connect(address: str | None, workers: int | None, threads: int) -> tuple[int, bool]:
-    """Join a cluster, or start one here; gives the number of workers and whether each gets a GPU.
+def connect(address: str | None, cores: int | None) -> bool:
+    """Join a cluster, or start one here; gives whether it has GPUs.
 
     Args:
         address: "auto" or a cluster's; None starts one on this machine.
-        workers: None takes one a GPU, or one per `threads` cores.
+        cores: of a cluster that is started here; None takes all.
 
     Raises:
         ValueError: Ray is not installed, or there is no cluster at the address.
@@ -31,27 +30,31 @@ def connect(address: str | None, workers: int | None, threads: int) -> tuple[int
         raise ValueError(
             "--engine ray needs Ray: pip install 'fouriscale-padtone[cluster]' brings it"
         ) from None
-    here: dict[str, Any] = (
-        {} if address else {"include_dashboard": False, "num_cpus": workers and workers * threads}
-    )
+    here: dict[str, Any] = {} if address else {"include_dashboard": False, "num_cpus": cores}
     try:
         ray.init(address=address, logging_level="error", log_to_driver=False, **here)
     except (ConnectionError, ValueError, RuntimeError) as error:
         raise ValueError(
             f"there is no Ray cluster at {address!r} ({str(error).splitlines()[0]}): start one with `ray start --head`"
         ) from None
-    there = ray.cluster_resources()
-    gpus = int(there.get("GPU", 0))
-    return workers or gpus or max(1, int(there.get("CPU", 1)) // threads), gpus > 0
+    return ray.cluster_resources().get("GPU", 0) > 0
 
 
 class Actors:
-    """A crew of Ray actors. Ray does not restart them: a new one is started when it is needed."""
+    """A crew of Ray actors. Ray does not restart them: a new one is started when it is needed.
 
-    def __init__(self, settings: Settings, size: int, gpu: bool) -> None:
+    Args:
+        size: how many; None takes one a GPU, or one per `settings.threads` cores.
+    """
+
+    def __init__(self, settings: Settings, size: int | None) -> None:
         import ray
 
-        self.size, self._settings, self._ray = size, settings, ray
+        self._settings, self._ray = settings, ray
+        gpu, there = settings.device.startswith("cuda"), ray.cluster_resources()
+        self.size = size or max(
+            1, int(there.get("GPU", 0) if gpu else there.get("CPU", 1) // settings.threads)
+        )
         self._kind = ray.remote(_Serving).options(
             num_cpus=settings.threads,
             num_gpus=int(gpu),
@@ -63,7 +66,7 @@ class Actors:
 
     def send(self, place: int, unit: Unit) -> None:
         if place not in self._actors:
-            self._actors[place] = self._kind.remote(self._settings, self.size)
+            self._actors[place] = self._kind.remote(self._settings)
         self._calls[self._actors[place].run.remote(unit)] = place, unit
 
     def wait(self, seconds: float) -> list[Finished | Died]:
@@ -97,9 +100,8 @@ class Actors:
 class _Serving:
     """What runs in an actor. Its calls overlap, each on a thread of Ray's."""
 
-    def __init__(self, settings: Settings, workers: int) -> None:
+    def __init__(self, settings: Settings) -> None:
         quieten()
-        bound_memory(settings.device, workers)
         self._worker, self._stop = Worker(settings), threading.Event()
 
     def run(self, unit: Unit) -> Outcome:

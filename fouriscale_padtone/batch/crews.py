@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import torch
 
 from .engines import Crew
@@ -18,11 +16,9 @@ def make_crew(order: Order, settings: Settings) -> Crew:
         ValueError: there are none such here.
     """
     if order.engine == "ray":
-        from .cluster import Actors, connect
+        from .cluster import Actors
 
-        size, gpu = connect(order.address, order.workers, settings.threads)
-        device = "cuda" if gpu and order.device is None else settings.device
-        return Actors(replace(settings, device=device), size, gpu and device == "cuda")
+        return Actors(settings, order.workers)
     devices = _devices(order, settings)
     if len(devices) == 1:
         from .local import OneProcess

@@ -7,6 +7,7 @@ import json
 from array import array
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from .jobs import Job, parse
@@ -48,12 +49,14 @@ class Plan:
 
     Attributes:
         problems: rows that hold no job; no group has them.
+        presets: files of settings that jobs name.
     """
 
     source: Source
     model: str
     groups: list[Group] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
+    presets: set[str] = field(default_factory=set)
 
     @property
     def total(self) -> int:
@@ -66,6 +69,8 @@ class Plan:
     def digest(self) -> str:
         """Of what is made together; equal plans make equal pictures."""
         digest = hashlib.sha256(self.source.sha256.encode())
+        for preset in sorted(self.presets):
+            digest.update(Path(preset).read_bytes())
         for group in self.groups:
             digest.update(json.dumps([group.number, group.kind]).encode() + group.rows.tobytes())
         return digest.hexdigest()
@@ -104,6 +109,7 @@ def make_plan(source: Source, model: str, batch: int | None, check: Check) -> Pl
             job = parse({"model": model} | values, number)
             # Folders of some systems don't tell capitals from small letters.
             if (first := ids.setdefault(job.id.casefold(), number)) != number:
+                name = f"{source.unit}-{number}"  # the id itself is another job's
                 raise ValueError(
                     f"id is {job.id!r}, as in {source.unit} {first}; ids are file names, so all differ"
                 )
@@ -117,6 +123,8 @@ def make_plan(source: Source, model: str, batch: int | None, check: Check) -> Pl
             sizes.append(batch or at_once(job.height, job.width))
             loads.append((job.instrument, job.model))
         members[kind].append(row)
+        if job.preset is not None and Path(job.preset).suffix in (".yaml", ".yml"):
+            plan.presets.add(job.preset)
     first_of = {load: loads.index(load) for load in loads}
     for kind in sorted(range(len(members)), key=lambda kind: (first_of[loads[kind]], kind)):
         for start in range(0, len(members[kind]), sizes[kind]):

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fouriscale_padtone import remark
 
@@ -23,6 +23,11 @@ from .manifest import Entry, Record
 from .plan import Plan, make_plan, settle
 from .sources import open_source
 from .stores import ENCODINGS, PLAN, Folder, Store, open_store
+
+if TYPE_CHECKING:
+    import torch
+
+    from .worker import Settings
 
 ENGINES = ("local", "ray")
 Told = Callable[[Dispatcher, Plan], None]
@@ -134,10 +139,11 @@ def run(order: Order, told: Told = lambda dispatcher, plan: None) -> Result:
 
     store = open_store(order.out)
     plan = read_plan(order)
-    models.choose_dtype(order.dtype, models.choose_device(order.device))  # before the folder is touched
+    device = _device(order)
+    models.choose_dtype(order.dtype, device)  # refused before the folder is touched
     with store.begin(order.wait):
         before = _before(store)
-        settings = _settled(order, store, plan, before)
+        settings = _settled(order, store, plan, before, device)
         record = store.record()
         _note_bad(store, plan, record)
         dispatcher = Dispatcher(plan, store, record, order.retry)
@@ -188,7 +194,26 @@ def _before(store: Store) -> dict[str, Any] | None:
         raise ValueError(f"{store.address}/{PLAN} is damaged; name another folder") from None
 
 
-def _settled(order: Order, store: Store, plan: Plan, before: dict[str, Any] | None) -> Any:
+def _device(order: Order) -> torch.device:
+    """Where pictures are made: of a cluster, on what its machines have, not this one."""
+    import torch
+
+    from fouriscale_padtone import models
+
+    if order.engine == "local":
+        return models.choose_device(order.device)
+    from .cluster import connect
+
+    gpus = connect(order.address, order.workers and order.workers * (order.threads or 1))
+    try:
+        return torch.device(order.device or ("cuda" if gpus else "cpu"))
+    except RuntimeError:
+        raise ValueError(f"there is no device {order.device!r}; name cpu or cuda, or none") from None
+
+
+def _settled(
+    order: Order, store: Store, plan: Plan, before: dict[str, Any] | None, device: torch.device
+) -> Settings:
     """How the workers work: what the folder's run was begun with, or else what was asked for."""
     import torch
 
@@ -197,7 +222,6 @@ def _settled(order: Order, store: Store, plan: Plan, before: dict[str, Any] | No
     from .worker import Settings
 
     earlier = before or {}
-    device = models.choose_device(order.device)
     dtype = order.dtype or earlier.get("dtype")
     alone = order.engine == "local" and (order.workers or 1) == 1
     usual = torch.get_num_threads() if alone or device.type != "cpu" else 1
@@ -251,7 +275,7 @@ def _note_bad(store: Store, plan: Plan, record: Record) -> None:
 
 @contextlib.contextmanager
 def _signals(stop: threading.Event, caught: list[int]) -> Iterator[None]:
-    """The first SIGTERM or Ctrl-C sets `stop`; a second one ends the process as usual."""
+    """The first SIGTERM or Ctrl-C sets `stop`; a second one ends the process."""
     if threading.current_thread() is not threading.main_thread():  # only the main thread may listen
         yield
         return
@@ -260,8 +284,8 @@ def _signals(stop: threading.Event, caught: list[int]) -> Iterator[None]:
     def heard(kind: int, frame: Any) -> None:
         caught.append(kind)
         stop.set()
-        for each, handler in usual.items():
-            signal.signal(each, handler)
+        for each in usual:  # a second one is obeyed at once: nothing is lost by it but what is in hand
+            signal.signal(each, signal.SIG_DFL)
 
     for kind in usual:
         signal.signal(kind, heard)

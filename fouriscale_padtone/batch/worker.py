@@ -91,13 +91,6 @@ class Worker:
         if sampled is None:
             return Outcome()
         results, fits, busy, peak = sampled
-        waiting: list[tuple[Job, Future[bytes] | None, _Failed | None]] = []
-        for i in sorted(unit.wanted):
-            result, job = results[i], unit.jobs[i]
-            if isinstance(result, _Failed):
-                waiting.append((job, None, result))
-            else:
-                waiting.append((job, self._writers.submit(self._write, job, result), None))
         common: dict[str, Any] = dict(
             seconds=round(busy / len(unit.jobs), 6),
             peak_memory=peak,
@@ -105,28 +98,24 @@ class Worker:
             group=unit.group,
             fits=fits,
         )
-        entries, broken = [], None
-        for job, future, failed in waiting:
-            if future is None:
-                why = failed.why if failed else ""
-                entries.append(Entry(id=job.id, status="failed", error=why, finished=time.time(), **common))
-                continue
+        writing = {
+            i: self._writers.submit(self._write, unit.jobs[i], result)
+            for i in sorted(unit.wanted)
+            if isinstance(result := results[i], Picture)
+        }
+        entries = [
+            Entry(id=unit.jobs[i].id, status="failed", error=result.why, finished=time.time(), **common)
+            for i, result in results.items()
+            if i in unit.wanted and isinstance(result, _Failed)
+        ]
+        broken = None
+        for i, written in writing.items():
             try:
-                content = future.result()
+                content = written.result()
             except OSError as error:  # no fault of the job: the run stops
                 broken = f"{self.settings.store} cannot be written ({error.strerror or error})"
-                continue
-            entries.append(
-                Entry(
-                    id=job.id,
-                    status="done",
-                    file=job.file,
-                    sha256=hashlib.sha256(content).hexdigest(),
-                    bytes=len(content),
-                    finished=time.time(),
-                    **common,
-                )
-            )
+            else:
+                entries.append(_done(unit.jobs[i], content, common))
         return Outcome(tuple(entries), fits, busy, encoded, broken)
 
     def close(self) -> None:
@@ -258,6 +247,18 @@ class Worker:
         content = pictures.encoded(picture.image, picture.recipe, instrument(job.instrument).chunk)
         self._store.write(job.file, content)
         return content
+
+
+def _done(job: Job, content: bytes, common: dict[str, Any]) -> Entry:
+    return Entry(
+        id=job.id,
+        status="done",
+        file=job.file,
+        sha256=hashlib.sha256(content).hexdigest(),
+        bytes=len(content),
+        finished=time.time(),
+        **common,
+    )
 
 
 def finished(worker: Worker, unit: Unit, begun: Begun, stop: threading.Event) -> Outcome:

@@ -43,7 +43,7 @@ def test_all_that_is_wrong_is_found_at_once(plan):
 
     rows = [dict(prompt="a", id=name, seed=i) for i, name in enumerate(["x", "y", "X", "z"])] + [dict(seed=9)]
     made = plan(rows, check=check)
-    assert [(p.number, p.id) for p in made.problems] == [(3, "X"), (4, "z"), (5, "5")]
+    assert [(p.number, p.id) for p in made.problems] == [(3, "line-3"), (4, "z"), (5, "5")]
     assert [list(group.rows) for group in made.groups] == [[0, 1]]
     told = made.told("jobs.jsonl").splitlines()
     assert told[0] == "3 of 5 jobs in jobs.jsonl cannot be made:"
