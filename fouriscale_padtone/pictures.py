@@ -10,10 +10,12 @@ import secrets
 from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from PIL import Image, PngImagePlugin
+from pydantic import BaseModel, ValidationError
 
+Model = TypeVar("Model", bound=BaseModel)
 _PACKAGES = ("fouriscale-padtone", "diffusers", "transformers", "torch", "pillow")
 
 
@@ -86,6 +88,20 @@ def read(path: str | Path, chunk: str, writer: str) -> dict[str, Any]:
     if not isinstance(recipe, dict):
         raise ValueError(f"{path} carries a damaged recipe (no JSON object)")
     return recipe
+
+
+def parsed(kind: type[Model], values: Mapping[str, Any]) -> Model:
+    """A recipe of a kind from plain values, such as `read` gives.
+
+    Raises:
+        ValueError: an entry is missing, unknown or of the wrong type.
+    """
+    try:
+        return kind.model_validate(dict(values))
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"]))
+        raise ValueError(f"the recipe's entry {place!r} is wrong: {first['msg']}") from None
 
 
 def versions() -> dict[str, str]:

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import torch
-from pydantic import BaseModel, ConfigDict, PositiveInt, ValidationError
+from pydantic import BaseModel, ConfigDict, PositiveInt
 
 from fouriscale_padtone import models
 from fouriscale_padtone.batch.instruments import Encoding, Picture
 from fouriscale_padtone.batch.jobs import Job
-from fouriscale_padtone.pictures import versions
+from fouriscale_padtone.pictures import parsed, versions
 
 from .embeds import encode_arms, pipe_arguments, stack_arguments
 from .families import check_known
@@ -50,12 +50,7 @@ class Arm(BaseModel):
         Raises:
             ValueError: an entry is missing, unknown or of the wrong type.
         """
-        try:
-            made = cls.model_validate(values)
-        except ValidationError as error:
-            first = error.errors()[0]
-            place = ".".join(map(str, first["loc"]))
-            raise ValueError(f"the recipe's entry {place!r} is wrong: {first['msg']}") from None
+        made = parsed(cls, values)
         if not 0 <= made.batch_index < made.batch_size:
             raise ValueError(
                 f"the recipe's batch_index={made.batch_index} lies outside its batch of {made.batch_size}"
