@@ -35,12 +35,11 @@ def save(image: Image.Image, path: str | Path, recipe: Mapping[str, Any] | None,
     path = Path(path)
     if path.suffix.lower() != ".png":
         raise ValueError(f"{path}: pictures are written as PNG, so name a file that ends in .png")
-    content = encoded(image, recipe, chunk)
     # Beside it, so that renaming is atomic.
     part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        part.write_bytes(content)
+        part.write_bytes(encoded(image, recipe, chunk))
         os.replace(part, path)
     except OSError as error:
         raise ValueError(f"{path} cannot be written ({error.strerror or error})") from None
