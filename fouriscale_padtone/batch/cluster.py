@@ -56,7 +56,7 @@ class Actors:
             1, int(there.get("GPU", 0) if gpu else there.get("CPU", 1) // settings.threads)
         )
         self._kind = ray.remote(_Serving).options(
-            num_cpus=settings.threads,
+            num_cpus=1 if gpu else settings.threads,  # beside a GPU, threads wait
             num_gpus=int(gpu),
             max_restarts=0,
             max_concurrency=DEPTH + 1,  # and one call for `halt`

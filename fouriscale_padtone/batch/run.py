@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import shutil
 import signal
 import tempfile
@@ -204,7 +205,8 @@ def _device(order: Order) -> torch.device:
         return models.choose_device(order.device)
     from .cluster import connect
 
-    gpus = connect(order.address, order.workers and order.workers * (order.threads or 1))
+    # Cores are Ray's own count, so there may be more of them than there are: workers fit at any number of threads.
+    gpus = connect(order.address, order.workers and order.workers * (order.threads or os.cpu_count() or 1))
     try:
         return torch.device(order.device or ("cuda" if gpus else "cpu"))
     except RuntimeError:

@@ -106,7 +106,7 @@ def outcome(folder):
     return {name: [entry.get(key) for key in kept] for name, entry in entries(folder).items()}
 
 
-def until(true, seconds=120):
+def until(true, seconds=300):
     """Wait for something; fails if it does not happen."""
     end = time.monotonic() + seconds
     while not true():

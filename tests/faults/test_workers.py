@@ -20,12 +20,20 @@ def many(tmp_path_factory):
     return path, folder / "out"
 
 
-def run(engine, path, out, faulty, **environment):
-    return command(
-        *("batch", path, "--out", out, "--batch", "4", "--threads", "1", *ENGINES[engine]),
-        PYTHONPATH=faulty,
-        **environment,
-    )
+@pytest.fixture
+def run(faulty):
+    """Starts a batch with the faulty instrument; it does not outlive its test."""
+    begun = []
+
+    def started(engine, path, out, **environment):
+        words = ("batch", path, "--out", out, "--batch", "4", "--threads", "1", *ENGINES[engine])
+        begun.append(command(*words, PYTHONPATH=faulty, **environment))
+        return begun[-1]
+
+    yield started
+    for process in begun:
+        process.kill()
+        process.communicate()
 
 
 def worker_of(out):
@@ -34,10 +42,10 @@ def worker_of(out):
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-def test_a_worker_killed_midway_and_a_job_that_kills(many, faulty, tmp_path, engine):
+def test_a_worker_killed_midway_and_a_job_that_kills(many, run, tmp_path, engine):
     path, expected = many
     out = tmp_path / "out"
-    process = run(engine, path, out, faulty, PAUSE=0.3)
+    process = run(engine, path, out, PAUSE=0.3)
     until(lambda: entries(out))
     victim = worker_of(out)
     assert victim != process.pid
@@ -53,9 +61,9 @@ def test_a_worker_killed_midway_and_a_job_that_kills(many, faulty, tmp_path, eng
     assert files(out) == wanted
 
 
-def test_workers_do_not_outlive_their_parent(many, faulty, tmp_path):
+def test_workers_do_not_outlive_their_parent(many, run, tmp_path):
     path, _ = many
-    process = run("local", path, tmp_path / "out", faulty, PAUSE=0.3)
+    process = run("local", path, tmp_path / "out", PAUSE=0.3)
     until(lambda: entries(tmp_path / "out"))
     worker = worker_of(tmp_path / "out")
     process.kill()
