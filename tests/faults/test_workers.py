@@ -32,8 +32,9 @@ def run(faulty):
 
     yield started
     for process in begun:
-        process.kill()
-        process.communicate()
+        if process.poll() is None:
+            process.kill()
+            process.communicate()
 
 
 def worker_of(out):
