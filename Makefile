@@ -7,7 +7,7 @@ STAMP := $(VENV)/.installed
 # Idle OpenMP threads sleep instead of spinning: on a few cores shared with others it is much faster.
 export OMP_WAIT_POLICY := PASSIVE
 
-.PHONY: install demo test test-matrix test-oldest check bench bench-quick pictures clean
+.PHONY: install demo test test-faults test-matrix test-oldest check bench bench-quick pictures clean
 
 install: $(STAMP)
 
@@ -32,6 +32,10 @@ $(QUANTISERS)/.installed: constraints.txt
 	$(BIN)/python -m pip install --disable-pip-version-check --quiet --no-deps -c constraints.txt \
 		--upgrade --target $(QUANTISERS) bitsandbytes torchao
 	touch $@
+
+# Batches whose runs, workers and disks fail.
+test-faults: install
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2 tests/faults
 
 # The core on the oldest diffusers of the supported range, in an environment of its own.
 OLDEST := 0.41.0

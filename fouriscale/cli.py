@@ -1,4 +1,5 @@
-"""The command line: `fouriscale generate`, `show`, `remake`, `presets`, `explain`, `validate`, `demo`."""
+"""The command line: `fouriscale generate`, `show`, `remake`, `presets`, `explain`, `validate`, `demo`; and `batch`,
+`status`, `verify`, which both instruments share."""
 
 from __future__ import annotations
 
@@ -15,6 +16,7 @@ from rich.table import Table
 
 from fouriscale_padtone.arguments import control as parse_control
 from fouriscale_padtone.arguments import number, output_file, parse_size, slug, weighted, whole
+from fouriscale_padtone.batch.cli import batch, status, verify
 from fouriscale_padtone.command import complain, print_version, quieten, run
 
 from .validate_cli import Mode, Preset, in_mode, read_preset, validate
@@ -31,12 +33,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-
 _OUTPUTS = Path("outputs")
 _Out = Annotated[Path, typer.Option(help="A file ending in .png, or a folder.")]
 _Device = Annotated[str | None, typer.Option(help="Such as cpu or cuda:0; the best one here if left out.")]
-
-app.command()(validate)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -242,6 +241,10 @@ def demo(out: Annotated[Path, typer.Option(help="A file ending in .png.")] = _OU
     from .demo import demo as draw
 
     draw(path)
+
+
+for _command in (validate, batch, status, verify):
+    app.command()(_command)
 
 
 def _config_for(unet_config: dict[str, Any]) -> FouriScaleConfig:

@@ -23,6 +23,7 @@ from .loading import source
 from .montage import side_by_side
 from .patch import current_state, fouriscale
 from .sizes import check_size
+from .texts import Texts, encode_all, stacked
 
 SIZE_MULTIPLE = 8  # what Stable Diffusion's pipelines ask of height and width, whatever their VAE
 
@@ -51,6 +52,7 @@ def generate(
     inputs: Inputs | None = None,
     vae_tiling: bool | None = None,
     on_step: OnStep | None = None,
+    texts: Sequence[Texts] | None = None,
 ) -> list[Picture]:
     """One picture a prompt, all in one batch.
 
@@ -65,6 +67,7 @@ def generate(
         inputs: a picture to start from, a mask, ControlNets, LoRAs.
         vae_tiling: whether the VAE decodes in tiles; None does where the decoder would not fit into memory.
         on_step: called after every step.
+        texts: each prompt's encodings, from `texts.encode` with this pipeline; None encodes them here.
 
     Raises:
         ValueError: a value is out of range, or FouriScale cannot be applied to the pipeline.
@@ -87,8 +90,6 @@ def generate(
         vae_tiling = _tiles_already(pipe.vae) or decoder_overflows(pipe.vae, height, width, len(prompts))
 
     call: dict[str, Any] = dict(
-        prompt=prompts,
-        negative_prompt=None if negative_prompt is None else [negative_prompt] * len(prompts),
         height=height,
         width=width,
         num_inference_steps=steps,
@@ -105,6 +106,10 @@ def generate(
             if "original_size" in inspect.signature(type(runner).__call__).parameters:
                 extra |= size_conditioning(config, height, width)
         with scaled:
+            if texts is None:
+                call |= encode_all(runner, prompts, negative_prompt, guidance)
+            else:
+                call |= stacked(texts, pipe.unet.device)
             images = runner(**accepted(runner, call | extra)).images
     shared = _shared_recipe(pipe) | dict(
         negative_prompt=negative_prompt,

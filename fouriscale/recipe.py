@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from PIL import Image
-from pydantic import BaseModel, ConfigDict, PositiveInt, ValidationError
+from pydantic import BaseModel, ConfigDict, PositiveInt
 
 from fouriscale_padtone import pictures
 from fouriscale_padtone.pictures import versions
 
-__all__ = ["Recipe", "changed_versions", "read", "save", "versions"]
+__all__ = ["CHUNK", "Recipe", "changed_versions", "read", "save", "versions"]
 
 CHUNK = "fouriscale"  # the PNG text chunk
 
@@ -91,12 +91,7 @@ class Recipe(BaseModel):
         Raises:
             ValueError: an entry is missing, unknown or of the wrong type.
         """
-        try:
-            return cls.model_validate(dict(values))
-        except ValidationError as error:
-            first = error.errors()[0]
-            place = ".".join(map(str, first["loc"]))
-            raise ValueError(f"the recipe's entry {place!r} is wrong: {first['msg']}") from None
+        return pictures.parsed(cls, values)
 
 
 def save(image: Image.Image, path: str | Path, recipe: Recipe | Mapping[str, Any] | None) -> None:

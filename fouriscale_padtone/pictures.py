@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import platform
@@ -9,10 +10,12 @@ import secrets
 from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from PIL import Image, PngImagePlugin
+from pydantic import BaseModel, ValidationError
 
+Model = TypeVar("Model", bound=BaseModel)
 _PACKAGES = ("fouriscale-padtone", "diffusers", "transformers", "torch", "pillow")
 
 
@@ -32,19 +35,30 @@ def save(image: Image.Image, path: str | Path, recipe: Mapping[str, Any] | None,
     path = Path(path)
     if path.suffix.lower() != ".png":
         raise ValueError(f"{path}: pictures are written as PNG, so name a file that ends in .png")
-    chunks = PngImagePlugin.PngInfo()
-    if recipe is not None:
-        chunks.add_text(chunk, json.dumps(dict(recipe)))
     # Beside it, so that renaming is atomic.
     part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        image.save(part, format="PNG", pnginfo=chunks)
+        part.write_bytes(encoded(image, recipe, chunk))
         os.replace(part, path)
     except OSError as error:
         raise ValueError(f"{path} cannot be written ({error.strerror or error})") from None
     finally:
         _remove(part)
+
+
+def encoded(image: Image.Image, recipe: Mapping[str, Any] | None, chunk: str) -> bytes:
+    """A PNG with its recipe, as `save` writes it.
+
+    Raises:
+        TypeError: the recipe holds something that JSON cannot.
+    """
+    chunks = PngImagePlugin.PngInfo()
+    if recipe is not None:
+        chunks.add_text(chunk, json.dumps(dict(recipe)))
+    content = io.BytesIO()
+    image.save(content, format="PNG", pnginfo=chunks)
+    return content.getvalue()
 
 
 def read(path: str | Path, chunk: str, writer: str) -> dict[str, Any]:
@@ -73,6 +87,20 @@ def read(path: str | Path, chunk: str, writer: str) -> dict[str, Any]:
     if not isinstance(recipe, dict):
         raise ValueError(f"{path} carries a damaged recipe (no JSON object)")
     return recipe
+
+
+def parsed(kind: type[Model], values: Mapping[str, Any]) -> Model:
+    """A recipe of a kind from plain values, such as `read` gives.
+
+    Raises:
+        ValueError: an entry is missing, unknown or of the wrong type.
+    """
+    try:
+        return kind.model_validate(dict(values))
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"]))
+        raise ValueError(f"the recipe's entry {place!r} is wrong: {first['msg']}") from None
 
 
 def versions() -> dict[str, str]:

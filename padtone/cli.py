@@ -177,15 +177,12 @@ def idp(
 
 @app.command()
 def remake(
-    image: Annotated[Path, typer.Argument(help="A PNG that padtone ite, idp or audit has written.")],
+    image: Annotated[Path, typer.Argument(help="A PNG that padtone ite, idp, audit or a batch has written.")],
     out: Out = _OUTPUTS,
 ) -> None:
     """Make a picture again from the recipe that it carries."""
     path = output_file(out, f"{image.stem}-remade")
     import torch
-
-    from fouriscale_padtone.models import source
-    from fouriscale_padtone.pictures import changed_versions
 
     from .grid import read_recipe, save_with_recipe
     from .requests import Request
@@ -195,19 +192,35 @@ def remake(
         save_with_recipe(remake_audit(recipe), path, recipe)
         typer.echo(f"arm {recipe['arm']}; seed {recipe['seed']}: {path}")
         return
-    request = Request.parse(recipe)
-    changed = changed_versions(request.versions)
+    if recipe.get("command") == "batch":
+        from .batch import Arm
+        from .batch import remake as remake_arm
+
+        arm, pipe = _ready(Arm.parse(recipe))
+        save_with_recipe(remake_arm(pipe, arm), path, arm.model_dump())
+        typer.echo(f"arm {arm.keep}; seed {arm.seed}: {path}")
+        return
+    request, pipe = _ready(Request.parse(recipe))
+    torch.set_num_threads(request.threads)
+    _write(pipe, request, path)
+
+
+def _ready(made: Any) -> tuple[Any, Any]:
+    """A recipe as it holds now, and its pipeline; says what has changed since."""
+    from fouriscale_padtone.models import source
+    from fouriscale_padtone.pictures import changed_versions
+
+    changed = changed_versions(made.versions)
     if changed:
         complain(f"versions differ, so pixels may too: {', '.join(changed)}", "Warning")
-    pipe = _load(request.model, request.device, request.dtype, request.revision)
+    pipe = _load(made.model, made.device, made.dtype, made.revision)
     found = source(pipe).revision
-    if found != request.revision:
+    if found != made.revision:
         complain(
-            f"the weights of {request.model} are {found} and were {request.revision}, so pixels will differ",
+            f"the weights of {made.model} are {found} and were {made.revision}, so pixels will differ",
             "Warning",
         )
-    torch.set_num_threads(request.threads)
-    _write(pipe, request.model_copy(update={"revision": found}), path)
+    return made.model_copy(update={"revision": found}), pipe
 
 
 def _make(command: Literal["ite", "idp"], given: dict[str, Any]) -> None:

@@ -7,10 +7,11 @@ from typing import Any, Literal
 
 import torch
 from PIL import Image
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
 import shapeworld
 from fouriscale_padtone.models import SHIPPED
+from fouriscale_padtone.pictures import parsed
 
 from . import diffusion, embeds
 from .encoders import position_limit
@@ -49,12 +50,7 @@ class Request(BaseModel):
         Raises:
             ValueError: an entry is missing, unknown or of the wrong type.
         """
-        try:
-            return cls.model_validate(values)
-        except ValidationError as error:
-            first = error.errors()[0]
-            place = ".".join(map(str, first["loc"]))
-            raise ValueError(f"the recipe's entry {place!r} is wrong: {first['msg']}") from None
+        return parsed(cls, values)
 
 
 def draw(pipe: Any, request: Request) -> Image.Image:

@@ -1,0 +1,136 @@
+"""FouriScale as an instrument of a batch, see `fouriscale_padtone.batch.instruments`."""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import psutil
+import torch
+
+from fouriscale_padtone.arguments import control, weighted
+from fouriscale_padtone.batch.instruments import Encoding, Picture
+from fouriscale_padtone.batch.jobs import DIRECT, Job
+
+from .config import FouriScaleConfig, config_for
+from .generate import SIZE_MULTIPLE, check_request, generate, sampling_defaults
+from .inputs import Inputs
+from .loading import load_pipeline, locate
+from .recipe import CHUNK
+from .texts import encode
+
+
+class Batch:
+    """Makes jobs without `keep`: with FouriScale, or directly where the preset is "none"."""
+
+    chunk = CHUNK
+    reads_text = False
+
+    def check(self, job: Job) -> None:
+        size = (job.height or SIZE_MULTIPLE, job.width or SIZE_MULTIPLE)
+        check_request(*size, [job.seed], job.steps or 1, job.guidance or 0.0)
+        _located(job.model)
+        _given_config(job.preset, json.dumps(job.config))
+        _inputs(job)
+
+    def load(self, job: Job, device: str, dtype: str) -> Any:
+        preset = None if job.preset == DIRECT else job.preset
+        return load_pipeline(job.model, device=device, dtype=dtype, preset=preset)
+
+    def encode(self, pipe: Any, job: Job) -> Encoding | None:
+        if job.lora:  # the text encoder may be changed by it
+            return None
+        guidance = sampling_defaults(pipe)[1] if job.guidance is None else job.guidance
+        return encode(pipe, job.prompt, job.negative_prompt, guidance)
+
+    def paint(self, pipe: Any, jobs: Sequence[Job], encodings: Sequence[Encoding | None]) -> list[Picture]:
+        first = jobs[0]
+        inputs = _inputs(first)
+        config = _config(pipe, first)
+        height, width = _size(pipe, first, config, inputs)
+        _check_fits(pipe, height, width)
+        texts = [text for text in encodings if text is not None]
+        made = generate(
+            pipe,
+            [job.prompt for job in jobs],
+            height=height,
+            width=width,
+            seed=[job.seed for job in jobs],
+            steps=first.steps,
+            guidance=first.guidance,
+            negative_prompt=first.negative_prompt,
+            config=config,
+            inputs=inputs,
+            texts=texts if len(texts) == len(jobs) else None,
+        )
+        return [Picture(picture.image, picture.recipe.model_dump()) for picture in made]
+
+
+def _config(pipe: Any, job: Job) -> FouriScaleConfig | None:
+    """The job's settings; None samples directly."""
+    if job.preset == DIRECT:
+        return None
+    config = _given_config(job.preset, json.dumps(job.config))
+    return config or config_for(pipe.unet).replace(**(job.config or {}))
+
+
+def _size(pipe: Any, job: Job, config: FouriScaleConfig | None, inputs: Inputs) -> tuple[int, int]:
+    """(height, width) in pixels, as `fouriscale generate` chooses it."""
+    if job.height is not None and job.width is not None:
+        return job.height, job.width
+    return inputs.size or (config or config_for(pipe.unet)).scaled_size(2)
+
+
+def _check_fits(pipe: Any, height: int, width: int) -> None:
+    """Refuse a size that no machine of this kind could hold, before it fills the memory of this one.
+
+    Raises:
+        ValueError: the UNet's first feature map alone, in and out, takes more than all memory.
+    """
+    scale, unet = pipe.vae_scale_factor, pipe.unet
+    needed = (
+        2 * unet.config.block_out_channels[0] * (height // scale) * (width // scale) * unet.dtype.itemsize
+    )
+    here = psutil.virtual_memory().total
+    if unet.device.type == "cuda":
+        here = torch.cuda.get_device_properties(unet.device).total_memory
+    if needed > here:
+        raise ValueError(
+            f"width {width}, height {height} needs {needed / 2**30:,.0f} GiB for the first layer alone, and there "
+            f"are {here / 2**30:,.0f} GiB here"
+        )
+
+
+@functools.lru_cache(maxsize=1024)
+def _given_config(preset: str | None, changes: str) -> FouriScaleConfig | None:
+    """A named preset with changes, which are JSON, so that they can be a key; None: not named."""
+    different = json.loads(changes) or {}
+    if preset == DIRECT:
+        return None
+    if preset is None:
+        # The model's own preset is known when it is loaded; until then any shows whether the changes fit.
+        FouriScaleConfig.preset("sd15", **different)
+        return None
+    if Path(preset).suffix in (".yaml", ".yml"):
+        return FouriScaleConfig.load(preset).replace(**different)
+    return FouriScaleConfig.preset(preset, **different)
+
+
+@functools.lru_cache(maxsize=1024)
+def _located(model: str) -> str:
+    return locate(model)
+
+
+def _inputs(job: Job) -> Inputs:
+    if not (job.image or job.mask or job.strength or job.control or job.lora):
+        return Inputs()
+    return Inputs(
+        image=Path(job.image) if job.image else None,
+        strength=job.strength,
+        mask=Path(job.mask) if job.mask else None,
+        controls=tuple(map(control, job.control)),
+        loras=tuple(map(weighted, job.lora)),
+    )

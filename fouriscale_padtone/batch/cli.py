@@ -1,0 +1,189 @@
+"""The commands `batch`, `status` and `verify`. Heavy imports wait until they run."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from fouriscale_padtone.arguments import whole
+from fouriscale_padtone.command import complain, quieten
+
+if TYPE_CHECKING:
+    from .dispatch import Dispatcher
+    from .plan import Plan
+    from .run import Result, Told
+
+_Out = Annotated[str, typer.Argument(help="The batch's folder or URL.")]
+
+
+def batch(
+    jobs: Annotated[Path, typer.Argument(help="JSONL, CSV, Parquet, or a YAML grid.")],
+    out: Annotated[str, typer.Option(help="A folder, or a URL such as s3://bucket/folder.")],
+    model: Annotated[str, typer.Option(help="Of jobs that name none.")] = "shapeworld/unet",
+    batch: Annotated[
+        int | None,
+        typer.Option(
+            parser=whole,
+            metavar="<int>",
+            help="Most jobs made at once; about 4 megapixels, 16 jobs at most, if left out.",
+        ),
+    ] = None,
+    engine: Annotated[str, typer.Option(help="local or ray.")] = "local",
+    workers: Annotated[
+        int | None,
+        typer.Option(parser=whole, metavar="<int>", help="One an accelerator, else one, if left out."),
+    ] = None,
+    address: Annotated[
+        str | None, typer.Option(help="A Ray cluster's, or auto; one on this machine if left out.")
+    ] = None,
+    device: Annotated[
+        str | None, typer.Option(help="Such as cpu or cuda:0; the best here if left out.")
+    ] = None,
+    dtype: Annotated[str | None, typer.Option(help="float32, float16 or bfloat16.")] = None,
+    threads: Annotated[
+        int | None, typer.Option(parser=whole, metavar="<int>", help="Of each worker on the CPU.")
+    ] = None,
+    cache: Annotated[
+        Path | None, typer.Option(help="A folder for encoded prompts that is kept, for several batches.")
+    ] = None,
+    skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Leave out jobs that cannot be made.")] = False,
+    retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Make failed jobs again.")] = False,
+    wait: Annotated[bool, typer.Option("--wait", help="For another run on the folder to end.")] = False,
+    sheet: Annotated[bool, typer.Option("--sheet", help="Draw a contact sheet at the end.")] = False,
+) -> None:
+    """Make the pictures of a jobs file, unattended. The same command goes on where it was stopped.
+
+    Exit code 0: all done; 1: some failed, or the run was cut short; 2: bad usage or a bad file;
+    130 and 143: stopped by Ctrl-C or SIGTERM, after what was in hand.
+    """
+    from .run import Order, run
+    from .stores import open_store
+    from .watch import bound_memory
+
+    order = Order(
+        jobs=jobs,
+        out=out,
+        model=model,
+        batch=batch,
+        engine=engine,
+        workers=workers,
+        address=address,
+        device=device,
+        dtype=dtype,
+        threads=threads,
+        cache=cache,
+        skip_bad=skip_bad,
+        retry=retry_failed,
+        wait=wait,
+    )
+    quieten()
+    if engine == "local" and device in (None, "cpu") and (workers or 1) == 1:
+        bound_memory("cpu", 1)
+    with _bar() as told:
+        result = run(order, told)
+    store = open_store(out)
+    if sheet and result.done:
+        from .sheet import SHEET, write_sheet
+
+        typer.echo(f"{write_sheet(store)} pictures on {store.address}/{SHEET}")
+    _sum_up(result, store.address)
+
+
+def status(
+    out: _Out,
+) -> None:
+    """Show how far a batch is, also while it runs."""
+    from .reports import progress
+    from .stores import open_store
+
+    typer.echo("\n".join(progress(open_store(out)).sentences()))
+
+
+def verify(
+    out: _Out,
+    redo: Annotated[
+        bool, typer.Option("--redo", help="Have the next run make missing and changed pictures again.")
+    ] = False,
+) -> None:
+    """Check every picture against the manifest. Exit code 1: some are missing or changed."""
+    import time
+
+    from .manifest import Entry
+    from .reports import check_files
+    from .stores import open_store
+
+    store = open_store(out)
+    found = check_files(store)
+    for word, entries in (("missing", found.missing), ("changed", found.changed)):
+        for entry in entries:
+            typer.echo(f"{entry.file} is {word}")
+    for name in found.strangers:
+        typer.echo(f"{name} is not in the manifest")
+    typer.echo(
+        f"{found.good} pictures are what they were, {len(found.missing)} missing, {len(found.changed)} changed, "
+        f"{len(found.strangers)} not in the manifest, {found.damaged} damaged lines"
+    )
+    lost = [*found.missing, *found.changed]
+    if redo and lost:
+        with store.begin(wait=False):
+            now = time.time()
+            store.append(
+                f"{time.time_ns():020d}-lost",
+                [Entry(id=entry.id, status="lost", group=entry.group, finished=now) for entry in lost],
+            )
+    if lost:
+        raise typer.Exit(1)
+
+
+def _sum_up(result: Result, address: str) -> None:
+    """Say how it ended, and leave with the exit code that fits."""
+    rate = result.made / result.seconds if result.seconds and result.made else 0.0
+    typer.echo(
+        f"{result.done} of {result.total} done, {result.failed} failed"
+        + (f", {result.bad} bad" if result.bad else "")
+        + (f"; {result.made} now, {rate:.2f} a second" if result.made else "")
+        + f": {address}"
+    )
+    if result.broken is not None:
+        complain(f"{result.broken}; the same command goes on from here", "Stopped")
+        raise typer.Exit(1)
+    if result.signal is not None and not result.complete:
+        complain(
+            f"{result.total - result.done - result.failed} jobs are left; the same command makes them",
+            "Stopped",
+        )
+        raise typer.Exit(128 + result.signal)
+    if result.failed or result.bad:
+        complain(f"{result.failed + result.bad} jobs have no picture; `fouriscale status {address}` says why")
+        raise typer.Exit(1)
+
+
+@contextlib.contextmanager
+def _bar() -> Iterator[Told]:
+    """Pictures done, rate and time left, on stderr; nothing where that is no terminal."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[failed]} failed"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True), disable=not sys.stderr.isatty()) as bars:
+        task = bars.add_task("", total=None, failed=0)
+
+        def told(dispatcher: Dispatcher, plan: Plan) -> None:
+            bars.update(
+                task,
+                total=plan.total,
+                completed=dispatcher.done + dispatcher.failed,
+                failed=dispatcher.failed,
+            )
+
+        yield told

@@ -1,0 +1,83 @@
+"""What a batch asks of an instrument. Instruments are found by entry point, so that nothing here imports one."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib import metadata
+from typing import TYPE_CHECKING, Any, Protocol
+
+from .jobs import Job
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+GROUP = "fouriscale_padtone.instruments"
+
+Encoding = dict[str, Any]
+"""A job's text as the pipeline's arguments: one row each, tensors or lists of tensors."""
+
+
+@dataclass(frozen=True)
+class Picture:
+    """An image, and the recipe that makes it again."""
+
+    image: Image.Image
+    recipe: dict[str, Any]
+
+
+class Instrument(Protocol):
+    """How an instrument makes the pictures of jobs.
+
+    Attributes:
+        chunk: name of the PNG text chunk that holds its recipes.
+        reads_text: whether painting runs text encoders even where the encodings are given.
+    """
+
+    chunk: str
+    reads_text: bool
+
+    def check(self, job: Job) -> None:
+        """Refuse what could not be made, before anything is loaded.
+
+        Raises:
+            ValueError: a value is out of range, or a file or model is not there.
+        """
+
+    def load(self, job: Job, device: str, dtype: str) -> Any:
+        """The job's pipeline.
+
+        Raises:
+            ValueError: it cannot be loaded.
+        """
+
+    def encode(self, pipe: Any, job: Job) -> Encoding | None:
+        """The job's text, encoded alone; None where it has to be encoded while painting.
+
+        Raises:
+            ValueError: the pipeline cannot do what is asked.
+        """
+
+    def paint(self, pipe: Any, jobs: Sequence[Job], encodings: Sequence[Encoding | None]) -> list[Picture]:
+        """The pictures of jobs that are alike (`Job.alike`), made as one batch.
+
+        Raises:
+            ValueError: the pipeline cannot do what is asked.
+        """
+
+
+@functools.cache
+def instrument(name: str) -> Instrument:
+    """An installed instrument by name.
+
+    Raises:
+        ValueError: there is none of this name.
+    """
+    found = metadata.entry_points(group=GROUP, name=name)
+    if not found:
+        raise ValueError(
+            f"there is no instrument {name!r} here: install fouriscale-padtone again, as a whole"
+        )
+    made: Instrument = next(iter(found)).load()()
+    return made

@@ -1,0 +1,156 @@
+"""A job: one picture to make, typed and checked. Pure."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from fouriscale_padtone.arguments import parse_size
+
+DIRECT = "none"  # the preset that samples without FouriScale
+RESERVED = "sheet"  # names the contact sheet
+_ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,199}")
+
+
+class Job(BaseModel):
+    """One line of a jobs file. Sizes are in pixels; None is the model's own or the instrument's.
+
+    Attributes:
+        id: names the file, `<id>.png`.
+        preset: a preset's name or file, or "none" for direct sampling.
+        config: settings that differ from the preset's.
+        keep: the rows of the text encoding that are kept, an arm of PadTone; such jobs are sampled directly.
+        image, strength, mask, control, lora: as on the command line of `fouriscale generate`.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    id: str
+    prompt: str
+    negative_prompt: str | None = None
+    height: int | None = Field(None, ge=1)
+    width: int | None = Field(None, ge=1)
+    seed: int = Field(0, ge=0, lt=2**63)
+    steps: int | None = Field(None, ge=1)
+    guidance: float | None = Field(None, ge=0, allow_inf_nan=False)
+    model: str = "shapeworld/unet"
+    preset: str | None = None
+    config: dict[str, Any] | None = None
+    keep: str | None = None
+    image: str | None = None
+    strength: float | None = Field(None, gt=0, le=1)
+    mask: str | None = None
+    control: tuple[str, ...] = ()
+    lora: tuple[str, ...] = ()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _size(cls, values: Any) -> Any:
+        """`size` in place of `height` and `width`."""
+        if not isinstance(values, dict) or values.get("size") is None:
+            return values
+        values = dict(values)
+        size = values.pop("size")
+        if values.get("height") is not None or values.get("width") is not None:
+            raise ValueError(f"size is {size!r} beside height or width; give one or the other")
+        height, width = parse_size(str(size))
+        return values | {"height": height, "width": width}
+
+    @field_validator("config", mode="before")
+    @classmethod
+    def _config(cls, value: Any) -> Any:
+        """CSV and Parquet hold it as JSON text."""
+        if not isinstance(value, str):
+            return value
+        try:
+            return json.loads(value)
+        except ValueError:
+            raise ValueError('it is a mapping of settings, such as {"stop": 0.7}') from None
+
+    @field_validator("control", "lora", mode="before")
+    @classmethod
+    def _several(cls, value: Any) -> Any:
+        return (value,) if isinstance(value, str) else value
+
+    @field_validator("id")
+    @classmethod
+    def _file_name(cls, value: str) -> str:
+        if not _ID.fullmatch(value) or value.lower() == RESERVED:
+            raise ValueError(
+                f"it names the file, so it is 1 to 200 letters, digits, dots, dashes and underscores, "
+                f"does not begin with a dot or dash, and is not {RESERVED!r}"
+            )
+        return value
+
+    @model_validator(mode="after")
+    def _whole(self) -> Job:
+        if (self.height is None) != (self.width is None):
+            raise ValueError(f"height is {self.height} and width is {self.width}; give both or neither")
+        if self.keep is not None:
+            set_too = [name for name in ("config", "image", "mask", "control", "lora") if getattr(self, name)]
+            set_too += ["preset"] if self.preset not in (None, DIRECT) else []
+            if set_too:
+                raise ValueError(
+                    f"keep is {self.keep!r} beside {' and '.join(set_too)}; "
+                    "padding arms are sampled directly, from the prompt alone"
+                )
+        if self.preset == DIRECT and self.config:
+            raise ValueError(f"config is given beside preset {DIRECT!r}, which samples without FouriScale")
+        return self
+
+    @property
+    def instrument(self) -> str:
+        """The name of the instrument that makes it."""
+        return "fouriscale" if self.keep is None else "padtone"
+
+    @property
+    def file(self) -> str:
+        return f"{self.id}.png"
+
+    def alike(self) -> str:
+        """What jobs have in common that are made in one batch, as text: all but id, prompt and seed.
+
+        Not the arm, either: arms differ in their encodings only.
+        """
+        common = self.model_dump(exclude={"id", "prompt", "seed", "keep"}, exclude_none=True)
+        return json.dumps([self.instrument, common], sort_keys=True, default=str)
+
+
+def parse(values: Mapping[str, Any], number: int) -> Job:
+    """A job from plain values.
+
+    Args:
+        number: of the line; names the job where it has no id.
+
+    Raises:
+        ValueError: everything that is wrong with it, in one sentence.
+    """
+    given = {str(name): value for name, value in values.items() if value is not None}
+    given["id"] = str(given.get("id", number))
+    try:
+        return Job.model_validate(given)
+    except ValidationError as error:
+        raise ValueError("; ".join(_told(problem) for problem in error.errors())) from None
+
+
+def _told(problem: Any) -> str:
+    """One of pydantic's problems in our words, with the offending value."""
+    place = ".".join(map(str, problem["loc"][:1]))
+    said = problem["msg"].removeprefix("Value error, ")
+    if problem["type"] == "extra_forbidden":
+        known = ", ".join(sorted({*Job.model_fields, "size"}))
+        return f"there is no key {place!r}; keys are {known}"
+    if problem["type"] == "missing":
+        return f"{place} is missing"
+    if not place:
+        return said
+    return f"{place} is {_brief(problem['input'])}: {said[0].lower()}{said[1:]}"
+
+
+def _brief(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else f"{text[:77]}..."

@@ -1,0 +1,171 @@
+"""Workers of this machine: this process, or several processes."""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import multiprocessing.connection
+import os
+import queue
+import signal
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from typing import Any
+
+from fouriscale_padtone.command import quieten
+
+from .dispatch import Outcome, Unit
+from .engines import Died, Finished
+from .watch import bound_memory
+from .worker import DEPTH, Begun, Settings, Worker, finished
+
+_HALT, _END = "halt", "end"  # what a worker process is told besides units
+
+
+class OneProcess:
+    """A crew of one, in threads of this process."""
+
+    size = 1
+
+    def __init__(self, settings: Settings) -> None:
+        self._stop = threading.Event()
+        self._events: queue.SimpleQueue[Finished] = queue.SimpleQueue()
+        self._threads = _Overlapping(
+            settings, self._stop, lambda unit, made: self._events.put(Finished(0, unit, made))
+        )
+
+    def send(self, place: int, unit: Unit) -> None:
+        self._threads.send(unit)
+
+    def wait(self, seconds: float) -> list[Finished | Died]:
+        try:
+            event = self._events.get(timeout=seconds)
+        except queue.Empty:
+            return []
+        return [event]
+
+    def halt(self) -> None:
+        self._stop.set()
+
+    def close(self) -> None:
+        self._stop.set()
+        self._threads.close()
+
+
+class Processes:
+    """A worker a process; with several accelerators, each on its own."""
+
+    def __init__(self, settings: Settings, devices: list[str]) -> None:
+        self.size = len(devices)
+        self._settings, self._devices = settings, devices
+        self._context = multiprocessing.get_context("spawn")
+        self._members: dict[int, tuple[Any, Any]] = {}  # process and connection
+
+    def send(self, place: int, unit: Unit) -> None:
+        if place not in self._members:
+            self._start(place)
+        try:
+            self._members[place][1].send(unit)
+        except OSError:  # it is dead; `wait` says so
+            return
+
+    def wait(self, seconds: float) -> list[Finished | Died]:
+        by_handle: dict[Any, int] = {}
+        for place, (process, connection) in self._members.items():
+            by_handle |= {connection: place, process.sentinel: place}
+        ready = multiprocessing.connection.wait(list(by_handle), timeout=seconds)
+        events: list[Finished | Died] = []
+        # What was said before death counts, so connections come first.
+        for handle in sorted(ready, key=lambda handle: isinstance(handle, int)):
+            place = by_handle[handle]
+            if place not in self._members:
+                continue
+            process, connection = self._members[place]
+            try:
+                while connection.poll():
+                    unit, outcome = connection.recv()
+                    events.append(Finished(place, unit, outcome))
+            except (EOFError, OSError):
+                process.join()
+            if not process.is_alive():
+                del self._members[place]
+                events.append(Died(place, _last_words(process.exitcode)))
+        return events
+
+    def halt(self) -> None:
+        for _, connection in self._members.values():
+            with contextlib.suppress(OSError):
+                connection.send(_HALT)
+
+    def close(self) -> None:
+        for process, connection in self._members.values():
+            with contextlib.suppress(OSError):
+                connection.send(_END)
+            process.join()
+            connection.close()
+
+    def _start(self, place: int) -> None:
+        ours, theirs = self._context.Pipe()
+        settings = replace(self._settings, device=self._devices[place])
+        process = self._context.Process(target=_serve, args=(theirs, settings, self.size), daemon=True)
+        process.start()
+        theirs.close()
+        self._members[place] = process, ours
+
+
+class _Overlapping:
+    """A worker that makes `DEPTH` units at a time, each on its own thread."""
+
+    def __init__(
+        self, settings: Settings, stop: threading.Event, finished: Callable[[Unit, Outcome], None]
+    ) -> None:
+        self._worker, self._stop, self._finished = Worker(settings), stop, finished
+        self._pool = ThreadPoolExecutor(DEPTH, "unit")
+
+    def send(self, unit: Unit) -> None:
+        self._pool.submit(self._run, unit, self._worker.begin(unit, self._stop))
+
+    def close(self) -> None:
+        self._pool.shutdown()
+        self._worker.close()
+
+    def _run(self, unit: Unit, begun: Begun) -> None:
+        self._finished(unit, finished(self._worker, unit, begun, self._stop))
+
+
+def _serve(connection: Any, settings: Settings, workers: int) -> None:
+    """A worker process: units come in, outcomes go out; without a parent it ends."""
+    signal.signal(
+        signal.SIGINT, signal.SIG_IGN
+    )  # Ctrl-C reaches all of a terminal's processes; the parent decides
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    quieten()
+    bound_memory(settings.device, workers)
+    stop, sending = threading.Event(), threading.Lock()
+
+    def send(unit: Unit, outcome: Outcome) -> None:
+        with sending:
+            connection.send((unit, outcome))
+
+    threads = _Overlapping(settings, stop, send)
+    while True:
+        try:
+            message = connection.recv()
+        except (EOFError, OSError):  # the parent was killed: what is in hand would be written behind its back
+            os._exit(1)
+        if message == _END:
+            threads.close()
+            return
+        if message == _HALT:
+            stop.set()
+        else:
+            threads.send(message)
+
+
+def _last_words(code: int | None) -> str:
+    if code is not None and code < 0:
+        return f"killed by {signal.Signals(-code).name}"
+    return f"ended with exit code {code}"

@@ -1,0 +1,269 @@
+"""Makes units: encodes, samples and writes, all three at the same time for different units."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+import time
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from accelerate.utils.memory import clear_device_cache, should_reduce_batch_size
+
+from fouriscale_padtone import models, pictures
+
+from .dispatch import Outcome, Unit
+from .encodings import EncodingCache, finite
+from .instruments import Encoding, Picture, instrument
+from .jobs import Job
+from .manifest import Entry
+from .stores import open_store, whereabouts
+from .watch import not_finite, peak_memory
+
+DEPTH = 3  # units in one worker: one is encoded, one sampled, one written
+_WRITERS = 2  # threads that compress and write PNGs
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How workers work, the same for all of a run; recorded with it.
+
+    Attributes:
+        device: "cpu", "cuda", "cuda:1" ...
+        threads: of torch, in each worker.
+    """
+
+    device: str
+    dtype: str
+    threads: int
+    store: str
+    encodings: str
+
+
+@dataclass(frozen=True)
+class _Failed:
+    why: str
+
+
+_Prepared = tuple[Any, list["Encoding | _Failed | None"], int]
+Begun = Future["_Prepared | None"]
+
+
+class Worker:
+    """Pipeline, encoder and writers of one process.
+
+    `begin` is called in order, `finish` from as many threads as units are to overlap. Encoding and sampling
+    have one thread each, so nothing runs beside itself.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self._store = open_store(settings.store)
+        self._cache = EncodingCache(Path(settings.encodings))
+        self._encoder, self._sampler = (
+            ThreadPoolExecutor(1, name, self._set_threads) for name in ("encode", "sample")
+        )
+        self._writers = ThreadPoolExecutor(_WRITERS, "write")
+        self._reading = threading.Lock()  # held by whoever runs a text encoder
+        self._pipe: tuple[tuple[str, ...], Any] | None = None
+        self._users, self._change = 0, threading.Condition()  # units that are being made with it
+        self._name = whereabouts()
+
+    def begin(self, unit: Unit, stop: threading.Event) -> Begun:
+        """Have a unit encoded, after those begun before it, so that models change as rarely as planned."""
+        return self._encoder.submit(self._prepare, unit, stop)
+
+    def finish(self, unit: Unit, begun: Begun, stop: threading.Event) -> Outcome:
+        """Make a unit's wanted pictures; nothing where `stop` is set before sampling begins."""
+        prepared = begun.result()
+        if prepared is None:
+            return Outcome()
+        pipe, encodings, encoded = prepared
+        try:
+            sampled = self._sampler.submit(self._sample, pipe, unit, encodings, stop).result()
+        finally:
+            self._release(pipe)
+        if sampled is None:
+            return Outcome()
+        results, fits, busy, peak = sampled
+        common: dict[str, Any] = dict(
+            seconds=round(busy / len(unit.jobs), 6),
+            peak_memory=peak,
+            worker=self._name,
+            group=unit.group,
+            fits=fits,
+        )
+        writing = {
+            i: self._writers.submit(self._write, unit.jobs[i], result)
+            for i in sorted(unit.wanted)
+            if isinstance(result := results[i], Picture)
+        }
+        entries = [
+            Entry(id=unit.jobs[i].id, status="failed", error=result.why, finished=time.time(), **common)
+            for i, result in results.items()
+            if i in unit.wanted and isinstance(result, _Failed)
+        ]
+        broken = None
+        for i, written in writing.items():
+            try:
+                content = written.result()
+            except OSError as error:  # no fault of the job: the run stops
+                broken = f"{self.settings.store} cannot be written ({error.strerror or error})"
+            else:
+                entries.append(_done(unit.jobs[i], content, common))
+        return Outcome(tuple(entries), fits, busy, encoded, broken)
+
+    def close(self) -> None:
+        for pool in (self._encoder, self._sampler, self._writers):
+            pool.shutdown()
+
+    def _set_threads(self) -> None:
+        torch.set_num_threads(self.settings.threads)
+
+    def _prepare(self, unit: Unit, stop: threading.Event) -> _Prepared | None:
+        """The unit's pipeline, its encodings, equal ones made once, and how many had to be made."""
+        if stop.is_set():
+            return None
+        try:
+            pipe = self._acquire(unit.jobs[0])
+        except Exception as error:
+            return None, [_Failed(models.first_line(error))] * len(unit.jobs), 0
+        before, made = self._cache.made, dict[str, Encoding | _Failed | None]()
+        for job in unit.jobs:
+            if job.id not in made:
+                try:
+                    made[job.id] = self._encode(pipe, job)
+                except Exception as error:
+                    made[job.id] = _Failed(models.first_line(error))
+        return pipe, [made[job.id] for job in unit.jobs], self._cache.made - before
+
+    def _encode(self, pipe: Any, job: Job) -> Encoding | None:
+        what = self._what(pipe, job)
+        found = self._cache.get(what)
+        if found is not None and finite(found):
+            return dict(found)
+        with self._reading:
+            encoding = instrument(job.instrument).encode(pipe, job)
+        if encoding is None:
+            return None
+        if not finite(encoding):
+            raise ValueError(
+                f"the text encoder makes NaN of the prompt {job.prompt!r}, so there is nothing to sample"
+            )
+        if all(isinstance(value, torch.Tensor) for value in encoding.values()):
+            self._cache.put(what, encoding)
+        return encoding
+
+    def _what(self, pipe: Any, job: Job) -> dict[str, Any]:
+        """Everything that decides an encoding to the last bit."""
+        where = models.source(pipe)
+        names = ("instrument", "prompt", "negative_prompt", "guidance", "keep", "steps")
+        return {name: getattr(job, name) for name in names} | {
+            "model": where.model,
+            "revision": where.revision,
+            "device": self.settings.device.split(":")[0],
+            "dtype": self.settings.dtype,
+            "threads": self.settings.threads,
+            "versions": pictures.versions(),
+        }
+
+    def _acquire(self, job: Job) -> Any:
+        """The job's pipeline. Another one is dropped first, when nobody samples with it any more."""
+        wanted = (job.instrument, job.model, (job.preset or "") if job.model.endswith(".safetensors") else "")
+        with self._change:
+            if self._pipe is None or self._pipe[0] != wanted:
+                self._change.wait_for(lambda: not self._users)
+                self._pipe = None
+                pipe = instrument(job.instrument).load(job, self.settings.device, self.settings.dtype)
+                pipe.set_progress_bar_config(disable=True)
+                self._pipe = wanted, pipe
+            self._users += 1
+            return self._pipe[1]
+
+    def _release(self, pipe: Any) -> None:
+        if pipe is not None:
+            with self._change:
+                self._users -= 1
+                self._change.notify()
+
+    def _sample(
+        self, pipe: Any, unit: Unit, encodings: list[Encoding | _Failed | None], stop: threading.Event
+    ) -> tuple[dict[int, Picture | _Failed], int | None, float, int] | None:
+        """What became of each job by its position, what fitted into memory, seconds and bytes."""
+        if stop.is_set():
+            return None
+        begin = time.perf_counter()
+        peak_memory(self.settings.device, reset=True)
+        results: dict[int, Picture | _Failed] = {
+            i: encoding for i, encoding in enumerate(encodings) if isinstance(encoding, _Failed)
+        }
+        todo = [i for i in range(len(unit.jobs)) if i not in results]
+        fits = unit.fits
+        while todo:
+            part = todo[: fits or len(todo)]
+            made, too_much = self._attempt(pipe, unit, part, encodings)
+            if too_much and len(part) > 1:
+                fits = (len(part) + 1) // 2
+                clear_device_cache(garbage_collection=True)
+                continue
+            results |= made
+            todo = todo[len(part) :]
+        return results, fits, time.perf_counter() - begin, peak_memory(self.settings.device)
+
+    def _attempt(
+        self, pipe: Any, unit: Unit, part: Sequence[int], encodings: Sequence[Any]
+    ) -> tuple[dict[int, Picture | _Failed], bool]:
+        """Some of a unit's pictures, or that memory does not suffice. Where one fails, each is tried alone."""
+        jobs, texts = [unit.jobs[i] for i in part], [encodings[i] for i in part]
+        painter = instrument(jobs[0].instrument)
+        reads = painter.reads_text or any(text is None for text in texts)
+        try:
+            with self._reading if reads else nullcontext(), not_finite(pipe) as broken:
+                made = painter.paint(pipe, jobs, texts)
+            results: dict[int, Picture | _Failed] = dict(zip(part, made, strict=True))
+            for place in broken:
+                results[part[place]] = _Failed(
+                    "sampling ended in NaN; another dtype, steps or guidance may help"
+                )
+            return results, False
+        except Exception as error:
+            too_much = isinstance(error, MemoryError) or should_reduce_batch_size(error)
+            why = models.first_line(error)
+        if len(part) == 1:
+            return {part[0]: _Failed(f"it does not fit into memory: {why}" if too_much else why)}, too_much
+        if too_much:
+            return {}, True
+        results = {}
+        for i in part:
+            results |= self._attempt(pipe, unit, [i], encodings)[0]
+        return results, False
+
+    def _write(self, job: Job, picture: Picture) -> bytes:
+        content = pictures.encoded(picture.image, picture.recipe, instrument(job.instrument).chunk)
+        self._store.write(job.file, content)
+        return content
+
+
+def _done(job: Job, content: bytes, common: dict[str, Any]) -> Entry:
+    return Entry(
+        id=job.id,
+        status="done",
+        file=job.file,
+        sha256=hashlib.sha256(content).hexdigest(),
+        bytes=len(content),
+        finished=time.time(),
+        **common,
+    )
+
+
+def finished(worker: Worker, unit: Unit, begun: Begun, stop: threading.Event) -> Outcome:
+    """`Worker.finish`; what it could not handle is no job's fault, and ends the run."""
+    try:
+        return worker.finish(unit, begun, stop)
+    except Exception as error:
+        return Outcome(broken=f"a worker failed: {type(error).__name__}: {models.first_line(error)}")

@@ -1,0 +1,67 @@
+import re
+
+import pytest
+
+from fouriscale_padtone.batch.jobs import Job, parse
+
+
+def test_a_job_and_its_defaults():
+    job = parse({"prompt": "a", "size": "384x256"}, 7)
+    assert (job.id, job.file, job.height, job.width, job.seed) == ("7", "7.png", 256, 384, 0)
+    assert (job.model, job.instrument, job.keep) == ("shapeworld/unet", "fouriscale", None)
+    assert parse({"prompt": "a", "keep": "padding"}, 1).instrument == "padtone"
+
+
+def test_text_becomes_numbers_as_csv_needs():
+    row = {
+        "prompt": "a",
+        "height": "64",
+        "width": "128",
+        "seed": "3",
+        "guidance": "2.5",
+        "config": '{"stop": 0.5}',
+    }
+    job = parse(row | {"lora": "a.safetensors@0.5"}, 1)
+    assert (job.height, job.width, job.seed, job.guidance) == (64, 128, 3, 2.5)
+    assert (job.config, job.lora) == ({"stop": 0.5}, ("a.safetensors@0.5",))
+
+
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        ({}, "prompt is missing"),
+        ({"prompt": "a", "colour": "red"}, "there is no key 'colour'; keys are config, control, guidance"),
+        ({"prompt": "a", "size": "64"}, "size '64' is not understood: give WIDTHxHEIGHT"),
+        ({"prompt": "a", "size": "64x64", "width": 64}, "size is '64x64' beside height or width"),
+        ({"prompt": "a", "height": 64}, "height is 64 and width is None; give both"),
+        ({"prompt": "a", "seed": -1}, "seed is -1: input should be greater than or equal to 0"),
+        ({"prompt": "a", "steps": 1.5}, "steps is 1.5: input should be a valid integer"),
+        ({"prompt": "a", "guidance": float("nan")}, "guidance is nan: input should be a finite number"),
+        ({"prompt": "a", "id": "../a"}, "id is '../a': it names the file"),
+        ({"prompt": "a", "id": "sheet"}, "is not 'sheet'"),
+        ({"prompt": "a", "config": "stop"}, "config is 'stop': it is a mapping of settings"),
+        ({"prompt": "a", "keep": "padding", "image": "a.png"}, "keep is 'padding' beside image"),
+        ({"prompt": "a", "keep": "padding", "preset": "sd15"}, "keep is 'padding' beside preset"),
+        ({"prompt": "a", "preset": "none", "config": {"stop": 1}}, "config is given beside preset 'none'"),
+        ({"prompt": 3, "seed": "x"}, "prompt is 3: input should be a valid string; seed is 'x'"),
+    ],
+)
+def test_what_is_wrong_is_said(row, said):
+    with pytest.raises(ValueError, match=re.escape(said)) as caught:
+        parse(row, 1)
+    assert "\n" not in str(caught.value)
+
+
+def test_alike_is_all_but_id_prompt_seed_and_arm():
+    job = Job(id="1", prompt="a", height=64, width=64)
+    assert job.alike() == job.model_copy(update={"id": "2", "prompt": "b", "seed": 9}).alike()
+    arm = job.model_copy(update={"keep": "full"})
+    assert arm.alike() == job.model_copy(update={"keep": "padding"}).alike()
+    for change in (
+        {"height": 128},
+        {"steps": 3},
+        {"config": {"stop": 0.5}},
+        {"negative_prompt": "b"},
+        {"keep": "full"},
+    ):
+        assert job.alike() != job.model_copy(update=change).alike()

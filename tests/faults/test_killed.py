@@ -1,0 +1,88 @@
+"""kill -9, SIGTERM, Ctrl-C and a second run: nothing is lost, and nothing differs."""
+
+import os
+import random
+import signal
+import time
+
+import pytest
+from harness import entries, files, finish, outcome, parts, start, until
+
+FOLDERS, KILLS = 5, 4
+
+
+@pytest.mark.parametrize("seed", range(FOLDERS))
+def test_kill_9_at_random_moments(undisturbed, tmp_path, seed):
+    """Twenty kills in all, four a folder, anywhere between the start and the end of a run."""
+    path, expected, seconds = undisturbed
+    moments = random.Random(seed)
+    for _ in range(KILLS):
+        process = start(path, "--out", tmp_path)
+        time.sleep(moments.uniform(0.2, seconds))
+        process.kill()
+        process.join()
+        assert process.exitcode in (-signal.SIGKILL, 0)
+    assert finish(path, "--out", tmp_path) == 0
+    assert files(tmp_path) == files(expected)
+    assert outcome(tmp_path) == outcome(expected)
+    assert parts(tmp_path) == []
+
+
+@pytest.mark.parametrize(("kind", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_signal_finishes_what_is_in_hand(undisturbed, tmp_path, kind, code):
+    path, expected, _ = undisturbed
+    process = start(path, "--out", tmp_path, log=tmp_path / ".log")
+    until(lambda: entries(tmp_path))
+    os.kill(process.pid, kind)
+    process.join()
+    assert process.exitcode == code
+    made = entries(tmp_path)
+    assert 0 < len(made) < 48
+    assert len(made) % 4 == 0, "groups are finished"
+    assert parts(tmp_path) == []
+    assert files(tmp_path) == {
+        name: content for name, content in files(expected).items() if name[:-4] in made
+    }
+    assert (
+        f"Stopped: {48 - len(made)} jobs are left; the same command makes them"
+        in (tmp_path / ".log").read_text()
+    )
+    assert finish(path, "--out", tmp_path) == 0
+    assert files(tmp_path) == files(expected)
+
+
+def test_of_two_runs_on_a_folder_the_second_refuses_or_waits(undisturbed, tmp_path):
+    path, expected, _ = undisturbed
+    first = start(path, "--out", tmp_path)
+    until(lambda: (tmp_path / ".holder").exists())
+    assert finish(path, "--out", tmp_path, log=tmp_path / ".second") == 2
+    assert (
+        f"is in use by {os.uname().nodename}:{first.pid}; wait for it" in (tmp_path / ".second").read_text()
+    )
+    waiting = start(path, "--out", tmp_path, "--wait", log=tmp_path / ".third")
+    first.join()
+    waiting.join()
+    assert (first.exitcode, waiting.exitcode) == (0, 0)
+    assert files(tmp_path) == files(expected)
+    assert "48 of 48 done, 0 failed: " in (tmp_path / ".third").read_text()
+
+
+def test_half_a_picture_and_half_a_line(undisturbed, tmp_path):
+    path, expected, _ = undisturbed
+    process = start(path, "--out", tmp_path)
+    until(lambda: len(entries(tmp_path)) >= 8)
+    process.kill()
+    process.join()
+    manifest = tmp_path / "manifest.jsonl"
+    lines = manifest.read_bytes().splitlines(keepends=True)
+    *_, last = entries(tmp_path).values()
+    manifest.write_bytes(b"".join(lines[:-1]) + lines[-1][:30])
+    content = (tmp_path / last["file"]).read_bytes()
+    (tmp_path / last["file"]).write_bytes(content[: len(content) // 2])
+    first = next(iter(entries(tmp_path).values()))
+    (tmp_path / first["file"]).write_bytes(b"")
+    (tmp_path / ".j047.png.abcd.part").write_bytes(b"half")
+    assert finish(path, "--out", tmp_path) == 0
+    assert files(tmp_path) == files(expected)
+    assert outcome(tmp_path) == outcome(expected)
+    assert parts(tmp_path) == []
