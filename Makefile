@@ -7,17 +7,22 @@ STAMP := $(VENV)/.installed
 # Idle OpenMP threads sleep instead of spinning: on a few cores shared with others it is much faster.
 export OMP_WAIT_POLICY := PASSIVE
 
-.PHONY: install demo test test-faults test-matrix test-oldest check bench bench-quick pictures clean
+.PHONY: install demo app test test-browser test-faults test-matrix test-oldest check bench bench-quick pictures \
+	screenshots clean
 
 install: $(STAMP)
 
 $(STAMP): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --disable-pip-version-check --quiet -c constraints.txt -e '.[audit,dev]'
+	$(BIN)/python -m pip install --disable-pip-version-check --quiet -c constraints.txt -e '.[app,audit,dev]'
 	touch $@
 
 demo: install
 	$(BIN)/fouriscale demo --out outputs/demo.png
+
+# The page, on the embedded model; `.venv/bin/python app.py --help` has the switches.
+app: install
+	$(BIN)/python app.py
 
 # Two processes of one thread each: faster than one of two threads, and far faster beside other work.
 test: install
@@ -36,6 +41,10 @@ $(QUANTISERS)/.installed: constraints.txt
 # Batches whose runs, workers and disks fail.
 test-faults: install
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2 tests/faults
+
+# The page in a real browser: Debian's Chromium, or the one that CHROMIUM names.
+test-browser: install
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q tests/browser
 
 # The core on the oldest diffusers of the supported range, in an environment of its own.
 OLDEST := 0.41.0
@@ -66,6 +75,9 @@ bench-quick: install
 
 pictures: install
 	$(BIN)/python -m benchmarks.pictures
+
+screenshots: install
+	$(BIN)/python -m benchmarks.screenshots
 
 clean:
 	rm -rf $(VENV) $(OLD) $(QUANTISERS) build dist .pytest_cache .ruff_cache .mypy_cache .hypothesis

@@ -26,7 +26,7 @@ MODES: dict[str, dict[str, Any]] = {
         third_branch=False, attention="polyphase", late_attention="windows", convolution="decimated"
     ),
 }
-_CHOICES = {
+CHOICES = {  # what may be left to the mode, at None
     "attention": ("full", "polyphase"),
     "late_attention": ("full", "windows", "shifted windows"),
     "convolution": ("dilated", "decimated"),
@@ -101,8 +101,8 @@ class FouriScaleConfig:
             left_out = name == "third_branch" and self.third_branch is None
             if not (isinstance(getattr(self, name), bool) or left_out):
                 raise TypeError(f"{name}={getattr(self, name)!r}: must be true or false")
-        for name, known in {"mode": tuple(MODES), "size_rule": tuple(sizes.RULES), **_CHOICES}.items():
-            if getattr(self, name) not in known and not (name in _CHOICES and getattr(self, name) is None):
+        for name, known in {"mode": tuple(MODES), "size_rule": tuple(sizes.RULES), **CHOICES}.items():
+            if getattr(self, name) not in known and not (name in CHOICES and getattr(self, name) is None):
                 raise ValueError(f"{name}={getattr(self, name)!r}: must be one of {', '.join(known)}")
         if isinstance(self.late_levels, bool) or not isinstance(self.late_levels, int):
             raise TypeError(f"late_levels={self.late_levels!r}: must be a whole number")

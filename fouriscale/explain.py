@@ -31,6 +31,7 @@ class Explanation:
         convolutions: how many convolutions they name, and how many of those are filtered.
         steps: of the run.
         dilations: of each step, before rounding up; 1.0 where the UNet is its plain self.
+        direct_cost: multiply-adds of one direct step with guidance.
         step_cost: multiply-adds of the first active step over those of a direct step.
         run_cost: the same for the whole run.
         parameters: of the UNet.
@@ -44,6 +45,7 @@ class Explanation:
     convolutions: tuple[int, int]
     steps: int
     dilations: tuple[float, ...]
+    direct_cost: int
     step_cost: float
     run_cost: float
     parameters: int
@@ -105,6 +107,7 @@ def explain(
         convolutions=(len(listed), sum(one.filtered for one in listed)),
         steps=steps,
         dilations=dilations,
+        direct_cost=direct,
         step_cost=each[math.ceil(dilations[0])] / direct,
         run_cost=sum(each[math.ceil(d)] for d in dilations) / (steps * direct),
         parameters=sum(p.numel() for p in unet.parameters()),

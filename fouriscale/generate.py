@@ -28,6 +28,7 @@ from .texts import Texts, encode_all, stacked
 SIZE_MULTIPLE = 8  # what Stable Diffusion's pipelines ask of height and width, whatever their VAE
 
 OnStep = Callable[[int, int, float], None]  # steps done, steps in all, dilation of the latest step
+OnLatents = Callable[[int, torch.Tensor], None]  # steps done, (batch, channels, latent height, latent width)
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,7 @@ def generate(
     inputs: Inputs | None = None,
     vae_tiling: bool | None = None,
     on_step: OnStep | None = None,
+    on_latents: OnLatents | None = None,
     texts: Sequence[Texts] | None = None,
 ) -> list[Picture]:
     """One picture a prompt, all in one batch.
@@ -66,7 +68,7 @@ def generate(
         config: FouriScale's settings; None samples directly.
         inputs: a picture to start from, a mask, ControlNets, LoRAs.
         vae_tiling: whether the VAE decodes in tiles; None does where the decoder would not fit into memory.
-        on_step: called after every step.
+        on_step, on_latents: called after every step; what they raise ends the run.
         texts: each prompt's encodings, from `texts.encode` with this pipeline; None encodes them here.
 
     Raises:
@@ -96,7 +98,7 @@ def generate(
         guidance_scale=guidance,
         # On the CPU, so that the noise is the same on every device.
         generator=[torch.Generator().manual_seed(s) for s in seeds],
-        callback_on_step_end=_reporter(on_step),
+        callback_on_step_end=_reporter(on_step, on_latents),
     )
     inputs = inputs or Inputs()
     with _tiling(pipe.vae, vae_tiling), prepared(pipe, inputs, height, width) as (runner, extra):
@@ -250,13 +252,16 @@ def _set_tiling(vae: Any, on: bool) -> None:
         (vae.enable_tiling if on else vae.disable_tiling)()
 
 
-def _reporter(on_step: OnStep | None) -> Callable[..., dict[str, Any]] | None:
-    if on_step is None:
+def _reporter(on_step: OnStep | None, on_latents: OnLatents | None) -> Callable[..., dict[str, Any]] | None:
+    if on_step is None and on_latents is None:
         return None
 
     def report(pipe: Any, step: int, _: Any, tensors: dict[str, Any]) -> dict[str, Any]:
         attached = current_state(pipe)
-        on_step(step + 1, pipe.num_timesteps, attached.dilation if attached else 1.0)
+        if on_latents is not None:
+            on_latents(step + 1, tensors["latents"])
+        if on_step is not None:
+            on_step(step + 1, pipe.num_timesteps, attached.dilation if attached else 1.0)
         return tensors
 
     return report

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -19,9 +18,7 @@ if TYPE_CHECKING:
     from .studies import Study
 
 SHAPEWORLD = "shapeworld/"
-_HUB_CLIP = "openai/clip-vit-base-patch32"
 _SMALL = 8  # prompts where none are named
-_SHAPEWORLD_BATCH, _BATCH = 16, 4
 
 
 def audit(
@@ -119,42 +116,32 @@ def _check_extras() -> None:
 def _audit(model: str, out: Path, study: Study | None, given: dict[str, Any]) -> dict[str, Any]:
     """One model's audit from the command line's words; returns the content of its report.json."""
     from fouriscale_padtone.models import source
-    from fouriscale_padtone.pieces import write_whole
 
-    from .audit import Audit, AuditSettings
-    from .clip import Clip
-    from .report import write_report
-    from .studies import beside_paper
+    from .audit import AuditSettings
+    from .auditing import carry_out, usual_batch, usual_clip
 
     ours = model.startswith(SHAPEWORLD)
     seeds = given["seeds"] or (study.seeds if study else 2)
     chosen = _prompts(ours, study, given)
     typer.echo(f"{model}: {len(chosen.texts)} prompts, {seeds} seeds")
     pipe = _load(model, given["device"], given["dtype"])
-    clip_name = given["clip"] or ("shapeworld/clip" if ours else _HUB_CLIP)
     settings = AuditSettings(
         model=model,
-        clip=clip_name,
+        clip=given["clip"] or usual_clip(model),
         prompts=chosen.texts,
         kinds=chosen.kinds,
         seeds=seeds,
         call=_call(pipe, model, study, given),
         clean=given["clean"],
         pooled=given["pooled"],
-        batch=given["batch"] or (_SHAPEWORLD_BATCH if ours else _BATCH),
+        batch=given["batch"] or usual_batch(model),
         keeps=_numbers(given["keep"]),
         looks=given["looks"],
         precision=str(pipe.dtype).removeprefix("torch."),
         revision=source(pipe).revision,
     )
-    clip = Clip.load(clip_name, pipe._execution_device)  # before hours of work, not after
-    audit = Audit(pipe, settings, out, chosen.judge)
     with stage_bars() as progress:
-        audit.paint(progress)
-        results = audit.results(clip, progress)
-    results["study"] = beside_paper(study, results) if study else None
-    write_whole(out / "report.json", json.dumps(results, indent=1))
-    page = write_report(results, out)
+        results, page = carry_out(pipe, settings, out, judge=chosen.judge, study=study, progress=progress)
     typer.echo(_summary(results))
     typer.echo(f"{page}")
     return results

@@ -1,31 +1,14 @@
-"""The report's drawings, as SVG in data addresses: a page that holds them needs no other file."""
+"""The report's drawings."""
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
 
-from fouriscale_padtone.pages import data_address
-
-_INK, _SOFT, _LINE, _NOISE = "#1f2933", "#7b8794", "#2563a8", "#d9822b"
-_STYLE: Any = {
-    "font.size": 10,
-    "font.family": "sans-serif",
-    "svg.fonttype": "none",
-    "svg.hashsalt": "padtone",
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.edgecolor": _SOFT,
-    "text.color": _INK,
-    "axes.labelcolor": _INK,
-    "xtick.color": _INK,
-    "ytick.color": _INK,
-}
+from fouriscale_padtone.drawing import INK, LINE, NOISE, SOFT, styled, svg
 
 
 def keep_chart(curve: Sequence[Mapping[str, Any]], padding: int, noise: float) -> str:
@@ -39,23 +22,23 @@ def keep_chart(curve: Sequence[Mapping[str, Any]], padding: int, noise: float) -
     labels = [str(row["k"]) for row in curve[:-1]] + [f"all {padding}"]
     x = np.arange(len(curve))
     likeness = [row["to_full"] for row in curve]
-    with mpl.rc_context(_STYLE):
+    with styled():
         figure = Figure(figsize=(8.4, 3.2), layout="constrained")
         left, right = figure.subplots(1, 2)
         mean = np.array([v["mean"] for v in likeness])
         ends = np.abs([[v["mean"] - v["low"], v["high"] - v["mean"]] for v in likeness]).T
-        left.errorbar(x, mean, yerr=ends, color=_LINE, marker="o", capsize=3)
-        left.axhline(noise, color=_NOISE, linestyle="--")
-        left.annotate("another seed", (x[0] - 0.2, noise), ha="left", va="bottom", color=_NOISE)
+        left.errorbar(x, mean, yerr=ends, color=LINE, marker="o", capsize=3)
+        left.axhline(noise, color=NOISE, linestyle="--")
+        left.annotate("another seed", (x[0] - 0.2, noise), ha="left", va="bottom", color=NOISE)
         left.set(title="Likeness to the full picture", ylabel="CLIP similarity")
         seconds = [row["seconds"] for row in curve]
-        right.plot(x, seconds, color=_LINE, marker="o")
+        right.plot(x, seconds, color=LINE, marker="o")
         right.set(title="Time for a picture", ylabel="seconds")
         right.set_ylim(0, 1.15 * max(seconds))
         for axes in (left, right):
             axes.set_xticks(x, labels)
             axes.set_xlabel("padding tokens kept")
-        return _svg(figure)
+        return svg(figure)
 
 
 def arm_chart(arms: Mapping[str, Mapping[str, Any]], figure_name: str, label: str) -> str:
@@ -63,18 +46,18 @@ def arm_chart(arms: Mapping[str, Mapping[str, Any]], figure_name: str, label: st
     names = list(arms)
     y = np.arange(len(names))[::-1]
     values = [arms[name][figure_name] for name in names]
-    with mpl.rc_context(_STYLE):
+    with styled():
         figure = Figure(figsize=(6.4, 0.6 + 0.28 * len(names)), layout="constrained")
         axes = figure.subplots()
         mean = np.array([v["mean"] for v in values])
         ends = np.abs([[v["mean"] - v["low"], v["high"] - v["mean"]] for v in values]).T
-        axes.errorbar(mean, y, xerr=ends, color=_LINE, marker="o", linestyle="none", capsize=3)
+        axes.errorbar(mean, y, xerr=ends, color=LINE, marker="o", linestyle="none", capsize=3)
         axes.set_yticks(y, names)
         axes.set_ylim(-0.6, len(names) - 0.4)
         axes.set_xlabel(label)
         axes.grid(axis="x", color="#e4e7eb")
         axes.set_axisbelow(True)
-        return _svg(figure)
+        return svg(figure)
 
 
 def attention_chart(groups: Mapping[str, Mapping[str, Any]], wanted: Sequence[str]) -> str:
@@ -83,7 +66,7 @@ def attention_chart(groups: Mapping[str, Mapping[str, Any]], wanted: Sequence[st
     tables = [np.array(groups[group]["layers"]) for group in shown]
     top = max(float(table.max()) for table in tables)
     height = 1.4 + 0.16 * max(8, min(len(tables[0]), 40))
-    with mpl.rc_context(_STYLE):
+    with styled():
         figure = Figure(figsize=(4.2 * len(shown), height), layout="constrained")
         axes = figure.subplots(1, len(shown), squeeze=False)[0]
         for axis, group, table in zip(axes, shown, tables, strict=True):
@@ -100,22 +83,16 @@ def attention_chart(groups: Mapping[str, Mapping[str, Any]], wanted: Sequence[st
             axis.set(title=f"to {group}", xlabel="step", ylabel="layer")
             axis.locator_params(integer=True)
         figure.colorbar(drawn, ax=axes, label="% of attention")
-        return _svg(figure)
+        return svg(figure)
 
 
 def interval_bar(low: float, mean: float, high: float, reach: float) -> str:
     """A small strip for a table: an interval against 0, from -reach to +reach."""
     place = lambda value: 60 + 56 * max(-1.0, min(1.0, value / reach))  # noqa: E731
-    color = _LINE if low > 0 else _SOFT if high <= 0 else _NOISE
+    color = LINE if low > 0 else SOFT if high <= 0 else NOISE
     return (
         '<svg class="strip" viewBox="0 0 120 16" width="120" height="16" role="img" aria-hidden="true">'
-        f'<line x1="60" x2="60" y1="0" y2="16" stroke="{_INK}" stroke-dasharray="2 2"/>'
+        f'<line x1="60" x2="60" y1="0" y2="16" stroke="{INK}" stroke-dasharray="2 2"/>'
         f'<line x1="{place(low):.1f}" x2="{place(high):.1f}" y1="8" y2="8" stroke="{color}" stroke-width="4"/>'
         f'<circle cx="{place(mean):.1f}" cy="8" r="4" fill="{color}"/></svg>'
     )
-
-
-def _svg(figure: Figure) -> str:
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None}, dpi=150)
-    return data_address("image/svg+xml", buffer.getvalue())

@@ -254,7 +254,7 @@ def _make(command: Literal["ite", "idp"], given: dict[str, Any]) -> None:
         prompt=given["prompt"],
         model=given["model"],
         revision=source(pipe).revision,
-        arms=arms,
+        arms=list(arms),
         seeds=seeds,
         clean=given["clean"],
         pooled=given["pooled"],
@@ -275,7 +275,7 @@ def _write(pipe: Any, request: Request, path: Path) -> None:
 
     grid = draw(pipe, request)
     save_with_recipe(grid, path, request.model_dump())
-    arms = [*(["donor"] if request.command == "idp" else []), *request.arms]
+    arms = [*(["donor"] if request.command == "idp" else []), *map(str, request.arms)]
     typer.echo(f"arms {', '.join(arms)}; seeds {', '.join(map(str, request.seeds))}: {path}")
 
 

@@ -13,7 +13,7 @@ from fouriscale_padtone import pictures
 from .roles import TokenRoles
 
 RECIPE = "padtone"  # the PNG text chunk
-_COLOURS = {
+ROLE_COLOURS = {
     "bos": "#c9d7f2",
     "prompt": "#b9e4b4",
     "eos": "#f2d7a6",
@@ -88,12 +88,12 @@ def roles_sheet(entries: Sequence[TokenRoles], title: str = "", columns: int = 1
         top += _LINE
         for i, (token, role) in enumerate(zip(entry.tokens, entry.roles, strict=True)):
             left, above = _GAP + i % columns * (width + 2), top + i // columns * (height + 2)
-            draw.rectangle((left, above, left + width - 1, above + height - 1), fill=_COLOURS[role])
+            draw.rectangle((left, above, left + width - 1, above + height - 1), fill=ROLE_COLOURS[role])
             draw.text((left + 4, above + 2), _fitted(token, font, width - 8), fill="black", font=font)
             draw.text((left + 4, above + 2 + _LINE), f"{i}", fill="dimgray", font=font)
         top += -(-len(entry.roles) // columns) * (height + 2) + _GAP
     left = _GAP
-    for role, colour in _COLOURS.items():
+    for role, colour in ROLE_COLOURS.items():
         draw.rectangle((left, top, left + _LINE - 2, top + _LINE - 2), fill=colour)
         draw.text((left + _LINE + 2, top), role, fill="black", font=font)
         left += 88

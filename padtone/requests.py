@@ -31,7 +31,7 @@ class Request(BaseModel):
     prompt: str
     model: str
     revision: str | None  # a hub commit, or a fingerprint of local weights
-    arms: list[str]
+    arms: list[str | list[int]]  # names, or rows of the text
     seeds: list[int]
     clean: str
     pooled: str
@@ -59,6 +59,11 @@ def draw(pipe: Any, request: Request) -> Image.Image:
     Raises:
         ValueError: the pipeline cannot do what is asked, see `padtone.ite` and `padtone.idp_arms`.
     """
+    return lay_out(request, make_arms(pipe, request))
+
+
+def make_arms(pipe: Any, request: Request) -> dict[str, list[Image.Image]]:
+    """The pictures of a request, {arm: one per seed}; IDP's donor is an arm too. Raises what `draw` does."""
     settings: dict[str, Any] = {
         "arms": request.arms,
         "clean": request.clean,
@@ -67,9 +72,12 @@ def draw(pipe: Any, request: Request) -> Image.Image:
     }
     if request.command == "idp":
         settings |= {"layers": request.layers, "steps": request.span}
-        images = diffusion.idp_arms(pipe, request.prompt, request.seeds, **settings)
-    else:
-        images = embeds.ite(pipe, request.prompt, request.seeds, **settings)
+        return diffusion.idp_arms(pipe, request.prompt, request.seeds, **settings)
+    return embeds.ite(pipe, request.prompt, request.seeds, **settings)
+
+
+def lay_out(request: Request, images: dict[str, list[Image.Image]]) -> Image.Image:
+    """The pictures of a request as a labelled grid."""
     title = f'{request.command}: "{request.prompt}" (clean: {request.clean}, pooled: {request.pooled})'
     return labelled_grid(images, [f"seed {seed}" for seed in request.seeds], title)
 

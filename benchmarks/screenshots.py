@@ -1,0 +1,107 @@
+"""The pictures of README's section on the page: each tab as a visitor sees it after a job.
+
+    make screenshots         # or: python -m benchmarks.screenshots
+
+starts the page on the embedded model, works it in Chromium (CHROMIUM, or Debian's) and writes docs/page-*.png, with
+256 colours. To be done again whenever the page or the shipped weights have changed; look at the pictures.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+from playwright.sync_api import Page, expect, sync_playwright
+
+ROOT = Path(__file__).parents[1]
+PATIENCE = 300_000  # milliseconds
+DONE = re.compile("Done in")
+WIDE = {"width": 1280, "height": 1100}
+
+
+def main() -> None:
+    """Start the page, take the pictures, end the page."""
+    with tempfile.TemporaryDirectory() as output:
+        command = [sys.executable, str(ROOT / "app.py"), "--output", output]
+        page = subprocess.Popen(
+            command, stdout=subprocess.PIPE, text=True, env=os.environ | {"PYTHONUNBUFFERED": "1"}
+        )
+        try:
+            assert page.stdout is not None
+            url = next(line.split()[-1] for line in page.stdout if line.startswith("the page: "))
+            with sync_playwright() as playwright:
+                browser = playwright.chromium.launch(
+                    executable_path=os.environ.get("CHROMIUM", "/usr/bin/chromium"), args=["--no-sandbox"]
+                )
+                expect.set_options(timeout=PATIENCE)
+                _take(browser, url)
+                browser.close()
+        finally:
+            page.terminate()
+            page.wait()
+
+
+def _take(browser: Any, url: str) -> None:
+    page = browser.new_page(viewport=WIDE)
+    page.set_default_timeout(PATIENCE)
+    page.goto(f"{url}?seed=4&prompt=a+small+green+circle+on+a+purple+background&__theme=light")
+    expect(page.locator("#hires-plan table")).to_be_visible()  # now the link has filled the fields
+    _run(page, "High resolution", "hires")
+    _save(page, "high-resolution")
+    page.get_by_role("button", name="Spectrum", exact=False).click()
+    spectrum = page.get_by_alt_text("Low-pass windows", exact=False)
+    expect(spectrum).to_be_visible()
+    spectrum.screenshot(path=_path("spectrum"))
+    _fewer_colours("spectrum")
+
+    _open(page, "Padding tokens")
+    page.locator("#pad-chips").get_by_text("padding x").click()
+    page.locator("#pad-chips").get_by_role("button", name="blue", exact=True).click()
+    _run(page, "Padding tokens", "pad")
+    _save(page, "padding-tokens")
+
+    _open(page, "Shapeworld")
+    for scene in ("1", "2", "5"):
+        page.get_by_role("spinbutton", name="Scene").fill(scene)
+        _run(page, "Shapeworld", "world")
+    _save(page, "shapeworld")
+
+
+def _open(page: Page, tab: str) -> None:
+    page.get_by_role("tab", name=tab, exact=True).click()
+
+
+def _run(page: Page, tab: str, key: str) -> None:
+    _open(page, tab)
+    button = page.get_by_role("button", name="Generate", exact=True).locator("visible=true")
+    button.click()
+    expect(button).to_be_disabled()
+    expect(page.locator(f"#{key}-status")).to_contain_text(DONE)
+    expect(button).to_be_enabled()
+
+
+def _save(page: Page, name: str) -> None:
+    page.evaluate("scrollTo(0, 0)")
+    page.mouse.move(0, 0)
+    page.wait_for_timeout(1500)  # for pictures, and what fades in
+    page.screenshot(path=_path(name), animations="disabled")
+    _fewer_colours(name)
+
+
+def _path(name: str) -> Path:
+    return ROOT / "docs" / f"page-{name}.png"
+
+
+def _fewer_colours(name: str) -> None:
+    with Image.open(_path(name)) as image:
+        image.convert("RGB").quantize(256, dither=Image.Dither.NONE).save(_path(name), optimize=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,250 @@
+"""Work in the background, one piece at a time: a runner whose jobs outlive the page that asked for them.
+
+Knows nothing of pages: whoever asks keeps a job's id, or is found again by the owner's name.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import threading
+import time
+from collections import OrderedDict, deque
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+State = Literal["waiting", "running", "done", "failed", "cancelled"]
+_log = logging.getLogger(__name__)
+
+
+class Cancelled(Exception):  # noqa: N818 (no error: somebody asked for it)
+    """Raised inside a job's work once the job is cancelled."""
+
+
+@dataclass
+class Job:
+    """One piece of work. The runner's thread writes, everybody reads.
+
+    Attributes:
+        owner, kind: who asked for it, and what it is, as the one who asked names both.
+        state: finished jobs are "done", "failed" or "cancelled".
+        done, of, note: progress in steps, and what is being done.
+        previews: pictures made on the way, with a label each, oldest first.
+        result: what the work returned.
+        error: a sentence; "" unless failed.
+        version: grows with every change, so that a watcher can tell whether there is news.
+        seconds: since it began to run, and in all once it is finished.
+    """
+
+    work: Callable[[Job], Any] = field(repr=False)
+    owner: str
+    kind: str
+    id: str = field(default_factory=lambda: secrets.token_hex(8))
+    state: State = "waiting"
+    done: int = 0
+    of: int = 0
+    note: str = ""
+    previews: list[tuple[Any, str]] = field(default_factory=list)
+    result: Any = None
+    error: str = ""
+    version: int = 0
+    _begun: float = 0.0
+    _ended: float = 0.0
+    _cancel: threading.Event = field(default_factory=threading.Event, repr=False)
+    _finished: threading.Event = field(default_factory=threading.Event, repr=False)
+
+    @property
+    def finished(self) -> bool:
+        return self._finished.is_set()
+
+    @property
+    def seconds(self) -> float:
+        return (self._ended or time.monotonic()) - self._begun if self._begun else 0.0
+
+    def check(self) -> None:
+        """To be called by the work wherever it can stop.
+
+        Raises:
+            Cancelled: the job was cancelled.
+        """
+        if self._cancel.is_set():
+            raise Cancelled
+
+    def report(self, done: int, of: int, note: str = "") -> None:
+        """Progress, from inside the work.
+
+        Raises:
+            Cancelled: the job was cancelled.
+        """
+        self.check()
+        self.done, self.of, self.note = done, of, note
+        self.version += 1
+
+    def show(self, picture: Any, label: str) -> None:
+        """One more preview, from inside the work."""
+        self.previews.append((picture, label))
+        self.version += 1
+
+    def wait(self, seconds: float | None = None) -> bool:
+        """Until it is finished; False if that takes longer than `seconds`."""
+        return self._finished.wait(seconds)
+
+
+class Runner:
+    """Runs the jobs of one device in the order they came, in a thread of its own.
+
+    Args:
+        most_waiting: jobs that may wait; one more is refused.
+        kept: finished jobs that are remembered.
+    """
+
+    def __init__(self, most_waiting: int = 8, kept: int = 64) -> None:
+        self._most_waiting, self._kept = most_waiting, kept
+        self._waiting: deque[Job] = deque()
+        self._running: Job | None = None
+        self._jobs: OrderedDict[str, Job] = OrderedDict()
+        self._changed = threading.Condition()
+        self._closed = False
+        self._thread = threading.Thread(target=self._serve, name="jobs", daemon=True)
+        self._thread.start()
+
+    def submit(self, work: Callable[[Job], Any], *, owner: str = "", kind: str = "") -> Job:
+        """Queue work, which is called with its job.
+
+        Raises:
+            ValueError: too many wait, or the owner's last job of this kind is not finished; "" owns nothing.
+        """
+        with self._changed:
+            if owner and any(not job.finished for job in self._of(owner, kind)):
+                raise ValueError("your last one is not finished: wait for it or cancel it")
+            if len(self._waiting) >= self._most_waiting:
+                raise ValueError(f"{len(self._waiting)} jobs are waiting, the most here: try again later")
+            job = Job(work, owner, kind)
+            self._jobs[job.id] = job
+            self._waiting.append(job)
+            self._forget()
+            self._changed.notify_all()
+            return job
+
+    def newest(self, owner: str, kind: str) -> Job | None:
+        """The owner's latest job of this kind, finished or not."""
+        with self._changed:
+            return next(iter(self._of(owner, kind)), None) if owner else None
+
+    def position(self, job: Job) -> int:
+        """How many jobs come before it; 0 once it runs."""
+        with self._changed:
+            if job not in self._waiting:
+                return 0
+            return self._waiting.index(job) + (self._running is not None)
+
+    def cancel(self, job: Job) -> None:
+        """Stop it: at once while it waits, at its next step while it runs. Finished jobs stay as they are."""
+        with self._changed:
+            job._cancel.set()
+            if job in self._waiting:
+                self._waiting.remove(job)
+                self._finish(job, "cancelled")
+            elif not job.finished:
+                job.note = "stopping"
+                job.version += 1
+
+    def close(self) -> None:
+        """Cancel everything and let the thread end."""
+        with self._changed:
+            self._closed = True
+            jobs = [*self._waiting, *([self._running] if self._running else [])]
+            self._changed.notify_all()
+        for job in jobs:
+            self.cancel(job)
+        self._thread.join()
+
+    def _of(self, owner: str, kind: str) -> Iterator[Job]:
+        return (job for job in reversed(self._jobs.values()) if (job.owner, job.kind) == (owner, kind))
+
+    def _forget(self) -> None:
+        finished = [job.id for job in self._jobs.values() if job.finished]
+        for name in finished[: max(0, len(finished) - self._kept)]:
+            del self._jobs[name]
+
+    def _serve(self) -> None:
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._waiting or self._closed)
+                if self._closed:
+                    return
+                job = self._running = self._waiting.popleft()
+                job.state, job._begun = "running", time.monotonic()
+                job.version += 1
+            state: State = "done"
+            try:
+                job.check()
+                job.result = job.work(job)
+            except Cancelled:
+                state = "cancelled"
+            except (ValueError, TypeError) as error:  # what our packages raise for bad input
+                state, job.error = "failed", str(error)
+            except Exception as error:
+                _log.exception("job %s failed", job.id)
+                state, job.error = (
+                    "failed",
+                    f"this failed inside: {type(error).__name__}, {first_words(error)}",
+                )
+            with self._changed:
+                self._running = None
+                self._finish(job, state)
+
+    def _finish(self, job: Job, state: State) -> None:
+        job.state, job._ended = state, time.monotonic()
+        job.version += 1
+        job.work = _nothing  # it may hold a picture or a model
+        job._finished.set()
+
+
+def first_words(error: BaseException) -> str:
+    """The first line of an error, shortened."""
+    lines = str(error).strip().splitlines() or ["no message"]
+    return lines[0] if len(lines[0]) <= 200 else f"{lines[0][:197]}..."
+
+
+@contextmanager
+def stoppable(model: Any, job: Job) -> Iterator[None]:
+    """Ask before every call of a torch module, and before every block in it, whether the job is cancelled.
+
+    Works for whatever calls the module. Blocks are its children, and theirs: at the edges of blocks no
+    attention or convolution is under way, so what others have attached there is at rest.
+    """
+    blocks = [model, *model.children(), *(b for child in model.children() for b in child.children())]
+    with ExitStack() as undo:
+        for block in blocks:
+            undo.callback(block.register_forward_pre_hook(lambda *_: job.check()).remove)
+        yield
+
+
+@contextmanager
+def followed(model: Any, job: Job, of: int, note: str, first: int = 0) -> Iterator[None]:
+    """`stoppable`, and every call of the module counts as a step: `first` + 1 to `first` + `of`.
+
+    Args:
+        of: calls that are expected; more are not counted.
+        note: what is being done; "step N of M" is added.
+    """
+    calls, total = 0, max(job.of, first + of)
+
+    def count(*_: Any) -> None:
+        nonlocal calls
+        calls = min(calls + 1, of)
+        job.report(first + calls, total, f"{note}, step {calls} of {of}")
+
+    hook = model.register_forward_hook(count)
+    try:
+        with stoppable(model, job):
+            yield
+    finally:
+        hook.remove()
+
+
+def _nothing(_: Job) -> None:
+    return None

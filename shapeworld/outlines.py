@@ -1,0 +1,34 @@
+"""What the checker saw, drawn onto the picture. Pure."""
+
+from __future__ import annotations
+
+from PIL import Image, ImageDraw, ImageFont
+
+from .checker import Report
+
+
+def outlined(image: Image.Image, report: Report, side: int = 384) -> Image.Image:
+    """A copy with a box and a name around each object that was found.
+
+    Args:
+        image: the picture that was judged.
+        report: the judgement.
+        side: the copy's shorter side, pixels; smaller pictures are enlarged, larger ones keep their size.
+    """
+    scale = max(1.0, side / min(image.size))
+    width, height = (round(scale * n) for n in image.size)
+    made = image.convert("RGB").resize((width, height), Image.Resampling.BICUBIC)
+    draw, font = ImageDraw.Draw(made), ImageFont.load_default(max(12, min(width, height) // 28))
+    line = max(2, min(width, height) // 160)
+    for number, found in enumerate(report.objects, 1):
+        top, left, bottom, right = found.box
+        box = (left * width, top * height, right * width, bottom * height)
+        draw.rectangle(
+            tuple(b + d for b, d in zip(box, (-1, -1, 1, 1), strict=True)), outline="black", width=line + 2
+        )
+        draw.rectangle(box, outline="white", width=line)
+        label = f"{number} {found.color} {found.shape}"
+        at = (max(0, box[0]), max(0, box[1]))
+        draw.rectangle(draw.textbbox(at, label, font=font), fill="black")
+        draw.text(at, label, fill="white", font=font)
+    return made

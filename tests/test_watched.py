@@ -1,0 +1,169 @@
+"""FouriScale as a job: previews, spectra, what was active, and stopping in the midst."""
+
+import threading
+
+import pytest
+import torch
+from PIL import Image
+
+from fouriscale import FouriScaleConfig
+from fouriscale.describe import setting_sentences
+from fouriscale.loading import load_pipeline
+from fouriscale.previews import preview
+from fouriscale.recipe import read
+from fouriscale.spectrum import DILATED, FILTERED, PLAIN, activity, radial_power, short_name, spectrum_chart
+from fouriscale.watched import DIRECT, SCALED, sample
+from fouriscale_padtone.jobs import Job, Runner
+
+CONFIG = FouriScaleConfig.preset("shapeworld")
+
+
+@pytest.fixture(scope="module")
+def pipe():
+    made = load_pipeline()
+    made.set_progress_bar_config(disable=True)
+    return made
+
+
+@pytest.fixture
+def run(tmp_path, pipe):
+    """Runs `sample` as a job; gives the job."""
+    runner = Runner()
+
+    def start(**settings):
+        usual = dict(config=CONFIG, methods=(SCALED, DIRECT), folder=tmp_path, height=192, width=128)
+        given = usual | dict(seed=3, steps=4, guidance=4.0) | settings
+
+        def work(job: Job):
+            return sample(pipe, "a red circle", job=job, **given)
+
+        job = runner.submit(work)
+        assert job.wait(120)
+        return job
+
+    yield start
+    runner.close()
+
+
+def test_both_pictures_progress_previews_and_spectra(run, pipe):
+    job = run()
+    assert (job.state, job.done, job.of) == ("done", 8, 8)
+    assert [label for _, label in job.previews] == [f"{m} {i}" for m in (SCALED, DIRECT) for i in (1, 2, 3)]
+    assert {picture.size for picture, _ in job.previews} == {(128, 192)}
+    scaled, direct = job.result.made
+    assert (scaled.method, direct.method) == (SCALED, DIRECT)
+    assert read(direct.path)["config"] is None
+    assert read(scaled.path) | {"config": None} == read(direct.path)
+    with Image.open(scaled.path) as one, Image.open(direct.path) as other:
+        assert one.size == (128, 192)
+        assert one.tobytes() != other.tobytes()
+    assert len(scaled.powers) == 4
+    assert not torch.equal(scaled.powers[-1], direct.powers[-1])
+    assert job.result.activity.dilations[0] == 2.0
+    chart = spectrum_chart(job.result.activity, CONFIG, {one.method: one.powers for one in job.result.made})
+    assert chart.startswith("data:image/svg+xml;base64,")
+
+
+def test_a_config_that_does_not_fit_fails_before_sampling(run):
+    job = run(config=CONFIG.replace(layers=["nowhere.*"]))
+    assert job.state == "failed"
+    assert "'nowhere.*'" in job.error
+    assert job.previews == []
+
+
+def test_stopped_in_the_midst_the_model_is_as_before(pipe, tmp_path):
+    runner = Runner()
+    hooks = {name: len(m._forward_pre_hooks) + len(m._forward_hooks) for name, m in pipe.unet.named_modules()}
+
+    class Stopping(list):
+        def append(self, item):
+            super().append(item)
+            runner.cancel(job)
+
+    def work(own):
+        ready.wait(10)
+        own.previews = Stopping()
+        usual = dict(height=192, width=128, seed=3, steps=50, guidance=4.0)
+        return sample(pipe, "a", config=CONFIG, methods=(SCALED,), folder=tmp_path, job=own, **usual)
+
+    ready = threading.Event()
+    job = runner.submit(work)
+    ready.set()
+    assert job.wait(120)
+    assert (job.state, len(job.previews)) == ("cancelled", 1)
+    assert job.done < 50
+    assert list(tmp_path.iterdir()) == []
+    after = {name: len(m._forward_pre_hooks) + len(m._forward_hooks) for name, m in pipe.unet.named_modules()}
+    assert after == hooks
+    assert not any("_conv_forward" in vars(m) for m in pipe.unet.modules())
+    runner.close()
+
+
+def test_previews_are_pooled_to_a_side(pipe):
+    latents = torch.randn(2, pipe.unet.config.in_channels, 32, 64)
+    scale = pipe.vae_scale_factor
+    assert preview(pipe, latents).size == (64 * scale, 32 * scale)
+    assert preview(pipe, latents, side=16).size == (16 * scale, 8 * scale)
+
+
+def test_previews_undo_a_vae_that_scales_channel_by_channel(pipe):
+    latents = torch.randn(1, pipe.unet.config.in_channels, 16, 16)
+    channels = latents.shape[1]
+    config, factor = pipe.vae.config, pipe.vae.config.scaling_factor
+    plain = preview(pipe, latents)
+    pipe.vae.register_to_config(latents_mean=[0.0] * channels, latents_std=[1.0] * channels)
+    try:
+        assert preview(pipe, latents).tobytes() == plain.tobytes()
+        pipe.vae.register_to_config(latents_mean=[1.0] * channels, latents_std=[2.0] * channels)
+        moved = (latents - factor) / 2  # its 2 x + 1, in the decoder's scale, is the plain one's
+        assert preview(pipe, moved).tobytes() == plain.tobytes()
+    finally:
+        pipe.vae.register_to_config(latents_mean=None, latents_std=None)
+    assert config.scaling_factor == factor
+
+
+def test_white_noise_has_the_same_power_at_every_frequency():
+    torch.manual_seed(0)
+    power = radial_power(torch.randn(1, 64, 64, 64), bins=16)
+    assert power.shape == (16,)
+    assert power.tolist() == pytest.approx([1.0] * 16, abs=0.1)
+
+
+def test_a_wave_has_its_power_at_its_own_frequency():
+    x = torch.arange(64)
+    wave = (
+        torch.cos(2 * torch.pi * 16 / 64 * x).expand(1, 1, 64, 64) + 5
+    )  # a quarter cycle a pixel, and a mean
+    power = radial_power(wave, bins=8)
+    assert int(power.argmax()) == 4
+    assert float(power[[0, 1, 2, 3, 5, 6, 7]].abs().max()) < 1e-6
+
+
+def test_bins_without_a_frequency_are_nan():
+    assert torch.isnan(radial_power(torch.randn(1, 4, 16, 16), bins=32)[0])
+
+
+def test_activity_follows_schedule_and_windows(pipe):
+    found = activity(pipe.unet, CONFIG, 512, 512, 10, pipe.vae_scale_factor)
+    assert found.dilations[:3] == (4.0, 4.0, 4.0)
+    assert found.dilations[6:] == (1.0,) * 4
+    assert all(row[6:] == (PLAIN,) * 4 for row in found.states)
+    by_name = dict(zip(found.layers, found.states, strict=True))
+    assert by_name["up 1 upsample 0 conv"][:6] == (DILATED,) * 6  # never filtered
+    assert by_name["down 1 resnet 0 conv1"][:6] == (FILTERED,) * 6
+    assert len(found.layers) == 19
+    # A map of 8 keeps everything at d = 2: dilated only, as the facts say.
+    small = activity(pipe.unet, CONFIG.replace(training_sizes=[32, 32]), 64, 64, 10, pipe.vae_scale_factor)
+    assert set(small.states[0][:6]) == {DILATED}
+
+
+def test_layers_have_short_names():
+    assert short_name("down_blocks.1.resnets.0.conv1") == "down 1 resnet 0 conv1"
+    assert short_name("mid_block.resnets.1.conv2") == "mid resnet 1 conv2"
+
+
+def test_every_setting_has_its_sentence():
+    said = setting_sentences()
+    assert list(said) == list(CONFIG.to_dict())
+    assert all(len(sentence) > 20 for sentence in said.values())
+    assert said["stop"].startswith("fraction of the run")

@@ -1,0 +1,106 @@
+"""The page's endpoints for programs: the same work as the tabs', in the same queue."""
+
+from dataclasses import asdict
+from typing import Any
+
+import gradio as gr
+from gradio.data_classes import FileData
+
+from fouriscale_padtone.jobs import Job
+from padtone.roles import check_keep, kept_rows, row_roles
+from padtone.watched import audit, audit_prompts
+
+from . import high_resolution, order, padding_tokens
+from .workshop import Workshop
+
+_OWNER = ""  # programs have no browser: their files go to the common folder
+
+
+def build(workshop: Workshop) -> None:
+    """Add the endpoints; to be called inside the page's Blocks."""
+    usual = order.start(workshop)
+    model, side = usual["model"], usual["width"]
+
+    def generate(
+        prompt: str = order.PROMPT,
+        height: int = side,
+        width: int = side,
+        seed: int = 0,
+        steps: int = usual["steps"],
+        preset: str = order.AUTO,
+        compare: bool = True,
+    ) -> list[dict]:
+        """Sample a picture with FouriScale; with `compare` directly too. Returns PNGs that carry their recipes."""
+        with _sentences():
+            values = order.start(workshop) | order.to_fields(order.config_for_choice(workshop, model, preset))
+            values |= dict(prompt=prompt, height=height, width=width, seed=seed, steps=steps, preset=preset)
+            values["sampling"] = order.BOTH if compare else order.SCALED
+            result = _result(high_resolution.submit(workshop, _OWNER, values))
+        return [_file(one.path) for one in result.made]
+
+    def explain(model: str = model, height: int = side, width: int = side) -> dict:
+        """What FouriScale would do for a model and a size, and what it would cost. Nothing is loaded."""
+        with _sentences():
+            workshop.check_model(model)
+            steps, _ = order.usual_settings(model)
+            told = workshop.explain(model, int(height), int(width), steps, workshop.config(model))
+        return asdict(told) | {"active": told.active, "sentences": high_resolution.sentences(told)}
+
+    def encode(prompt: str = order.PROMPT, keep: str = "full") -> dict:
+        """The tokens of a prompt with their roles, and which of the denoiser's text rows `keep` names."""
+        with _sentences():
+            check_keep(keep)
+            entries = padding_tokens.read_tokens(workshop, model, prompt)
+            rows = max((entry.rows.stop for entry in entries if entry.rows is not None), default=0)
+            kept = kept_rows(entries, keep, rows)
+        return {"encoders": padding_tokens.as_json(entries), "roles": row_roles(entries, rows), "kept": kept}
+
+    def audit_endpoint(
+        prompts: list[str] = [],  # noqa: B006 (never changed; shown as the default)
+        seeds: int = 2,
+        steps: int = usual["steps"],
+    ) -> tuple[dict, dict]:
+        """Are the padding tokens used, and how many can go? Returns report.json and the report as a page."""
+        with _sentences():
+            chosen = audit_prompts(model, "\n".join(prompts), 8)
+            padding_tokens.check_audit(workshop, len(chosen.texts), seeds)
+            folder = workshop.folder(_OWNER, "audits")
+
+            def work(job: Job) -> Any:
+                pipe = workshop.pipeline(model)
+                return audit(pipe, chosen, seeds=seeds, steps=steps, folder=folder, job=job)
+
+            done = _result(workshop.runner.submit(work))
+        return done.results, _file(done.page)
+
+    for name, endpoint in (
+        ("generate", generate), ("explain", explain), ("encode", encode), ("audit", audit_endpoint),
+    ):  # fmt: skip
+        gr.api(endpoint, api_name=name, concurrency_limit=4)
+
+
+def _result(job: Job) -> Any:
+    """A job's result, once it is there.
+
+    Raises:
+        ValueError: the job failed.
+    """
+    job.wait()
+    if job.state != "done":
+        raise ValueError(job.error or "the job was cancelled")
+    return job.result
+
+
+def _file(path: Any) -> dict[str, Any]:
+    return FileData(path=str(path), orig_name=path.name).model_dump()
+
+
+class _sentences:  # noqa: N801 (used like a function)
+    """Bad input reaches the caller as its sentence."""
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
+        if isinstance(error, ValueError | TypeError):
+            raise gr.Error(str(error), print_exception=False) from error

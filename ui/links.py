@@ -1,0 +1,47 @@
+"""Permanent links: a tab's settings in the page's address."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlencode
+
+HOME = "high"  # the tab of links that name none
+
+
+def to_query(tab: str, values: Mapping[str, Any]) -> str:
+    """The query that opens a tab with these values."""
+    return urlencode(
+        {"tab": tab} | {name: v if isinstance(v, str) else json.dumps(v) for name, v in values.items()}
+    )
+
+
+def of_query(tab: str, query: Mapping[str, str], usual: Mapping[str, Any]) -> dict[str, Any]:
+    """A tab's values from the page's query: those of another tab, and of another kind than usual, stay as usual."""
+    if query.get("tab", HOME) != tab:
+        return dict(usual)
+    return {name: _like(value, query[name]) if name in query else value for name, value in usual.items()}
+
+
+def _like(usual: Any, text: str) -> Any:
+    """A link's text as the kind of value that the field holds; None may become anything."""
+    if isinstance(usual, str):
+        return text
+    try:
+        value = json.loads(text)
+    except json.JSONDecodeError:
+        return usual
+    number = (
+        (isinstance(usual, int | float) and isinstance(value, int | float)) or usual is None or value is None
+    )
+    return value if number or type(value) is type(usual) else usual
+
+
+def after_click(tab: str) -> str:
+    """JavaScript: the address becomes the link, and on a phone the progress comes into view."""
+    return f"""() => {{
+  const link = document.querySelector('#{tab}-link a');
+  if (link) history.replaceState(null, '', link.getAttribute('href'));
+  if (innerWidth < 640) document.querySelector('#{tab}-status').scrollIntoView({{behavior: 'smooth'}});
+}}"""

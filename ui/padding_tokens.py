@@ -1,0 +1,441 @@
+"""The tab "Padding tokens": what stands in a prompt's padding, what it does, and how much of it is needed."""
+
+from __future__ import annotations
+
+import functools
+import json
+import random
+from collections.abc import Callable
+from html import escape
+from typing import Any
+
+import gradio as gr
+
+from fouriscale.generate import check_request
+from fouriscale_padtone.jobs import Job
+from padtone.arms import FIFTHS
+from padtone.charts import attention_chart, keep_chart
+from padtone.chips import chips
+from padtone.curve import Curve
+from padtone.embeds import token_roles
+from padtone.roles import TokenRoles
+from padtone.watched import (
+    Arms,
+    Attention,
+    Audited,
+    attention,
+    audit,
+    audit_prompts,
+    both_interventions,
+    curve,
+)
+
+from . import links, watch
+from .order import PROMPT
+from .workshop import Workshop, check_whole, usual_settings
+
+KIND = TAB = "padding"
+CHOSEN = "chosen chips"
+ARMS = ("full", "prompt", "padding", "eos", "clean", *FIFTHS, CHOSEN)
+FIELDS = ("prompt", "model", "seed", "steps", "arms")
+MEANINGS = """Each picture is drawn from a text put together from two: what is named comes from the prompt, everything
+else from an empty text. **ITE** swaps it in what the text encoder hands over; **IDP** swaps it inside the denoiser, at
+every block. Where *padding* alone still shows your prompt, the padding carries it."""
+
+
+def read_tokens(workshop: Workshop, model: str, prompt: str) -> tuple[TokenRoles, ...]:
+    """What each text encoder makes of a prompt.
+
+    Raises:
+        ValueError: the model is not allowed here, or padtone does not know it.
+    """
+    workshop.check_model(model, with_unet=False)
+    with workshop.reader(model) as pipe:
+        return token_roles(pipe, prompt)
+
+
+def problems(workshop: Workshop, values: dict[str, Any], chosen: list[int]) -> dict[str, str]:
+    """{field: what is wrong with it, a sentence}; empty if all is well."""
+    found: dict[str, str] = {}
+    if not str(values["prompt"] or "").strip():
+        found["prompt"] = "the prompt is empty: say what to draw"
+    try:
+        workshop.check_model(values["model"], with_unet=False)
+    except ValueError as error:
+        found["model"] = str(error)
+    for name, least, most in (("seed", 0, 2**63 - 2), ("steps", 1, workshop.host.max_steps)):
+        try:
+            check_whole(name, values[name], least, most)
+        except ValueError as error:
+            found[name] = str(error)
+    if not values["arms"]:
+        found["arms"] = "nothing is kept: choose at least one"
+    elif CHOSEN in values["arms"] and not chosen:
+        found["arms"] = f"{CHOSEN!r} is kept, but no chip is chosen: click some of the tokens"
+    return found
+
+
+def submit(workshop: Workshop, owner: str, work: Callable[[Any, Job], Any], model: str) -> Job:
+    """Queue work on a model, which is called with the loaded pipeline and the job.
+
+    Raises:
+        ValueError: the queue is full, or the browser's last one is not finished.
+    """
+
+    def run(job: Job) -> Any:
+        job.report(0, 0, f"loading {model}")
+        return work(workshop.pipeline(model), job)
+
+    return workshop.runner.submit(run, owner=owner, kind=KIND)
+
+
+def check_audit(workshop: Workshop, prompts: int, seeds: int) -> None:
+    """Is an audit of this size allowed here?
+
+    Raises:
+        ValueError: it is not.
+    """
+    if seeds < 2:
+        raise ValueError(f"seeds={seeds}: 2 or more are needed, for their difference is the yardstick")
+    most = workshop.host.max_audit
+    if prompts * seeds > most:
+        raise ValueError(
+            f"{prompts} prompts and {seeds} seeds are {prompts * seeds} pictures an arm; this page makes {most}"
+        )
+
+
+def build(workshop: Workshop, owner: gr.BrowserState, named: Any) -> None:
+    """The tab's controls and what they do; `named` is the event after which the browser has a name."""
+    with gr.Row():
+        with gr.Column(scale=2, min_width=320):
+            fields, tools = _inputs(workshop)
+        with gr.Column(scale=3, min_width=320):
+            shown = _outputs()
+    _chips(workshop, named, fields, shown)
+    _jobs(workshop, owner, named, fields, tools, shown)
+    _keep_slider(shown)
+
+
+def _inputs(workshop: Workshop) -> tuple[dict[str, Any], dict[str, Any]]:
+    models = workshop.models(with_unet=False)
+    made: dict[str, Any] = {}
+    tools: dict[str, Any] = {}
+    made["prompt"] = gr.Textbox(PROMPT, label="Prompt", lines=2)
+    made["arms"] = gr.CheckboxGroup(
+        list(ARMS),
+        value=["full", "prompt", "padding", "clean"],
+        label="Keep from the prompt",
+        info="one picture each; the rest comes from an empty text",
+        elem_classes="chips",
+    )
+    with gr.Row(elem_classes="seed"):
+        made["seed"] = gr.Number(0, label="Seed", precision=0, min_width=110, scale=2)
+        tools["dice"] = gr.Button("Dice", size="sm", min_width=70, scale=1)
+        made["steps"] = gr.Number(
+            usual_settings(models[0])[0], label="Steps", precision=0, min_width=90, scale=1
+        )
+    with gr.Row():
+        tools["go"] = gr.Button("Generate", variant="primary", min_width=120)
+        tools["stop"] = gr.Button("Cancel", variant="stop", interactive=False, min_width=120)
+    with gr.Row():
+        tools["curve"] = gr.Button("How many are needed?", size="sm", min_width=150)
+        tools["attention"] = gr.Button("Where does attention go?", size="sm", min_width=150)
+    with gr.Accordion("Audit: are the padding tokens used?", open=False):
+        tools["prompts"] = gr.Textbox(
+            label="Prompts of the audit", info="one a line; empty takes some of our own", lines=4
+        )
+        with gr.Row():
+            tools["count"] = gr.Number(8, label="Own prompts", precision=0, min_width=100)
+            tools["seeds"] = gr.Number(2, label="Seeds", precision=0, min_width=100)
+        tools["audit"] = gr.Button("Run audit", min_width=120)
+    with gr.Accordion("Model", open=False):
+        made["model"] = gr.Dropdown(
+            models, value=models[0], label="Model", allow_custom_value=workshop.host.any_model
+        )
+    examples = [
+        "a large red circle on a blue background",
+        "a green triangle left of a yellow square on a black background",
+    ]
+    gr.Examples([[e] for e in examples], [made["prompt"]], api_visibility="private")
+    return made, tools
+
+
+def _outputs() -> dict[str, Any]:
+    made: dict[str, Any] = {"seen": gr.State(("", 0)), "chosen": gr.State([]), "measured": gr.State(None)}
+    made["timer"] = gr.Timer(watch.POLL, active=False)
+    made["chips"] = gr.HTML(
+        '<p class="soft">reading the tokens</p>',
+        js_on_load=_CLICKS,
+        elem_id="pad-chips",
+        apply_default_css=False,
+    )
+    made["chosen_said"] = gr.HTML("")
+    made["status"] = gr.HTML("", elem_id="pad-status")
+    made["link"] = gr.HTML("", elem_id="pad-link")
+    gr.Markdown(MEANINGS)
+    strip: dict[str, Any] = dict(
+        columns=4, height="auto", object_fit="contain", fit_columns=False, format="png", interactive=False
+    )
+    made["ite"] = gr.Gallery(label="ITE: swapped in the text encoding", elem_id="pad-ite", **strip)
+    made["idp"] = gr.Gallery(label="IDP: swapped inside the denoiser", elem_id="pad-idp", **strip)
+    with gr.Row():
+        made["save_ite"] = gr.DownloadButton("Download ITE", visible=False, size="sm")
+        made["save_idp"] = gr.DownloadButton("Download IDP", visible=False, size="sm")
+    with gr.Column(visible=False) as made["curve_box"]:
+        made["curve"] = gr.HTML("", elem_id="pad-curve")
+        made["keep"] = gr.Slider(0, 1, 0, step=1, label="Padding tokens kept", elem_id="pad-keep")
+        made["kept"] = gr.Gallery(
+            label="All padding, and what was kept", elem_id="pad-kept", **(strip | {"columns": 2})
+        )
+    made["attention"] = gr.HTML("", elem_id="pad-attention")
+    made["audit"] = gr.HTML("", elem_id="pad-audit")
+    made["save_audit"] = gr.DownloadButton("Download the report", visible=False, size="sm")
+    return made
+
+
+# Pressed here rather than by drawing anew, which would fold the padding and lose the focus.
+_CLICKS = """element.addEventListener('click', event => {
+  const chip = event.target.closest('button[data-row]');
+  if (!chip) return;
+  const on = chip.getAttribute('aria-pressed') !== 'true';
+  element.querySelectorAll(`button[data-row="${chip.dataset.row}"]`).forEach(
+    same => same.setAttribute('aria-pressed', on));
+  const rows = [...element.querySelectorAll('button[aria-pressed="true"]')].map(b => Number(b.dataset.row));
+  trigger('select', {rows: [...new Set(rows)]});
+});"""
+
+
+def _chips(workshop: Workshop, named: Any, fields: dict[str, Any], shown: dict[str, Any]) -> None:
+    """The tokens follow the prompt; chips that are clicked become an arm."""
+    quick: dict[str, Any] = dict(show_progress="hidden", api_visibility="private")
+
+    def drawn(prompt: str, model: str) -> tuple[Any, list[int], str]:
+        try:
+            return chips(read_tokens(workshop, model, prompt or "")), [], ""
+        except ValueError as error:
+            return watch.alert(error), [], ""
+
+    def choose(arms: list[str], event: gr.EventData) -> tuple[list[int], Any, str]:
+        rows = sorted(int(row) for row in event.rows)
+        with_chosen = [arm for arm in arms if arm != CHOSEN] + ([CHOSEN] if rows else [])
+        return rows, with_chosen, watch.said(f"Chosen: rows {', '.join(map(str, rows))}.") if rows else ""
+
+    told = [shown["chips"], shown["chosen"], shown["chosen_said"]]
+    asked = [fields["prompt"], fields["model"]]
+    gr.on([one.change for one in asked], drawn, asked, told, trigger_mode="always_last", **quick)
+    named.then(drawn, asked, told, **quick)
+    shown["chips"].select(
+        choose, fields["arms"], [shown["chosen"], fields["arms"], shown["chosen_said"]], queue=False, **quick
+    )
+
+
+def _jobs(
+    workshop: Workshop,
+    owner: gr.BrowserState,
+    named: Any,
+    fields: dict[str, Any],
+    tools: dict[str, Any],
+    shown: dict[str, Any],
+) -> None:
+    """The four things to run, cancelling, and the look at what runs."""
+    inputs = [fields[name] for name in FIELDS]
+    starters = [tools[name] for name in ("go", "curve", "attention", "audit")]
+    buttons = [shown["timer"], tools["stop"], *starters]
+    quiet: dict[str, Any] = dict(show_progress="hidden", api_visibility="private", queue=False)
+
+    def check(who: str, chosen: list[int], *values: Any) -> list[Any]:
+        wrong = problems(workshop, dict(zip(FIELDS, values, strict=True)), chosen)
+        ours = [gr.validate(name not in wrong, wrong.get(name, "")) for name in FIELDS]
+        return [gr.validate(True, ""), gr.validate(True, ""), *ours]
+
+    def begin(what: str, who: str, chosen: list[int], *values: Any) -> list[Any]:
+        given = dict(zip(FIELDS, values, strict=True))
+        prompt, seed, steps = given["prompt"].strip(), int(given["seed"]), int(given["steps"])
+
+        def work(pipe: Any, job: Job) -> Any:
+            if what == "curve":
+                return curve(pipe, prompt, seed=seed, steps=steps, job=job)
+            if what == "attention":
+                return attention(pipe, prompt, seed=seed, steps=steps, job=job)
+            arms = [list(chosen) if arm == CHOSEN else arm for arm in given["arms"]]
+            folder = workshop.folder(who, "padding")
+            return both_interventions(pipe, prompt, arms, seed=seed, steps=steps, folder=folder, job=job)
+
+        kept = given | {"arms": [arm for arm in given["arms"] if arm != CHOSEN] or ["full"]}
+        link = watch.link(links.to_query(TAB, kept))
+        return [link, *_started(lambda: submit(workshop, who, work, given["model"]))]
+
+    for name, what in (("go", "arms"), ("curve", "curve"), ("attention", "attention")):
+        events = [tools[name].click, fields["prompt"].submit] if name == "go" else [tools[name].click]
+        gr.on(
+            events,
+            functools.partial(begin, what),
+            [owner, shown["chosen"], *inputs],
+            [shown["link"], shown["status"], *buttons],
+            validator=check,
+            show_progress="hidden",
+            api_visibility="private",
+        ).then(None, None, None, js=links.after_click("pad"))
+
+    def reopened(request: gr.Request) -> list[Any]:
+        usual = {name: fields[name].value for name in FIELDS}
+        values = links.of_query(TAB, dict(request.query_params), usual)
+        wrong = problems(workshop, values, [])
+        known = values | {name: usual[name] for name in wrong}
+        known["arms"] = [arm for arm in known["arms"] if arm in ARMS] or usual["arms"]
+        return [known[name] for name in FIELDS]
+
+    named.then(reopened, None, inputs, show_progress="hidden", api_visibility="private")
+
+    def begin_audit(who: str, model: str, steps: float, typed: str, count: float, seeds: float) -> list[Any]:
+        def start() -> Job:
+            workshop.check_model(model, with_unet=False)
+            check_request(8, 8, [0], int(steps or 0), 1.0)
+            prompts = audit_prompts(model, typed, int(count or 0))
+            check_audit(workshop, len(prompts.texts), int(seeds or 0))
+            folder = workshop.folder(who, "audits")
+
+            def work(pipe: Any, job: Job) -> Audited:
+                return audit(pipe, prompts, seeds=int(seeds), steps=int(steps), folder=folder, job=job)
+
+            return submit(workshop, who, work, model)
+
+        return _started(start)
+
+    tools["audit"].click(
+        begin_audit,
+        [owner, fields["model"], fields["steps"], tools["prompts"], tools["count"], tools["seeds"]],
+        [shown["status"], *buttons],
+        show_progress="hidden",
+        api_visibility="private",
+    )
+    tools["stop"].click(lambda who: watch.cancel(workshop.runner, who, KIND), owner, None, **quiet)
+    tools["dice"].click(lambda: random.randrange(2**31), None, fields["seed"], **quiet)
+    looked = [shown[name] for name in _LOOKED_AT]
+    shown["timer"].tick(
+        lambda who, seen: look(workshop, who, seen), [owner, shown["seen"]], looked + buttons, **quiet
+    )
+    named.then(
+        lambda who: look(workshop, who, ("", 0), anew=True),
+        owner,
+        looked + buttons,
+        show_progress="hidden",
+        api_visibility="private",
+    )
+
+
+_LOOKED_AT = (
+    "seen", "status", "ite", "idp", "save_ite", "save_idp", "curve_box", "curve", "keep", "kept", "measured",
+    "attention", "audit", "save_audit",
+)  # fmt: skip
+
+
+def _started(start: Callable[[], Job]) -> list[Any]:
+    try:
+        start()
+    except ValueError as error:
+        return [watch.alert(error), *[gr.skip()] * 6]
+    return [watch.said("Queued."), *_buttons(True)]
+
+
+def _buttons(running: bool) -> list[Any]:
+    """The timer, Cancel, and the four buttons that start something."""
+    timer, start, stop = watch.buttons(running)
+    return [timer, stop, *[start] * 4]
+
+
+def look(workshop: Workshop, owner: str, seen: Any, *, anew: bool = False) -> list[Any]:
+    """News of the browser's job for `_LOOKED_AT` and the buttons; nothing where there is none."""
+    job = workshop.runner.newest(owner, KIND)
+    stamp = watch.stamp(job)
+    if tuple(seen) == stamp and not anew and not (job and job.state == "waiting"):
+        return [gr.skip()] * (len(_LOOKED_AT) + 6)
+    news: dict[str, Any] = {name: gr.skip() for name in _LOOKED_AT}
+    news |= {"seen": stamp, "status": watch.status(workshop.runner, job)}
+    if job and job.state == "done":
+        news |= _shown(job.result)
+    return [*news.values(), *_buttons(job is not None and not job.finished)]
+
+
+def _shown(result: Any) -> dict[str, Any]:
+    """What a result changes on the page."""
+    if isinstance(result, Arms):
+        news: dict[str, Any] = {}
+        for command, pictures in result.pictures.items():
+            news[command] = [(image, _arm_name(arm)) for arm, image in pictures.items()]
+            news[f"save_{command}"] = gr.DownloadButton(value=str(result.grids[command]), visible=True)
+        return news
+    if isinstance(result, Curve):
+        return {
+            "curve_box": gr.Column(visible=True),
+            "curve": _curve_text(result),
+            "keep": gr.Slider(maximum=result.padding, value=0),
+            "kept": kept_pictures(result, 0),
+            "measured": result,
+        }
+    if isinstance(result, Attention):
+        groups = {group: {"layers": table} for group, table in result.groups.items()}
+        chart = attention_chart(groups, ("prompt", "padding"))
+        alt = "Heat maps of the picture's attention to each part of the text, by layer and step"
+        image = f'<div class="scroll"><img class="chart" src="{chart}" alt="{alt}"></div>'
+        return {"attention": f"<h3>Where the attention goes</h3>{image}"}
+    if isinstance(result, Audited):
+        return {
+            "audit": _report(result),
+            "save_audit": gr.DownloadButton(value=str(result.page), visible=True),
+        }
+    return {}
+
+
+def _arm_name(arm: Any) -> str:
+    return CHOSEN if str(arm).startswith("[") else str(arm)
+
+
+def _curve_text(result: Curve) -> str:
+    chart = keep_chart(result.rows(), result.padding, result.noise)
+    return (
+        "<h3>How many padding tokens are needed</h3>"
+        f'<div class="scroll"><img class="chart" src="{chart}" '
+        'alt="Likeness to the full picture and time per picture against the padding tokens kept"></div>'
+        '<p class="soft">One prompt, two seeds; bars go from one seed to the other. Points below the dashed line '
+        "differ from the full picture more than another seed would.</p>"
+    )
+
+
+def kept_pictures(result: Curve, keep: float) -> list[tuple[Any, str]]:
+    """The full picture, and the one with the measured number of tokens nearest below `keep`."""
+    measured = [k if k is not None else result.padding for k in result.keeps]
+    place = max(i for i, k in enumerate(measured) if k <= keep)
+    likeness = sum(result.likeness[place]) / len(result.likeness[place])
+    caption = f"{measured[place]} kept: likeness {likeness:.2f}, {result.seconds[place]:.2f} s"
+    return [(result.images[-1][0], f"all {result.padding}"), (result.images[place][0], caption)]
+
+
+def _keep_slider(shown: dict[str, Any]) -> None:
+    shown["keep"].change(
+        lambda result, keep: kept_pictures(result, keep) if result else gr.skip(),
+        [shown["measured"], shown["keep"]],
+        shown["kept"],
+        show_progress="hidden",
+        api_visibility="private",
+        queue=False,
+        trigger_mode="always_last",
+    )
+
+
+def _report(result: Audited) -> str:
+    found = result.results
+    page = escape(result.page.read_text(encoding="utf-8"), quote=True)
+    return (
+        f"<h3>Verdict: {escape(found['verdict'])}</h3><p>{escape(found['reason'])}</p>"
+        f'<iframe class="report" title="Audit report" sandbox="" srcdoc="{page}"></iframe>'
+    )
+
+
+def as_json(entries: tuple[TokenRoles, ...]) -> list[dict[str, Any]]:
+    """Roles as plain values."""
+    keys = ("name", "tokens", "ids", "roles", "cut")
+    values: list[dict[str, Any]] = json.loads(
+        json.dumps([{key: getattr(e, key) for key in keys} for e in entries])
+    )
+    return values
