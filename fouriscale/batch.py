@@ -114,9 +114,7 @@ def _given_config(preset: str | None, changes: str) -> FouriScaleConfig | None:
         # The model's own preset is known when it is loaded; until then any shows whether the changes fit.
         FouriScaleConfig.preset("sd15", **different)
         return None
-    if Path(preset).suffix in (".yaml", ".yml"):
-        return FouriScaleConfig.load(preset).replace(**different)
-    return FouriScaleConfig.preset(preset, **different)
+    return FouriScaleConfig.named(preset, **different)
 
 
 @functools.lru_cache(maxsize=1024)

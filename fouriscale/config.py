@@ -207,6 +207,17 @@ class FouriScaleConfig:
         """
         return cls.load(_preset_file(name)).replace(**changes)
 
+    @classmethod
+    def named(cls, name: str, **changes: Any) -> FouriScaleConfig:
+        """What people type: a preset's name or a YAML file, with some settings changed.
+
+        Raises:
+            ValueError, TypeError: see `preset` and `load`.
+        """
+        if Path(name).suffix in (".yaml", ".yml"):
+            return cls.load(name).replace(**changes)
+        return cls.preset(name, **changes)
+
 
 def preset_names() -> list[str]:
     """The names that `FouriScaleConfig.preset` takes, sorted."""

@@ -99,9 +99,7 @@ def read_preset(preset: str | None) -> FouriScaleConfig | None:
         return None
     from .config import FouriScaleConfig
 
-    if Path(preset).suffix in (".yaml", ".yml"):
-        return FouriScaleConfig.load(preset)
-    return FouriScaleConfig.preset(preset)
+    return FouriScaleConfig.named(preset)
 
 
 def in_mode(config: FouriScaleConfig, mode: str | None) -> FouriScaleConfig:
