@@ -238,7 +238,8 @@ def test_the_audit_shows_its_report(visit):
     expect(status(page, "pad")).to_contain_text("two or more prompts")
     prompts.fill("a red circle\na blue square")
     opened.get_by_role("button", name="Run audit").click()
-    expect(status(page, "pad")).to_contain_text("pictures")
+    # Its progress, unless so small an audit has ended before the page looked.
+    expect(status(page, "pad")).to_contain_text(re.compile(r"pictures|Done in"))
     expect(page.locator("#pad-audit")).to_contain_text("Verdict: inconclusive")
     report = page.frame_locator("iframe[title='Audit report']")
     expect(report.locator("h1")).to_contain_text("Are the padding tokens of shapeworld/unet used?")
