@@ -205,6 +205,7 @@ def _running(
         api_visibility="private",
         concurrency_limit=4,
     ).then(None, None, None, js=links.after_click("hires"))
+    watch.lead_to("hires-status", size["go"])
     size["stop"].click(lambda who: watch.cancel(workshop.runner, who, KIND), owner, None, **quiet)
     shown["timer"].tick(
         lambda who, seen, count: look(workshop, who, seen, count),

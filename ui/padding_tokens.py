@@ -215,6 +215,7 @@ def _jobs(
         show_progress="hidden",
         api_visibility="private",
     )
+    watch.lead_to("pad-status", *(tools[name] for name in ("go", "curve", "attention")))
     tools["stop"].click(lambda who: watch.cancel(workshop.runner, who, KIND), owner, None, **quiet)
     tools["dice"].click(lambda: random.randrange(2**31), None, fields["seed"], **quiet)
     looked = [shown[name] for name in _LOOKED_AT]

@@ -251,6 +251,7 @@ def _wire(
     clicked = tools["go"].click(begin, [owner, *inputs], started, validator=check_fields, **quick)
     clicked.then(None, None, None, js=links.after_click("world"))
     named.then(reopened, None, inputs, **quick)
+    watch.lead_to("world-status", tools["go"])
     tools["stop"].click(
         lambda who: watch.cancel(workshop.runner, who, KIND), owner, None, queue=False, **quick
     )

@@ -56,6 +56,13 @@ def buttons(running: bool) -> list[gr.Timer | gr.Button]:
     return [gr.Timer(active=running), gr.Button(interactive=not running), gr.Button(interactive=running)]
 
 
+def lead_to(status: str, *buttons: gr.Button) -> None:
+    """On a phone what a button starts lies below the controls: scroll there."""
+    go = f"document.getElementById('{status}').scrollIntoView({{block: 'start'}})"
+    for button in buttons:
+        button.click(None, js=f"() => {{ if (innerWidth < 700) setTimeout(() => {go}, 300) }}", queue=False)
+
+
 def cancel(runner: Runner, owner: str, kind: str) -> None:
     """Stop the browser's job of this kind, if there is one."""
     job = runner.newest(owner, kind)

@@ -322,6 +322,14 @@ def test_both_themes_are_readable(visit, theme):
         assert page.evaluate(CONTRAST) == []
 
 
+def test_on_a_phone_a_start_leads_to_its_progress(visit):
+    page = visit(SMALL, width=390)
+    expect(status(page)).not_to_be_in_viewport()
+    generate(page)
+    expect(status(page)).to_be_in_viewport()
+    expect(status(page)).to_contain_text("Done")
+
+
 def test_a_phone_shows_everything_without_sideways_scrolling(visit):
     page = visit(SMALL, width=390)
     generate(page)
