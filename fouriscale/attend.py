@@ -5,23 +5,14 @@ from __future__ import annotations
 import math
 from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from diffusers.models.attention_processor import Attention
 from torch import nn
 
-from .plan import Grouping, Plan
-
-
-class Planned(Protocol):
-    """Whatever knows what the UNet call in flight does."""
-
-    @property
-    def plan(self) -> Plan | None: ...
-
-    @property
-    def grouping(self) -> Grouping | None: ...
+from .grids import Grids
+from .plan import Planned
 
 
 @dataclass(frozen=True)
@@ -40,8 +31,7 @@ class GroupedAttention:
         undo.callback(attention.register_forward_hook(self.join).remove)
 
     def split(self, _: nn.Module, args: tuple, kwargs: dict[str, Any]) -> tuple[tuple, dict] | None:
-        grouping = self.attachment.grouping
-        grids = grouping.at(self.level) if grouping else None
+        grids = self._grids()
         tokens = args[0] if args else kwargs["hidden_states"]
         if grids is None or tokens.ndim != 3 or tokens.shape[1] != math.prod(grids.size):
             return None
@@ -52,11 +42,14 @@ class GroupedAttention:
         return (grids.split(tokens), *args[1:]), rest if bias is None else rest | {"attention_mask": bias}
 
     def join(self, _: nn.Module, __: tuple, output: torch.Tensor) -> torch.Tensor | None:
-        grouping = self.attachment.grouping
-        grids = grouping.at(self.level) if grouping else None
+        grids = self._grids()
         if grids is None or output.ndim != 3 or output.shape[1] != math.prod(grids.group):
             return None
         return grids.join(output)
+
+    def _grids(self) -> Grids | None:
+        grouping = self.attachment.grouping
+        return grouping.at(self.level) if grouping else None
 
 
 @dataclass(frozen=True)

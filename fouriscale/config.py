@@ -18,8 +18,8 @@ from .schedule import Schedule, paper_span, to_step
 if TYPE_CHECKING:
     from diffusers import UNet2DConditionModel
 
-# What a mode says of the settings that are left at None. "paper" is the published method, "fast" the quickest
-# that the study in docs/speed-and-quality.md found.
+# What a mode says of the settings that are left at None. "paper" is the published method, "fast" all that saves
+# time; docs/speed-and-quality.md says what is known of its quality.
 MODES: dict[str, dict[str, Any]] = {
     "paper": dict(third_branch=True, attention="full", late_attention="full", convolution="dilated"),
     "fast": dict(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import torch
 
@@ -110,6 +111,16 @@ class Grouping:
         if self.levels is not None and level >= self.levels:
             return None
         return Grids(size_at(self.latent_size, level), self.factor, self.windows, self.shifted)
+
+
+class Planned(Protocol):
+    """Whatever knows what the UNet call in flight does."""
+
+    @property
+    def plan(self) -> Plan | None: ...
+
+    @property
+    def grouping(self) -> Grouping | None: ...
 
 
 def size_at(latent_size: Size, level: int) -> Size:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from torch import nn
@@ -12,14 +12,7 @@ from torch import nn
 from .convolve import dilated
 from .decimate import Decimation
 from .lowpass import LowPass
-from .plan import Plan
-
-
-class Planned(Protocol):
-    """Whatever knows what the UNet call in flight does."""
-
-    @property
-    def plan(self) -> Plan | None: ...
+from .plan import Plan, Planned
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,5 @@
 import math
+from contextlib import ExitStack
 
 import pytest
 import torch
@@ -48,7 +49,7 @@ def test_empty_tokens_are_barred():
     grids = Grids((3, 4), 2)
     bias = grids.bias(2, NUMBERS.device, torch.float32)
     assert bias.shape == (8, 1, 4)
-    # The map's rows are 0, 1, 2 and an empty one, which the second and fourth... grids of odd rows hold.
+    # The map's rows are 0, 1, 2 and an empty one, which the two grids of odd rows hold.
     assert (bias[:4, 0] < 0).tolist() == [[False] * 4] * 2 + [[False, False, True, True]] * 2
     assert torch.equal(bias[4:], bias[:4])
 
@@ -84,8 +85,6 @@ def attention():
 
 
 def grouped(attention, tokens, grouping):
-    from contextlib import ExitStack
-
     with ExitStack() as undo, torch.no_grad():
         GroupedAttention(Holder(grouping), 0).attach(attention, undo)
         out = attention(tokens, encoder_hidden_states=None, attention_mask=None)
