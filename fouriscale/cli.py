@@ -18,8 +18,10 @@ from fouriscale_padtone.arguments import control as parse_control
 from fouriscale_padtone.arguments import number, output_file, parse_size, slug, weighted, whole
 from fouriscale_padtone.batch.cli import batch, status, verify
 from fouriscale_padtone.command import complain, print_version, quieten, run
+from fouriscale_padtone.options import Device, Dtype, Guidance, Steps
 
-from .validate_cli import Mode, Preset, in_mode, read_preset, validate
+from .options import Mode, Preset, in_mode, read_preset
+from .validate_cli import validate
 
 # Whatever imports torch is imported inside the commands, so that --help answers at once.
 if TYPE_CHECKING:
@@ -35,7 +37,6 @@ app = typer.Typer(
 
 _OUTPUTS = Path("outputs")
 _Out = Annotated[Path, typer.Option(help="A file ending in .png, or a folder.")]
-_Device = Annotated[str | None, typer.Option(help="Such as cpu or cuda:0; the best one here if left out.")]
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -65,13 +66,8 @@ def generate(
     mode: Mode = None,
     negative: Annotated[str | None, typer.Option(help="What not to draw.")] = None,
     seed: Annotated[int, typer.Option(parser=whole, metavar="<int>", help="Decides the initial noise.")] = 0,
-    steps: Annotated[
-        int | None, typer.Option(parser=whole, metavar="<int>", help="The model's own number if left out.")
-    ] = None,
-    guidance: Annotated[
-        float | None,
-        typer.Option(parser=number, metavar="<float>", help="The model's own scale if left out."),
-    ] = None,
+    steps: Steps = None,
+    guidance: Guidance = None,
     scheduler: Annotated[
         str | None, typer.Option(help="Such as EulerDiscrete; the model's own if left out.")
     ] = None,
@@ -87,8 +83,8 @@ def generate(
     lora: Annotated[list[str] | None, typer.Option(help="A LoRA, FILE or FILE@SCALE; repeatable.")] = None,
     compare: Annotated[bool, typer.Option("--compare", help="Sample directly too, side by side.")] = False,
     out: _Out = _OUTPUTS,
-    device: _Device = None,
-    dtype: Annotated[str | None, typer.Option(help="float32, float16 or bfloat16.")] = None,
+    device: Device = None,
+    dtype: Dtype = None,
     no_recipe: Annotated[bool, typer.Option("--no-recipe", help="Leave the recipe out of the PNG.")] = False,
 ) -> None:
     """Make a picture with FouriScale."""

@@ -4,21 +4,17 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from fouriscale_padtone.arguments import number, whole
 from fouriscale_padtone.command import quieten, stage_bars
+from fouriscale_padtone.options import Device, Dtype, Guidance, Steps
 
-if TYPE_CHECKING:
-    from .config import FouriScaleConfig
+from .options import Mode, Preset, in_mode, read_preset
 
 _SCALES = [2.0, 4.0]
-Preset = Annotated[
-    str | None, typer.Option(help="A preset's name or a YAML file; recognised from the model if left out.")
-]
-Mode = Annotated[str | None, typer.Option(help="paper or fast; the preset's own if left out.")]
 
 
 def validate(
@@ -38,17 +34,10 @@ def validate(
     seed: Annotated[
         int, typer.Option(parser=whole, metavar="<int>", help="Of the first prompt; the next is one higher.")
     ] = 0,
-    steps: Annotated[
-        int | None, typer.Option(parser=whole, metavar="<int>", help="The model's own number if left out.")
-    ] = None,
-    guidance: Annotated[
-        float | None,
-        typer.Option(parser=number, metavar="<float>", help="The model's own scale if left out."),
-    ] = None,
-    device: Annotated[
-        str | None, typer.Option(help="Such as cpu or cuda:0; the best one here if left out.")
-    ] = None,
-    dtype: Annotated[str | None, typer.Option(help="float32, float16 or bfloat16.")] = None,
+    steps: Steps = None,
+    guidance: Guidance = None,
+    device: Device = None,
+    dtype: Dtype = None,
 ) -> None:
     """Direct sampling against FouriScale on your model: pictures, time and memory, as a page and as JSON.
 
@@ -91,20 +80,6 @@ def validate(
     for row in results["sizes"]:
         typer.echo(f"width {row['width']}, height {row['height']}: {validation.sentence(row)}")
     typer.echo(f"{page}")
-
-
-def read_preset(preset: str | None) -> FouriScaleConfig | None:
-    """The config that `--preset` names, a preset or a YAML file; None where it is left out."""
-    if preset is None:
-        return None
-    from .config import FouriScaleConfig
-
-    return FouriScaleConfig.named(preset)
-
-
-def in_mode(config: FouriScaleConfig, mode: str | None) -> FouriScaleConfig:
-    """The config in the mode that `--mode` names."""
-    return config if mode is None else config.replace(mode=mode)
 
 
 def _read_prompts(path: Path) -> tuple[str, ...]:

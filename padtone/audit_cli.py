@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from fouriscale_padtone.arguments import number, parse_size, whole
+from fouriscale_padtone.arguments import parse_size, whole
 from fouriscale_padtone.command import quieten, stage_bars
+from fouriscale_padtone.options import Device, Dtype, Guidance, Steps
+
+from .options import Clean, Length, Negative, Pooled
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -49,32 +52,19 @@ def audit(
         str, typer.Option(help="Padding tokens to keep, such as 0,4,16; 0,1,2,4 ... if empty.")
     ] = "",
     size: Annotated[str, typer.Option(help="WIDTHxHEIGHT in pixels; the model's own if empty.")] = "",
-    steps: Annotated[
-        int | None,
-        typer.Option(parser=whole, metavar="<int>", help="Inference steps; the model's own if left out."),
-    ] = None,
-    guidance: Annotated[
-        float | None,
-        typer.Option(parser=number, metavar="<float>", help="Guidance scale; the model's own if left out."),
-    ] = None,
-    negative: Annotated[str | None, typer.Option(help="Negative prompt, the same for every arm.")] = None,
-    max_length: Annotated[
-        int | None,
-        typer.Option(parser=whole, metavar="<int>", help="max_sequence_length; the model's own if left out."),
-    ] = None,
-    clean: Annotated[
-        str, typer.Option(help="What a swapped row becomes: padding or empty_prompt.")
-    ] = "padding",
-    pooled: Annotated[str, typer.Option(help="The pooled vector's source: full or clean.")] = "full",
+    steps: Steps = None,
+    guidance: Guidance = None,
+    negative: Negative = None,
+    max_length: Length = None,
+    clean: Clean = "padding",
+    pooled: Pooled = "full",
     looks: Annotated[int, typer.Option(help="Prompts whose attention is measured.")] = 4,
     batch: Annotated[
         int | None,
         typer.Option(parser=whole, metavar="<int>", help="Most pictures in one call of the pipeline."),
     ] = None,
-    device: Annotated[
-        str | None, typer.Option(help="Such as cpu or cuda; the best one here if left out.")
-    ] = None,
-    dtype: Annotated[str | None, typer.Option(help="float32, float16 or bfloat16.")] = None,
+    device: Device = None,
+    dtype: Dtype = None,
 ) -> None:
     """Are the padding tokens used, and how many can go? Writes report.html, report.json and the pictures.
 

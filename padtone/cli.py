@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from fouriscale_padtone.arguments import number, output_file, parse_size, slug, whole
+from fouriscale_padtone.arguments import output_file, parse_size, slug
 from fouriscale_padtone.command import complain, print_version, quieten, run
+from fouriscale_padtone.options import Device, Dtype, Guidance, Steps
 
 from .audit_cli import audit, remake_audit
+from .options import Clean, Length, Negative, Pooled
 
 if TYPE_CHECKING:
     from .requests import Request
@@ -35,26 +37,9 @@ Model = Annotated[str, typer.Option(help="shapeworld/unet, a diffusers folder or
 Seeds = Annotated[str, typer.Option(help="Seeds, such as 0,1,2 or 0-5.")]
 Out = Annotated[Path, typer.Option(help="A file ending in .png, or a folder.")]
 Size = Annotated[str | None, typer.Option(help="WIDTHxHEIGHT in pixels; the model's own if left out.")]
-Steps = Annotated[
-    int | None,
-    typer.Option(parser=whole, metavar="<int>", help="Inference steps; the model's own if left out."),
-]
-Guidance = Annotated[
-    float | None,
-    typer.Option(parser=number, metavar="<float>", help="Guidance scale; the model's own if left out."),
-]
-Negative = Annotated[str | None, typer.Option(help="Negative prompt, the same for every arm.")]
-Length = Annotated[
-    int | None,
-    typer.Option(parser=whole, metavar="<int>", help="max_sequence_length; the model's own if left out."),
-]
 Arms = Annotated[
     str, typer.Option(help='Arms, separated by commas: full, prompt, padding, "padding 1/5", eos, clean.')
 ]
-Clean = Annotated[str, typer.Option(help="What a swapped row becomes: padding or empty_prompt.")]
-Pooled = Annotated[str, typer.Option(help="The pooled vector's source: full or clean.")]
-Device = Annotated[str | None, typer.Option(help="Such as cpu or cuda:0; the best one here if left out.")]
-Dtype = Annotated[str | None, typer.Option(help="float32, float16 or bfloat16.")]
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

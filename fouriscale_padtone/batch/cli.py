@@ -12,6 +12,7 @@ import typer
 
 from fouriscale_padtone.arguments import whole
 from fouriscale_padtone.command import complain, quieten
+from fouriscale_padtone.options import Device, Dtype
 
 if TYPE_CHECKING:
     from .dispatch import Dispatcher
@@ -41,10 +42,8 @@ def batch(
     address: Annotated[
         str | None, typer.Option(help="A Ray cluster's, or auto; one on this machine if left out.")
     ] = None,
-    device: Annotated[
-        str | None, typer.Option(help="Such as cpu or cuda:0; the best here if left out.")
-    ] = None,
-    dtype: Annotated[str | None, typer.Option(help="float32, float16 or bfloat16.")] = None,
+    device: Device = None,
+    dtype: Dtype = None,
     threads: Annotated[
         int | None, typer.Option(parser=whole, metavar="<int>", help="Of each worker on the CPU.")
     ] = None,

@@ -1,0 +1,29 @@
+"""Options of several commands that choose FouriScale's settings."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from .config import FouriScaleConfig
+
+Preset = Annotated[
+    str | None, typer.Option(help="A preset's name or a YAML file; recognised from the model if left out.")
+]
+Mode = Annotated[str | None, typer.Option(help="paper or fast; the preset's own if left out.")]
+
+
+def read_preset(preset: str | None) -> FouriScaleConfig | None:
+    """The config that `--preset` names, a preset or a YAML file; None where it is left out."""
+    if preset is None:
+        return None
+    from .config import FouriScaleConfig
+
+    return FouriScaleConfig.named(preset)
+
+
+def in_mode(config: FouriScaleConfig, mode: str | None) -> FouriScaleConfig:
+    """The config in the mode that `--mode` names."""
+    return config if mode is None else config.replace(mode=mode)

@@ -1,0 +1,20 @@
+"""Options that several commands take, as types for typer."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from .arguments import number, whole
+
+Steps = Annotated[
+    int | None,
+    typer.Option(parser=whole, metavar="<int>", help="Inference steps; the model's own if left out."),
+]
+Guidance = Annotated[
+    float | None,
+    typer.Option(parser=number, metavar="<float>", help="Guidance scale; the model's own if left out."),
+]
+Device = Annotated[str | None, typer.Option(help="Such as cpu or cuda:0; the best one here if left out.")]
+Dtype = Annotated[str | None, typer.Option(help="float32, float16 or bfloat16.")]
