@@ -67,6 +67,7 @@ check: install
 
 bench: install
 	$(BIN)/python -m benchmarks.quality
+	$(BIN)/python -m benchmarks.study
 	$(BIN)/python -m benchmarks.speed
 
 bench-quick: install

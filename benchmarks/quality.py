@@ -12,7 +12,7 @@ import json
 import os
 import platform
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import date
 from importlib import metadata
 from multiprocessing import get_context
@@ -31,7 +31,10 @@ _NO_FILTER = {"unfiltered": ["*"]}
 
 @dataclass(frozen=True)
 class Cell:
-    """One row of the table: `count` scenes at (height, width) pixels; `config` None samples directly."""
+    """One row of the table: `count` scenes at (height, width) pixels; `config` None samples directly.
+
+    `texture`: whether edges and flat areas are measured too.
+    """
 
     name: str
     objects: int
@@ -39,6 +42,7 @@ class Cell:
     config: dict[str, Any] | None  # changes to the shapeworld preset
     count: int
     batch: int
+    texture: bool = False
 
 
 CELLS = [
@@ -59,20 +63,6 @@ CELLS = [
     Cell("512x512, one object, FouriScale", 1, (512, 512), {}, 32, 1),
 ]
 
-_PARTS: dict[str, dict[str, Any]] = {  # what the fast mode is made of
-    "paper mode": {},
-    "without third branch": {"third_branch": False},
-    "polyphase attention": {"attention": "polyphase"},
-    "polyphase attention without third branch": {"attention": "polyphase", "third_branch": False},
-    "late windows": {"late_attention": "windows"},
-    "late shifted windows": {"late_attention": "shifted windows"},
-    "decimated convolutions": {"convolution": "decimated"},
-    "decimated convolutions without third branch": {"convolution": "decimated", "third_branch": False},
-    "fast mode": {"mode": "fast"},
-    "fast mode with dilated convolutions": {"mode": "fast", "convolution": "dilated"},
-}
-STUDY = [Cell(f"256x256, one object, {name}", 1, (256, 256), part, 64, 4) for name, part in _PARTS.items()]
-
 
 def judge_batch(cell: Cell, first: int, images: Path | None) -> list[dict[str, Any]]:
     """Sample scenes `first` to `first + batch` of a cell and judge them."""
@@ -81,6 +71,7 @@ def judge_batch(cell: Cell, first: int, images: Path | None) -> list[dict[str, A
     from fouriscale import FouriScaleConfig
     from fouriscale.generate import generate
     from shapeworld import check, sample_scenes
+    from shapeworld.texture import texture
 
     torch.set_num_threads(1)  # two processes of one thread each are twice as fast as the reverse
     last = min(first + cell.batch, cell.count)
@@ -88,7 +79,7 @@ def judge_batch(cell: Cell, first: int, images: Path | None) -> list[dict[str, A
     config = None if cell.config is None else FouriScaleConfig.preset("shapeworld", **cell.config)
     height, width = cell.size
     pictures = generate(
-        _pipeline(),
+        pipeline(),
         [scene.caption for scene in scenes],
         height=height,
         width=width,
@@ -98,14 +89,13 @@ def judge_batch(cell: Cell, first: int, images: Path | None) -> list[dict[str, A
     verdicts = []
     for index, scene, picture in zip(range(first, last), scenes, pictures, strict=True):
         report = check(picture.image, scene)
-        verdicts.append(
-            {
-                "scene": index,
-                "found": report.objects_found,
-                "repeated": report.repeated,
-                "correct": report.correct,
-            }
-        )
+        verdict = {
+            "scene": index,
+            "found": report.objects_found,
+            "repeated": report.repeated,
+            "correct": report.correct,
+        }
+        verdicts.append(verdict | (asdict(texture(picture.image, report)) if cell.texture else {}))
         if images:
             images.mkdir(parents=True, exist_ok=True)
             picture.image.save(images / f"{cell.name.replace(', ', '-').replace(' ', '_')}-{index:03d}.png")
@@ -115,7 +105,7 @@ def judge_batch(cell: Cell, first: int, images: Path | None) -> list[dict[str, A
 _loaded: list[Any] = []  # this worker's pipeline
 
 
-def _pipeline() -> Any:
+def pipeline() -> Any:
     if not _loaded:
         import diffusers
 
@@ -135,14 +125,15 @@ def key(cell: Cell, weights: str) -> str:
 
     config = None if cell.config is None else FouriScaleConfig.preset("shapeworld", **cell.config).to_dict()
     sampling = dataclasses.astuple(SAMPLING["unet"])
-    return json.dumps([cell.name, cell.batch, weights, config, sampling, judge_version()])
+    return json.dumps([cell.name, cell.batch, weights, config, sampling, judge_version(cell.texture)])
 
 
-def judge_version() -> str:
-    """Changes with the code of the checker and of the scenes."""
-    from shapeworld import checker, palette, scenes
+def judge_version(with_texture: bool = False) -> str:
+    """Changes with the code of the checker and of the scenes, and of what measures texture."""
+    from shapeworld import checker, palette, scenes, texture
 
-    sources = (Path(str(module.__file__)).read_bytes() for module in (checker, palette, scenes))
+    modules = (checker, palette, scenes, *([texture] if with_texture else []))
+    sources = (Path(str(module.__file__)).read_bytes() for module in modules)
     return hashlib.sha256(b"".join(sources)).hexdigest()[:16]
 
 
@@ -170,7 +161,7 @@ def summarise(
     """One row a cell that has verdicts."""
     rows = []
     for cell in cells:
-        judged = [v for (k, scene), v in verdicts.items() if k == keys[cell.name] and scene < cell.count]
+        judged = list(judged_in(cell, keys, verdicts).values())
         if judged:
             rows.append(
                 {
@@ -181,6 +172,13 @@ def summarise(
                 }
             )
     return rows
+
+
+def judged_in(
+    cell: Cell, keys: dict[str, str], verdicts: dict[tuple[str, int], dict]
+) -> dict[int, dict[str, Any]]:
+    """A cell's verdicts by scene."""
+    return {s: v for (k, s), v in verdicts.items() if k == keys[cell.name] and s < cell.count}
 
 
 def to_markdown(rows: list[dict[str, Any]], about: dict[str, Any]) -> str:
@@ -240,43 +238,56 @@ def main(
     workers: Annotated[int, typer.Option(min=1, help="Processes of one thread each.")] = 2,
     out: Annotated[Path, typer.Option(help="Where the table goes.")] = RESULTS,
     verdict_file: Annotated[Path, typer.Option(help="Kept from run to run.")] = Path("runs/quality.jsonl"),
-    study: Annotated[
-        bool, typer.Option("--study", help="The parts of the fast mode instead, into study.md.")
-    ] = False,
     save_images: Annotated[Path | None, typer.Option(help="A folder for the pictures.")] = None,
 ) -> None:
     """Measure the shipped model's quality at and beyond its training size."""
     from fouriscale.loading import fingerprint
-    from shapeworld import SAMPLING, WEIGHTS
+    from shapeworld import WEIGHTS
 
-    every, name = (STUDY, "study") if study else (CELLS, "quality")
-    cells = [cell for cell in every if only in cell.name]
-    if not cells:
-        raise typer.BadParameter(
-            f"no cell's name holds {only!r}; cells are {'; '.join(c.name for c in every)}"
-        )
+    cells = chosen(CELLS, only)
     most = count or (8 if quick else None)
     if most:
-        cells = [_limited(cell, most if cell.size != (512, 512) or count else 2) for cell in cells]
+        cells = [limited(cell, most if cell.size != (512, 512) or count else 2) for cell in cells]
     weights = fingerprint(WEIGHTS / "unet")
     rows = measure(cells, weights, verdict_file, workers=0 if report else workers, images=save_images)
+    about = circumstances(weights)
+    out.mkdir(parents=True, exist_ok=True)
+    (out / "quality.json").write_text(json.dumps({"about": about, "rows": rows}, indent=2) + "\n")
+    (out / "quality.md").write_text(to_markdown(rows, about))
+    typer.echo(to_markdown(rows, about))
+
+
+def chosen(cells: list[Cell], only: str) -> list[Cell]:
+    """The cells whose name holds `only`.
+
+    Raises:
+        typer.BadParameter: there are none.
+    """
+    found = [cell for cell in cells if only in cell.name]
+    if not found:
+        raise typer.BadParameter(
+            f"no cell's name holds {only!r}; cells are {'; '.join(c.name for c in cells)}"
+        )
+    return found
+
+
+def circumstances(weights: str, with_texture: bool = False) -> dict[str, Any]:
+    """What the figures depend on, for the table's note."""
+    from shapeworld import SAMPLING
+
     settings = SAMPLING["unet"]
-    about = {
+    return {
         "steps": settings.steps,
         "guidance": settings.guidance,
         "weights": weights,
-        "checker": judge_version(),
+        "checker": judge_version(with_texture),
         "date": date.today().isoformat(),
         "machine": f"{platform.machine()}, {os.cpu_count()} cores, CPU",
         **{name: metadata.version(name) for name in ("torch", "diffusers")},
     }
-    out.mkdir(parents=True, exist_ok=True)
-    (out / f"{name}.json").write_text(json.dumps({"about": about, "rows": rows}, indent=2) + "\n")
-    (out / f"{name}.md").write_text(to_markdown(rows, about))
-    typer.echo(to_markdown(rows, about))
 
 
-def _limited(cell: Cell, most: int) -> Cell:
+def limited(cell: Cell, most: int) -> Cell:
     return dataclasses.replace(cell, count=min(cell.count, most))
 
 

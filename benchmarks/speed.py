@@ -12,6 +12,7 @@ What is too large for this machine is computed only, and says so. `--quick` take
 
 from __future__ import annotations
 
+import gc
 import json
 import math
 import os
@@ -48,8 +49,6 @@ def alternating(cases: dict[str, Callable[[], Any]], turns: int) -> dict[str, fl
     """The median of each case's seconds, over turns that begin with another case each."""
     seconds: dict[str, list[float]] = {name: [] for name in cases}
     names = list(cases)
-    for case in cases.values():
-        case()  # warm up
     for turn in range(turns):
         for name in names[turn % len(names) :] + names[: turn % len(names)]:
             begun = time.perf_counter()
@@ -72,6 +71,8 @@ def whole_pictures(scale: int, turns: int, names: tuple[str, ...]) -> dict[str, 
         config = None if changes is None else FouriScaleConfig.preset("shapeworld", **changes)
         return generate(pipe, "a large red circle", height=side, width=side, config=config)
 
+    for name in names:
+        picture(MODES[name])  # warm up
     return alternating({name: lambda c=MODES[name]: picture(c) for name in names}, turns)
 
 
@@ -82,8 +83,8 @@ def phases(config: Any, side: int) -> dict[int, tuple[int, int]]:
     return {d: (whole.index(d), whole.count(d)) for d in dict.fromkeys(whole)}
 
 
-def runs(shape: str, scale: int, turns: int, names: tuple[str, ...]) -> dict[str, float]:
-    """Seconds of the UNet's calls in a run, by mode, on random weights."""
+def unet_call(shape: str, scale: int) -> Callable[[dict[str, Any] | None, int], None]:
+    """One call of a UNet of random weights, with guidance, on (the mode's changes or None, the step's number)."""
     import torch
     from diffusers import DDIMScheduler, UNet2DConditionModel
 
@@ -100,6 +101,9 @@ def runs(shape: str, scale: int, turns: int, names: tuple[str, ...]) -> dict[str
     extra = {}
     if unet.config.addition_embed_type == "text_time":
         extra["added_cond_kwargs"] = {"text_embeds": torch.randn(2, 1280), "time_ids": torch.zeros(2, 6)}
+    # What torch sets up once is not a mode's cost; a small picture has it done.
+    with torch.no_grad():
+        unet(torch.randn(2, 4, 16, 16), 1, text, **extra)
 
     @torch.no_grad()
     def call(changes: dict[str, Any] | None, step: int) -> None:
@@ -110,7 +114,15 @@ def runs(shape: str, scale: int, turns: int, names: tuple[str, ...]) -> dict[str
         with fouriscale(unet, config, scheduler=scheduler, vae_scale_factor=factor):
             unet(sample, scheduler.timesteps[step], text, **extra)
 
-    counts = phases(FouriScaleConfig.preset(shape), side)
+    return call
+
+
+def runs(shape: str, scale: int, turns: int, names: tuple[str, ...]) -> dict[str, float]:
+    """Seconds of the UNet's calls in a run, by mode, on random weights."""
+    from fouriscale import FouriScaleConfig
+
+    call = unet_call(shape, scale)
+    counts = phases(FouriScaleConfig.preset(shape), scale * SHAPES[shape])
     cases = {
         f"{name}/{d}": lambda c=MODES[name], first=first: call(c, first)
         for name in names
@@ -149,35 +161,27 @@ def computed(shape: str, scale: int) -> dict[str, dict[str, float]]:
 
 
 def resident(shape: str, scale: int, name: str) -> int:
-    """Bytes that one call of the UNet takes beyond its weights, seen in the process's resident memory."""
-    command = [sys.executable, "-c", _RESIDENT, shape, str(scale * SHAPES[shape]), json.dumps(MODES[name])]
+    """Bytes that one call of the UNet takes beyond its weights, in a process of its own."""
+    words = f"from benchmarks.speed import held; print(held({shape!r}, {scale}, {name!r}))"
     # Freed blocks go back to the system at once, so that what is seen is what is held.
     env = os.environ | {"MALLOC_MMAP_THRESHOLD_": "65536", "MALLOC_TRIM_THRESHOLD_": "65536"}
-    return int(subprocess.run(command, check=True, capture_output=True, text=True, env=env).stdout)
+    command = [sys.executable, "-c", words]
+    return int(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, env=env).stdout)
 
 
-_RESIDENT = """
-import contextlib, gc, json, sys
-import psutil, torch
-from diffusers import DDIMScheduler, UNet2DConditionModel
-from fouriscale import FouriScaleConfig, fouriscale
-from fouriscale.memory import peak_memory
-from fouriscale.model_configs import unet_config, vae_scale_factor
-shape, side, changes = sys.argv[1], int(sys.argv[2]), json.loads(sys.argv[3])
-unet, factor = UNet2DConditionModel.from_config(unet_config(shape)).eval(), vae_scale_factor(shape)
-scheduler = DDIMScheduler()
-scheduler.set_timesteps(50)
-half, text = torch.randn(1, 4, side // factor, side // factor), torch.randn(2, 77, unet.config.cross_attention_dim)
-applied = contextlib.nullcontext() if changes is None else fouriscale(
-    unet, FouriScaleConfig.preset(shape, **changes), scheduler=scheduler, vae_scale_factor=factor)
-with torch.no_grad(), applied:
-    unet(torch.randn(2, 4, 16, 16)[[0, 0]], 1, text)
+def held(shape: str, scale: int, name: str) -> int:
+    """What the process's resident memory grows by during one call, bytes."""
+    import psutil
+    import torch
+
+    from fouriscale.memory import peak_memory
+
+    call = unet_call(shape, scale)
     gc.collect()
     before = psutil.Process().memory_info().rss
     with peak_memory(torch.device("cpu")) as peak:
-        unet(torch.cat([half, half]), scheduler.timesteps[0], text)
-print(peak.bytes - before)
-"""
+        call(MODES[name], 0)
+    return peak.bytes - before
 
 
 def to_markdown(found: dict[str, Any]) -> str:

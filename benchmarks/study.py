@@ -1,0 +1,154 @@
+"""What each part of the fast mode does to the shipped model's pictures.
+
+`python -m benchmarks.study` samples the same scenes with every part at twice the training size and compares them,
+scene by scene, with the published method's: repetition and correctness by the checker, edge sharpness and grain
+against rendered truth. Writes `benchmarks/results/study.json` and `study.md`; a killed run goes on.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+from scipy.stats import bootstrap
+
+from .quality import (
+    RESULTS,
+    SEED,
+    Cell,
+    chosen,
+    circumstances,
+    judged_in,
+    key,
+    limited,
+    measure,
+    pipeline,
+    read_verdicts,
+    to_markdown,
+)  # fmt: skip
+
+_PARTS: dict[str, dict[str, Any]] = {  # what the fast mode is made of; all are compared with the first
+    "paper mode": {},
+    "without third branch": {"third_branch": False},
+    "polyphase attention": {"attention": "polyphase"},
+    "polyphase attention without third branch": {"attention": "polyphase", "third_branch": False},
+    "late windows": {"late_attention": "windows"},
+    "late shifted windows": {"late_attention": "shifted windows"},
+    "decimated convolutions": {"convolution": "decimated"},
+    "decimated convolutions without third branch": {"convolution": "decimated", "third_branch": False},
+    "fast mode": {"mode": "fast"},
+    "fast mode with dilated convolutions": {"mode": "fast", "convolution": "dilated"},
+}
+SIZE = (256, 256)
+CELLS = [
+    Cell(f"256x256, one object, {name}", 1, SIZE, part, 64, 4, texture=True) for name, part in _PARTS.items()
+]
+_MEASURES = ("edge_width", "grain")
+
+
+def compare(first: dict[int, dict], judged: dict[int, dict]) -> dict[str, Any]:
+    """A part's verdicts by scene beside the published method's.
+
+    How many of the scenes that both have became right and wrong; the medians of edge width and grain over correct
+    pictures, and of their ratio where both pictures are correct.
+    """
+    pairs = [(first[scene], verdict) for scene, verdict in judged.items() if scene in first]
+    both = [(a, b) for a, b in pairs if a["correct"] and b["correct"]]
+    found: dict[str, Any] = {
+        "pairs": len(pairs),
+        "became_right": sum(b["correct"] and not a["correct"] for a, b in pairs),
+        "became_wrong": sum(a["correct"] and not b["correct"] for a, b in pairs),
+    }
+    for name in _MEASURES:
+        correct = [v[name] for v in judged.values() if v["correct"] and v[name] is not None]
+        found[name] = spread(correct)
+        found[f"{name}_ratio"] = spread([b[name] / a[name] for a, b in both if a[name] and b[name]])
+    return found
+
+
+def spread(values: list[float]) -> dict[str, float] | None:
+    """The median and its 95% interval by bootstrap; None for fewer than two values."""
+    if len(values) < 2:
+        return None
+    found = bootstrap((values,), np.median, rng=np.random.default_rng(0), method="percentile")
+    low, high = found.confidence_interval
+    return {"median": float(np.median(values)), "low": float(low), "high": float(high)}
+
+
+def truth(count: int) -> dict[str, dict[str, Any]]:
+    """Edge width and grain of the true pictures, and of those through the VAE, which no sampling can surpass."""
+    import torch
+
+    from shapeworld import check, sample_scenes
+    from shapeworld.texture import Texture, texture
+
+    pipe = pipeline()
+    found: dict[str, list[Texture]] = {"the truth": [], "the truth through the VAE": []}
+    for scene in sample_scenes(count, SEED, 1):
+        image = scene.render(*SIZE)
+        with torch.no_grad():
+            latents = pipe.vae.encode(pipe.image_processor.preprocess(image)).latent_dist.mode()
+            again = pipe.image_processor.postprocess(pipe.vae.decode(latents).sample)[0]
+        for name, picture in zip(found, (image, again), strict=True):
+            found[name].append(texture(picture, check(picture, scene)))
+    return {
+        name: {m: spread([v for t in textures if (v := getattr(t, m)) is not None]) for m in _MEASURES}
+        for name, textures in found.items()
+    }
+
+
+def compared_to_markdown(rows: list[dict[str, Any]], true: dict[str, dict[str, Any]]) -> str:
+    """The table of what changed and of texture."""
+
+    def cell(value: dict[str, float] | None) -> str:
+        return "" if value is None else f"{value['median']:.2f} ({value['low']:.2f} to {value['high']:.2f})"
+
+    lines = [
+        "| sampling | became right / wrong | edge width, px | over paper mode's | grain, of 255 | over paper mode's |",
+        "|---|---|---|---|---|---|",
+    ]
+    for row in rows:
+        measured = " | ".join(cell(row[k]) for m in _MEASURES for k in (m, f"{m}_ratio"))
+        changed = f"{row['became_right']} / {row['became_wrong']} of {row['pairs']}"
+        lines.append(f"| {row['cell']} | {changed} | {measured} |")
+    lines += [f"| {n} | | {cell(v['edge_width'])} | | {cell(v['grain'])} | |" for n, v in true.items()]
+    return "\n".join(
+        [*lines, "", "Medians over correct pictures; in brackets their 95% interval by bootstrap.", ""]
+    )
+
+
+def main(
+    only: Annotated[str, typer.Option(help="Parts whose name holds this; paper mode comes along.")] = "",
+    report: Annotated[bool, typer.Option("--report", help="Sample nothing; the tables so far.")] = False,
+    count: Annotated[int, typer.Option(min=1, help="Images a part.")] = 64,
+    workers: Annotated[int, typer.Option(min=1, help="Processes of one thread each.")] = 2,
+    out: Annotated[Path, typer.Option(help="Where the tables go.")] = RESULTS,
+    verdict_file: Annotated[Path, typer.Option(help="Kept from run to run.")] = Path("runs/quality.jsonl"),
+    save_images: Annotated[Path | None, typer.Option(help="A folder for the pictures.")] = None,
+) -> None:
+    """Compare the parts of the fast mode."""
+    from fouriscale.loading import fingerprint
+    from shapeworld import WEIGHTS
+
+    asked = chosen(CELLS, only)
+    cells = [limited(cell, count) for cell in CELLS if cell is CELLS[0] or cell in asked]
+    weights = fingerprint(WEIGHTS / "unet")
+    rows = measure(cells, weights, verdict_file, workers=0 if report else workers, images=save_images)
+    keys, verdicts = {cell.name: key(cell, weights) for cell in cells}, read_verdicts(verdict_file)
+    judged = {cell.name: judged_in(cell, keys, verdicts) for cell in cells}
+    rows = [row | compare(judged[CELLS[0].name], judged[row["cell"]]) for row in rows]
+    about, true = circumstances(weights, with_texture=True), truth(count)
+    text = to_markdown(rows, about) + "\n" + compared_to_markdown(rows, true)
+    out.mkdir(parents=True, exist_ok=True)
+    (out / "study.json").write_text(
+        json.dumps({"about": about, "rows": rows, "truth": true}, indent=2) + "\n"
+    )
+    (out / "study.md").write_text(text)
+    typer.echo(text)
+
+
+if __name__ == "__main__":
+    typer.run(main)
