@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -28,3 +29,10 @@ def words() -> list[str]:
     for relation in RELATIONS:
         known.update(relation.split())
     return sorted(known)
+
+
+def unknown_words(prompt: str | None) -> list[str]:
+    """What a prompt holds that no caption does, in order: the shipped models take all of it for one word."""
+    known = words()
+    spoken = re.findall(r"\w+|[^\w\s]", (prompt or "").lower())
+    return [word for word in dict.fromkeys(spoken) if word not in known]

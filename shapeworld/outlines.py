@@ -7,6 +7,13 @@ from PIL import Image, ImageDraw, ImageFont
 from .checker import Report
 
 
+def enlarged(image: Image.Image, side: int = 384) -> Image.Image:
+    """A copy whose shorter side has at least `side` pixels."""
+    scale = max(1.0, side / min(image.size))
+    width, height = (round(scale * n) for n in image.size)
+    return image.convert("RGB").resize((width, height), Image.Resampling.BICUBIC)
+
+
 def outlined(image: Image.Image, report: Report, side: int = 384) -> Image.Image:
     """A copy with a box and a name around each object that was found.
 
@@ -15,9 +22,8 @@ def outlined(image: Image.Image, report: Report, side: int = 384) -> Image.Image
         report: the judgement.
         side: the copy's shorter side, pixels; smaller pictures are enlarged, larger ones keep their size.
     """
-    scale = max(1.0, side / min(image.size))
-    width, height = (round(scale * n) for n in image.size)
-    made = image.convert("RGB").resize((width, height), Image.Resampling.BICUBIC)
+    made = enlarged(image, side)
+    width, height = made.size
     draw, font = ImageDraw.Draw(made), ImageFont.load_default(max(12, min(width, height) // 28))
     line = max(2, min(width, height) // 160)
     for number, found in enumerate(report.objects, 1):

@@ -227,9 +227,9 @@ def test_the_plan_says_what_will_be_done(workshop, values):
 
 
 def test_ratio_buttons_keep_the_area():
-    assert ratio_size("1:1", 2, 128) == (256, 256)
+    assert ratio_size((1, 1), 2, 128) == (256, 256)
     for ratio, (across, down) in RATIOS.items():
-        width, height = ratio_size(ratio, 4, 512)
+        width, height = ratio_size(RATIOS[ratio], 4, 512)
         assert width % 16 == height % 16 == 0
         assert width / height == pytest.approx(across / down, rel=0.03)
         assert width * height == pytest.approx(2048**2, rel=0.03)

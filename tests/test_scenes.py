@@ -9,7 +9,7 @@ import pytest
 
 import shapeworld
 from shapeworld import Object, Scene, models, sample_scenes
-from shapeworld.captions import words
+from shapeworld.captions import unknown_words, words
 from shapeworld.scenes import COLORS, RELATIONS, SHAPES
 
 MANY = sample_scenes(300, seed=1)
@@ -168,3 +168,9 @@ def test_public_names():
 def test_scenes_and_checker_need_no_torch():
     program = "import sys, shapeworld; assert shapeworld.check; assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", program], check=True)
+
+
+def test_unknown_words():
+    assert unknown_words("A large RED circle on a blue background") == []
+    assert unknown_words("a photo of a red fox, a photo") == ["photo", "fox", ","]
+    assert unknown_words(None) == []

@@ -27,13 +27,23 @@ KIND = "picture"
 _GRID = 16  # pixels: what the ratio buttons round to
 
 
-def ratio_size(ratio: str, scale: float, side: int) -> tuple[int, int]:
-    """(width, height): a ratio's rectangle of the area of (scale x side) squared, rounded."""
-    across, down = RATIOS[ratio]
+def ratio_size(ratio: tuple[float, float], scale: float, side: int) -> tuple[int, int]:
+    """(width, height): a rectangle of a ratio (width, height) and the area of (scale x side) squared, rounded."""
+    across, down = ratio
     long = scale * side * math.sqrt(across / down)
     rounded = (max(_GRID, round(v / _GRID) * _GRID) for v in (long, long * down / across))
     width, height = rounded
     return width, height
+
+
+def _training_side(training: str) -> int | None:
+    """The side in pixels of a square as large as the training size nearest to a square; None: not understood."""
+    try:
+        sides = [order.parse_size(line) for line in training.splitlines()]
+        height, width = min(sides, key=lambda pair: abs(pair[0] - pair[1]))
+    except ValueError:  # the plan says what is wrong with it
+        return None
+    return round(math.sqrt(height * width)) or None
 
 
 def submit(workshop: Workshop, owner: str, values: dict[str, Any]) -> Job:
@@ -81,6 +91,10 @@ def plan(workshop: Workshop, values: dict[str, Any]) -> str:
         return f'<p class="wrong" role="alert">{escape(str(error))}.</p>'
     lines = [line.partition(": ") for line in sentences(told)]
     rows = [(subject, said) for subject, _, said in lines]
+    own = workshop.config(asked.model).training_sizes
+    if asked.config.training_sizes != own:
+        listed = ", ".join(f"{w}x{h}" for h, w in own[:3])
+        rows.insert(2, ("mind", f"these are not this model's own training sizes ({listed})"))
     times = [workshop.seconds(told, asked.model, method == SCALED) for method in asked.methods]
     known = [seconds for seconds in times if seconds is not None]
     about = f"about {sum(known):.0f} s here" if known else "known after the first picture"
@@ -114,23 +128,26 @@ def _named(values: tuple[Any, ...]) -> dict[str, Any]:
 
 
 def _sizes(fields: dict[str, Any], size: dict[str, Any]) -> None:
-    """Ratio buttons and scale write width and height; typing those turns the ratio to "free"."""
+    """Ratio buttons and scale write width and height, and follow them however those come about."""
 
-    def resize(ratio: str, scale: float, training: str) -> tuple[Any, Any]:
-        if ratio == FREE:
-            return gr.skip(), gr.skip()
-        try:
-            sides = [order.parse_size(line) for line in training.splitlines()]
-            height, width = min(sides, key=lambda pair: abs(pair[0] - pair[1]))
-        except ValueError:  # the plan says what is wrong with it
-            return gr.skip(), gr.skip()
-        return ratio_size(ratio, scale, round(math.sqrt(height * width)))
+    def resize(ratio: str, scale: float, training: str, width: Any, height: Any) -> tuple[Any, Any]:
+        side = _training_side(training)
+        shape = RATIOS.get(ratio, (width, height))
+        return ratio_size(shape, scale, side) if side and all(shape) else (gr.skip(), gr.skip())
 
-    both = [fields["width"], fields["height"]]
-    given = [size["ratio"], size["scale"], fields["training_sizes"]]
+    def follow(training: str, width: Any, height: Any) -> tuple[Any, Any]:
+        side = _training_side(training)
+        if not (side and width and height) or min(width, height) <= 0:
+            return FREE, gr.skip()
+        scale = min(max(round(math.sqrt(width * height) / side * 4) / 4, 1), 4)
+        fitting = (r for r, shape in RATIOS.items() if ratio_size(shape, scale, side) == (width, height))
+        return next(fitting, FREE), scale
+
+    both, training = [fields["width"], fields["height"]], fields["training_sizes"]
+    given = [size["ratio"], size["scale"], training, *both]
     quick: dict[str, Any] = dict(show_progress="hidden", api_visibility="private", queue=False)
     gr.on([size["ratio"].input, size["scale"].release], resize, given, both, **quick)
-    gr.on([side.input for side in both], lambda: FREE, None, size["ratio"], **quick)
+    gr.on([s.change for s in both], follow, [training, *both], [size["ratio"], size["scale"]], **quick)
     size["dice"].click(lambda: random.randrange(2**31), None, fields["seed"], **quick)
 
 
@@ -152,6 +169,8 @@ def _settings(
     chosen = [fields["model"], fields["preset"]]
     gr.on([c.input for c in chosen], choose, chosen, [size["notes"], *own], **quick)
     fields["model"].input(usual_settings, fields["model"], [fields["steps"], fields["guidance"]], **quick)
+    said = [fields["model"], fields["prompt"]]
+    gr.on([one.change for one in said], watch.known, said, size["unknown"], queue=False, **quick)
     decisive = [fields[name] for name in ("model", "width", "height", "steps", "sampling", *SETTINGS)]
     gr.on(
         [one.change for one in (*decisive, shown["gallery"])],  # a new picture tells how fast this machine is
@@ -175,22 +194,19 @@ def _running(
     """Generate, cancel, and the look at the running job twice a second."""
     quiet: dict[str, Any] = dict(show_progress="hidden", api_visibility="private", queue=False)
 
-    def check(who: str, *values: Any) -> list[Any]:
-        wrong = order.problems(workshop, _named(values))
-        return [
-            gr.validate(True, ""),
-            *(gr.validate(name not in wrong, wrong.get(name, "")) for name in FIELDS),
-        ]
-
     def begin(who: str, *values: Any) -> list[Any]:
+        wrong = order.problems(workshop, _named(values))
+        if wrong:
+            return [watch.problems(wrong), *[gr.skip()] * 5]
         try:
-            submit(workshop, who, _named(values))
+            job = submit(workshop, who, _named(values))
         except ValueError as error:
-            return [watch.alert(error), *[gr.skip()] * 4]
+            return [watch.alert(error), *[gr.skip()] * 5]
         query = order.link(workshop, _named(values))
         return [
-            watch.said("Queued."),
+            watch.status(workshop.runner, job),
             watch.link(query),
+            gr.Gallery(visible=False),  # of the run before
             *watch.buttons(True),
         ]
 
@@ -199,13 +215,11 @@ def _running(
         [size["go"].click, fields["prompt"].submit],
         begin,
         [owner, *inputs],
-        [shown["status"], shown["link"], *buttons],
-        validator=check,
+        [shown["status"], shown["link"], shown["previews"], *buttons],
         show_progress="hidden",
         api_visibility="private",
         concurrency_limit=4,
     ).then(None, None, None, js=links.after_click("hires"))
-    watch.lead_to("hires-status", size["go"])
     size["stop"].click(lambda who: watch.cancel(workshop.runner, who, KIND), owner, None, **quiet)
     shown["timer"].tick(
         lambda who, seen, count: look(workshop, who, seen, count),
@@ -264,27 +278,34 @@ def _results(result: Result) -> dict[str, Any]:
 
 _SPECTRUM_TEXT = """<p class="soft">Top left: what each layer's filter lets through before its dilated convolution.
 Top right: how much of each frequency the unfinished picture holds, from the first step (dark) to the last (light);
-dashed is direct sampling. Below: the dilation falls step by step, and a layer is filtered while its window cuts
+dashed is direct sampling. Dotted in the first are the windows
+of the guidance branch. Below: the dilation falls step by step, and a layer is filtered while its window cuts
 anything off.</p>"""
 
 
 def _pictures(scaled: Path | None, direct: Path | None) -> dict[str, Any]:
     """Both in the slider, or the only one as a picture; with their downloads."""
     both = scaled is not None and direct is not None
-    only = str(scaled or direct)
+    only = scaled or direct
+    about = f": seed {_seed(only)}" if only else ""
     return {
-        "slider": gr.ImageSlider((str(direct), str(scaled)), visible=True)
+        "slider": gr.ImageSlider((str(direct), str(scaled)), visible=True, label=controls.COMPARED + about)
         if both
         else gr.ImageSlider(visible=False),
-        "image": gr.Image(visible=False) if both else gr.Image(only, visible=True),
+        "image": gr.Image(visible=False)
+        if both
+        else gr.Image(str(only), visible=True, label=f"Picture{about}"),
         "save_scaled": gr.DownloadButton(value=str(scaled) if scaled else None, visible=scaled is not None),
         "save_direct": gr.DownloadButton(value=str(direct) if direct else None, visible=direct is not None),
     }
 
 
 def _caption(path: Path) -> str:
-    *_, seed, _, method = path.stem.rsplit("-", 3)
-    return f"{'direct' if method == 'direct' else 'FouriScale'}, seed {seed}"
+    return f"{'direct' if path.stem.endswith('-direct') else 'FouriScale'}, seed {_seed(path)}"
+
+
+def _seed(path: Path) -> str:
+    return path.stem.rsplit("-", 3)[-3]
 
 
 def _pair(path: Path) -> tuple[Path | None, Path | None]:
@@ -304,29 +325,29 @@ def _restoring(
 ) -> None:
     """From the gallery, from a picture's recipe, from a link, and after a reload."""
     everything = [fields[name] for name in FIELDS]
-    views = [shown[name] for name in ("slider", "image", "save_scaled", "save_direct", "said")]
+    views = [shown[name] for name in ("slider", "image", "save_scaled", "save_direct", "status")]
     quick: dict[str, Any] = dict(show_progress="hidden", api_visibility="private", queue=False)
 
     def filled(path: Path, both: bool) -> list[Any]:
         values = order.of_recipe(workshop, Recipe.parse(read_recipe(path)), BOTH if both else None)
-        return [FREE, *[values[name] for name in FIELDS]]
+        return [values[name] for name in FIELDS]
 
     def from_gallery(files: list[str], picked: gr.SelectData) -> list[Any]:
         try:
             scaled, direct = _pair(Path(files[picked.index]))
             values = filled(scaled or direct or Path(files[picked.index]), bool(scaled and direct))
         except (ValueError, IndexError) as error:
-            return [gr.skip()] * (1 + len(FIELDS) + 4) + [watch.alert(error)]
-        return [*values, *_pictures(scaled, direct).values(), watch.said("Settings restored.")]
+            return [gr.skip()] * (len(FIELDS) + 4) + [watch.alert(error)]
+        return [*values, *_pictures(scaled, direct).values(), watch.said("Settings and picture restored.")]
 
     def from_file(path: str | None) -> list[Any]:
         if path is None:
-            return [gr.skip()] * (1 + len(FIELDS)) + [""]
+            return [gr.skip()] * len(FIELDS) + [""]
         try:
-            return [*filled(Path(path), False), watch.said("Settings taken from the picture's recipe.")]
+            return [*filled(Path(path), True), watch.said("Settings taken from the picture's recipe.")]
         except ValueError as error:
             sentence = str(error).replace(path, Path(path).name)
-            return [gr.skip()] * (1 + len(FIELDS)) + [watch.alert(ValueError(sentence))]
+            return [gr.skip()] * len(FIELDS) + [watch.alert(ValueError(sentence))]
 
     def last_seed(files: list[str]) -> Any:
         try:
@@ -334,8 +355,8 @@ def _restoring(
         except (ValueError, IndexError, KeyError):
             return gr.skip()
 
-    shown["gallery"].select(from_gallery, shown["files"], [size["ratio"], *everything, *views], **quick)
-    shown["recipe"].change(from_file, shown["recipe"], [size["ratio"], *everything, shown["said"]], **quick)
+    shown["gallery"].select(from_gallery, shown["files"], [*everything, *views], **quick)
+    shown["recipe"].change(from_file, shown["recipe"], [*everything, shown["said"]], **quick)
     size["reuse"].click(last_seed, shown["files"], fields["seed"], **quick)
 
     def reopened(who: str, request: gr.Request) -> list[Any]:

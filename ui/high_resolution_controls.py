@@ -17,17 +17,27 @@ from .workshop import Workshop
 
 RATIOS = {"1:1": (1, 1), "3:2": (3, 2), "16:9": (16, 9), "9:16": (9, 16), "21:9": (21, 9)}
 FREE = "free"
+COMPARED = "Direct (left), FouriScale (right)"
 
 
 def inputs(workshop: Workshop, usual: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     made: dict[str, Any] = {}
     size: dict[str, Any] = {}
     host = workshop.host
+    gr.Markdown(
+        "Beyond the size that a model was trained at, it draws its objects twice and breaks them. **FouriScale** has "
+        "its convolutions look as far apart as they did at that size, and filters out what they can't know, in the "
+        "first part of the run. Generate draws both ways from the same noise."
+    )
     made["prompt"] = gr.Textbox(usual["prompt"], label="Prompt", lines=2, elem_id="hires-prompt")
+    size["unknown"] = gr.HTML(visible=False)
     size["ratio"] = gr.Radio(
         [*RATIOS, FREE], value="1:1", label="Aspect ratio, width to height", elem_classes="chips"
     )
-    size["scale"] = gr.Slider(1, 4, 2, step=0.25, label="Scale", info="times the training size, on each side")
+    size["scale"] = gr.Slider(
+        1, 4, 2, step=0.25, label="Scale", info="times the training size, on each side", elem_id="hires-scale"
+    )
+    _bound(size["scale"])
     with gr.Row():
         made["width"] = gr.Number(
             usual["width"], label="Width", info="pixels", precision=0, step=8, min_width=100
@@ -71,6 +81,8 @@ def inputs(workshop: Workshop, usual: dict[str, Any]) -> tuple[dict[str, Any], d
         ["a small purple square on a white background", 512, 512, 2, 12, 4.0, BOTH],
     ]
     names = ("prompt", "width", "height", "seed", "steps", "guidance", "sampling")
+    for name, field in made.items():
+        field.elem_id = f"hires-{name}"  # `links.after_click` says there what is wrong
     gr.Examples(
         examples,
         [made[name] for name in names],
@@ -80,9 +92,25 @@ def inputs(workshop: Workshop, usual: dict[str, Any]) -> tuple[dict[str, Any], d
     return made, size
 
 
+def _bound(slider: gr.Slider) -> None:
+    """Have a typed number beyond an end mean that end; Gradio answers with an error of its own."""
+    usual = slider.preprocess
+    slider.preprocess = lambda value: usual(min(max(value, slider.minimum), slider.maximum))
+
+
+_ONE_A_LINE = " One a line."
+_WRITTEN = {
+    "training_sizes": " Here as WIDTHxHEIGHT, one a line.",
+    "layers": _ONE_A_LINE,
+    "unfiltered": _ONE_A_LINE,
+}
+
+
 def _setting(name: str, sentence: str, value: Any) -> gr.components.Component:
     """A control for one field of the config, by the kind of its value."""
-    said: dict[str, Any] = dict(label=name, info=sentence)
+    said: dict[str, Any] = dict(
+        label=name, info=sentence.replace("None takes", "empty takes") + _WRITTEN.get(name, "")
+    )
     if isinstance(value, bool):
         return gr.Checkbox(value, **said)
     if name in order.OFFERED:
@@ -99,7 +127,7 @@ def outputs() -> dict[str, Any]:
         made["plan"] = gr.HTML('<p class="soft">working it out</p>', elem_id="hires-plan")
     made["status"] = gr.HTML("", elem_id="hires-status")
     made["slider"] = gr.ImageSlider(
-        label="Direct (left), FouriScale (right)", type="filepath", format="png",
+        label=COMPARED, type="filepath", format="png",
         interactive=False, elem_id="hires-slider", max_height=640,
     )  # fmt: skip
     made["image"] = gr.Image(
@@ -107,7 +135,7 @@ def outputs() -> dict[str, Any]:
         alt_text="the picture made last",
     )  # fmt: skip
     made["previews"] = gr.Gallery(
-        label="While it runs", columns=5, height="auto", allow_preview=False, visible=False, elem_id="hires-previews",
+        label="Previews", columns=5, height="auto", allow_preview=False, visible=False, elem_id="hires-previews",
         format="png", interactive=False,
     )  # fmt: skip
     with gr.Row():

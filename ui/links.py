@@ -39,9 +39,26 @@ def _like(usual: Any, text: str) -> Any:
 
 
 def after_click(tab: str) -> str:
-    """JavaScript: the address becomes the link, and on a phone the progress comes into view."""
-    return f"""() => {{
+    """JavaScript: the address becomes the link, what is wrong is said at its field too, and that or the progress
+    comes into view. A field in a folded part of the page would otherwise be wrong without a word."""
+    return f"""() => setTimeout(() => {{
   const link = document.querySelector('#{tab}-link a');
   if (link) history.replaceState(null, '', link.getAttribute('href'));
-  if (innerWidth < 640) document.querySelector('#{tab}-status').scrollIntoView({{behavior: 'smooth'}});
-}}"""
+  document.querySelectorAll('.at-field').forEach(note => note.remove());
+  const status = document.querySelector('#{tab}-status');
+  for (const said of status.querySelectorAll('[data-field]')) {{
+    const field = document.getElementById(`{tab}-${{said.dataset.field}}`);
+    if (!field) continue;
+    for (let box = field.parentElement; box; box = box.parentElement) {{
+      const fold = box.querySelector(':scope > button.label-wrap:not(.open)');
+      if (fold) fold.click();
+    }}
+    const note = said.cloneNode(true);
+    note.className = 'at-field wrong';
+    field.append(note);
+  }}
+  setTimeout(() => {{
+    const shown = document.querySelector('.at-field') || status, place = shown.getBoundingClientRect();
+    if (place.top < 0 || place.bottom > innerHeight) shown.scrollIntoView({{block: 'center'}});
+  }}, 300);
+}}, 100)"""

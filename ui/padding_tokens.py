@@ -106,30 +106,40 @@ def build(workshop: Workshop, owner: gr.BrowserState, named: Any) -> None:
             fields, tools = controls.inputs(workshop)
         with gr.Column(scale=3, min_width=320):
             shown = controls.outputs()
-    _chips(workshop, named, fields, shown)
+    _chips(workshop, named, fields, tools, shown)
     _jobs(workshop, owner, named, fields, tools, shown)
     _keep_slider(shown)
 
 
-def _chips(workshop: Workshop, named: Any, fields: dict[str, Any], shown: dict[str, Any]) -> None:
+_HOW_TO_CHOOSE = '<p class="soft">Click tokens to keep just those.</p>'
+
+
+def _chips(
+    workshop: Workshop, named: Any, fields: dict[str, Any], tools: dict[str, Any], shown: dict[str, Any]
+) -> None:
     """The tokens follow the prompt; chips that are clicked become an arm."""
     quick: dict[str, Any] = dict(show_progress="hidden", api_visibility="private")
 
-    def drawn(prompt: str, model: str) -> tuple[Any, list[int], str]:
+    def drawn(prompt: str, model: str, arms: list[str]) -> tuple[Any, list[int], str, Any]:
+        left = [arm for arm in arms if arm != CHOSEN] if CHOSEN in arms else gr.skip()
         try:
-            return chips(read_tokens(workshop, model, prompt or "")), [], ""
+            return chips(read_tokens(workshop, model, prompt or "")), [], _HOW_TO_CHOOSE, left
         except ValueError as error:
-            return watch.alert(error), [], ""
+            return watch.alert(error), [], "", left
 
     def choose(arms: list[str], event: gr.EventData) -> tuple[list[int], Any, str]:
         rows = sorted(int(row) for row in event.rows)
         with_chosen = [arm for arm in arms if arm != CHOSEN] + ([CHOSEN] if rows else [])
-        return rows, with_chosen, watch.said(f"Chosen: rows {', '.join(map(str, rows))}.") if rows else ""
+        names = ", ".join(f"{event.rows[str(row)]} ({row})" for row in rows)
+        return rows, with_chosen, watch.said(f"Chosen: {names}.") if rows else _HOW_TO_CHOOSE
 
-    told = [shown["chips"], shown["chosen"], shown["chosen_said"]]
+    told = [shown["chips"], shown["chosen"], shown["chosen_said"], fields["arms"]]
     asked = [fields["prompt"], fields["model"]]
-    gr.on([one.change for one in asked], drawn, asked, told, trigger_mode="always_last", **quick)
-    named.then(drawn, asked, told, **quick)
+    given = [*asked, fields["arms"]]
+    said = [fields["model"], fields["prompt"]]
+    gr.on([one.change for one in said], watch.known, said, tools["unknown"], queue=False, **quick)
+    gr.on([one.change for one in asked], drawn, given, told, trigger_mode="always_last", **quick)
+    named.then(drawn, given, told, **quick)
     shown["chips"].select(
         choose, fields["arms"], [shown["chosen"], fields["arms"], shown["chosen_said"]], queue=False, **quick
     )
@@ -149,13 +159,11 @@ def _jobs(
     buttons = [shown["timer"], tools["stop"], *starters]
     quiet: dict[str, Any] = dict(show_progress="hidden", api_visibility="private", queue=False)
 
-    def check(who: str, chosen: list[int], *values: Any) -> list[Any]:
-        wrong = problems(workshop, dict(zip(FIELDS, values, strict=True)), chosen)
-        ours = [gr.validate(name not in wrong, wrong.get(name, "")) for name in FIELDS]
-        return [gr.validate(True, ""), gr.validate(True, ""), *ours]
-
     def begin(what: str, who: str, chosen: list[int], *values: Any) -> list[Any]:
         given = dict(zip(FIELDS, values, strict=True))
+        wrong = problems(workshop, given, chosen)
+        if wrong:
+            return [gr.skip(), watch.problems(wrong), *[gr.skip()] * 6]
         prompt, seed, steps = given["prompt"].strip(), int(given["seed"]), int(given["steps"])
 
         def work(pipe: Any, job: Job) -> Any:
@@ -169,7 +177,7 @@ def _jobs(
 
         kept = given | {"arms": [arm for arm in given["arms"] if arm != CHOSEN] or ["full"]}
         link = watch.link(links.to_query(TAB, kept))
-        return [link, *_started(lambda: submit(workshop, who, work, given["model"]))]
+        return [link, *_started(workshop, lambda: submit(workshop, who, work, given["model"]))]
 
     for name, what in (("go", "arms"), ("curve", "curve"), ("attention", "attention")):
         events = [tools[name].click, fields["prompt"].submit] if name == "go" else [tools[name].click]
@@ -178,7 +186,6 @@ def _jobs(
             functools.partial(begin, what),
             [owner, shown["chosen"], *inputs],
             [shown["link"], shown["status"], *buttons],
-            validator=check,
             show_progress="hidden",
             api_visibility="private",
         ).then(None, None, None, js=links.after_click("pad"))
@@ -206,16 +213,16 @@ def _jobs(
 
             return submit(workshop, who, work, model)
 
-        return _started(start)
+        return _started(workshop, start)
 
-    tools["audit"].click(
+    audited = tools["audit"].click(
         begin_audit,
         [owner, fields["model"], fields["steps"], tools["prompts"], tools["count"], tools["seeds"]],
         [shown["status"], *buttons],
         show_progress="hidden",
         api_visibility="private",
     )
-    watch.lead_to("pad-status", *(tools[name] for name in ("go", "curve", "attention")))
+    audited.then(None, None, None, js=links.after_click("pad"))
     tools["stop"].click(lambda who: watch.cancel(workshop.runner, who, KIND), owner, None, **quiet)
     tools["dice"].click(lambda: random.randrange(2**31), None, fields["seed"], **quiet)
     looked = [shown[name] for name in _LOOKED_AT]
@@ -237,12 +244,12 @@ _LOOKED_AT = (
 )  # fmt: skip
 
 
-def _started(start: Callable[[], Job]) -> list[Any]:
+def _started(workshop: Workshop, start: Callable[[], Job]) -> list[Any]:
     try:
-        start()
+        job = start()
     except ValueError as error:
         return [watch.alert(error), *[gr.skip()] * 6]
-    return [watch.said("Queued."), *_buttons(True)]
+    return [watch.status(workshop.runner, job), *_buttons(True)]
 
 
 def _buttons(running: bool) -> list[Any]:
@@ -258,10 +265,14 @@ def look(workshop: Workshop, owner: str, seen: Any, *, anew: bool = False) -> li
     if tuple(seen) == stamp and not anew and not (job and job.state == "waiting"):
         return [gr.skip()] * (len(_LOOKED_AT) + 6)
     news: dict[str, Any] = {name: gr.skip() for name in _LOOKED_AT}
-    news |= {"seen": stamp, "status": watch.status(workshop.runner, job)}
+    shown_in = _SHOWN_IN.get(type(job.result), "") if job else ""
+    news |= {"seen": stamp, "status": watch.status(workshop.runner, job, shown_in)}
     if job and job.state == "done":
         news |= _shown(job.result)
     return [*news.values(), *_buttons(job is not None and not job.finished)]
+
+
+_SHOWN_IN = {Arms: "pad-ite", Curve: "pad-curve", Attention: "pad-attention", Audited: "pad-audit"}
 
 
 def _shown(result: Any) -> dict[str, Any]:
@@ -285,13 +296,17 @@ def _shown(result: Any) -> dict[str, Any]:
         chart = attention_chart(groups, ("prompt", "padding"))
         alt = "Heat maps of the picture's attention to each part of the text, by layer and step"
         image = f'<div class="scroll"><img class="chart" src="{chart}" alt="{alt}"></div>'
-        return {"attention": f"<h3>Where the attention goes</h3>{image}"}
+        return {"attention": f"<h3>Where the attention goes</h3>{image}{_ATTENTION_TEXT}"}
     if isinstance(result, Audited):
         return {
             "audit": _report(result),
             "save_audit": gr.DownloadButton(value=str(result.page), visible=True),
         }
     return {}
+
+
+_ATTENTION_TEXT = """<p class="soft">The share of the picture's attention that each part of the text gets, mean over
+heads and pixels: layers from top to bottom, steps from left to right. A token that is looked at need not matter.</p>"""
 
 
 def _arm_name(arm: Any) -> str:
@@ -310,11 +325,12 @@ def _curve_text(result: Curve) -> str:
 
 
 def kept_pictures(result: Curve, keep: float) -> list[tuple[Any, str]]:
-    """The full picture, and the one with the measured number of tokens nearest below `keep`."""
+    """The full picture, and the one with the measured number of tokens nearest to `keep`."""
     measured = [k if k is not None else result.padding for k in result.keeps]
-    place = max(i for i, k in enumerate(measured) if k <= keep)
+    place = min(range(len(measured)), key=lambda i: abs(measured[i] - keep))
     likeness = sum(result.likeness[place]) / len(result.likeness[place])
-    caption = f"{measured[place]} kept: likeness {likeness:.2f}, {result.seconds[place]:.2f} s"
+    nearest = "" if measured[place] == keep else ", the nearest to that"
+    caption = f"{measured[place]} kept{nearest}: likeness {likeness:.2f}, {result.seconds[place]:.2f} s"
     return [(result.images[-1][0], f"all {result.padding}"), (result.images[place][0], caption)]
 
 

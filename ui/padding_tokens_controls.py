@@ -20,12 +20,16 @@ _CLICKS = """element.addEventListener('click', event => {
   const on = chip.getAttribute('aria-pressed') !== 'true';
   element.querySelectorAll(`button[data-row="${chip.dataset.row}"]`).forEach(
     same => same.setAttribute('aria-pressed', on));
-  const rows = [...element.querySelectorAll('button[aria-pressed="true"]')].map(b => Number(b.dataset.row));
-  trigger('select', {rows: [...new Set(rows)]});
+  const chosen = [...element.querySelectorAll('button[aria-pressed="true"]')];
+  trigger('select', {rows: Object.fromEntries(chosen.map(one => [one.dataset.row, one.textContent]))});
 });"""
-MEANINGS = """Each picture is drawn from a text put together from two: what is named comes from the prompt, everything
-else from an empty text. **ITE** swaps it in what the text encoder hands over; **IDP** swaps it inside the denoiser, at
-every block. Where *padding* alone still shows your prompt, the padding carries it."""
+MEANINGS = """A model pads every prompt to a fixed length. Each picture is drawn from a text put together from two: what
+is named comes from your prompt, everything else from an empty text. *clean* is all empty, *eos* the end token,
+*padding 1/5* the first fifth of the padding; *donor*, beside IDP, is the plain picture that the rows are taken from.
+Where *padding* alone still shows your prompt, the padding carries it; where *prompt* looks unlike *full*, it matters.
+
+**ITE** swaps what the text encoder hands over; **IDP** swaps inside the denoiser, at every block. They differ where the
+denoiser changes the text (FLUX, SD 3, shapeworld/joint). A UNet only reads it, so there they look alike."""
 
 
 def inputs(workshop: Workshop) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -33,6 +37,7 @@ def inputs(workshop: Workshop) -> tuple[dict[str, Any], dict[str, Any]]:
     made: dict[str, Any] = {}
     tools: dict[str, Any] = {}
     made["prompt"] = gr.Textbox(PROMPT, label="Prompt", lines=2)
+    tools["unknown"] = gr.HTML(visible=False)
     made["arms"] = gr.CheckboxGroup(
         list(ARMS),
         value=["full", "prompt", "padding", "clean"],
@@ -57,13 +62,17 @@ def inputs(workshop: Workshop) -> tuple[dict[str, Any], dict[str, Any]]:
             label="Prompts of the audit", info="one a line; empty takes some of our own", lines=4
         )
         with gr.Row():
-            tools["count"] = gr.Number(8, label="Own prompts", precision=0, min_width=100)
-            tools["seeds"] = gr.Number(2, label="Seeds", precision=0, min_width=100)
+            tools["count"] = gr.Number(
+                8, label="Number of our prompts", info="a verdict needs 6", precision=0, min_width=100
+            )
+            tools["seeds"] = gr.Number(2, label="Seeds", info="2 or more", precision=0, min_width=100)
         tools["audit"] = gr.Button("Run audit", min_width=120)
     with gr.Accordion("Model", open=False):
         made["model"] = gr.Dropdown(
             models, value=models[0], label="Model", allow_custom_value=workshop.host.any_model
         )
+    for name, field in made.items():
+        field.elem_id = f"pad-{name}"  # `links.after_click` says there what is wrong
     examples = [
         "a large red circle on a blue background",
         "a green triangle left of a yellow square on a black background",
@@ -86,9 +95,17 @@ def outputs() -> dict[str, Any]:
     made["link"] = gr.HTML("", elem_id="pad-link")
     gr.Markdown(MEANINGS)
     strip: dict[str, Any] = dict(
-        columns=4, height="auto", object_fit="contain", fit_columns=False, format="png", interactive=False
+        columns=4,
+        height="auto",
+        object_fit="contain",
+        show_label=False,
+        fit_columns=False,
+        format="png",
+        interactive=False,
     )
+    gr.Markdown("**ITE**: swapped in the text encoding")  # a label of its own would cover the pictures
     made["ite"] = gr.Gallery(label="ITE: swapped in the text encoding", elem_id="pad-ite", **strip)
+    gr.Markdown("**IDP**: swapped inside the denoiser")
     made["idp"] = gr.Gallery(label="IDP: swapped inside the denoiser", elem_id="pad-idp", **strip)
     with gr.Row():
         made["save_ite"] = gr.DownloadButton("Download ITE", visible=False, size="sm")

@@ -68,7 +68,9 @@ def launch(
         css_paths=CSS,
         theme=_theme(),
         prevent_thread_lock=True,
-        footer_links=["api", "settings"],
+        footer_links=[
+            "settings"
+        ],  # the list of endpoints asks in vain for an MCP server; the README has them
         quiet=True,
         ssr_mode=False,
         max_file_size="32mb",

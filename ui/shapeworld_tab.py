@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
 from dataclasses import dataclass
 from html import escape
 from typing import Any
@@ -15,7 +16,7 @@ from fouriscale.generate import check_request
 from fouriscale.watched import DIRECT, SCALED, sample
 from fouriscale_padtone.jobs import Job
 from shapeworld import SAMPLING, Report, Scene, check, sample_scenes
-from shapeworld.outlines import outlined
+from shapeworld.outlines import enlarged, outlined
 from shapeworld.tally import Score, add, load, tally
 
 from . import links, watch
@@ -30,10 +31,10 @@ FIELDS = ("number", "objects", "size", "seed", "steps")
 
 @dataclass(frozen=True)
 class Judged:
-    """One job's truth, and {method: (picture with outlines, report)}."""
+    """One job's scene and size (height, width), and {method: (picture with outlines, report)}."""
 
     scene: Scene
-    truth: Image.Image
+    size: tuple[int, int]
     seen: dict[str, tuple[Image.Image, Report]]
 
 
@@ -45,13 +46,13 @@ def scene_of(number: float, objects: str) -> Scene:
 def problems(workshop: Workshop, values: dict[str, Any]) -> dict[str, str]:
     """{field: what is wrong with it, a sentence}; empty if all is well."""
     found: dict[str, str] = {}
-    for name, least, most in (
-        ("number", 0, 10**9),
-        ("seed", 0, 2**63 - 2),
-        ("steps", 1, workshop.host.max_steps),
+    for name, word, least, most in (
+        ("number", "scene", 0, 10**9),
+        ("seed", "seed", 0, 2**63 - 2),
+        ("steps", "steps", 1, workshop.host.max_steps),
     ):
         try:
-            check_whole(name, values[name], least, most)
+            check_whole(word, values[name], least, most)
         except ValueError as error:
             found[name] = str(error)
     for name, known in (("objects", OBJECTS), ("size", SIZES)):
@@ -95,7 +96,7 @@ def submit(workshop: Workshop, owner: str, values: dict[str, Any]) -> Job:
                 report = check(image, scene)
                 seen[one.method] = outlined(image, report), report
             add(folder / "scores.jsonl", Score(one.method, (height, width), report.repeated, report.correct))
-        return Judged(scene, scene.render(height, width).resize(seen[DIRECT][0].size), seen)
+        return Judged(scene, (height, width), seen)
 
     return workshop.runner.submit(work, owner=owner, kind=KIND)
 
@@ -115,7 +116,7 @@ def _inputs() -> tuple[dict[str, Any], dict[str, Any]]:
     tools: dict[str, Any] = {}
     gr.Markdown(
         "A small world of coloured shapes. Every prompt has a true picture, so a checker can say whether a model drew "
-        "what was asked, and whether it drew it more than once: beyond 128 x 128 px direct sampling does."
+        "what was asked, and whether it drew it more than once, as direct sampling often does beyond 128 x 128 px."
     )
     tools["prompt"] = gr.Textbox(
         scene_of(1, "one object").caption,
@@ -137,6 +138,8 @@ def _inputs() -> tuple[dict[str, Any], dict[str, Any]]:
     with gr.Row():
         tools["go"] = gr.Button("Generate", variant="primary", min_width=120)
         tools["stop"] = gr.Button("Cancel", variant="stop", interactive=False, min_width=120)
+    for name, field in made.items():
+        field.elem_id = f"world-{name}"  # `links.after_click` says there what is wrong
     return made, tools
 
 
@@ -148,9 +151,10 @@ def _outputs() -> dict[str, Any]:
     with gr.Row():
         for name, label in (("truth", "The truth"), (DIRECT, "Direct sampling"), (SCALED, "FouriScale")):
             with gr.Column(min_width=150):
+                gr.Markdown(f"**{label}**")  # a label of its own would cover the picture
                 made[name] = gr.Image(
-                    label=label, interactive=False, format="png", min_width=140, elem_id=f"world-{name.lower()}",
-                    alt_text=label, buttons=["fullscreen"],
+                    label=label, show_label=False, interactive=False, format="png", min_width=140,
+                    elem_id=f"world-{name.lower()}", alt_text=label, buttons=["fullscreen"],
                 )  # fmt: skip
                 made[f"{name} said"] = gr.HTML("")
     made["scores"] = gr.HTML("", elem_id="world-scores")
@@ -158,9 +162,8 @@ def _outputs() -> dict[str, Any]:
     return made
 
 
-_LOOKED_AT = (
-    "seen", "status", "truth", "truth said", DIRECT, f"{DIRECT} said", SCALED, f"{SCALED} said", "scores",
-)  # fmt: skip
+_OF_A_PICTURE = ("truth", "truth said", DIRECT, f"{DIRECT} said", SCALED, f"{SCALED} said")
+_LOOKED_AT = ("seen", "status", *_OF_A_PICTURE, "scores")
 
 
 def look(workshop: Workshop, owner: str, seen: Any, *, anew: bool = False) -> list[Any]:
@@ -173,7 +176,7 @@ def look(workshop: Workshop, owner: str, seen: Any, *, anew: bool = False) -> li
     news |= {"seen": stamp, "status": watch.status(workshop.runner, job)}
     if job and job.state == "done":
         result: Judged = job.result
-        news |= {"truth": result.truth, "truth said": f"<p>{escape(result.scene.caption)}</p>"}
+        news |= _true(result.scene, *result.size)
         for method, (image, report) in result.seen.items():
             news |= {method: image, f"{method} said": verdict(report)}
     if anew or (job and job.finished):
@@ -181,9 +184,20 @@ def look(workshop: Workshop, owner: str, seen: Any, *, anew: bool = False) -> li
     return [*news.values(), *watch.buttons(job is not None and not job.finished)]
 
 
+def _true(scene: Scene, height: int, width: int) -> dict[str, Any]:
+    """The true picture and what it shows."""
+    return {"truth": enlarged(scene.render(height, width)), "truth said": f"<p>{escape(scene.caption)}</p>"}
+
+
 def verdict(report: Report) -> str:
     """HTML: repeated or not, correct or not, and what was found."""
-    found = ", ".join(f"{one.color} {one.shape}" for one in report.objects) or "nothing"
+    counts = Counter(
+        f"{one.color} {'thing of no known shape' if one.shape == 'unknown' else one.shape}"
+        for one in report.objects
+    )
+    found = (
+        ", ".join(f"{count} x {name}" if count > 1 else name for name, count in counts.items()) or "nothing"
+    )
     marks = "".join(
         f'<li class="{"good" if good else "bad"}">{text}</li>'
         for good, text in (
@@ -203,7 +217,7 @@ def scoreboard(workshop: Workshop, owner: str) -> str:
         f"<th scope='col'>{name}</th>" for name in ("size", "sampling", "pictures", "repeated", "correct")
     )
     body = "".join("<tr>" + "".join(f"<td>{escape(str(v))}</td>" for v in row) + "</tr>" for row in rows)
-    return f'<h3>Scoreboard</h3><table class="plan"><tr>{head}</tr>{body}</table>'
+    return f'<h3>Scoreboard</h3><table class="plan scores"><tr>{head}</tr>{body}</table>'
 
 
 def _wire(
@@ -219,20 +233,24 @@ def _wire(
     looked = [shown[name] for name in _LOOKED_AT]
     quick: dict[str, Any] = dict(show_progress="hidden", api_visibility="private")
 
-    def check_fields(who: str, *values: Any) -> list[Any]:
-        wrong = problems(workshop, dict(zip(FIELDS, values, strict=True)))
-        return [
-            gr.validate(True, ""),
-            *(gr.validate(name not in wrong, wrong.get(name, "")) for name in FIELDS),
-        ]
-
     def begin(who: str, *values: Any) -> list[Any]:
         given = dict(zip(FIELDS, values, strict=True))
+        wrong = problems(workshop, given)
+        if wrong:
+            return [watch.problems(wrong), *[gr.skip()] * (4 + len(_OF_A_PICTURE))]
         try:
-            submit(workshop, who, given)
+            job = submit(workshop, who, given)
         except ValueError as error:
-            return [watch.alert(error), *[gr.skip()] * 4]
-        return [watch.said("Queued."), watch.link(links.to_query(TAB, given)), *watch.buttons(True)]
+            return [watch.alert(error), *[gr.skip()] * (4 + len(_OF_A_PICTURE))]
+        scene = scene_of(given["number"], given["objects"])
+        empty = {name: "" if name.endswith("said") else None for name in _OF_A_PICTURE}
+        news = empty | _true(scene, *SIZES[given["size"]])
+        return [
+            watch.status(workshop.runner, job),
+            watch.link(links.to_query(TAB, given)),
+            *watch.buttons(True),
+            *news.values(),
+        ]
 
     def reopened(request: gr.Request) -> list[Any]:
         usual = {name: fields[name].value for name in FIELDS}
@@ -247,11 +265,10 @@ def _wire(
         (workshop.folder(who, "scenes") / "scores.jsonl").unlink(missing_ok=True)
         return scoreboard(workshop, who)
 
-    started = [shown["status"], shown["link"], *buttons]
-    clicked = tools["go"].click(begin, [owner, *inputs], started, validator=check_fields, **quick)
+    started = [shown["status"], shown["link"], *buttons, *[shown[name] for name in _OF_A_PICTURE]]
+    clicked = tools["go"].click(begin, [owner, *inputs], started, **quick)
     clicked.then(None, None, None, js=links.after_click("world"))
     named.then(reopened, None, inputs, **quick)
-    watch.lead_to("world-status", tools["go"])
     tools["stop"].click(
         lambda who: watch.cancel(workshop.runner, who, KIND), owner, None, queue=False, **quick
     )

@@ -7,12 +7,17 @@ from html import escape
 import gradio as gr
 
 from fouriscale_padtone.jobs import Job, Runner
+from shapeworld.captions import unknown_words, words
 
 POLL = 0.5  # seconds between two looks at a running job
 
 
-def status(runner: Runner, job: Job | None) -> str:
-    """HTML: where the job stands; read out by screen readers when it changes."""
+def status(runner: Runner, job: Job | None, results: str = "") -> str:
+    """HTML: where the job stands; read out by screen readers when it changes.
+
+    Args:
+        results: the id of the element that shows a finished job's result, to be linked.
+    """
     if job is None:
         return _box("", "")
     if job.state == "failed":
@@ -20,7 +25,8 @@ def status(runner: Runner, job: Job | None) -> str:
     if job.state == "cancelled":
         return _box("cancelled", "Cancelled. Nothing was kept of it.")
     if job.state == "done":
-        return _box("done", f"Done in {_seconds(job.seconds)}.")
+        see = f' <a href="#{results}">See it below</a>' if results else ""
+        return _box("done", f"<span>Done in {_seconds(job.seconds)}.{see}</span>")
     if job.state == "waiting":
         ahead = runner.position(job)
         return _box("waiting", f"Waiting: {ahead} {'job' if ahead == 1 else 'jobs'} before yours.")
@@ -46,6 +52,19 @@ def alert(error: BaseException) -> str:
     return f'<div class="job failed" role="alert">{escape(str(error))}.</div>'
 
 
+def problems(wrong: dict[str, str]) -> str:
+    """HTML: what is wrong with which field; `links.after_click` repeats each at its field."""
+    said = "".join(f'<p data-field="{escape(name)}">{escape(text)}.</p>' for name, text in wrong.items())
+    return f'<div class="job failed" role="alert">{said}</div>'
+
+
+def known(model: str, prompt: str) -> gr.HTML:
+    """A remark on words that a shipped model cannot read; hidden where there are none."""
+    unknown = unknown_words(prompt) if model.startswith("shapeworld/") else []
+    said = f"This small model does not know {', '.join(unknown[:8])}. Its words are {', '.join(words())}."
+    return gr.HTML(f'<p class="soft">{escape(said)}</p>', visible=bool(unknown))
+
+
 def link(query: str) -> str:
     """HTML: a permanent link to the page with this query."""
     return f'<a href="?{escape(query)}">Permanent link to these settings</a>'
@@ -54,13 +73,6 @@ def link(query: str) -> str:
 def buttons(running: bool) -> list[gr.Timer | gr.Button]:
     """Updates for a tab's timer, its starting button and its cancelling one."""
     return [gr.Timer(active=running), gr.Button(interactive=not running), gr.Button(interactive=running)]
-
-
-def lead_to(status: str, *buttons: gr.Button) -> None:
-    """On a phone what a button starts lies below the controls: scroll there."""
-    go = f"document.getElementById('{status}').scrollIntoView({{block: 'start'}})"
-    for button in buttons:
-        button.click(None, js=f"() => {{ if (innerWidth < 700) setTimeout(() => {go}, 300) }}", queue=False)
 
 
 def cancel(runner: Runner, owner: str, kind: str) -> None:
