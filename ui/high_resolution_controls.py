@@ -76,7 +76,7 @@ def inputs(workshop: Workshop, usual: dict[str, Any]) -> tuple[dict[str, Any], d
         for name, sentence in setting_sentences().items():
             made[name] = _setting(name, sentence, usual[name])
     examples = [
-        ["a large red circle on a blue background", 256, 256, 0, 25, 4.0, BOTH],
+        [order.PROMPT, 256, 256, order.SEED, 25, 4.0, BOTH],
         ["a green triangle left of a yellow square on a black background", 384, 256, 1, 25, 4.0, BOTH],
         ["a small purple square on a white background", 512, 512, 2, 12, 4.0, BOTH],
     ]

@@ -33,7 +33,8 @@ OFFERED: dict[str, tuple[str, ...]] = {
     "third_branch": (AS_MODE, *_YES_NO),
     **{name: (AS_MODE, *known) for name, known in CHOICES.items()},
 }
-PROMPT = "a large red circle on a blue background"
+# With these direct sampling repeats its object at 256 x 256, as it does in half of all cases.
+PROMPT, SEED = "a small red circle on a blue background", 7
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,7 @@ def start(workshop: Workshop) -> dict[str, Any]:
     steps, guidance = usual_settings(model)
     config = config_for_choice(workshop, model, AUTO)
     side = 2 * min(config.training_sizes, key=lambda size: abs(size[0] - size[1]))[0]
-    plain = (PROMPT, "", model, side, side, 0, steps, guidance, BOTH, AUTO)
+    plain = (PROMPT, "", model, side, side, SEED, steps, guidance, BOTH, AUTO)
     return dict(zip(PLAIN, plain, strict=True)) | to_fields(config)
 
 

@@ -9,10 +9,13 @@ import gradio as gr
 from padtone.arms import FIFTHS
 
 from . import watch
-from .order import PROMPT
 from .workshop import Workshop, usual_settings
 
 CHOSEN = "chosen chips"
+_EXAMPLES = (
+    "a large red circle on a blue background",
+    "a green triangle left of a yellow square on a black background",
+)
 ARMS = ("full", "prompt", "padding", "eos", "clean", *FIFTHS, CHOSEN)
 _CLICKS = """element.addEventListener('click', event => {
   const chip = event.target.closest('button[data-row]');
@@ -36,7 +39,7 @@ def inputs(workshop: Workshop) -> tuple[dict[str, Any], dict[str, Any]]:
     models = workshop.models(with_unet=False)
     made: dict[str, Any] = {}
     tools: dict[str, Any] = {}
-    made["prompt"] = gr.Textbox(PROMPT, label="Prompt", lines=2)
+    made["prompt"] = gr.Textbox(_EXAMPLES[0], label="Prompt", lines=2)
     tools["unknown"] = gr.HTML(visible=False)
     made["arms"] = gr.CheckboxGroup(
         list(ARMS),
@@ -73,11 +76,7 @@ def inputs(workshop: Workshop) -> tuple[dict[str, Any], dict[str, Any]]:
         )
     for name, field in made.items():
         field.elem_id = f"pad-{name}"  # `links.after_click` says there what is wrong
-    examples = [
-        "a large red circle on a blue background",
-        "a green triangle left of a yellow square on a black background",
-    ]
-    gr.Examples([[e] for e in examples], [made["prompt"]], api_visibility="private")
+    gr.Examples([[e] for e in _EXAMPLES], [made["prompt"]], api_visibility="private")
     return made, tools
 
 

@@ -133,7 +133,7 @@ def _inputs() -> tuple[dict[str, Any], dict[str, Any]]:
         list(SIZES), value="256 x 256", label="Width x height, pixels", elem_classes="chips"
     )
     with gr.Row():
-        made["seed"] = gr.Number(0, label="Seed", precision=0, min_width=110)
+        made["seed"] = gr.Number(1, label="Seed", precision=0, min_width=110)
         made["steps"] = gr.Number(SAMPLING["unet"].steps, label="Steps", precision=0, min_width=110)
     with gr.Row():
         tools["go"] = gr.Button("Generate", variant="primary", min_width=120)
