@@ -13,7 +13,9 @@ from PIL import Image
 from fouriscale import FouriScaleConfig
 from fouriscale.recipe import Recipe, read, save
 from ui import links, order, padding_tokens
-from ui.high_resolution import RATIOS, plan, ratio_size
+from ui.high_resolution_controls import RATIOS
+from ui.high_resolution_results import plan
+from ui.high_resolution_sizes import ratio_size
 from ui.workshop import Host, Workshop
 
 README = Path(__file__).parents[1] / "README.md"

@@ -6,6 +6,7 @@ from typing import Any
 import gradio as gr
 from gradio.data_classes import FileData
 
+from fouriscale.explain import sentences
 from fouriscale_padtone.jobs import Job
 from padtone.roles import check_keep, kept_rows, row_roles
 from padtone.watched import audit, audit_prompts
@@ -44,7 +45,7 @@ def build(workshop: Workshop) -> None:
             workshop.check_model(model)
             steps, _ = order.usual_settings(model)
             told = workshop.explain(model, int(height), int(width), steps, workshop.config(model))
-        return asdict(told) | {"active": told.active, "sentences": high_resolution.sentences(told)}
+        return asdict(told) | {"active": told.active, "sentences": sentences(told)}
 
     def encode(prompt: str = order.PROMPT, keep: str = "full") -> dict:
         """The tokens of a prompt with their roles, and which of the denoiser's text rows `keep` names."""
