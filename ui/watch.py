@@ -23,7 +23,7 @@ def status(runner: Runner, job: Job | None, results: str = "") -> str:
     if job.state == "failed":
         return alert(ValueError(job.error))
     if job.state == "cancelled":
-        return _box("cancelled", "Cancelled. Nothing was kept of it.")
+        return _box("cancelled", "Cancelled. What was not finished is not kept.")
     if job.state == "done":
         see = f' <a href="#{results}">See it below</a>' if results else ""
         return _box("done", f"<span>Done in {_seconds(job.seconds)}.{see}</span>")

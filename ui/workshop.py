@@ -6,7 +6,9 @@ import contextlib
 import copy
 import functools
 import re
+import statistics
 import threading
+from collections import deque
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -59,7 +61,9 @@ class Workshop:
         self._pipes: dict[str, Any] = {}
         self._readers: dict[str, Any] = {}
         self._reading = threading.Lock()
-        self._rates: dict[str, float] = {}
+        self._rates: dict[
+            str, deque[float]
+        ] = {}  # the last few: one slow picture is not this machine's speed
         self.explain = functools.lru_cache(maxsize=64)(_explain)
 
     def models(self, with_unet: bool = True) -> list[str]:
@@ -121,13 +125,14 @@ class Workshop:
     def remember(self, told: Explanation, model: str, seconds: float, scaled: bool) -> None:
         """Learn this machine's speed from a finished picture."""
         factor = told.run_cost if scaled else 1.0
-        self._rates[model] = seconds / (told.direct_cost * told.steps * factor)
+        rates = self._rates.setdefault(model, deque(maxlen=5))
+        rates.append(seconds / (told.direct_cost * told.steps * factor))
 
     def seconds(self, told: Explanation, model: str, scaled: bool) -> float | None:
         """How long a picture would take; None before the first one of this model."""
-        rate = self._rates.get(model)
+        rates = self._rates.get(model)
         factor = told.run_cost if scaled else 1.0
-        return None if rate is None else rate * told.direct_cost * told.steps * factor
+        return statistics.median(rates) * told.direct_cost * told.steps * factor if rates else None
 
     def decoder_bytes(self, model: str, height: int, width: int) -> int | None:
         """What decoding takes at its peak; None while the model is not loaded."""
