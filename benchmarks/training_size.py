@@ -10,12 +10,13 @@ from __future__ import annotations
 import json
 from datetime import date
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from .quality import RESULTS, Cell, measure, to_markdown
+from .quality import RESULTS, Cell, measure, share, to_markdown
 
+RULES = ("published", "nearest")
 # (height, width) in pixels: up to a tenth beyond a multiple of 128 on one axis or both.
 SIZES = [
     *((136, 128), (128, 136), (136, 136), (264, 128), (272, 256), (256, 280), (264, 256), (256, 264)),
@@ -29,8 +30,32 @@ def cells(count: int) -> list[Cell]:
     return [
         Cell(f"{w}x{h}, one object, {rule}", 1, (h, w), {"size_rule": rule}, count, 1)
         for h, w in SIZES
-        for rule in ("published", "nearest")
+        for rule in RULES
     ]
+
+
+def pooled(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """One row a rule over all sizes that both have been judged at equally often."""
+    by_size: dict[str, dict[str, dict[str, Any]]] = {}
+    for row in rows:
+        size, _, rule = row["cell"].rpartition(", ")
+        by_size.setdefault(size, {})[rule] = row
+    whole = [
+        pair for pair in by_size.values() if len({row["count"] for row in pair.values()}) == 1 < len(pair)
+    ]
+    made = []
+    for rule in RULES:
+        count = sum(pair[rule]["count"] for pair in whole)
+        if count:
+            hits = {
+                name: round(sum(pair[rule][name]["fraction"] * pair[rule]["count"] for pair in whole))
+                for name in ("repeated", "correct")
+            }
+            made.append(
+                {"cell": f"{len(whole)} sizes, {rule}", "count": count}
+                | {name: share(number, count) for name, number in hits.items()}
+            )
+    return made
 
 
 def main(
@@ -48,6 +73,7 @@ def main(
 
     weights = fingerprint(WEIGHTS / "unet")
     rows = measure(cells(count), weights, verdict_file, workers=0 if report else workers)
+    rows += pooled(rows)
     about = {"weights": weights, "date": date.today().isoformat()}
     out.mkdir(parents=True, exist_ok=True)
     (out / "training_size.json").write_text(json.dumps({"about": about, "rows": rows}, indent=2) + "\n")

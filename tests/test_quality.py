@@ -5,7 +5,7 @@ import json
 import pytest
 import typer
 
-from benchmarks import quality
+from benchmarks import quality, training_size
 from benchmarks.quality import CELLS, Cell, key, read_verdicts, share, summarise, to_markdown
 
 SMALL = Cell("64x64, one object, direct", 1, (64, 64), None, 3, 2)
@@ -88,3 +88,20 @@ def test_a_killed_run_goes_on(tmp_path, monkeypatch):
 def test_an_unknown_cell_is_one_sentence(tmp_path):
     with pytest.raises(typer.BadParameter, match=r"no cell's name holds 'cube'; cells are 128x128, one"):
         quality.main(only="cube", verdict_file=tmp_path / "log.jsonl", out=tmp_path)
+
+
+def test_rules_are_pooled_over_sizes_that_both_have():
+    def row(cell: str, count: int, correct: int) -> dict:
+        return {"cell": cell, "count": count, "repeated": share(0, count), "correct": share(correct, count)}
+
+    rows = [
+        row("136x128, one object, published", 4, 3),
+        row("136x128, one object, nearest", 4, 4),
+        row("392x392, one object, published", 4, 1),
+        row("392x392, one object, nearest", 4, 0),
+        row("416x416, one object, published", 4, 4),
+        row("416x416, one object, nearest", 1, 1),
+    ]
+    published, nearest = training_size.pooled(rows)
+    assert (published["cell"], nearest["cell"]) == ("2 sizes, published", "2 sizes, nearest")
+    assert published["correct"] == nearest["correct"] == share(4, 8)
