@@ -16,7 +16,7 @@ def chips(entries: Sequence[TokenRoles]) -> str:
     A button carries `data-row`, the denoiser's text row that it fills; an encoder that gives only its
     pooled vector fills none, and its tokens can't be chosen.
     """
-    return '<div class="tokens">' + "".join(map(_encoder, entries)) + _legend() + "</div>"
+    return '<div class="tokens">' + "".join(map(_encoder, entries)) + _legend(entries) + "</div>"
 
 
 def _encoder(entry: TokenRoles) -> str:
@@ -48,8 +48,9 @@ def _chip(entry: TokenRoles, i: int) -> str:
     )
 
 
-def _legend() -> str:
-    parts = (f'<span class="chip" style="{_style(role)}">{role}</span>' for role in ROLE_COLOURS)
+def _legend(entries: Sequence[TokenRoles]) -> str:
+    seen = (role for role in ROLE_COLOURS if any(entry.count(role) for entry in entries))
+    parts = (f'<span class="chip" style="{_style(role)}">{role}</span>' for role in seen)
     return f'<p class="soft legend">{" ".join(parts)}</p>'
 
 

@@ -24,7 +24,7 @@ def outlined(image: Image.Image, report: Report, side: int = 384) -> Image.Image
     """
     made = enlarged(image, side)
     width, height = made.size
-    draw, font = ImageDraw.Draw(made), ImageFont.load_default(max(12, min(width, height) // 28))
+    draw, font = ImageDraw.Draw(made), ImageFont.load_default(max(12, min(width, height) // 18))
     line = max(2, min(width, height) // 160)
     for number, found in enumerate(report.objects, 1):
         top, left, bottom, right = found.box
