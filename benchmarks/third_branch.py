@@ -20,7 +20,7 @@ from diffusers import UNet2DConditionModel
 from torch.utils.flop_counter import FlopCounterMode
 
 from fouriscale import FouriScaleConfig
-from fouriscale.explain import explain
+from fouriscale.explain import explain, guided_call
 from fouriscale.model_configs import unet_config
 
 STEPS = 50
@@ -31,7 +31,7 @@ class _ReachedError(Exception):
 
 
 def shares(shape: str, side: int) -> tuple[float, float]:
-    """Parts of one row's multiply-adds: after the last lent query and key, and in all QK products of `attn1`."""
+    """Parts of a row's multiply-adds: after the last lent query and key, and in all QK products of `attn1`."""
     with torch.device("meta"):
         unet: Any = UNet2DConditionModel.from_config(unet_config(shape)).eval()
     lending = [module for name, module in unet.named_modules() if name.endswith("attn1")]
@@ -55,19 +55,10 @@ def shares(shape: str, side: int) -> tuple[float, float]:
     return 1 - _operations(unet, side) / whole, share
 
 
-@torch.no_grad()
 def _operations(unet: Any, side: int) -> int:
-    """Of one row; of its part up to `_ReachedError`, where that is raised."""
-    extra = {}
-    if unet.config.addition_embed_type == "text_time":
-        extra["added_cond_kwargs"] = {
-            "text_embeds": torch.empty(1, 1280, device="meta"),
-            "time_ids": torch.empty(1, 6, device="meta"),
-        }
-    sample = torch.empty(1, 4, side // 8, side // 8, device="meta")
-    text = torch.empty(1, 77, unet.config.cross_attention_dim, device="meta")
+    """Of a guided call; of its part up to `_ReachedError`, where that is raised."""
     with FlopCounterMode(display=False) as counter, contextlib.suppress(_ReachedError):
-        unet(sample, 1, text, **extra)
+        guided_call(unet, (side // 8, side // 8), 1)
     return int(counter.get_total_flops())
 
 

@@ -125,14 +125,14 @@ def direct_step(unet_config: Mapping[str, Any], latent_size: tuple[int, int]) ->
 def _multiply_adds(unet: Any, latent_size: tuple[int, int], timestep: int) -> int:
     """Of one guided call; only shapes are followed."""
     with FlopCounterMode(display=False) as counter:
-        _call(unet, latent_size, timestep)
+        guided_call(unet, latent_size, timestep)
     return counter.get_total_flops() // 2
 
 
 def _peak_values(unet: Any, latent_size: tuple[int, int], timestep: int) -> int:
     """Most float32 numbers alive at once in one guided call, weights left out."""
     with LiveBytes() as live, _WholeAttention():
-        _call(unet, latent_size, timestep)
+        guided_call(unet, latent_size, timestep)
     return live.peak // 4
 
 
@@ -147,7 +147,7 @@ class _WholeAttention(TorchFunctionMode):
 
 
 @torch.no_grad()
-def _call(unet: Any, latent_size: tuple[int, int], timestep: int) -> None:
+def guided_call(unet: Any, latent_size: tuple[int, int], timestep: int) -> None:
     """One guided call of a UNet of shapes without values."""
     device = unet.device
     given: dict[str, Any] = {}

@@ -228,6 +228,18 @@ def test_the_plan_says_what_will_be_done(workshop, values):
     assert "multiples of 8" in plan(workshop, values | {"width": 250})
 
 
+def test_the_plan_with_another_models_training_size(workshop, values, monkeypatch):
+    foreign = values | {"training_sizes": "96x96"}
+    assert "not this model's own training sizes (128x128)" in plan(workshop, foreign).replace("&#x27;", "'")
+
+    def fits_none(model: str) -> FouriScaleConfig:
+        raise ValueError("no preset fits")
+
+    monkeypatch.setattr(workshop, "config", fits_none)
+    assert "dilation" in plan(workshop, foreign)
+    assert "no preset fits" not in plan(workshop, foreign)
+
+
 def test_ratio_buttons_keep_the_area():
     assert ratio_size((1, 1), 2, 128) == (256, 256)
     for ratio, (across, down) in RATIOS.items():

@@ -48,15 +48,8 @@ def test_a_small_study(tmp_path, monkeypatch):
     ]
     monkeypatch.setattr(study, "CELLS", parts)
     monkeypatch.setattr(study, "SIZE", (64, 64))
-    study.main(
-        only="fast",
-        report=False,
-        count=2,
-        workers=1,
-        out=tmp_path,
-        verdict_file=tmp_path / "log",
-        save_images=None,
-    )
+    settings = dict(count=2, workers=1, out=tmp_path, verdict_file=tmp_path / "log", save_images=None)
+    study.main(only="fast", report=False, **settings)
     found = json.loads((tmp_path / "study.json").read_text())
     assert [row["cell"] for row in found["rows"]] == ["paper mode", "fast mode"]
     assert [row["pairs"] for row in found["rows"]] == [2, 2]
@@ -69,12 +62,4 @@ def test_a_small_study(tmp_path, monkeypatch):
     with pytest.raises(
         typer.BadParameter, match="no cell's name holds 'sloth'; cells are paper mode; fast mode"
     ):
-        study.main(
-            only="sloth",
-            report=True,
-            count=2,
-            workers=1,
-            out=tmp_path,
-            verdict_file=tmp_path / "l",
-            save_images=None,
-        )
+        study.main(only="sloth", report=True, **settings)

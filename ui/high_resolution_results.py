@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -31,10 +32,11 @@ def plan(workshop: Workshop, values: dict[str, Any]) -> str:
         return f'<p class="wrong" role="alert">{escape(str(error))}.</p>'
     lines = [line.partition(": ") for line in sentences(told)]
     rows = [(subject, said) for subject, _, said in lines]
-    own = workshop.config(asked.model).training_sizes
-    if asked.config.training_sizes != own:
-        listed = ", ".join(f"{w}x{h}" for h, w in own[:3])
-        rows.insert(2, ("mind", f"these are not this model's own training sizes ({listed})"))
+    with contextlib.suppress(ValueError):  # a model that no preset fits has a preset chosen for it
+        own = workshop.config(asked.model).training_sizes
+        if asked.config.training_sizes != own:
+            listed = ", ".join(f"{w}x{h}" for h, w in own[:3])
+            rows.insert(2, ("mind", f"these are not this model's own training sizes ({listed})"))
     times = [workshop.seconds(told, asked.model, method == SCALED) for method in asked.methods]
     known = [seconds for seconds in times if seconds is not None]
     about = f"about {sum(known):.0f} s here" if known else "known after the first picture"

@@ -65,6 +65,7 @@ class Workshop:
             str, deque[float]
         ] = {}  # the last few: one slow picture is not this machine's speed
         self.explain = functools.lru_cache(maxsize=64)(_explain)
+        self.config = functools.lru_cache(maxsize=64)(_config)
 
     def models(self, with_unet: bool = True) -> list[str]:
         """What may be chosen without typing."""
@@ -113,14 +114,6 @@ class Workshop:
                     raise ValueError(job.error)
                 self._readers[name] = job.result
             yield self._readers[name]
-
-    def config(self, name: str) -> FouriScaleConfig:
-        """The settings for a model, before any weight is loaded.
-
-        Raises:
-            ValueError: no preset fits, or there is no such model.
-        """
-        return config_for(unet_config(name))
 
     def remember(self, told: Explanation, model: str, seconds: float, scaled: bool) -> None:
         """Learn this machine's speed from a finished picture."""
@@ -177,6 +170,15 @@ def _has_unet(name: str) -> bool:
         return locate(name) is not None
     except ValueError:
         return False
+
+
+def _config(model: str) -> FouriScaleConfig:
+    """The settings for a model, before any weight is loaded.
+
+    Raises:
+        ValueError: no preset fits, or there is no such model.
+    """
+    return config_for(unet_config(model))
 
 
 def _explain(model: str, height: int, width: int, steps: int, config: FouriScaleConfig) -> Explanation:
