@@ -27,9 +27,7 @@ def run(app: typer.Typer, arguments: Sequence[str] | None = None) -> None:
     """
     command = typer.main.get_command(app)
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("always", Remark)
-            warnings.showwarning = _show
+        with remarks_shown():
             code = command.main(args=None if arguments is None else list(arguments), standalone_mode=False)
     except TyperException as error:  # a word that the command line itself does not understand
         if error.format_message():  # empty where the help was printed instead
@@ -41,6 +39,15 @@ def run(app: typer.Typer, arguments: Sequence[str] | None = None) -> None:
     except KeyboardInterrupt:
         sys.exit(130)
     sys.exit(code or 0)
+
+
+@contextmanager
+def remarks_shown() -> Iterator[None]:
+    """Remarks become sentences on stderr."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", Remark)
+        warnings.showwarning = _show
+        yield
 
 
 def complain(sentence: str, kind: str = "Error") -> None:

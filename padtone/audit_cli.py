@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -9,13 +10,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from fouriscale_padtone.arguments import parse_size, whole
-from fouriscale_padtone.command import quieten, stage_bars
+from fouriscale_padtone.command import complain, quieten, stage_bars
 from fouriscale_padtone.options import Device, Dtype, Guidance, Steps
 
 from .options import Clean, Length, Negative, Pooled
 
 if TYPE_CHECKING:
     from PIL import Image
+
+    from fouriscale_padtone.pieces import Progress
 
     from .prompts import Prompts
     from .studies import Study
@@ -65,12 +68,22 @@ def audit(
     ] = None,
     device: Device = None,
     dtype: Dtype = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            parser=whole,
+            metavar="<int>",
+            help="Models of shapeworld/all audited at once; on a CPU as many as torch has threads, else 1, "
+            "if left out.",
+        ),
+    ] = None,
 ) -> None:
     """Are the padding tokens used, and how many can go? Writes report.html, report.json and the pictures.
 
     A killed audit goes on with the same command; nothing is made twice.
     """
-    given = {name: value for name, value in locals().items() if name not in ("model", "out", "study")}
+    ours = ("model", "out", "study", "workers")
+    given = {name: value for name, value in locals().items() if name not in ours}
     _check_extras()
     quieten()  # before anything imports the libraries
     from .studies import load_study
@@ -79,15 +92,43 @@ def audit(
     model = model or (plan.model if plan else "")
     if not model:
         raise ValueError("name a model with --model, such as shapeworld/unet or shapeworld/all, or a --study")
+    if workers is not None and workers < 1:
+        raise ValueError(f"workers is {workers}; it is 1 or more")
     if model != f"{SHAPEWORLD}all":
-        _audit(model, out, plan, given)
+        with stage_bars() as progress:
+            done = _audit(model, out, plan, given, progress)
+        typer.echo(done.lines)
         return
+    _audit_all(out, plan, given, workers)
+
+
+def _audit_all(out: Path, study: Study | None, given: dict[str, Any], workers: int | None) -> None:
+    """Every shipped model, in processes side by side: a small model gains little from a second thread."""
+    import torch
+
+    from fouriscale_padtone.models import choose_device
+    from fouriscale_padtone.processes import side_by_side
 
     from .report import write_index
 
     names = _shipped()
-    reports = {name: _audit(f"{SHAPEWORLD}{name}", out / name, plan, given) for name in names}
-    typer.echo(f"all of them: {write_index(reports, out)}")
+    usual = torch.get_num_threads() if choose_device(given["device"]).type == "cpu" else 1
+    calls = {name: (f"{SHAPEWORLD}{name}", out / name, study, given) for name in names}
+    try:
+        with stage_bars() as progress:
+            reports = side_by_side(
+                _audit,
+                calls,
+                min(workers or usual, len(names)),
+                lambda name, stage, done, total: progress(f"{name} {stage}", done, total),
+            )
+    except ChildProcessError as error:
+        complain(f"{error}; the same command goes on where it was")
+        raise typer.Exit(1) from None
+    for done in reports.values():
+        typer.echo(done.lines)
+    index = write_index({name: done.results for name, done in reports.items()}, out)
+    typer.echo(f"all of them: {index}")
 
 
 def _check_extras() -> None:
@@ -103,8 +144,17 @@ def _check_extras() -> None:
         )
 
 
-def _audit(model: str, out: Path, study: Study | None, given: dict[str, Any]) -> dict[str, Any]:
-    """One model's audit from the command line's words; returns the content of its report.json."""
+@dataclass(frozen=True)
+class _Done:
+    """An audit that is done: the content of its report.json, and what to say about it."""
+
+    results: dict[str, Any]
+    lines: str
+
+
+def _audit(model: str, out: Path, study: Study | None, given: dict[str, Any], progress: Progress) -> _Done:
+    """One model's audit from the command line's words."""
+    quieten()  # once more: it may be a process of its own
     from fouriscale_padtone.models import source
 
     from .audit import AuditSettings
@@ -113,7 +163,6 @@ def _audit(model: str, out: Path, study: Study | None, given: dict[str, Any]) ->
     ours = model.startswith(SHAPEWORLD)
     seeds = given["seeds"] or (study.seeds if study else 2)
     chosen = _prompts(ours, study, given)
-    typer.echo(f"{model}: {len(chosen.texts)} prompts, {seeds} seeds")
     pipe = _load(model, given["device"], given["dtype"])
     settings = AuditSettings(
         model=model,
@@ -130,11 +179,9 @@ def _audit(model: str, out: Path, study: Study | None, given: dict[str, Any]) ->
         precision=str(pipe.dtype).removeprefix("torch."),
         revision=source(pipe).revision,
     )
-    with stage_bars() as progress:
-        results, page = carry_out(pipe, settings, out, judge=chosen.judge, study=study, progress=progress)
-    typer.echo(_summary(results))
-    typer.echo(f"{page}")
-    return results
+    results, page = carry_out(pipe, settings, out, judge=chosen.judge, study=study, progress=progress)
+    about = f"{model}: {len(chosen.texts)} prompts, {seeds} seeds"
+    return _Done(results, f"{about}\n{_summary(results)}\n{page}")
 
 
 def _summary(results: dict[str, Any]) -> str:

@@ -15,6 +15,7 @@ from dataclasses import replace
 from typing import Any
 
 from fouriscale_padtone.command import quieten
+from fouriscale_padtone.processes import last_words
 
 from .dispatch import Outcome, Unit
 from .engines import Died, Finished
@@ -91,7 +92,7 @@ class Processes:
                 process.join()
             if not process.is_alive():
                 del self._members[place]
-                events.append(Died(place, _last_words(process.exitcode)))
+                events.append(Died(place, last_words(process.exitcode)))
         return events
 
     def halt(self) -> None:
@@ -163,9 +164,3 @@ def _serve(connection: Any, settings: Settings, workers: int) -> None:
             stop.set()
         else:
             threads.send(message)
-
-
-def _last_words(code: int | None) -> str:
-    if code is not None and code < 0:
-        return f"killed by {signal.Signals(-code).name}"
-    return f"ended with exit code {code}"

@@ -70,14 +70,17 @@ def test_audit_of_a_folder(tiny_model, clip, prompts, tmp_path):
 
 
 def test_all_shipped_models(clip, tmp_path, monkeypatch):
-    monkeypatch.setattr(audit_cli, "_shipped", lambda: ["unet"])
+    monkeypatch.setattr(audit_cli, "_shipped", lambda: ["unet", "unet-frozen"])
     typed = ("audit", "--model", "shapeworld/all", "--clip", clip, "--out", tmp_path, "--count", 2, *SMALL)
     result = run(*typed)
-    assert "shapeworld/unet: inconclusive" in result.stdout
+    told = [line for line in result.stdout.splitlines() if "inconclusive" in line]
+    assert [line.split(":")[0] for line in told] == ["shapeworld/unet", "shapeworld/unet-frozen"]
     report = json.loads((tmp_path / "unet" / "report.json").read_text())
     assert 0 <= report["arms"]["ite"]["full"]["all correct"]["mean"] <= 1
     assert report["settings"]["batch"] == 16
-    assert 'href="unet/report.html"' in (tmp_path / "index.html").read_text()
+    index = (tmp_path / "index.html").read_text()
+    assert 'href="unet/report.html"' in index
+    assert 'href="unet-frozen/report.html"' in index
     assert "shapeworld&#39;s checker" in (tmp_path / "unet" / "report.html").read_text().replace("'", "&#39;")
 
 
@@ -87,6 +90,8 @@ def test_all_shipped_models(clip, tmp_path, monkeypatch):
         ((), "name a model with --model"),
         (("--study", "sd4"), "study is 'sd4'"),
         (("--model", "shapeworld/unet", "--seeds", 1), "seeds is 1"),
+        (("--model", "shapeworld/all", "--seeds", 1), "seeds is 1"),
+        (("--model", "shapeworld/all", "--workers", 0), "workers is 0"),
         (("--model", "shapeworld/unet", "--size", "128"), "size (is )?'128'"),
         (("--model", "shapeworld/unet", "--keep", "2,x"), "keep is '2,x'"),
         (("--model", "shapeworld/unet", "--prompts", "none.txt"), "none.txt cannot be read"),
