@@ -38,7 +38,8 @@ def side_by_side(
 
     context = multiprocessing.get_context("spawn")
     threads = max(1, torch.get_num_threads() // workers)
-    waiting, running, results = list(calls), {}, {}
+    waiting, results = list(calls), {}
+    running: dict[Connection, tuple[str, Any]] = {}
     try:
         while waiting or running:
             while waiting and len(running) < workers:
