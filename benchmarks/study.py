@@ -41,6 +41,8 @@ _PARTS: dict[str, dict[str, Any]] = {  # what the fast mode is made of; all are 
     "decimated convolutions without third branch": {"convolution": "decimated", "third_branch": False},
     "fast mode": {"mode": "fast"},
     "fast mode with dilated convolutions": {"mode": "fast", "convolution": "dilated"},
+    "fast mode with full late attention": {"mode": "fast", "late_attention": "full"},
+    "fast mode with late windows at the top level": {"mode": "fast", "late_levels": 1},
 }
 SIZE = (256, 256)
 CELLS = [

@@ -6,11 +6,15 @@ from pathlib import Path
 import painters
 import yaml
 
+from benchmarks.audit import read, to_markdown
+from fouriscale.loading import fingerprint
 from padtone.prompts import studies_folder
 from padtone.studies import load_study
 from padtone.verdict import FEWEST_PROMPTS
+from shapeworld import WEIGHTS, model_names
 
-PAGE = (Path(__file__).parents[2] / "docs" / "audit.md").read_text()
+ROOT = Path(__file__).parents[2]
+PAGE, README = (ROOT / "docs" / "audit.md").read_text(), (ROOT / "README.md").read_text()
 
 
 def test_example_runs(tmp_path, monkeypatch):
@@ -22,6 +26,17 @@ def test_example_runs(tmp_path, monkeypatch):
     exec(block, names)
     assert names["audit"](painters.build("no register"), painters.PROMPTS, "tiny") == ("ignored", 16)
     assert (tmp_path / "report" / "report.html").is_file()
+
+
+def test_readme_has_the_full_audits():
+    reports = read()
+    assert {
+        name: len(r["settings"]["prompts_used"]) * r["settings"]["seeds"] for name, r in reports.items()
+    } == (dict.fromkeys(model_names(), 128))
+    for row in to_markdown(reports).splitlines():
+        assert row in README
+    audited = {name: report["settings"]["revision"] for name, report in reports.items()}
+    assert audited == {name: fingerprint(WEIGHTS / name) for name in model_names()}, "other weights by now"
 
 
 def test_tables_are_the_codes():

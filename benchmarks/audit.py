@@ -1,0 +1,77 @@
+"""The full audits of the shipped models: `padtone audit`, 64 prompts x 2 seeds, and a table of them.
+
+`python -m benchmarks.audit` takes an hour and a half on two cores, goes on after a kill, and keeps the reports in
+`benchmarks/results/audit/`.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+RESULTS = Path(__file__).parent / "results" / "audit"
+KEPT = ("report.html", "report.json")
+COLUMNS = {  # heading: the group and arm of the report
+    "prompt, empty padding": ("ite", "prompt"),
+    "padding alone": ("ite", "padding"),
+    "other padding": ("ite", "other padding"),
+    "no padding": ("keep", 0),
+    "padding alone, in diffusion": ("idp", "padding"),
+    "another seed": ("ite", "another seed"),
+}
+
+
+def read(folder: Path = RESULTS) -> dict[str, dict[str, Any]]:
+    """{model: content of its report.json}."""
+    return {path.parent.name: json.loads(path.read_text()) for path in sorted(folder.glob("*/report.json"))}
+
+
+def to_markdown(reports: dict[str, dict[str, Any]]) -> str:
+    """A row a model: verdict, what can go, and likeness to the full picture with the right backgrounds' share."""
+    headings = ["model", "verdict", "can go", "speed then", *COLUMNS]
+    lines = [f"| {' | '.join(headings)} |", "|---" * len(headings) + "|"]
+    for name, report in reports.items():
+        cells = [_cell(_figures(report, *where)) for where in COLUMNS.values()]
+        goes = f"{report['droppable'] or 0} of {report['padding']}"
+        faster = f"{report['speedup']:.2f}x" if report["droppable"] else ""
+        lines.append(f"| {' | '.join([f'`{name}`', report['verdict'], goes, faster, *cells])} |")
+    return "\n".join([*lines, ""])
+
+
+def _figures(report: dict[str, Any], group: str, arm: str | int) -> dict[str, Any] | None:
+    if group == "keep":
+        return next(row for row in report["keep_k"]["curve"] if row["k"] == arm)
+    return (report["arms"][group] or {}).get(arm)
+
+
+def _cell(figures: dict[str, Any] | None) -> str:
+    if figures is None:
+        return ""
+    likeness, judged = f"{figures['to_full']['mean']:.2f}", figures.get("background correct")
+    return likeness if judged is None else f"{likeness} ({judged['mean']:.0%})"
+
+
+def main(
+    work: Annotated[Path, typer.Option(help="Folder of all pictures.")] = Path("runs/audit"),
+    count: Annotated[int, typer.Option(min=6, help="Prompts.")] = 64,
+    report: Annotated[bool, typer.Option("--report", help="The table of what is kept; no audit.")] = False,
+) -> None:
+    """Audit every shipped model in full."""
+    if not report:
+        from padtone.cli import app
+
+        words = ["audit", "--model", "shapeworld/all", "--count", str(count), "--seeds", "2"]
+        app([*words, "--out", str(work)], standalone_mode=False)
+        for page in (work / "index.html", *(path for name in KEPT for path in work.glob(f"*/{name}"))):
+            kept = RESULTS / page.relative_to(work)
+            kept.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(page, kept)
+    typer.echo(to_markdown(read()))
+
+
+if __name__ == "__main__":
+    typer.run(main)
