@@ -8,10 +8,17 @@ from __future__ import annotations
 
 import json
 import shutil
+import statistics
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from PIL import Image
+
+from padtone.grid import read_recipe
+from padtone.prompts import SCENES_SEED
+from padtone.verdict import FEWEST_PROMPTS
+from shapeworld import check, sample_scenes
 
 RESULTS = Path(__file__).parent / "results" / "audit"
 KEPT = ("report.html", "report.json")
@@ -55,9 +62,20 @@ def _cell(figures: dict[str, Any] | None) -> str:
     return likeness if judged is None else f"{likeness} ({judged['mean']:.0%})"
 
 
+def borrowed(pictures: Path) -> float:
+    """In what share of the pictures with another prompt's padding the background is that prompt's."""
+    of_prompt = {scene.caption: scene for scene in sample_scenes(1000, seed=SCENES_SEED)}
+    found = []
+    for path in sorted(pictures.glob("ite-other-padding/*.png")):
+        other = of_prompt[read_recipe(path)["work"]["other"]]
+        with Image.open(path) as image:
+            found.append(check(image.convert("RGB"), other).background == other.background)
+    return statistics.mean(found)
+
+
 def main(
     work: Annotated[Path, typer.Option(help="Folder of all pictures.")] = Path("runs/audit"),
-    count: Annotated[int, typer.Option(min=6, help="Prompts.")] = 64,
+    count: Annotated[int, typer.Option(min=FEWEST_PROMPTS, help="Prompts.")] = 64,
     report: Annotated[bool, typer.Option("--report", help="The table of what is kept; no audit.")] = False,
 ) -> None:
     """Audit every shipped model in full."""
@@ -65,11 +83,17 @@ def main(
         from padtone.cli import app
 
         words = ["audit", "--model", "shapeworld/all", "--count", str(count), "--seeds", "2"]
-        app([*words, "--out", str(work)], standalone_mode=False)
+        if code := app([*words, "--out", str(work)], standalone_mode=False):
+            raise typer.Exit(code)
         for page in (work / "index.html", *(path for name in KEPT for path in work.glob(f"*/{name}"))):
             kept = RESULTS / page.relative_to(work)
             kept.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(page, kept)
+        for pictures in sorted(work.glob("*/images")):
+            share = borrowed(pictures)
+            typer.echo(
+                f"{pictures.parent.name}: with another prompt's padding that prompt's background, {share:.0%}"
+            )
     typer.echo(to_markdown(read()))
 
 

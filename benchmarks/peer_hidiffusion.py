@@ -35,7 +35,7 @@ NAME = "runwayml/stable-diffusion-v1-5"  # what HiDiffusion asks for
 
 
 class Call:
-    """One call of the UNet with guidance, by the method's name and the step's number."""
+    """A call of the UNet with guidance, once it is prepared for a method and a step."""
 
     def __init__(self, scale: int, device: str) -> None:
         torch.manual_seed(0)
@@ -46,13 +46,16 @@ class Call:
         self.unet.name_or_path = NAME
         self.patched = False
 
-    @torch.no_grad()
-    def __call__(self, name: str, step: int) -> None:
+    def prepare(self, name: str, step: int) -> None:
+        """Apply or remove HiDiffusion, and set its count of calls."""
         if (name == "hidiffusion") != self.patched:
             self._switch()
         for module in self.unet.modules():
-            if hasattr(module, "timestep"):  # HiDiffusion's own count of calls
+            if hasattr(module, "timestep"):
                 module.timestep = step
+
+    @torch.no_grad()
+    def __call__(self) -> None:
         self.unet(self.sample, torch.tensor(999), self.text)
 
     def _switch(self) -> None:
@@ -66,8 +69,9 @@ class Call:
 
 
 def multiply_adds(call: Call, name: str, step: int) -> float:
+    call.prepare(name, step)
     with FlopCounterMode(display=False) as counter:
-        call(name, step)
+        call()
     return counter.get_total_flops() / 2
 
 
@@ -104,11 +108,13 @@ def time_phases(row: dict, turns: int) -> None:
     call = Call(2, "cpu")
     cases = [("direct", 0)] + [("hidiffusion", phase["first_step"]) for phase in row["phases"]]
     seconds = {case: [] for case in cases}
-    call.unet(torch.randn(2, 4, 16, 16), torch.tensor(999), call.text)  # what torch sets up once
+    with torch.no_grad():
+        call.unet(torch.randn(2, 4, 16, 16), torch.tensor(999), call.text)  # what torch sets up once
     for turn in range(turns):
         for case in cases[turn % len(cases) :] + cases[: turn % len(cases)]:
+            call.prepare(*case)
             begun = time.perf_counter()
-            call(*case)
+            call()
             seconds[case].append(time.perf_counter() - begun)
     direct = statistics.median(seconds["direct", 0])
     for phase in row["phases"]:

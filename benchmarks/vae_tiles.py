@@ -1,8 +1,8 @@
 """What decoding in tiles changes: the shipped VAE on rendered scenes, tiled against whole.
 
-`python -m benchmarks.vae_tiles` encodes scenes, decodes them at once and in diffusers' overlapping, blended tiles, and
-says by how much the pictures differ and whether the tiled one has seams: by how much the mean step between neighbouring
-pixels is larger across the lines where a blend of two tiles begins or ends than in the picture decoded at once.
+`python -m benchmarks.vae_tiles` encodes scenes and decodes them at once and in diffusers' overlapping, blended tiles.
+It says how much the pictures differ, and looks for seams: across the lines where a blend of two tiles begins or ends,
+the mean step from pixel to pixel less that of the picture decoded at once.
 Writes `benchmarks/results/vae_tiles.json`.
 """
 
@@ -16,7 +16,10 @@ import numpy as np
 import torch
 import typer
 
-from shapeworld import load_pipeline, sample_scenes
+from fouriscale.loading import fingerprint
+from shapeworld import WEIGHTS, load_pipeline, sample_scenes
+
+from .quality import circumstances
 
 RESULTS = Path(__file__).parent / "results"
 SIDES = (256, 512, 1024)
@@ -67,7 +70,8 @@ def main(count: Annotated[int, typer.Option(min=1, help="Scenes a size.")] = 8) 
     for row in rows:
         typer.echo(json.dumps(row))
     RESULTS.mkdir(exist_ok=True)
-    (RESULTS / "vae_tiles.json").write_text(json.dumps(rows, indent=1) + "\n")
+    about = circumstances(fingerprint(WEIGHTS / "unet"))
+    (RESULTS / "vae_tiles.json").write_text(json.dumps({"about": about, "rows": rows}, indent=1) + "\n")
 
 
 if __name__ == "__main__":

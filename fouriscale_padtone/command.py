@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import sys
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib import metadata
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any
 
 import typer
 from typer.exceptions import TyperException
@@ -27,7 +27,7 @@ def run(app: typer.Typer, arguments: Sequence[str] | None = None) -> None:
     """
     command = typer.main.get_command(app)
     try:
-        with remarks_shown():
+        with remarks_told(lambda sentence: complain(sentence, "Warning")):
             code = command.main(args=None if arguments is None else list(arguments), standalone_mode=False)
     except TyperException as error:  # a word that the command line itself does not understand
         if error.format_message():  # empty where the help was printed instead
@@ -42,11 +42,16 @@ def run(app: typer.Typer, arguments: Sequence[str] | None = None) -> None:
 
 
 @contextmanager
-def remarks_shown() -> Iterator[None]:
-    """Remarks become sentences on stderr."""
+def remarks_told(tell: Callable[[str], None]) -> Iterator[None]:
+    """Remarks are told; they speak to the person at the keyboard, libraries' warnings to programmers."""
+
+    def show(message: Warning | str, category: type[Warning], *_: Any) -> None:
+        if issubclass(category, Remark):
+            tell(str(message))
+
     with warnings.catch_warnings():
         warnings.simplefilter("always", Remark)
-        warnings.showwarning = _show
+        warnings.showwarning = show
         yield
 
 
@@ -94,16 +99,3 @@ def stage_bars() -> Iterator[Progress]:
     finally:
         if tasks:
             bars.stop()
-
-
-def _show(
-    message: Warning | str,
-    category: type[Warning],
-    filename: str,
-    lineno: int,
-    file: TextIO | None = None,
-    line: str | None = None,
-) -> None:
-    """Remarks speak to the person at the keyboard; libraries' warnings to programmers."""
-    if issubclass(category, Remark):
-        complain(str(message), "Warning")

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import pickle
 import signal
-from collections.abc import Callable, Mapping
-from multiprocessing.connection import Connection, wait
+import threading
+import traceback
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from multiprocessing.connection import wait
 from typing import Any
 
-_TOLD, _FAILED, _DONE = "told", "failed", "done"
+from . import Remark
+
+_TOLD, _REMARK, _FAILED, _DONE = "told", "remark", "failed", "done"
 
 
 def side_by_side(
@@ -17,8 +23,8 @@ def side_by_side(
     calls: Mapping[str, tuple[Any, ...]],
     workers: int,
     told: Callable[[str, str, int, int], None],
-) -> dict[str, Any]:
-    """`work(*arguments, progress)` for every name, `workers` at a time; torch's threads are shared out.
+) -> Iterator[tuple[str, Any]]:
+    """`work(*arguments, progress)` for every name, `workers` at a time, with one thread of torch's each.
 
     The first failure, or Ctrl-C here, ends all of them: what they do must bear being killed.
 
@@ -27,75 +33,98 @@ def side_by_side(
         calls: {name: arguments}, begun in this order.
         told: called with a name and what its `progress` was called with.
 
-    Returns:
-        {name: result}, in the order of `calls`.
+    Yields:
+        Names and results, as they are done.
 
     Raises:
         ChildProcessError: a process was killed.
         Exception: what `work` raised.
     """
-    import torch
-
     context = multiprocessing.get_context("spawn")
-    threads = max(1, torch.get_num_threads() // workers)
-    waiting, results = list(calls), {}
-    running: dict[Connection, tuple[str, Any]] = {}
+    waiting, running = list(calls), {}
     try:
         while waiting or running:
             while waiting and len(running) < workers:
                 name = waiting.pop(0)
                 ours, theirs = context.Pipe(duplex=False)
-                process = context.Process(
-                    target=_serve, args=(theirs, threads, work, calls[name]), daemon=True
-                )
+                process = context.Process(target=_serve, args=(theirs, name, work, calls[name]), daemon=True)
                 process.start()
                 theirs.close()
                 running[ours] = name, process
             for connection in wait(list(running)):
-                assert isinstance(connection, Connection)
                 name, process = running[connection]
                 try:
                     kind, content = connection.recv()
                 except EOFError:
                     process.join()
-                    raise ChildProcessError(f"the process of {name} {last_words(process.exitcode)}") from None
+                    raise ChildProcessError(
+                        f"the process of {name} was {last_words(process.exitcode)}"
+                    ) from None
                 if kind == _TOLD:
                     told(name, *content)
-                    continue
-                if kind == _FAILED:
+                elif kind == _REMARK:
+                    warnings.warn(f"{name}: {content}", Remark, stacklevel=2)
+                elif kind == _FAILED:
                     raise content
-                results[name] = content
-                del running[connection]
-                process.join()
+                else:
+                    del running[connection]
+                    process.join()
+                    yield name, content
     finally:
         for _, process in running.values():
             process.terminate()
             process.join()
-    return {name: results[name] for name in calls}
 
 
-def _serve(connection: Connection, threads: int, work: Callable[..., Any], arguments: tuple) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all processes; the parent ends this one
+def begin_worker() -> None:
+    """What every worker process does first."""
+    signal.signal(
+        signal.SIGINT, signal.SIG_IGN
+    )  # Ctrl-C reaches all of a terminal's processes; the parent decides
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+
+def last_words(code: int | None) -> str:
+    """How a process ended, such as "killed by SIGKILL"."""
+    if code is not None and code < 0:
+        return f"killed by {signal.Signals(-code).name}"
+    return f"ended with exit code {code}"
+
+
+def _serve(connection: Any, name: str, work: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
+    begin_worker()
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     import torch
 
-    from .command import remarks_shown
+    from .command import remarks_told
 
-    torch.set_num_threads(threads)
+    torch.set_num_threads(1)
 
     def progress(*news: Any) -> None:
         connection.send((_TOLD, news))
 
     try:
-        with remarks_shown():
+        with remarks_told(lambda sentence: connection.send((_REMARK, sentence))):
             message = _DONE, work(*arguments, progress)
     except Exception as error:
-        message = _FAILED, error
+        message = _FAILED, _portable(error, name)
     connection.send(message)
 
 
-def last_words(code: int | None) -> str:
-    """How a process ended, such as "was killed by SIGKILL"."""
-    if code is not None and code < 0:
-        return f"was killed by {signal.Signals(-code).name}"
-    return f"ended with exit code {code}"
+def _end_with_parent() -> None:
+    """Without its parent a worker would go on behind the back of whoever begins the work anew."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(1)
+
+
+def _portable(error: Exception, name: str) -> Exception:
+    """The error as another process can have it, with a note of where it came from."""
+    where = traceback.format_exc()
+    try:
+        pickle.loads(pickle.dumps(error))
+    except Exception:
+        error = RuntimeError(f"{type(error).__name__}: {error}")
+    error.add_note(f"In the process of {name}:\n{where}")
+    return error

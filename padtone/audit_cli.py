@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -73,8 +72,8 @@ def audit(
         typer.Option(
             parser=whole,
             metavar="<int>",
-            help="Models of shapeworld/all audited at once; on a CPU as many as torch has threads, else 1, "
-            "if left out.",
+            help="Models of shapeworld/all audited at once, with one thread each; if left out as many as torch "
+            "has threads on a CPU, else 1.",
         ),
     ] = None,
 ) -> None:
@@ -95,15 +94,16 @@ def audit(
     if workers is not None and workers < 1:
         raise ValueError(f"workers is {workers}; it is 1 or more")
     if model != f"{SHAPEWORLD}all":
+        if workers is not None:
+            raise ValueError(f"workers is {workers}, and the model {model}; workers are for shapeworld/all")
         with stage_bars() as progress:
-            done = _audit(model, out, plan, given, progress)
-        typer.echo(done.lines)
+            typer.echo(_summary(_audit(model, out, plan, given, progress), out))
         return
     _audit_all(out, plan, given, workers)
 
 
 def _audit_all(out: Path, study: Study | None, given: dict[str, Any], workers: int | None) -> None:
-    """Every shipped model, in processes side by side: a small model gains little from a second thread."""
+    """Every shipped model, a process each: so small a model gains little from a second thread."""
     import torch
 
     from fouriscale_padtone.models import choose_device
@@ -114,21 +114,17 @@ def _audit_all(out: Path, study: Study | None, given: dict[str, Any], workers: i
     names = _shipped()
     usual = torch.get_num_threads() if choose_device(given["device"]).type == "cpu" else 1
     calls = {name: (f"{SHAPEWORLD}{name}", out / name, study, given) for name in names}
+    reports: dict[str, dict[str, Any]] = {}
     try:
         with stage_bars() as progress:
-            reports = side_by_side(
-                _audit,
-                calls,
-                min(workers or usual, len(names)),
-                lambda name, stage, done, total: progress(f"{name} {stage}", done, total),
-            )
+            told = lambda name, stage, done, total: progress(f"{name} {stage}", done, total)  # noqa: E731
+            for name, results in side_by_side(_audit, calls, workers or usual, told):
+                reports[name] = results
+                typer.echo(_summary(results, out / name))
     except ChildProcessError as error:
         complain(f"{error}; the same command goes on where it was")
         raise typer.Exit(1) from None
-    for done in reports.values():
-        typer.echo(done.lines)
-    index = write_index({name: done.results for name, done in reports.items()}, out)
-    typer.echo(f"all of them: {index}")
+    typer.echo(f"all of them: {write_index({name: reports[name] for name in names}, out)}")
 
 
 def _check_extras() -> None:
@@ -144,16 +140,10 @@ def _check_extras() -> None:
         )
 
 
-@dataclass(frozen=True)
-class _Done:
-    """An audit that is done: the content of its report.json, and what to say about it."""
-
-    results: dict[str, Any]
-    lines: str
-
-
-def _audit(model: str, out: Path, study: Study | None, given: dict[str, Any], progress: Progress) -> _Done:
-    """One model's audit from the command line's words."""
+def _audit(
+    model: str, out: Path, study: Study | None, given: dict[str, Any], progress: Progress
+) -> dict[str, Any]:
+    """One model's audit from the command line's words: the content of its report.json."""
     quieten()  # once more: it may be a process of its own
     from fouriscale_padtone.models import source
 
@@ -179,21 +169,22 @@ def _audit(model: str, out: Path, study: Study | None, given: dict[str, Any], pr
         precision=str(pipe.dtype).removeprefix("torch."),
         revision=source(pipe).revision,
     )
-    results, page = carry_out(pipe, settings, out, judge=chosen.judge, study=study, progress=progress)
-    about = f"{model}: {len(chosen.texts)} prompts, {seeds} seeds"
-    return _Done(results, f"{about}\n{_summary(results)}\n{page}")
+    results, _ = carry_out(pipe, settings, out, judge=chosen.judge, study=study, progress=progress)
+    return results
 
 
-def _summary(results: dict[str, Any]) -> str:
-    """The verdict in a line or two."""
-    line = f"{results['model']}: {results['verdict']}. {results['reason']}"
+def _summary(results: dict[str, Any], out: Path) -> str:
+    """The verdict in a line or two, and where the report is."""
+    settings = results["settings"]
+    about = f"{len(settings['prompts'])} prompts, {settings['seeds']} seeds"
+    line = f"{results['model']}, {about}: {results['verdict']}. {results['reason']}"
     if results["droppable"]:
         keep = results["keep_k"]["smallest"]
         line += (
             f" {results['droppable']} of {results['padding']} padding tokens can go "
             f"({results['speedup']:.2f}x as fast): padtone.trim_padding(pipe, keep={keep})"
         )
-    return line
+    return f"{line}\n{out / 'report.html'}"
 
 
 def remake_audit(recipe: dict[str, Any]) -> Image.Image:

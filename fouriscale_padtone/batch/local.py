@@ -15,7 +15,7 @@ from dataclasses import replace
 from typing import Any
 
 from fouriscale_padtone.command import quieten
-from fouriscale_padtone.processes import last_words
+from fouriscale_padtone.processes import begin_worker, last_words
 
 from .dispatch import Outcome, Unit
 from .engines import Died, Finished
@@ -138,11 +138,8 @@ class _Overlapping:
 
 def _serve(connection: Any, settings: Settings, workers: int) -> None:
     """A worker process: units come in, outcomes go out; without a parent it ends."""
-    signal.signal(
-        signal.SIGINT, signal.SIG_IGN
-    )  # Ctrl-C reaches all of a terminal's processes; the parent decides
+    begin_worker()
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     quieten()
     bound_memory(settings.device, workers)
     stop, sending = threading.Event(), threading.Lock()

@@ -45,8 +45,7 @@ def test_audit_of_a_folder(tiny_model, clip, prompts, tmp_path):
     typed = ("audit", "--model", tiny_model, "--clip", clip, "--prompts", prompts, "--out", out, *SMALL)
     result = run(*typed)
     assert result.stdout.splitlines() == [
-        f"{tiny_model}: 2 prompts, 2 seeds",
-        f"{tiny_model}: inconclusive. There are 2 prompts; a verdict needs 6 or more.",
+        f"{tiny_model}, 2 prompts, 2 seeds: inconclusive. There are 2 prompts; a verdict needs 6 or more.",
         f"{out / 'report.html'}",
     ]
     report = json.loads((out / "report.json").read_text())
@@ -74,7 +73,7 @@ def test_all_shipped_models(clip, tmp_path, monkeypatch):
     typed = ("audit", "--model", "shapeworld/all", "--clip", clip, "--out", tmp_path, "--count", 2, *SMALL)
     result = run(*typed)
     told = [line for line in result.stdout.splitlines() if "inconclusive" in line]
-    assert [line.split(":")[0] for line in told] == ["shapeworld/unet", "shapeworld/unet-frozen"]
+    assert sorted(line.split(",")[0] for line in told) == ["shapeworld/unet", "shapeworld/unet-frozen"]
     report = json.loads((tmp_path / "unet" / "report.json").read_text())
     assert 0 <= report["arms"]["ite"]["full"]["all correct"]["mean"] <= 1
     assert report["settings"]["batch"] == 16
@@ -92,6 +91,7 @@ def test_all_shipped_models(clip, tmp_path, monkeypatch):
         (("--model", "shapeworld/unet", "--seeds", 1), "seeds is 1"),
         (("--model", "shapeworld/all", "--seeds", 1), "seeds is 1"),
         (("--model", "shapeworld/all", "--workers", 0), "workers is 0"),
+        (("--model", "shapeworld/unet", "--workers", 2), "workers is 2, and the model shapeworld/unet"),
         (("--model", "shapeworld/unet", "--size", "128"), "size (is )?'128'"),
         (("--model", "shapeworld/unet", "--keep", "2,x"), "keep is '2,x'"),
         (("--model", "shapeworld/unet", "--prompts", "none.txt"), "none.txt cannot be read"),
