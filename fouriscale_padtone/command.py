@@ -45,7 +45,7 @@ def run(app: typer.Typer, arguments: Sequence[str] | None = None) -> None:
 def remarks_told(tell: Callable[[str], None]) -> Iterator[None]:
     """Remarks are told; they speak to the person at the keyboard, libraries' warnings to programmers."""
 
-    def show(message: Warning | str, category: type[Warning], *_: Any) -> None:
+    def show(message: Warning | str, category: type[Warning], *_: Any, **__: Any) -> None:
         if issubclass(category, Remark):
             tell(str(message))
 

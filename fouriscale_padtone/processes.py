@@ -41,7 +41,8 @@ def side_by_side(
         Exception: what `work` raised.
     """
     context = multiprocessing.get_context("spawn")
-    waiting, running = list(calls), {}
+    waiting = list(calls)
+    running: dict[Any, tuple[str, Any]] = {}  # by connection
     try:
         while waiting or running:
             while waiting and len(running) < workers:
@@ -51,7 +52,8 @@ def side_by_side(
                 process.start()
                 theirs.close()
                 running[ours] = name, process
-            for connection in wait(list(running)):
+            ready: list[Any] = wait(list(running))
+            for connection in ready:
                 name, process = running[connection]
                 try:
                     kind, content = connection.recv()

@@ -74,10 +74,12 @@ def _ends(process):
 def _waiting_run(path):
     """A program that has one process waiting: itself, and that process's number."""
     words = f"""
+import signal
 from pathlib import Path
 import test_processes
 from fouriscale_padtone.processes import side_by_side
 if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # which a shell's background job would ignore
     list(side_by_side(test_processes._note_and_wait, {{"a": (Path({str(path)!r}),)}}, 1, print))
 """
     script = path.with_name("run.py")
@@ -134,11 +136,11 @@ def _wait_or_fail(path, fails, progress):
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
 def test_nothing_outlives_the_parent(how, tmp_path):
     run, process = _waiting_run(tmp_path / "first")
-    if how == signal.SIGINT:
-        os.killpg(run.pid, how)  # as Ctrl-C in a terminal
-    else:
-        run.kill()
-    run.wait(60)
+    with run:
+        if how == signal.SIGINT:
+            os.killpg(run.pid, how)  # as Ctrl-C in a terminal
+        else:
+            run.kill()
     assert _ends(process)
 
 
