@@ -81,8 +81,8 @@ def audit(
 
     A killed audit goes on with the same command; nothing is made twice.
     """
-    ours = ("model", "out", "study", "workers")
-    given = {name: value for name, value in locals().items() if name not in ours}
+    apart = ("model", "out", "study", "workers")
+    given = {name: value for name, value in locals().items() if name not in apart}
     _check_extras()
     quieten()  # before anything imports the libraries
     from .studies import load_study
@@ -97,7 +97,7 @@ def audit(
         if workers is not None:
             raise ValueError(f"workers is {workers}, and the model {model}; workers are for shapeworld/all")
         with stage_bars() as progress:
-            typer.echo(_summary(_audit(model, out, plan, given, progress), out))
+            typer.echo(_summary(*_audit(model, out, plan, given, progress)))
         return
     _audit_all(out, plan, given, workers)
 
@@ -117,10 +117,13 @@ def _audit_all(out: Path, study: Study | None, given: dict[str, Any], workers: i
     reports: dict[str, dict[str, Any]] = {}
     try:
         with stage_bars() as progress:
-            told = lambda name, stage, done, total: progress(f"{name} {stage}", done, total)  # noqa: E731
-            for name, results in side_by_side(_audit, calls, workers or usual, told):
+
+            def told(name: str, stage: str, done: int, total: int) -> None:
+                progress(f"{name} {stage}", done, total)
+
+            for name, (results, page) in side_by_side(_audit, calls, workers or usual, told):
                 reports[name] = results
-                typer.echo(_summary(results, out / name))
+                typer.echo(_summary(results, page))
     except ChildProcessError as error:
         complain(f"{error}; the same command goes on where it was")
         raise typer.Exit(1) from None
@@ -142,8 +145,8 @@ def _check_extras() -> None:
 
 def _audit(
     model: str, out: Path, study: Study | None, given: dict[str, Any], progress: Progress
-) -> dict[str, Any]:
-    """One model's audit from the command line's words: the content of its report.json."""
+) -> tuple[dict[str, Any], Path]:
+    """One model's audit from the command line's words: what `carry_out` gives."""
     quieten()  # once more: it may be a process of its own
     from fouriscale_padtone.models import source
 
@@ -169,11 +172,10 @@ def _audit(
         precision=str(pipe.dtype).removeprefix("torch."),
         revision=source(pipe).revision,
     )
-    results, _ = carry_out(pipe, settings, out, judge=chosen.judge, study=study, progress=progress)
-    return results
+    return carry_out(pipe, settings, out, judge=chosen.judge, study=study, progress=progress)
 
 
-def _summary(results: dict[str, Any], out: Path) -> str:
+def _summary(results: dict[str, Any], page: Path) -> str:
     """The verdict in a line or two, and where the report is."""
     settings = results["settings"]
     about = f"{len(settings['prompts'])} prompts, {settings['seeds']} seeds"
@@ -184,7 +186,7 @@ def _summary(results: dict[str, Any], out: Path) -> str:
             f" {results['droppable']} of {results['padding']} padding tokens can go "
             f"({results['speedup']:.2f}x as fast): padtone.trim_padding(pipe, keep={keep})"
         )
-    return f"{line}\n{out / 'report.html'}"
+    return f"{line}\n{page}"
 
 
 def remake_audit(recipe: dict[str, Any]) -> Image.Image:

@@ -46,7 +46,9 @@ def _note_and_wait(path, progress):
     time.sleep(600)
 
 
-def _fail_after(path, progress):
+def _wait_or_fail(path, fails, progress):
+    if not fails:
+        _note_and_wait(path, progress)
     _process_in(path)
     raise ValueError("no")
 
@@ -127,10 +129,6 @@ def test_a_failure_ends_the_others(tmp_path):
     with pytest.raises(ValueError, match="no"):
         list(side_by_side(_wait_or_fail, {"first": (first, False), "second": (first, True)}, 2, print))
     assert _ends(_process_in(first))
-
-
-def _wait_or_fail(path, fails, progress):
-    (_fail_after if fails else _note_and_wait)(path, progress)
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
