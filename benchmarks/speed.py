@@ -38,8 +38,9 @@ MODES: dict[str, dict[str, Any] | None] = {
     "paper, rows split": {"split_rows": True},
     "fast, rows split": {"mode": "fast", "split_rows": True},
     "paper without third branch": {"third_branch": False},
-    "polyphase attention only": {"attention": "polyphase", "third_branch": False},
-    "decimated convolutions only": {"convolution": "decimated", "third_branch": False},
+    "fast, dilated convolutions": {"mode": "fast", "convolution": "dilated"},
+    "polyphase attention while dilated, no third branch": {"attention": "polyphase", "third_branch": False},
+    "decimated convolutions, no third branch": {"convolution": "decimated", "third_branch": False},
 }
 _SHORT = ("direct", "paper", "fast")
 SHAPES = {"shapeworld": 128, "sd15": 512, "sdxl": 1024}  # pixels of the training size

@@ -1,8 +1,9 @@
 """What each part of the fast mode does to the shipped model's pictures.
 
-`python -m benchmarks.study` samples the same scenes with every part at twice the training size and compares them,
-scene by scene, with the published method's: repetition and correctness by the checker, edge sharpness and grain
-against rendered truth. Writes `benchmarks/results/study.json` and `study.md`; a killed run goes on.
+`python -m benchmarks.study` samples the same scenes with every part at twice the training size, and with the finalists
+at other sizes too, and compares them, scene by scene, with the published method's: repetition and correctness by the
+checker, edge sharpness and grain against rendered truth. Writes `benchmarks/results/study.json` and `study.md`; a
+killed run goes on.
 """
 
 from __future__ import annotations
@@ -30,23 +31,34 @@ from .quality import (
     to_markdown,
 )  # fmt: skip
 
-_PARTS: dict[str, dict[str, Any]] = {  # what the fast mode is made of; all are compared with the first
+_KEYS = {"attention": "downsampled keys", "late_attention": "downsampled keys"}
+_GRIDS = {"attention": "polyphase", "late_attention": "polyphase"}
+_NO_THIRD = {"third_branch": False}
+_PARTS: dict[str, dict[str, Any]] = {  # what a fast mode can be made of; all are compared with the first
     "paper mode": {},
-    "without third branch": {"third_branch": False},
-    "polyphase attention": {"attention": "polyphase"},
-    "polyphase attention without third branch": {"attention": "polyphase", "third_branch": False},
-    "late windows": {"late_attention": "windows"},
-    "late shifted windows": {"late_attention": "shifted windows"},
-    "decimated convolutions": {"convolution": "decimated"},
-    "decimated convolutions without third branch": {"convolution": "decimated", "third_branch": False},
-    "fast mode": {"mode": "fast"},
+    "without third branch": _NO_THIRD,
+    "polyphase attention while dilated": {"attention": "polyphase"},
+    "polyphase attention while dilated, without third branch": _NO_THIRD | {"attention": "polyphase"},
+    "polyphase attention, without third branch": _NO_THIRD | _GRIDS,
+    "decimated convolutions, without third branch": _NO_THIRD | {"convolution": "decimated"},
     "fast mode with dilated convolutions": {"mode": "fast", "convolution": "dilated"},
-    "fast mode with full late attention": {"mode": "fast", "late_attention": "full"},
-    "fast mode with late windows at the top level": {"mode": "fast", "late_levels": 1},
+    "fast mode": {"mode": "fast"},
 }
-SIZE = (256, 256)
+_FINALISTS = ("paper mode", "fast mode")
+_SIZES = {(256, 256): 256, (256, 384): 64, (512, 512): 64}  # (height, width): images of a finalist
+SCREENED = 64  # images of every other part, at the first size
+
+
+def _cell(part: str, size: tuple[int, int], count: int) -> Cell:
+    height, width = size
+    batch = max(1, 4 * 256**2 // (height * width))
+    return Cell(f"{width}x{height}, {part}", 1, size, _PARTS[part], count, batch, texture=True)
+
+
 CELLS = [
-    Cell(f"256x256, one object, {name}", 1, SIZE, part, 64, 4, texture=True) for name, part in _PARTS.items()
+    _cell(part, size, most if part in _FINALISTS else SCREENED)
+    for size, most in _SIZES.items()
+    for part in (_PARTS if size == next(iter(_SIZES)) else _FINALISTS)
 ]
 _MEASURES = ("edge_width", "grain")
 
@@ -54,8 +66,9 @@ _MEASURES = ("edge_width", "grain")
 def compare(first: dict[int, dict], judged: dict[int, dict]) -> dict[str, Any]:
     """A part's verdicts by scene beside the published method's.
 
-    How many of the scenes that both have became right and wrong; the medians of edge width and grain over correct
-    pictures, and of their ratio where both pictures are correct.
+    How many of the scenes that both have became right and wrong, and the difference that makes to the share of
+    correct pictures; the medians of edge width and grain over correct pictures, and of their ratio where both
+    pictures are correct.
     """
     pairs = [(first[scene], verdict) for scene, verdict in judged.items() if scene in first]
     both = [(a, b) for a, b in pairs if a["correct"] and b["correct"]]
@@ -63,6 +76,7 @@ def compare(first: dict[int, dict], judged: dict[int, dict]) -> dict[str, Any]:
         "pairs": len(pairs),
         "became_right": sum(b["correct"] and not a["correct"] for a, b in pairs),
         "became_wrong": sum(a["correct"] and not b["correct"] for a, b in pairs),
+        "correct_difference": spread([float(b["correct"]) - a["correct"] for a, b in pairs], np.mean),
     }
     for name in _MEASURES:
         correct = [v[name] for v in judged.values() if v["correct"] and v[name] is not None]
@@ -71,16 +85,16 @@ def compare(first: dict[int, dict], judged: dict[int, dict]) -> dict[str, Any]:
     return found
 
 
-def spread(values: list[float]) -> dict[str, float] | None:
-    """The median and its 95% interval by bootstrap; None for fewer than two values."""
+def spread(values: list[float], average: Any = np.median) -> dict[str, float] | None:
+    """The median, or the mean, and its 95% interval by bootstrap; None for fewer than two values."""
     if len(values) < 2:
         return None
-    found = bootstrap((values,), np.median, rng=np.random.default_rng(0), method="percentile")
+    found = bootstrap((values,), average, rng=np.random.default_rng(0), method="percentile")
     low, high = found.confidence_interval
-    return {"median": float(np.median(values)), "low": float(low), "high": float(high)}
+    return {average.__name__: float(average(values)), "low": float(low), "high": float(high)}
 
 
-def truth(count: int) -> dict[str, dict[str, Any]]:
+def truth(count: int, size: tuple[int, int]) -> dict[str, dict[str, Any]]:
     """Edge width and grain of the true pictures, and of those through the VAE, which no sampling can surpass."""
     import torch
 
@@ -90,7 +104,7 @@ def truth(count: int) -> dict[str, dict[str, Any]]:
     pipe = pipeline()
     found: dict[str, list[Texture]] = {"the truth": [], "the truth through the VAE": []}
     for scene in sample_scenes(count, SEED, 1):
-        image = scene.render(*SIZE)
+        image = scene.render(*size)
         with torch.no_grad():
             latents = pipe.vae.encode(pipe.image_processor.preprocess(image)).latent_dist.mode()
             again = pipe.image_processor.postprocess(pipe.vae.decode(latents).sample)[0]
@@ -108,24 +122,33 @@ def compared_to_markdown(rows: list[dict[str, Any]], true: dict[str, dict[str, A
     def cell(value: dict[str, float] | None) -> str:
         return "" if value is None else f"{value['median']:.2f} ({value['low']:.2f} to {value['high']:.2f})"
 
+    def points(value: dict[str, float] | None) -> str:
+        return "" if value is None else f"{value['mean']:+.0%} ({value['low']:+.0%} to {value['high']:+.0%})"
+
     lines = [
-        "| sampling | became right / wrong | edge width, px | over paper mode's | grain, of 255 | over paper mode's |",
-        "|---|---|---|---|---|---|",
+        "| width x height, sampling | became right / wrong | correct, difference | edge width, px "
+        "| over paper mode's | grain, of 255 | over paper mode's |",
+        "|---|---|---|---|---|---|---|",
     ]
     for row in rows:
         measured = " | ".join(cell(row[k]) for m in _MEASURES for k in (m, f"{m}_ratio"))
         changed = f"{row['became_right']} / {row['became_wrong']} of {row['pairs']}"
-        lines.append(f"| {row['cell']} | {changed} | {measured} |")
-    lines += [f"| {n} | | {cell(v['edge_width'])} | | {cell(v['grain'])} | |" for n, v in true.items()]
+        lines.append(f"| {row['cell']} | {changed} | {points(row['correct_difference'])} | {measured} |")
+    lines += [f"| {n} | | | {cell(v['edge_width'])} | | {cell(v['grain'])} | |" for n, v in true.items()]
     return "\n".join(
-        [*lines, "", "Medians over correct pictures; in brackets their 95% interval by bootstrap.", ""]
+        [
+            *lines,
+            "",
+            "Widths and grain: medians over correct pictures. In brackets 95% intervals by bootstrap.",
+            "",
+        ]
     )
 
 
 def main(
-    only: Annotated[str, typer.Option(help="Parts whose name holds this; paper mode comes along.")] = "",
+    only: Annotated[str, typer.Option(help="Rows whose name holds this; paper mode comes along.")] = "",
     report: Annotated[bool, typer.Option("--report", help="Sample nothing; the tables so far.")] = False,
-    count: Annotated[int, typer.Option(min=1, help="Images a part.")] = 64,
+    count: Annotated[int | None, typer.Option(min=1, help="At most this many images a row.")] = None,
     workers: Annotated[int, typer.Option(min=1, help="Processes of one thread each.")] = 2,
     out: Annotated[Path, typer.Option(help="Where the tables go.")] = RESULTS,
     verdict_file: Annotated[Path, typer.Option(help="Kept from run to run.")] = Path("runs/quality.jsonl"),
@@ -136,13 +159,18 @@ def main(
     from shapeworld import WEIGHTS
 
     asked = chosen(CELLS, only)
-    cells = [limited(cell, count) for cell in CELLS if cell is CELLS[0] or cell in asked]
+    paper = {cell.size: cell for cell in reversed(CELLS)}  # the first of each size
+    cells = [c for c in CELLS if c in asked or c in [paper[one.size] for one in asked]]
+    if count:
+        cells = [limited(cell, count) for cell in cells]
     weights = fingerprint(WEIGHTS / "unet")
     rows = measure(cells, weights, verdict_file, workers=0 if report else workers, images=save_images)
     keys, verdicts = {cell.name: key(cell, weights) for cell in cells}, read_verdicts(verdict_file)
     judged = {cell.name: judged_in(cell, keys, verdicts) for cell in cells}
-    rows = [row | compare(judged[CELLS[0].name], judged[row["cell"]]) for row in rows]
-    about, true = circumstances(weights, with_texture=True), truth(count)
+    first = {cell.name: judged[paper[cell.size].name] for cell in cells}
+    rows = [row | compare(first[row["cell"]], judged[row["cell"]]) for row in rows]
+    about = circumstances(weights, with_texture=True)
+    true = truth(min(count or SCREENED, SCREENED), CELLS[0].size)
     text = to_markdown(rows, about) + "\n" + compared_to_markdown(rows, true)
     out.mkdir(parents=True, exist_ok=True)
     (out / "study.json").write_text(

@@ -1,4 +1,4 @@
-"""Hooks around self-attentions: query and key lent to the guidance branch, and tokens split into groups."""
+"""Hooks around self-attentions: query and key lent to the guidance branch, and fewer tokens for each to see."""
 
 from __future__ import annotations
 
@@ -11,45 +11,50 @@ import torch
 from diffusers.models.attention_processor import Attention
 from torch import nn
 
-from .grids import Grids
 from .plan import Planned
 
 
 @dataclass(frozen=True)
-class GroupedAttention:
-    """Stands around one self-attention: its tokens go in as groups, and come out as they were.
+class SparseAttention:
+    """Stands around one self-attention, whose tokens see those of a grid of the training size only.
 
-    No processor is replaced, so whichever there is attends within the groups. Only shapes tell whether
-    the tokens were split, so that compiled code needs no state.
+    Polyphase grids go in one by one and come out as they were. For downsampled keys the tokens go in as
+    they are, and beside them one grid, as the tokens of a prompt do (key and value downsampling: Smith et
+    al., "ToDo", IJCAI 2024, arXiv 2402.13573). No processor is replaced, so whichever there is does the
+    rest. Only shapes tell whether the tokens were split, so that compiled code needs no state.
     """
 
     attachment: Planned
     level: int
 
     def attach(self, attention: Attention, undo: ExitStack) -> None:
-        undo.callback(attention.register_forward_pre_hook(self.split, with_kwargs=True).remove)
-        undo.callback(attention.register_forward_hook(self.join).remove)
+        undo.callback(attention.register_forward_pre_hook(self.before, with_kwargs=True).remove)
+        undo.callback(attention.register_forward_hook(self.after).remove)
 
-    def split(self, _: nn.Module, args: tuple, kwargs: dict[str, Any]) -> tuple[tuple, dict] | None:
-        grids = self._grids()
+    def before(self, _: nn.Module, args: tuple, kwargs: dict[str, Any]) -> tuple[tuple, dict] | None:
+        sparsity = self.attachment.sparsity
         tokens = args[0] if args else kwargs["hidden_states"]
-        if grids is None or tokens.ndim != 3 or tokens.shape[1] != math.prod(grids.size):
+        if sparsity is None or tokens.ndim != 3:
             return None
-        if kwargs.get("attention_mask") is not None or len(args) > 2:
-            return None  # somebody's own mask is over all tokens
-        bias = grids.bias(len(tokens), tokens.device, tokens.dtype)
+        grids = sparsity.at(self.level)
+        if tokens.shape[1] != math.prod(grids.size):
+            return None
+        if len(args) > 1 or any(
+            kwargs.get(name) is not None for name in ("attention_mask", "encoder_hidden_states")
+        ):
+            return None  # somebody's own mask or keys
         rest = {k: v for k, v in kwargs.items() if k != "hidden_states"}
-        return (grids.split(tokens), *args[1:]), rest if bias is None else rest | {"attention_mask": bias}
+        if not sparsity.polyphase:
+            return (tokens,), rest | {"encoder_hidden_states": grids.middle(tokens)}
+        bias = grids.bias(len(tokens), tokens.device, tokens.dtype)
+        return (grids.split(tokens),), rest if bias is None else rest | {"attention_mask": bias}
 
-    def join(self, _: nn.Module, __: tuple, output: torch.Tensor) -> torch.Tensor | None:
-        grids = self._grids()
-        if grids is None or output.ndim != 3 or output.shape[1] != math.prod(grids.group):
+    def after(self, _: nn.Module, __: tuple, output: torch.Tensor) -> torch.Tensor | None:
+        sparsity = self.attachment.sparsity
+        if sparsity is None or not sparsity.polyphase or output.ndim != 3:
             return None
-        return grids.join(output)
-
-    def _grids(self) -> Grids | None:
-        grouping = self.attachment.grouping
-        return grouping.at(self.level) if grouping else None
+        grids = sparsity.at(self.level)
+        return grids.join(output) if output.shape[1] == math.prod(grids.each) else None
 
 
 @dataclass(frozen=True)
@@ -62,6 +67,6 @@ class LentProjection:
         plan = self.attachment.plan
         if not (plan and plan.lent):
             return None
-        groups = len(projected) // (plan.rows + plan.lent)  # of each row
-        rows, lent = plan.rows * groups, plan.lent * groups
+        grids = len(projected) // (plan.rows + plan.lent)  # of each row
+        rows, lent = plan.rows * grids, plan.lent * grids
         return torch.cat([projected[:rows], projected[rows - lent : rows]])

@@ -18,17 +18,21 @@ from .schedule import Schedule, paper_span, to_step
 if TYPE_CHECKING:
     from diffusers import UNet2DConditionModel
 
-# What a mode says of the settings that are left at None. "paper" is the published method, "fast" all that saves
-# time; docs/speed-and-quality.md says what is known of its quality.
+# What a mode says of the settings that are left at None. "paper" is the published method, "fast" what saves time
+# without a loss that the study could tell: docs/speed-and-quality.md.
 MODES: dict[str, dict[str, Any]] = {
     "paper": dict(third_branch=True, attention="full", late_attention="full", convolution="dilated"),
     "fast": dict(
-        third_branch=False, attention="polyphase", late_attention="windows", convolution="decimated"
+        third_branch=False,
+        attention="downsampled keys",
+        late_attention="downsampled keys",
+        convolution="decimated",
     ),
 }
+_ATTENTION = ("full", "polyphase", "downsampled keys")
 CHOICES = {  # what may be left to the mode, at None
-    "attention": ("full", "polyphase"),
-    "late_attention": ("full", "windows", "shifted windows"),
+    "attention": _ATTENTION,
+    "late_attention": _ATTENTION,
     "convolution": ("dilated", "decimated"),
 }
 
@@ -52,13 +56,12 @@ class FouriScaleConfig:
         mode: "paper" for the published method, or "fast"; it decides what is left at None of the next four.
         third_branch: whether the conditional estimate comes from a third branch with the weak filter,
             whose self-attention takes query and key of the second.
-        attention: self-attention while the convolutions are dilated: "full", or "polyphase", each of
-            dilation x dilation interleaved grids within itself.
-        late_attention: self-attention from `stop` on: "full", or within "windows" of the training size, or in
-            "shifted windows", half a window further in every second step.
+        attention: self-attention while the convolutions are dilated: "full"; "polyphase", each of dilation x
+            dilation interleaved grids within itself; or "downsampled keys", all tokens to one grid of the
+            training size.
+        late_attention: the same from `stop` on, when polyphase grids are of the training size.
         convolution: how a filtered convolution is computed: "dilated", or "decimated", at the training
             size with an ideal filter; the guidance branch's is always dilated.
-        late_levels: how many of the UNet's levels, from the top, the late windows are for.
         split_rows: call the UNet for unconditional and conditional rows one after the other while
             FouriScale is active, in less memory.
         early_guidance: factor on the guidance scale until `start`; above 1 it counters blur.
@@ -87,7 +90,6 @@ class FouriScaleConfig:
     attention: str | None = None
     late_attention: str | None = None
     convolution: str | None = None
-    late_levels: int = 2
     split_rows: bool = False
     early_guidance: float = 1.0
     size_rule: str = "published"
@@ -104,10 +106,6 @@ class FouriScaleConfig:
         for name, known in {"mode": tuple(MODES), "size_rule": tuple(sizes.RULES), **CHOICES}.items():
             if getattr(self, name) not in known and not (name in CHOICES and getattr(self, name) is None):
                 raise ValueError(f"{name}={getattr(self, name)!r}: must be one of {', '.join(known)}")
-        if isinstance(self.late_levels, bool) or not isinstance(self.late_levels, int):
-            raise TypeError(f"late_levels={self.late_levels!r}: must be a whole number")
-        if self.late_levels < 1:
-            raise ValueError(f"late_levels={self.late_levels}: must be at least 1")
         for name, low, high in (("start", 0, 1), ("stop", 0, 1)):
             if getattr(self, name) is not None:
                 set_field(self, name, _number(name, getattr(self, name), low, high))

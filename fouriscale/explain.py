@@ -165,17 +165,22 @@ def guided_call(unet: Any, latent_size: tuple[int, int], timestep: int) -> None:
     unet(sample, timestep, torch.empty(2, 77, width, device=device), **given)
 
 
+_ATTENTION = {
+    "full": "full self-attention",
+    "polyphase": "polyphase self-attention",
+    "downsampled keys": "self-attention to downsampled keys",
+}
+
+
 def _late(config: FouriScaleConfig) -> str:
     late = config.chosen("late_attention")
-    if late == "full":
-        return "as they were"
-    return f"with self-attention in {late} at the top {config.late_levels} levels"
+    return "as they were" if late == "full" else f"with {_ATTENTION[late]}"
 
 
 def _parts(config: FouriScaleConfig) -> str:
     branch = "with" if config.chosen("third_branch") else "without"
     return (
-        f"{config.chosen('attention')} self-attention, {config.chosen('convolution')} convolutions, "
+        f"{_ATTENTION[config.chosen('attention')]}, {config.chosen('convolution')} convolutions, "
         f"{branch} the third branch"
     )
 

@@ -2,8 +2,8 @@
 
 Five attachments, made and undone together: a pre-hook on the UNet appends the guidance branch's rows, a
 hook on it drops them again, listed convolutions get a dilated `_conv_forward`, hooks on the self-attentions'
-query and key projections lend those of the conditional rows, and hooks around the self-attentions split their
-tokens into groups where the config asks for it. torch's own hooks and `_conv_forward` survive model offload,
+query and key projections lend those of the conditional rows, and hooks around the self-attentions lessen what
+each token sees where the config asks for it. torch's own hooks and `_conv_forward` survive model offload,
 which re-installs accelerate's hooks after every image.
 """
 
@@ -21,7 +21,7 @@ from diffusers import UNet2DConditionModel
 from torch import nn
 
 from . import targets
-from .attend import GroupedAttention, LentProjection
+from .attend import LentProjection, SparseAttention
 from .callers import (
     OwnLoop,
     bare_unet,
@@ -32,8 +32,8 @@ from .callers import (
     unet_of,
 )
 from .config import FouriScaleConfig, config_for
-from .plan import Grouping, Plan
-from .planning import find_place, grouping_for, plan_for
+from .plan import Plan, Sparsity
+from .planning import find_place, plan_for, sparsity_for
 from .spread import SpreadConvolution, pick_rows
 from .targets import CONV_FORWARD
 
@@ -142,7 +142,7 @@ class _Call(threading.local):
     """What the UNet call in flight does; each thread has its own."""
 
     plan: Plan | None = None
-    grouping: Grouping | None = None
+    sparsity: Sparsity | None = None
     unconditional: torch.Tensor | None = None  # the estimate, where it has been made by a call of its own
     inner: bool = False  # whether this is that call
 
@@ -162,7 +162,7 @@ class Attachment:
         self.pipe, self.unet, self.config = pipe, unet, config
         self._call = _Call()
         self._undo, self._undo_layers = ExitStack(), ExitStack()
-        self._groups = {config.chosen(name) for name in ("attention", "late_attention")} != {"full"}
+        self._sparse = {config.chosen(name) for name in ("attention", "late_attention")} != {"full"}
         refuse_other_batches(pipe)
         refuse_early_guidance(pipe, config.early_guidance)
         self._find_layers()
@@ -173,9 +173,9 @@ class Attachment:
         return self._call.plan
 
     @property
-    def grouping(self) -> Grouping | None:
-        """How the UNet's latest call in this thread splits its self-attentions; None leaves them whole."""
-        return self._call.grouping
+    def sparsity(self) -> Sparsity | None:
+        """Which tokens see which in the UNet's latest call in this thread; None: all see all."""
+        return self._call.sparsity
 
     @property
     def dilation(self) -> float:
@@ -219,8 +219,8 @@ class Attachment:
             for attention, level in self._attentions.items():
                 for projection in (attention.to_q, attention.to_k):
                     undo.callback(projection.register_forward_hook(LentProjection(self)).remove)
-                if level is not None and self._groups:
-                    GroupedAttention(self, level).attach(attention, undo)
+                if level is not None and self._sparse:
+                    SparseAttention(self, level).attach(attention, undo)
             self._undo_layers = undo.pop_all()
 
     def _detach_layers(self) -> None:
@@ -251,7 +251,7 @@ class Attachment:
         call = self._call
         if call.inner:
             return None
-        call.plan = call.grouping = call.unconditional = None
+        call.plan = call.sparsity = call.unconditional = None
         self._follow_adapters()
         sample = args[0] if args else kwargs["sample"]
         timestep = args[1] if len(args) > 1 else kwargs["timestep"]
@@ -271,7 +271,7 @@ class Attachment:
         place = find_place(pipe, self.config, sample, timestep)
         if place is None:
             return
-        self._call.grouping = grouping_for(place, self.config)
+        self._call.sparsity = sparsity_for(place, self.config)
         if not place.active:
             return
         targets.refuse_fused(self._attentions)

@@ -90,27 +90,22 @@ class Plan:
 
 
 @dataclass(frozen=True)
-class Grouping:
-    """How one call of the UNet splits its self-attentions.
+class Sparsity:
+    """Which tokens see which in the self-attentions of one call of the UNet.
 
     Attributes:
         latent_size: of the sample.
-        factor: groups on each axis.
-        levels: how many levels, from the top; None all.
-        windows, shifted: see `Grids`.
+        factor: grids on each axis.
+        polyphase: whether each grid attends within itself; otherwise all tokens look at the one in the middle.
     """
 
     latent_size: Size
     factor: int
-    levels: int | None = None
-    windows: bool = False
-    shifted: bool = False
+    polyphase: bool
 
-    def at(self, level: int) -> Grids | None:
-        """The groups of maps `level` downsamplings below the sample; None leaves attention whole."""
-        if self.levels is not None and level >= self.levels:
-            return None
-        return Grids(size_at(self.latent_size, level), self.factor, self.windows, self.shifted)
+    def at(self, level: int) -> Grids:
+        """The grids of maps `level` downsamplings below the sample."""
+        return Grids(size_at(self.latent_size, level), self.factor)
 
 
 class Planned(Protocol):
@@ -120,7 +115,7 @@ class Planned(Protocol):
     def plan(self) -> Plan | None: ...
 
     @property
-    def grouping(self) -> Grouping | None: ...
+    def sparsity(self) -> Sparsity | None: ...
 
 
 def size_at(latent_size: Size, level: int) -> Size:

@@ -11,7 +11,7 @@ import torch
 from .callers import Rows
 from .config import FouriScaleConfig
 from .grids import Size
-from .plan import Grouping, Plan
+from .plan import Plan, Sparsity
 from .schedule import Schedule
 
 
@@ -85,14 +85,13 @@ def plan_for(place: Place, config: FouriScaleConfig, rows: Rows, filters: dict) 
     )
 
 
-def grouping_for(place: Place, config: FouriScaleConfig) -> Grouping | None:
-    """How a call splits its self-attentions; None leaves them whole."""
-    if place.active:
-        if config.chosen("attention") == "full":
-            return None
-        return Grouping(place.latent_size, math.ceil(place.schedule.at(place.step)))
-    late = config.chosen("late_attention")
-    if late == "full":
+def sparsity_for(place: Place, config: FouriScaleConfig) -> Sparsity | None:
+    """Which tokens see which in a call's self-attentions; None: all see all."""
+    kind = config.chosen("attention" if place.active else "late_attention")
+    if kind == "full":
         return None
-    shifted = late == "shifted windows" and place.step % 2 == 1
-    return Grouping(place.latent_size, place.factor, config.late_levels, windows=True, shifted=shifted)
+    polyphase = kind == "polyphase"
+    # The grids stand for the dilation; how many keys are enough does not fall with it.
+    follows = polyphase and place.active
+    factor = math.ceil(place.schedule.at(place.step)) if follows else place.factor
+    return Sparsity(place.latent_size, factor, polyphase)

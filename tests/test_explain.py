@@ -61,7 +61,7 @@ def test_without_the_third_branch_there_are_no_more_rows():
 
 
 def test_what_the_modes_save():
-    """Late windows count too, and rows one after the other need the maps of the larger part only."""
+    """Late attention counts too, and rows one after the other need the maps of the larger part only."""
     _, _, unet = load_case("sd_square_2x")
     told = {
         name: explain(unet.config, 256, 256, steps=8, config=CONFIG.replace(**changes))

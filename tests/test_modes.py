@@ -1,4 +1,4 @@
-"""What the modes change: attention in groups, decimated convolutions, rows one after the other."""
+"""What the modes change: sparse attention, decimated convolutions, rows one after the other."""
 
 import pytest
 import torch
@@ -27,7 +27,7 @@ def test_a_mode_decides_what_is_left_open_and_nothing_else():
     assert FouriScaleConfig.preset("sd15") == FouriScaleConfig.preset("sd15", mode="paper")
     fast = FouriScaleConfig.preset("sd15", mode="fast", convolution="dilated")
     assert fast.chosen("convolution") == "dilated"
-    assert fast.chosen("attention") == MODES["fast"]["attention"] == "polyphase"
+    assert fast.chosen("attention") == MODES["fast"]["attention"] == "downsampled keys"
     assert FouriScaleConfig.from_dict(fast.to_dict()) == fast
     assert fast.replace(mode="paper").chosen("attention") == "full"
 
@@ -37,10 +37,9 @@ def test_a_mode_decides_what_is_left_open_and_nothing_else():
     [
         ({"mode": "quick"}, "mode='quick': must be one of paper, fast"),
         ({"mode": None}, "mode=None: must be one of paper, fast"),
-        ({"attention": "sparse"}, "attention='sparse': must be one of full, polyphase"),
-        ({"late_attention": "polyphase"}, "late_attention='polyphase': must be one of full, windows, shifted windows"),
+        ({"attention": "sparse"}, "attention='sparse': must be one of full, polyphase, downsampled keys"),
+        ({"late_attention": "windows"}, "late_attention='windows': must be one of full, polyphase, downsampled keys"),
         ({"convolution": "fft"}, "convolution='fft': must be one of dilated, decimated"),
-        ({"late_levels": 0}, "late_levels=0: must be at least 1"),
     ],
 )  # fmt: skip
 def test_unknown_choices_are_refused(changes, said):
@@ -53,7 +52,6 @@ def test_unknown_choices_are_refused(changes, said):
     [
         ({"third_branch": "no"}, "third_branch='no': must be true or false"),
         ({"split_rows": None}, "split_rows=None: must be true or false"),
-        ({"late_levels": 1.5}, "late_levels=1.5: must be a whole number"),
     ],
 )
 def test_wrong_types_are_refused(changes, said):
@@ -65,8 +63,9 @@ def test_wrong_types_are_refused(changes, said):
     "changes",
     [
         {"attention": "polyphase"},
-        {"late_attention": "windows"},
-        {"late_attention": "shifted windows"},
+        {"attention": "downsampled keys"},
+        {"late_attention": "polyphase"},
+        {"late_attention": "downsampled keys"},
         {"convolution": "decimated"},
         {"mode": "fast"},
         {"mode": "fast", "third_branch": True},
@@ -78,7 +77,7 @@ def test_every_choice_changes_the_picture_and_restores_bit_for_bit(pipe, changes
     paper = scaled(pipe, CONFIG, size=size)
     changed = scaled(pipe, CONFIG.replace(**changes), size=size)
     assert torch.isfinite(changed).all()
-    # So little for late windows: in a random UNet attention is nearly uniform.
+    # So little for late attention: in a random UNet attention is nearly uniform.
     assert 3e-6 < relative(changed, paper) < 1
     assert traces(pipe.unet) == found
     assert torch.equal(run(pipe, size=size), before)
@@ -89,25 +88,37 @@ def test_paper_mode_hangs_nothing_more_on_the_unet(pipe):
         assert not any(len(a._forward_pre_hooks) for a in current_state(pipe)._attentions)
 
 
-def test_late_windows_begin_where_the_dilation_ends(pipe):
+def sparsities(pipe, config, **settings):
+    """(dilation, factor and polyphase of self-attention or None) of every step."""
     seen = []
 
-    def look(_pipe, step, _timestep, values):
+    def look(_pipe, _step, _timestep, values):
         state = current_state(pipe)
-        grouping = state.grouping
-        seen.append((state.dilation, grouping and (grouping.factor, grouping.windows, grouping.shifted)))
+        sparsity = state.sparsity
+        seen.append((state.dilation, sparsity and (sparsity.factor, sparsity.polyphase)))
         return values
 
-    config = FAST.replace(late_attention="shifted windows", stop=0.5)
-    scaled(pipe, config, steps=6, callback_on_step_end=look)
-    assert seen == [
-        (2.0, (2, False, False)),
-        (2.0, (2, False, False)),
-        (2.0, (2, False, False)),
-        (1.0, (2, True, True)),
-        (1.0, (2, True, False)),
-        (1.0, (2, True, True)),
-    ]
+    scaled(pipe, config, callback_on_step_end=look, **settings)
+    return seen
+
+
+def test_attention_changes_where_the_dilation_ends(pipe):
+    config = CONFIG.replace(attention="polyphase", stop=0.5)
+    assert sparsities(pipe, config, steps=4) == 2 * [(2.0, (2, True))] + 2 * [(1.0, None)]
+    config = config.replace(late_attention="downsampled keys")
+    assert sparsities(pipe, config, steps=4) == 2 * [(2.0, (2, True))] + 2 * [(1.0, (2, False))]
+    config = CONFIG.replace(late_attention="polyphase", stop=0.5)
+    assert sparsities(pipe, config, steps=4) == 2 * [(2.0, None)] + 2 * [(1.0, (2, True))]
+
+
+def test_polyphase_grids_follow_the_dilation_and_downsampled_keys_do_not(pipe):
+    config = CONFIG.replace(attention="polyphase", start=0.0, stop=1.0)
+    size = (384, 384)
+    assert sparsities(pipe, config, steps=4, size=size) == [
+        (3.0, (3, True)), (2.5, (3, True)), (2.0, (2, True)), (1.5, (2, True)),
+    ]  # fmt: skip
+    config = config.replace(attention="downsampled keys")
+    assert [sparsity for _, sparsity in sparsities(pipe, config, steps=4, size=size)] == 4 * [(3, False)]
 
 
 @pytest.mark.parametrize("mode", ["paper", "fast"])

@@ -161,7 +161,6 @@ WRONG = [
     ("mode", "quick", "paper, fast"),
     ("third_branch", "perhaps", "true or false"),
     ("attention", "sparse", "polyphase"),
-    ("late_levels", 1.5, "whole number"),
 ]
 
 

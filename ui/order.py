@@ -95,8 +95,6 @@ def from_fields(values: Mapping[str, Any]) -> FouriScaleConfig:
     made = {name: values[name] for name in SETTINGS}
     made |= {name: None for name in ("third_branch", *CHOICES) if made[name] == AS_MODE}
     made["third_branch"] = _YES_NO.get(made["third_branch"], made["third_branch"])
-    if isinstance(levels := made["late_levels"], float) and levels.is_integer():
-        made["late_levels"] = int(levels)
     lines = {name: _lines(made[name]) for name in ("training_sizes", "layers", "unfiltered")}
     try:
         sizes = [parse_size(line) for line in lines["training_sizes"]]
