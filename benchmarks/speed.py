@@ -5,6 +5,7 @@
 - the shipped model, whole pictures, at 2x and 4x its training size;
 - UNets of Stable Diffusion 1.5's and SDXL's shape with random weights (weights do not matter for time), one call with
   guidance for every phase of a run; a run's time is the sum over phases of steps times the median of a call;
+- one convolution of Stable Diffusion 1.5's with its filter, over the dilated one alone;
 - multiply-adds of whole runs and the most feature maps alive at once, computed from shapes alone, for all of them.
 
 What is too large for this machine is computed only, and says so. `--quick` takes about three minutes.
@@ -14,7 +15,6 @@ from __future__ import annotations
 
 import gc
 import json
-import math
 import os
 import platform
 import statistics
@@ -46,9 +46,9 @@ _SHORT = ("direct", "paper", "fast")
 SHAPES = {"shapeworld": 128, "sd15": 512, "sdxl": 1024}  # pixels of the training size
 
 
-def alternating(cases: dict[str, Callable[[], Any]], turns: int) -> dict[str, float]:
+def alternating(cases: dict[Any, Callable[[], Any]], turns: int) -> dict[Any, float]:
     """The median of each case's seconds, over turns that begin with another case each."""
-    seconds: dict[str, list[float]] = {name: [] for name in cases}
+    seconds: dict[Any, list[float]] = {name: [] for name in cases}
     names = list(cases)
     for turn in range(turns):
         for name in names[turn % len(names) :] + names[: turn % len(names)]:
@@ -125,17 +125,45 @@ def runs(shape: str, scale: int, turns: int, names: tuple[str, ...]) -> dict[str
     call = unet_call(shape, scale)
     counts = phases(FouriScaleConfig.preset(shape), scale * SHAPES[shape])
     cases = {
-        f"{name}/{d}": lambda c=MODES[name], first=first: call(c, first)
+        (name, d): lambda c=MODES[name], first=first: call(c, first)
         for name in names
-        for d, (first, _) in (counts.items() if MODES[name] is not None else {1: (0, 0)}.items())
+        for d, (first, _) in (counts if MODES[name] is not None else {1: (0, STEPS)}).items()
     }
     median = alternating(cases, turns)
     return {
-        name: STEPS * median[f"{name}/1"]
+        name: STEPS * median[name, 1]
         if MODES[name] is None
-        else sum(median[f"{name}/{d}"] * count for d, (_, count) in counts.items())
+        else sum(median[name, d] * count for d, (_, count) in counts.items())
         for name in names
     }
+
+
+def filter_overhead(turns: int) -> dict[str, float]:
+    """Seconds of a filtered convolution over the dilated one's, by map, of Stable Diffusion 1.5 at 2x."""
+    import torch
+    from torch import nn
+
+    from fouriscale.convolve import dilated
+    from fouriscale.lowpass import LowPass, Window
+
+    found = {}
+    for channels, side in ((1280, 32), (1280, 16)):
+        conv, x = nn.Conv2d(channels, channels, 3, padding=1), torch.randn(2, channels, side, side)
+        low = LowPass.build((side, side), (side, side), Window(2.0))
+        assert low is not None
+
+        @torch.no_grad()
+        def convolve(x: torch.Tensor, conv: nn.Conv2d = conv) -> torch.Tensor:
+            return dilated(conv, x, conv.weight, conv.bias, 2)
+
+        convolve(low(x))  # warm up
+        cases = {
+            "plain": lambda f=convolve, x=x: f(x),
+            "filtered": lambda f=convolve, x=x, low=low: f(low(x)),
+        }
+        median = alternating(cases, 5 * turns)
+        found[f"{channels} channels, {side}x{side}"] = median["filtered"] / median["plain"]
+    return found
 
 
 def computed(shape: str, scale: int) -> dict[str, dict[str, float]]:
@@ -199,12 +227,14 @@ def to_markdown(found: dict[str, Any]) -> str:
             f"| {row['shape']}, {row['size']} | {row['mode']} | " + " | ".join(shown.values()) + " |"
         )
     about = "; ".join(f"{k} {v}" for k, v in found["about"].items())
+    filters = "; ".join(f"{name}: {ratio:.3f}" for name, ratio in found["filters"].items())
     return "\n".join(
         [
             *lines,
             "",
             "All over direct sampling at the same size. Time: of whole pictures for shapeworld, of the UNet's calls "
-            f"in a run of {STEPS} steps for the others. Peak memory: of feature maps, weights left out. {about}.",
+            f"in a run of {STEPS} steps for the others. Peak memory: of feature maps, weights left out. "
+            f"A convolution with its filter over the dilated one alone: {filters}. {about}.",
             "",
         ]
     )
@@ -257,7 +287,7 @@ def main(
         "date": date.today().isoformat(),
         **{name: metadata.version(name) for name in ("torch", "diffusers")},
     }
-    found = {"about": about, "rows": rows}
+    found = {"about": about, "rows": rows, "filters": filter_overhead(turns)}
     if not quick:
         out.mkdir(parents=True, exist_ok=True)
         (out / "speed.json").write_text(json.dumps(found, indent=1) + "\n")

@@ -67,7 +67,7 @@ def test_a_mode(generate, run):
     assert not np.array_equal(pixels("outputs/a-large-red-circle-0.png"), before)
     code, out, _ = run("explain", "--mode", "fast", "--size", "256x256")
     assert code == 0
-    assert "polyphase self-attention, decimated convolutions, without the third branch" in out
+    assert "self-attention to downsampled keys, decimated convolutions, without the third branch" in out
     assert run("explain", "--mode", "slow", "--size", "256x256")[::2] == (
         2,
         "Error: mode='slow': must be one of paper, fast\n",
