@@ -40,6 +40,7 @@ MODES: dict[str, dict[str, Any] | None] = {
     "fast, rows split": {"mode": "fast", "split_rows": True},
     "paper without third branch": {"third_branch": False},
     "fast, dilated convolutions": {"mode": "fast", "convolution": "dilated"},
+    "fast, full late attention": {"mode": "fast", "late_attention": "full"},
     "polyphase attention while dilated, no third branch": {"attention": "polyphase", "third_branch": False},
     "decimated convolutions, no third branch": {"convolution": "decimated", "third_branch": False},
 }

@@ -49,7 +49,8 @@ class FouriScaleConfig:
             at or below a match is dilated and filtered.
         unfiltered: patterns of those that are dilated only.
         start: fraction of the run, in [0, 1], at which the dilation begins to fall; None takes the paper's.
-        stop: fraction of the run, in [0, 1], from which the UNet is its plain self; None takes the paper's.
+        stop: fraction of the run, in [0, 1], from which the UNet is its plain self, but for `late_attention`;
+            None takes the paper's.
         anneal: whether the dilation falls linearly from `start` to `stop`.
         floor: what the filter leaves of the frequencies it stops, in [0, 1).
         weak_dilation_divisor: the guidance branch's dilation is the dilation over this, at least 1.
@@ -57,9 +58,9 @@ class FouriScaleConfig:
         third_branch: whether the conditional estimate comes from a third branch with the weak filter,
             whose self-attention takes query and key of the second.
         attention: self-attention while the convolutions are dilated: "full"; "polyphase", each of dilation x
-            dilation interleaved grids within itself; or "downsampled keys", all tokens to one grid of the
-            training size.
-        late_attention: the same from `stop` on, when polyphase grids are of the training size.
+            dilation interleaved grids within itself; or "downsampled keys", all tokens to as many as in
+            training, evenly spaced.
+        late_attention: the same for the steps from `stop` on; polyphase grids are then as many as at the start.
         convolution: how a filtered convolution is computed: "dilated", or "decimated", at the training
             size with an ideal filter; the guidance branch's is always dilated.
         split_rows: call the UNet for unconditional and conditional rows one after the other while

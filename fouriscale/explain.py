@@ -30,7 +30,7 @@ class Explanation:
         config: the settings.
         convolutions: how many convolutions they name, and how many of those are filtered.
         steps: of the run.
-        dilations: of each step, before rounding up; 1.0 where the UNet is its plain self.
+        dilations: of each step, before rounding up; 1.0 where the UNet is its plain self but for attention.
         direct_cost: multiply-adds of one direct step with guidance.
         step_cost: multiply-adds of the first active step over those of a direct step.
         run_cost: the same for the whole run.

@@ -1,8 +1,8 @@
-"""Self-attention's tokens as interleaved grids of the training size. Pure.
+"""Which of a map's tokens self-attention looks at. Pure.
 
 A dilation of d makes a convolution see every d-th pixel. The same for self-attention: the tokens of an H x W
-map are d x d interleaved grids of H/d x W/d, with the token count and the spacing of training. Either each grid
-attends within itself, or all tokens look at one of the grids; both take 1/d^2 of the work.
+map are d x d interleaved grids of H/d x W/d, and each attends within itself, with the spacing of training, for
+1/d^2 of the work. Or all tokens look at the same few, as many as in training, evenly spaced over the map.
 """
 
 from __future__ import annotations
@@ -57,7 +57,28 @@ class Grids:
         there = torch.ones(1, math.prod(self.size), 1, device=device, dtype=dtype)
         return ((1 - self.split(there)) * _BARRED).mT.repeat(rows, 1, 1)
 
-    def middle(self, tokens: torch.Tensor) -> torch.Tensor:
-        """The grid in the middle of tokens (B, H W, C), without empty ones: (B, tokens of the grid, C)."""
-        first = min((self.factor - 1) // 2, min(self.size) - 1)
-        return tokens.unflatten(1, self.size)[:, first :: self.factor, first :: self.factor].flatten(1, 2)
+
+@dataclass(frozen=True)
+class Sampling:
+    """Some of the tokens of one map, evenly spaced.
+
+    Attributes:
+        size: of the map, in tokens.
+        count: how many on each axis; all where the axis is no longer than that.
+    """
+
+    size: Size
+    count: Size
+
+    def __call__(self, tokens: torch.Tensor) -> torch.Tensor:
+        """(B, tokens that are picked, C) of tokens (B, H W, C)."""
+        picked = tokens.unflatten(1, self.size)
+        for axis, (side, count) in enumerate(zip(self.size, self.count, strict=True), start=1):
+            picked = picked.index_select(axis, places(side, min(count, side), tokens.device))
+        return picked.flatten(1, 2)
+
+
+def places(side: int, count: int, device: torch.device | None = None) -> torch.Tensor:
+    """(count,): the whole numbers below `side` nearest to the middles of `count` equal parts, the lower of two."""
+    i = torch.arange(count, device=device)
+    return (2 * i * side + side - count) // (2 * count)

@@ -21,7 +21,7 @@ from diffusers import UNet2DConditionModel
 from torch import nn
 
 from . import targets
-from .attend import LentProjection, SparseAttention
+from .attend import DownsampledKeys, LentProjection, PolyphaseAttention
 from .callers import (
     OwnLoop,
     bare_unet,
@@ -38,6 +38,7 @@ from .spread import SpreadConvolution, pick_rows
 from .targets import CONV_FORWARD
 
 _ATTRIBUTE = "_fouriscale"  # where the UNet keeps its attachment
+_SPARSE: dict[str, Any] = {"polyphase": PolyphaseAttention, "downsampled keys": DownsampledKeys}
 
 
 def apply_fouriscale(
@@ -51,8 +52,8 @@ def apply_fouriscale(
     """Make a pipeline sample beyond its UNet's training size. Returns what it was given.
 
     A second call replaces the first. Sizes within the training size are left as they are, and so is
-    every step from the config's `stop` on. Pipelines that share a UNet share its attachment: each run
-    follows the pipeline that is running, and one removal ends it for all.
+    every step from the config's `stop` on, but for its `late_attention`. Pipelines that share a UNet share
+    its attachment: each run follows the pipeline that is running, and one removal ends it for all.
 
     Args:
         pipe: a diffusers pipeline with a UNet2DConditionModel, or such a UNet for a loop of your own.
@@ -162,7 +163,8 @@ class Attachment:
         self.pipe, self.unet, self.config = pipe, unet, config
         self._call = _Call()
         self._undo, self._undo_layers = ExitStack(), ExitStack()
-        self._sparse = {config.chosen(name) for name in ("attention", "late_attention")} != {"full"}
+        kinds = {config.chosen(name) for name in ("attention", "late_attention")}
+        self._sparse = [_SPARSE[kind] for kind in sorted(kinds - {"full"})]
         refuse_other_batches(pipe)
         refuse_early_guidance(pipe, config.early_guidance)
         self._find_layers()
@@ -219,8 +221,9 @@ class Attachment:
             for attention, level in self._attentions.items():
                 for projection in (attention.to_q, attention.to_k):
                     undo.callback(projection.register_forward_hook(LentProjection(self)).remove)
-                if level is not None and self._sparse:
-                    SparseAttention(self, level).attach(attention, undo)
+                if level is not None:
+                    for kind in self._sparse:
+                        kind(self, level).attach(attention, undo)
             self._undo_layers = undo.pop_all()
 
     def _detach_layers(self) -> None:

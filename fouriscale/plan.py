@@ -10,7 +10,7 @@ from typing import Protocol
 import torch
 
 from .decimate import Decimation
-from .grids import Grids, Size
+from .grids import Grids, Sampling, Size
 from .lowpass import LowPass, Window
 
 
@@ -95,17 +95,23 @@ class Sparsity:
 
     Attributes:
         latent_size: of the sample.
-        factor: grids on each axis.
-        polyphase: whether each grid attends within itself; otherwise all tokens look at the one in the middle.
+        training_size: in latent pixels.
+        factor: polyphase grids on each axis; None: all tokens look at as many as in training.
     """
 
     latent_size: Size
-    factor: int
-    polyphase: bool
+    training_size: Size
+    factor: int | None = None
 
-    def at(self, level: int) -> Grids:
-        """The grids of maps `level` downsamplings below the sample."""
-        return Grids(size_at(self.latent_size, level), self.factor)
+    def grids(self, level: int) -> Grids | None:
+        """Those of maps `level` downsamplings below the sample, each of which attends within itself."""
+        return Grids(size_at(self.latent_size, level), self.factor) if self.factor else None
+
+    def keys(self, level: int) -> Sampling | None:
+        """The tokens that all look at, of maps `level` downsamplings below the sample."""
+        if self.factor:
+            return None
+        return Sampling(size_at(self.latent_size, level), size_at(self.training_size, level))
 
 
 class Planned(Protocol):

@@ -90,8 +90,7 @@ def sparsity_for(place: Place, config: FouriScaleConfig) -> Sparsity | None:
     kind = config.chosen("attention" if place.active else "late_attention")
     if kind == "full":
         return None
-    polyphase = kind == "polyphase"
-    # The grids stand for the dilation; how many keys are enough does not fall with it.
-    follows = polyphase and place.active
-    factor = math.ceil(place.schedule.at(place.step)) if follows else place.factor
-    return Sparsity(place.latent_size, factor, polyphase)
+    if kind == "downsampled keys":
+        return Sparsity(place.latent_size, place.training_size)
+    factor = math.ceil(place.schedule.at(place.step)) if place.active else place.factor
+    return Sparsity(place.latent_size, place.training_size, factor)
