@@ -125,19 +125,15 @@ def runs(shape: str, scale: int, turns: int, names: tuple[str, ...]) -> dict[str
     from fouriscale import FouriScaleConfig
 
     call = unet_call(shape, scale)
-    counts = phases(FouriScaleConfig.preset(shape), scale * SHAPES[shape])
+    scaled = phases(FouriScaleConfig.preset(shape), scale * SHAPES[shape])
+    counts = {name: {1: (0, STEPS)} if MODES[name] is None else scaled for name in names}
     cases = {
         (name, d): lambda c=MODES[name], first=first: call(c, first)
         for name in names
-        for d, (first, _) in (counts if MODES[name] is not None else {1: (0, STEPS)}).items()
+        for d, (first, _) in counts[name].items()
     }
     median = alternating(cases, turns)
-    return {
-        name: STEPS * median[name, 1]
-        if MODES[name] is None
-        else sum(median[name, d] * count for d, (_, count) in counts.items())
-        for name in names
-    }
+    return {name: sum(median[name, d] * n for d, (_, n) in counts[name].items()) for name in names}
 
 
 def filter_overhead(turns: int) -> dict[str, float]:
@@ -149,7 +145,7 @@ def filter_overhead(turns: int) -> dict[str, float]:
     from fouriscale.lowpass import LowPass, Window
 
     found = {}
-    for channels, side in ((1280, 32), (1280, 16)):
+    for channels, side in ((1280, 16), (1280, 32), (640, 64)):
         conv, x = nn.Conv2d(channels, channels, 3, padding=1), torch.randn(2, channels, side, side)
         low = LowPass.build((side, side), (side, side), Window(2.0))
         assert low is not None
@@ -185,7 +181,7 @@ def computed(shape: str, scale: int) -> dict[str, dict[str, float]]:
             ours, direct = told.peak_values
             found[name] = {
                 "multiply_adds": told.run_cost,
-                "peak": max(ours, direct) / direct,  # the late steps are direct sampling's
+                "peak": max(ours, direct) / direct,  # the late steps need as much as direct sampling's
                 "bf16_gigabytes": 2 * (max(ours, direct) + told.parameters) / 1e9,
             }
     return found
@@ -244,7 +240,7 @@ def to_markdown(found: dict[str, Any]) -> str:
 
 def main(
     quick: Annotated[
-        bool, typer.Option("--quick", help="The shipped model only; writes no results.")
+        bool, typer.Option("--quick", help="Whole pictures of the shipped model only; writes no results.")
     ] = False,
     turns: Annotated[int, typer.Option(min=1, help="Of each case.")] = 3,
     only: Annotated[str, typer.Option(help="Shapes to time, such as shapeworld,sd15.")] = "shapeworld,sd15",

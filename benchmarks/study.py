@@ -9,6 +9,7 @@ killed run goes on.
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -28,10 +29,10 @@ from .quality import (
     measure,
     pipeline,
     read_verdicts,
+    share,
     to_markdown,
 )  # fmt: skip
 
-_KEYS = {"attention": "downsampled keys", "late_attention": "downsampled keys"}
 _GRIDS = {"attention": "polyphase", "late_attention": "polyphase"}
 _NO_THIRD = {"third_branch": False}
 _PARTS: dict[str, dict[str, Any]] = {  # what a fast mode can be made of; all are compared with the first
@@ -76,7 +77,7 @@ def compare(first: dict[int, dict], judged: dict[int, dict]) -> dict[str, Any]:
         "pairs": len(pairs),
         "became_right": sum(b["correct"] and not a["correct"] for a, b in pairs),
         "became_wrong": sum(a["correct"] and not b["correct"] for a, b in pairs),
-        "correct_difference": spread([float(b["correct"]) - a["correct"] for a, b in pairs], np.mean),
+        "correct_difference": difference([(a["correct"], b["correct"]) for a, b in pairs]),
     }
     for name in _MEASURES:
         correct = [v[name] for v in judged.values() if v["correct"] and v[name] is not None]
@@ -85,13 +86,44 @@ def compare(first: dict[int, dict], judged: dict[int, dict]) -> dict[str, Any]:
     return found
 
 
-def spread(values: list[float], average: Any = np.median) -> dict[str, float] | None:
-    """The median, or the mean, and its 95% interval by bootstrap; None for fewer than two values."""
+def difference(pairs: list[tuple[bool, bool]]) -> dict[str, float] | None:
+    """How much larger the second's share is than the first's over the same scenes, with its 95% interval.
+
+    Newcombe's score interval for paired proportions, which stays wide where no pair differs (Statistics in
+    Medicine 17, 1998, method 10).
+    """
+    count = len(pairs)
+    if not count:
+        return None
+    first, second = (share(sum(pair[i] for pair in pairs), count) for i in (0, 1))
+    both, neither = (sum(a == b == value for a, b in pairs) for value in (True, False))
+    gained = sum(b and not a for a, b in pairs)
+    lost = count - both - neither - gained
+    product = both * neither - gained * lost
+    if product > 0:
+        product = max(product - count / 2, 0)  # the method's continuity correction
+    margins = math.prod((both + gained, both + lost, neither + gained, neither + lost))
+    correlation = product / math.sqrt(margins) if margins else 0.0
+    found = second["fraction"] - first["fraction"]
+
+    def reach(up: dict[str, float], up_side: str, down: dict[str, float], down_side: str) -> float:
+        a, b = abs(up[up_side] - up["fraction"]), abs(down[down_side] - down["fraction"])
+        return math.sqrt(a**2 - 2 * correlation * a * b + b**2)
+
+    return {
+        "fraction": found,
+        "low": found - reach(second, "low", first, "high"),
+        "high": found + reach(second, "high", first, "low"),
+    }
+
+
+def spread(values: list[float]) -> dict[str, float] | None:
+    """The median and its 95% interval by bootstrap; None for fewer than two values."""
     if len(values) < 2:
         return None
-    found = bootstrap((values,), average, rng=np.random.default_rng(0), method="percentile")
+    found = bootstrap((values,), np.median, rng=np.random.default_rng(0), method="percentile")
     low, high = found.confidence_interval
-    return {average.__name__: float(average(values)), "low": float(low), "high": float(high)}
+    return {"median": float(np.median(values)), "low": float(low), "high": float(high)}
 
 
 def truth(count: int, size: tuple[int, int]) -> dict[str, dict[str, Any]]:
@@ -102,9 +134,11 @@ def truth(count: int, size: tuple[int, int]) -> dict[str, dict[str, Any]]:
     from shapeworld.texture import Texture, texture
 
     pipe = pipeline()
-    found: dict[str, list[Texture]] = {"the truth": [], "the truth through the VAE": []}
+    height, width = size
+    names = (f"{width}x{height}, the truth", f"{width}x{height}, the truth through the VAE")
+    found: dict[str, list[Texture]] = {name: [] for name in names}
     for scene in sample_scenes(count, SEED, 1):
-        image = scene.render(*size)
+        image = scene.render(height, width)
         with torch.no_grad():
             latents = pipe.vae.encode(pipe.image_processor.preprocess(image)).latent_dist.mode()
             again = pipe.image_processor.postprocess(pipe.vae.decode(latents).sample)[0]
@@ -122,11 +156,11 @@ def compared_to_markdown(rows: list[dict[str, Any]], true: dict[str, dict[str, A
     def cell(value: dict[str, float] | None) -> str:
         return "" if value is None else f"{value['median']:.2f} ({value['low']:.2f} to {value['high']:.2f})"
 
-    def points(value: dict[str, float] | None) -> str:
-        return "" if value is None else f"{value['mean']:+.0%} ({value['low']:+.0%} to {value['high']:+.0%})"
+    def points(value: dict[str, float]) -> str:
+        return "{fraction:+.1f} ({low:+.1f} to {high:+.1f})".format(**{k: 100 * v for k, v in value.items()})
 
     lines = [
-        "| width x height, sampling | became right / wrong | correct, difference | edge width, px "
+        "| width x height, sampling | became right / wrong | correct, points more | edge width, px "
         "| over paper mode's | grain, of 255 | over paper mode's |",
         "|---|---|---|---|---|---|---|",
     ]
@@ -139,7 +173,8 @@ def compared_to_markdown(rows: list[dict[str, Any]], true: dict[str, dict[str, A
         [
             *lines,
             "",
-            "Widths and grain: medians over correct pictures. In brackets 95% intervals by bootstrap.",
+            "In brackets 95% intervals: of the points by Newcombe's method for pairs; of widths and grain, medians "
+            "over correct pictures, by bootstrap.",
             "",
         ]
     )

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from PIL import Image, ImageDraw, ImageFont
 from rich.console import Console
@@ -18,10 +19,10 @@ from .generate import generate
 from .loading import load_pipeline
 from .recipe import save
 
-_SEED = 4  # of the scenes and of the noise; neither was chosen by its outcome
+_SEED = 4  # of the scenes; the noise is numbered within a size, and neither was chosen by its outcome
 _SIZES = ((256, 256, 4), (256, 384, 4), (512, 512, 1))  # height, width, prompts
 _GAP, _STRIP = 12, 26  # pixels between pictures, and above them for the label
-_METHODS = ("direct", "FouriScale")
+_METHODS: dict[str, dict[str, Any] | None] = {"direct": None, "FouriScale": {}}
 
 
 @dataclass(frozen=True)
@@ -40,27 +41,39 @@ def demo(out: Path) -> None:
     Raises:
         ValueError: the picture cannot be written, or the embedded model is missing.
     """
-    pipe = load_pipeline("shapeworld/unet")
-    pipe.set_progress_bar_config(disable=True)
-    config = FouriScaleConfig.preset("shapeworld")
-    pairs: list[tuple[Shown, ...]] = []
-    with Progress(console=Console(stderr=True)) as bar:
-        task = bar.add_task("sampling", total=sum(count for *_, count in _SIZES) * len(_METHODS))
-        for height, width, count in _SIZES:
-            for number, scene in enumerate(sample_scenes(count, _SEED, objects=1)):
-                pair = []
-                for method in _METHODS:
-                    settings = config if method == "FouriScale" else None
-                    (made,) = generate(
-                        pipe, scene.caption, height=height, width=width, seed=number, config=settings
-                    )
-                    pair.append(Shown(scene, method, made.image, check(made.image, scene)))
-                    bar.advance(task)
-                pairs.append(tuple(pair))
+    pairs = sample(_SIZES, _METHODS)
     save(lay_out(pairs), out, None)
     console = Console()
     console.print(_counts(pairs))
     console.print(f"the picture: {out}", soft_wrap=True)
+
+
+def sample(
+    sizes: Sequence[tuple[int, int, int]], methods: Mapping[str, dict[str, Any] | None]
+) -> list[tuple[Shown, ...]]:
+    """Pictures of the same scenes by each method, from the same noise.
+
+    Args:
+        sizes: height, width and number of scenes of each.
+        methods: by label, changes to the preset; None samples directly.
+    """
+    pipe = load_pipeline("shapeworld/unet")
+    pipe.set_progress_bar_config(disable=True)
+    rows: list[tuple[Shown, ...]] = []
+    with Progress(console=Console(stderr=True)) as bar:
+        task = bar.add_task("sampling", total=sum(count for *_, count in sizes) * len(methods))
+        for height, width, count in sizes:
+            for number, scene in enumerate(sample_scenes(count, _SEED, objects=1)):
+                row = []
+                for method, changes in methods.items():
+                    config = None if changes is None else FouriScaleConfig.preset("shapeworld", **changes)
+                    (made,) = generate(
+                        pipe, scene.caption, height=height, width=width, seed=number, config=config
+                    )
+                    row.append(Shown(scene, method, made.image, check(made.image, scene)))
+                    bar.advance(task)
+                rows.append(tuple(row))
+    return rows
 
 
 def lay_out(pairs: Sequence[Sequence[Shown]]) -> Image.Image:
