@@ -66,8 +66,7 @@ def loaded_while_applied(family):
     return Setting(pipe, run)
 
 
-@cell(GROUP, "LoRA unloaded while applied")
-def unloaded(family):
+def unloaded_setting(family, config):
     pipe, weights, plain = own(family), lora(family, ATTENTION + CONVOLUTIONS), own(family)
 
     def run():
@@ -77,10 +76,20 @@ def unloaded(family):
         return pipe(**call()).images
 
     def expected():
-        with fouriscale(plain, CONFIG):
+        with fouriscale(plain, config):
             return plain(**call()).images
 
-    return Setting(pipe, run, expected=expected, equals="no LoRA")
+    return Setting(pipe, run, expected=expected, equals="no LoRA", config=config)
+
+
+@cell(GROUP, "LoRA unloaded while applied")
+def unloaded(family):
+    return unloaded_setting(family, CONFIG)
+
+
+@cell(GROUP, "fast mode, LoRA unloaded while applied")
+def fast_unloaded(family):
+    return unloaded_setting(family, CONFIG.replace(mode="fast"))
 
 
 @cell(GROUP, "LoRA loaded before and unloaded while applied")

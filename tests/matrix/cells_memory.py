@@ -240,6 +240,13 @@ def fast_offload(family):
     return like_plain(pipe, family, 0, FAST)
 
 
+@cell(GROUP, "fast mode, attention slicing", ["SD"])
+def fast_slicing(family):
+    pipe = own(family)
+    pipe.enable_attention_slicing(1)
+    return like_plain(pipe, family, 1e-3, FAST)
+
+
 @cell(GROUP, "split_rows, model offload")
 def split_rows(family):
     pipe = own(family)
