@@ -16,7 +16,11 @@ from fouriscale.montage import side_by_side
 from fouriscale_padtone.pictures import save
 
 DOCS = Path(__file__).parents[1] / "docs"
-METHODS: dict[str, dict[str, Any] | None] = {"direct": None, "paper": {}, "fast": {"mode": "fast"}}
+METHODS: dict[str, dict[str, Any] | None] = {
+    "direct": None,
+    "paper": {"mode": "paper"},
+    "fast": {"mode": "fast"},
+}
 _SIZES = ((256, 256, 2), (256, 384, 1), (512, 512, 1))  # height, width, scenes
 _CROP, _ENLARGED = 64, 4  # pixels a side, and times
 

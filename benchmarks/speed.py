@@ -30,19 +30,21 @@ from typing import Annotated, Any
 
 import typer
 
-RESULTS = Path(__file__).parent / "results"
+from .quality import PAPER, RESULTS
+
 STEPS = 50  # of a run
 MODES: dict[str, dict[str, Any] | None] = {
     "direct": None,
-    "paper": {},
+    "paper": PAPER,
     "fast": {"mode": "fast"},
-    "paper, rows split": {"split_rows": True},
+    "paper, rows split": PAPER | {"split_rows": True},
     "fast, rows split": {"mode": "fast", "split_rows": True},
-    "paper without third branch": {"third_branch": False},
+    "paper without third branch": PAPER | {"third_branch": False},
     "fast, dilated convolutions": {"mode": "fast", "convolution": "dilated"},
     "fast, full late attention": {"mode": "fast", "late_attention": "full"},
-    "polyphase attention while dilated, no third branch": {"attention": "polyphase", "third_branch": False},
-    "decimated convolutions, no third branch": {"convolution": "decimated", "third_branch": False},
+    "polyphase attention while dilated, no third branch": PAPER
+    | {"attention": "polyphase", "third_branch": False},
+    "decimated convolutions, no third branch": PAPER | {"convolution": "decimated", "third_branch": False},
 }
 _SHORT = ("direct", "paper", "fast")
 SHAPES = {"shapeworld": 128, "sd15": 512, "sdxl": 1024}  # pixels of the training size

@@ -18,6 +18,7 @@ import typer
 from scipy.stats import bootstrap
 
 from .quality import (
+    PAPER,
     RESULTS,
     SEED,
     Cell,
@@ -36,12 +37,12 @@ from .quality import (
 _GRIDS = {"attention": "polyphase", "late_attention": "polyphase"}
 _NO_THIRD = {"third_branch": False}
 _PARTS: dict[str, dict[str, Any]] = {  # what a fast mode can be made of; all are compared with the first
-    "paper mode": {},
-    "without third branch": _NO_THIRD,
-    "polyphase attention while dilated": {"attention": "polyphase"},
-    "polyphase attention while dilated, without third branch": _NO_THIRD | {"attention": "polyphase"},
-    "polyphase attention, without third branch": _NO_THIRD | _GRIDS,
-    "decimated convolutions, without third branch": _NO_THIRD | {"convolution": "decimated"},
+    "paper mode": PAPER,
+    "without third branch": PAPER | _NO_THIRD,
+    "polyphase attention while dilated": PAPER | {"attention": "polyphase"},
+    "polyphase attention while dilated, without third branch": PAPER | _NO_THIRD | {"attention": "polyphase"},
+    "polyphase attention, without third branch": PAPER | _NO_THIRD | _GRIDS,
+    "decimated convolutions, without third branch": PAPER | _NO_THIRD | {"convolution": "decimated"},
     "fast mode with dilated convolutions": {"mode": "fast", "convolution": "dilated"},
     "fast mode": {"mode": "fast"},
 }

@@ -14,7 +14,7 @@ from typing import Annotated, Any
 
 import typer
 
-from .quality import RESULTS, Cell, measure, share, to_markdown
+from .quality import PAPER, RESULTS, Cell, measure, share, to_markdown
 
 RULES = ("published", "nearest")
 # (height, width) in pixels: up to a tenth beyond a multiple of 128 on one axis or both.
@@ -28,7 +28,7 @@ SIZES = [
 def cells(count: int) -> list[Cell]:
     """One cell a size and rule, of `count` scenes with one object."""
     return [
-        Cell(f"{w}x{h}, one object, {rule}", 1, (h, w), {"size_rule": rule}, count, 1)
+        Cell(f"{w}x{h}, one object, {rule}", 1, (h, w), PAPER | {"size_rule": rule}, count, 1)
         for h, w in SIZES
         for rule in RULES
     ]

@@ -149,7 +149,9 @@ def _draw_windows(axes: Any, found: Activity, config: FouriScaleConfig) -> None:
     axes.set_ylim(-0.03, 1.05)
     if found.windows:
         axes.legend(
-            frameon=False, fontsize=8, title="dotted: guidance branch" if config.third_branch else None
+            frameon=False,
+            fontsize=8,
+            title="dotted: guidance branch" if config.chosen("third_branch") else None,
         )
 
 

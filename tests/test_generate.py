@@ -8,7 +8,7 @@ from fouriscale.generate import compare, decoder_bytes, generate, remake, sampli
 from fouriscale.loading import load_pipeline
 
 SIZE = dict(height=136, width=192)
-CONFIG = FouriScaleConfig.preset("shapeworld")
+CONFIG = FouriScaleConfig.preset("shapeworld", mode="paper")
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,7 @@ from fouriscale.spectrum import DILATED, FILTERED, PLAIN, activity, radial_power
 from fouriscale.watched import DIRECT, SCALED, sample
 from fouriscale_padtone.jobs import Job, Runner
 
-CONFIG = FouriScaleConfig.preset("shapeworld")
+CONFIG = FouriScaleConfig.preset("shapeworld", mode="paper")
 
 
 @pytest.fixture(scope="module")

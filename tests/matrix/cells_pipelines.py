@@ -33,7 +33,7 @@ def shipped(family):
     pipe = shapeworld.load_pipeline()
     pipe.set_progress_bar_config(disable=True)
     setting = sampling(pipe, prompt="a red circle", num_inference_steps=4)
-    setting.config = FouriScaleConfig.preset("shapeworld", start=0.25, stop=0.75)
+    setting.config = FouriScaleConfig.preset("shapeworld", mode="paper", start=0.25, stop=0.75)
     return setting
 
 
