@@ -27,9 +27,8 @@ _CROP, _ENLARGED = 64, 4  # pixels a side, and times
 
 def main() -> None:
     rows = sample(_SIZES, METHODS)
-    few = lay_out(rows).quantize(256, Image.Quantize.MAXCOVERAGE)
     crops = side_by_side([(shown.method, _crop(shown)) for shown in rows[0]])
-    for name, picture in {"modes": few, "modes-crops": crops}.items():
+    for name, picture in {"modes": lay_out(rows), "modes-crops": crops}.items():
         save(picture, DOCS / f"{name}.png", None, "fouriscale")
         print(f"wrote docs/{name}.png")
 

@@ -63,7 +63,7 @@ def test_a_mode(generate, run):
     assert generate("--mode", "fast")[0] == 0
     assert read("outputs/a-large-red-circle-0.png")["config"]["mode"] == "fast"
     before = pixels("outputs/a-large-red-circle-0.png")
-    assert generate()[0] == 0
+    assert generate("--mode", "paper")[0] == 0
     assert not np.array_equal(pixels("outputs/a-large-red-circle-0.png"), before)
     code, out, _ = run("explain", "--mode", "fast", "--size", "256x256")
     assert code == 0
