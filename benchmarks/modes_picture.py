@@ -15,10 +15,12 @@ from fouriscale.demo import Shown, lay_out, sample
 from fouriscale.montage import side_by_side
 from fouriscale_padtone.pictures import save
 
+from .quality import PAPER
+
 DOCS = Path(__file__).parents[1] / "docs"
 METHODS: dict[str, dict[str, Any] | None] = {
     "direct": None,
-    "paper": {"mode": "paper"},
+    "paper": PAPER,
     "fast": {"mode": "fast"},
 }
 _SIZES = ((256, 256, 2), (256, 384, 1), (512, 512, 1))  # height, width, scenes
