@@ -68,8 +68,8 @@ def results(result: Result) -> dict[str, Any]:
 
 _SPECTRUM_TEXT = """<p class="soft">Top left: what each layer's filter lets through before its dilated convolution.
 Top right: how much of each frequency the unfinished picture holds, from the first step (dark) to the last (light);
-dashed is direct sampling. Dotted in the first are the windows of the guidance branch. Below: the dilation falls step by
-step, and a layer is filtered while its window cuts
+dashed is direct sampling. Dotted in the first are the windows of the guidance branch, where there is one. Below: the
+dilation falls step by step, and a layer is filtered while its window cuts
 anything off.</p>"""
 
 
