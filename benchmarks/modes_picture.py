@@ -11,8 +11,8 @@ from typing import Any
 
 from PIL import Image
 
-from fouriscale.demo import Shown, lay_out, sample
-from fouriscale.montage import side_by_side
+from fouriscale.reports.demo import Shown, lay_out, sample
+from fouriscale.sampling.montage import side_by_side
 from fouriscale_padtone.pictures import save
 
 from .quality import PAPER

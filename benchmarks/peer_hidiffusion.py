@@ -29,7 +29,7 @@ from hidiffusion import apply_hidiffusion, remove_hidiffusion
 from torch.utils.flop_counter import FlopCounterMode
 
 HERE = Path(__file__).parent
-CONFIG = HERE.parent / "fouriscale" / "components" / "sd15" / "unet" / "config.json"
+CONFIG = HERE.parent / "fouriscale" / "loading" / "components" / "sd15" / "unet" / "config.json"
 STEPS = 50
 NAME = "runwayml/stable-diffusion-v1-5"  # what HiDiffusion asks for
 

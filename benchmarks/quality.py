@@ -79,7 +79,7 @@ def judge_batch(cell: Cell, first: int, images: Path | None) -> list[dict[str, A
     import torch
 
     from fouriscale import FouriScaleConfig
-    from fouriscale.generate import generate
+    from fouriscale.sampling.generate import generate
     from shapeworld import check, sample_scenes
     from shapeworld.texture import texture
 
@@ -119,7 +119,7 @@ def pipeline() -> Any:
     if not _loaded:
         import diffusers
 
-        from fouriscale.loading import load_pipeline
+        from fouriscale.loading.pipeline import load_pipeline
 
         diffusers.utils.logging.disable_progress_bar()
         pipe = load_pipeline("shapeworld/unet")
@@ -251,7 +251,7 @@ def main(
     save_images: Annotated[Path | None, typer.Option(help="A folder for the pictures.")] = None,
 ) -> None:
     """Measure the shipped model's quality at and beyond its training size."""
-    from fouriscale.loading import fingerprint
+    from fouriscale.loading.pipeline import fingerprint
     from shapeworld import WEIGHTS
 
     cells = chosen(CELLS, only)

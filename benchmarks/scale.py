@@ -12,8 +12,8 @@ import json
 from typing import Any
 
 from fouriscale.config import FouriScaleConfig
-from fouriscale.explain import direct_step, explain
-from fouriscale.model_configs import unet_config
+from fouriscale.loading.configs import unet_config
+from fouriscale.reports.explain import direct_step, explain
 
 from .batch import RESULTS
 

@@ -65,8 +65,8 @@ def alternating(cases: dict[Any, Callable[[], Any]], turns: int) -> dict[Any, fl
 def whole_pictures(scale: int, turns: int, names: tuple[str, ...]) -> dict[str, float]:
     """Seconds a picture of the shipped model, decoding included."""
     from fouriscale import FouriScaleConfig
-    from fouriscale.generate import generate
-    from fouriscale.loading import load_pipeline
+    from fouriscale.loading.pipeline import load_pipeline
+    from fouriscale.sampling.generate import generate
 
     pipe = load_pipeline("shapeworld/unet")
     pipe.set_progress_bar_config(disable=True)
@@ -94,7 +94,7 @@ def unet_call(shape: str, scale: int) -> Callable[[dict[str, Any] | None, int], 
     from diffusers import DDIMScheduler, UNet2DConditionModel
 
     from fouriscale import FouriScaleConfig, fouriscale
-    from fouriscale.model_configs import unet_config, vae_scale_factor
+    from fouriscale.loading.configs import unet_config, vae_scale_factor
 
     torch.manual_seed(0)
     unet = UNet2DConditionModel.from_config(unet_config(shape)).eval()
@@ -143,8 +143,8 @@ def filter_overhead(turns: int) -> dict[str, float]:
     import torch
     from torch import nn
 
-    from fouriscale.convolve import dilated
-    from fouriscale.lowpass import LowPass, Window
+    from fouriscale.maths.convolve import dilated
+    from fouriscale.maths.lowpass import LowPass, Window
 
     found = {}
     for channels, side in ((1280, 16), (1280, 32), (640, 64)):
@@ -169,8 +169,8 @@ def filter_overhead(turns: int) -> dict[str, float]:
 def computed(shape: str, scale: int) -> dict[str, dict[str, float]]:
     """Multiply-adds of a run, and peak of feature maps, over direct sampling's; and that peak in bf16."""
     from fouriscale import FouriScaleConfig
-    from fouriscale.explain import explain
-    from fouriscale.model_configs import unet_config, vae_scale_factor
+    from fouriscale.loading.configs import unet_config, vae_scale_factor
+    from fouriscale.reports.explain import explain
 
     side, found = scale * SHAPES[shape], {}
     for name, changes in MODES.items():
@@ -203,7 +203,7 @@ def held(shape: str, scale: int, name: str) -> int:
     import psutil
     import torch
 
-    from fouriscale.memory import peak_memory
+    from fouriscale.reports.memory import peak_memory
 
     call = unet_call(shape, scale)
     gc.collect()

@@ -20,8 +20,8 @@ from diffusers import UNet2DConditionModel
 from torch.utils.flop_counter import FlopCounterMode
 
 from fouriscale import FouriScaleConfig
-from fouriscale.explain import explain, guided_call
-from fouriscale.model_configs import unet_config
+from fouriscale.loading.configs import unet_config
+from fouriscale.reports.explain import explain, guided_call
 
 STEPS = 50
 

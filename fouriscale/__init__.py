@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .config import FouriScaleConfig, preset_names, size_conditioning
-    from .patch import apply_fouriscale, fouriscale, remove_fouriscale
-    from .recipe import save
+    from .hooks.patch import apply_fouriscale, fouriscale, remove_fouriscale
+    from .sampling.recipe import save
 
 __version__ = version("fouriscale-padtone")
 __all__ = [
@@ -26,11 +26,11 @@ __all__ = [
 
 _HOMES = {
     "FouriScaleConfig": "config",
-    "apply_fouriscale": "patch",
-    "fouriscale": "patch",
+    "apply_fouriscale": "hooks.patch",
+    "fouriscale": "hooks.patch",
     "preset_names": "config",
-    "remove_fouriscale": "patch",
-    "save": "recipe",
+    "remove_fouriscale": "hooks.patch",
+    "save": "sampling.recipe",
     "size_conditioning": "config",
 }
 

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from . import sizes
-from .layers import derive_layers, has_mid_block
-from .schedule import Schedule, paper_span, to_step
+from .maths import sizes
+from .maths.layers import derive_layers, has_mid_block
+from .maths.schedule import Schedule, paper_span, to_step
 
 if TYPE_CHECKING:
     from diffusers import UNet2DConditionModel

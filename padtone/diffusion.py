@@ -21,14 +21,7 @@ from .denoiser import (
     replaced,
     text_argument,
 )
-from .embeds import (
-    arm_rows,
-    encode_both,
-    generators,
-    pipe_arguments,
-    stack_arguments,
-    text_names,
-)
+from .embeds import arm_rows, encode_both, generators, pipe_arguments, stack_arguments, text_names
 from .encoders import Encoding
 from .families import Family, denoiser_of, family_of
 from .roles import Keep, row_roles

@@ -7,8 +7,9 @@ import pytest
 import torch
 from torch import nn
 
-from fouriscale import leans_on
-from fouriscale.leans_on import LEANS
+import fouriscale
+from tests.contract import upstream
+from tests.contract.upstream import LEANS
 
 
 @pytest.mark.parametrize("lean", LEANS, ids=lambda lean: lean.what.replace(" ", "_"))
@@ -27,7 +28,7 @@ def test_still_there(lean):
 
 def test_the_check_notices(monkeypatch):
     monkeypatch.setattr(nn.Conv2d, "forward", lambda self, x: x + 1)
-    assert not leans_on.LEANS[0].holds()
+    assert not upstream.LEANS[0].holds()
     monkeypatch.delattr(diffusers.StableDiffusionPipeline, "do_classifier_free_guidance")
     failing = [lean.what for lean in LEANS if "do_classifier" in lean.what]
     with pytest.raises(AttributeError):
@@ -35,5 +36,6 @@ def test_the_check_notices(monkeypatch):
 
 
 def test_every_module_named_is_one_of_ours():
-    ours = {file.name for file in Path(leans_on.__file__).parent.glob("*.py")}
+    package = Path(fouriscale.__file__).parent
+    ours = {file.relative_to(package).as_posix() for file in package.rglob("*.py")}
     assert {lean.needed_by for lean in LEANS} <= ours

@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import nn
 
-from fouriscale.convolve import dilated
+from fouriscale.maths.convolve import dilated
 
 
 def test_taps_are_spread_by_hand():

@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import nn
 
-from fouriscale.convolve import dilated
-from fouriscale.decimate import Decimation, decimation, interpolation
+from fouriscale.maths.convolve import dilated
+from fouriscale.maths.decimate import Decimation, decimation, interpolation
 
 
 @pytest.mark.parametrize(("size", "d"), [(16, 2), (17, 2), (30, 3), (31, 4), (5, 4)])

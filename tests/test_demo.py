@@ -1,4 +1,4 @@
-from fouriscale.demo import Shown, lay_out
+from fouriscale.reports.demo import Shown, lay_out
 from shapeworld import check, sample_scenes
 
 

@@ -11,11 +11,11 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
 from fouriscale import FouriScaleConfig, fouriscale, size_conditioning
-from fouriscale.cli import main
-from fouriscale.explain import explain
-from fouriscale.memory import LiveBytes, peak_memory
-from fouriscale.model_configs import unet_config, vae_scale_factor
-from fouriscale.single_file import COMPONENTS
+from fouriscale.cli.main import main
+from fouriscale.loading.configs import unet_config, vae_scale_factor
+from fouriscale.loading.single_file import COMPONENTS
+from fouriscale.reports.explain import explain
+from fouriscale.reports.memory import LiveBytes, peak_memory
 
 CONFIG = FouriScaleConfig.preset("sd15", training_sizes=(128, 128), start=0.25, stop=0.75)
 

@@ -13,9 +13,9 @@ from diffusers.models.attention_processor import (
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fouriscale.attend import DownsampledKeys, LentProjection, PolyphaseAttention
-from fouriscale.grids import Grids, Sampling, places
-from fouriscale.plan import Plan, Sparsity, size_at
+from fouriscale.hooks.attention import DownsampledKeys, LentProjection, PolyphaseAttention
+from fouriscale.maths.plan import Plan, Sparsity, size_at
+from fouriscale.maths.tokens import Grids, Sampling, places
 
 NUMBERS = torch.arange(16.0).reshape(1, 16, 1)
 

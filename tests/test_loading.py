@@ -8,8 +8,9 @@ import pytest
 import torch
 from diffusers import StableDiffusionPipeline
 
-from fouriscale import loading, single_file
 from fouriscale.config import recognise_preset
+from fouriscale.loading import pipeline as loading
+from fouriscale.loading import single_file
 
 INPUT = "model.diffusion_model.input_blocks.0.0.weight"
 

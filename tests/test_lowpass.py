@@ -4,7 +4,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fouriscale.lowpass import LowPass, Window, axis_matrices
+from fouriscale.maths.lowpass import LowPass, Window, axis_matrices
 
 
 def by_fft(x, padded, window):

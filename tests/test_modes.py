@@ -7,7 +7,7 @@ from tiny import build_pipe, load_case
 
 from fouriscale import FouriScaleConfig, fouriscale
 from fouriscale.config import MODES
-from fouriscale.patch import current_state
+from fouriscale.hooks.patch import current_state
 
 FAST = CONFIG.replace(mode="fast")
 

@@ -11,7 +11,7 @@ from page_server import page_server
 from PIL import Image
 
 from fouriscale import FouriScaleConfig
-from fouriscale.recipe import Recipe, read, save
+from fouriscale.sampling.recipe import Recipe, read, save
 from ui import links, order, padding_tokens
 from ui.high_resolution_controls import RATIOS
 from ui.high_resolution_results import plan

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from tiny import build_pipe, load_case
 
 from fouriscale import FouriScaleConfig, apply_fouriscale, fouriscale, remove_fouriscale
-from fouriscale.patch import current_state
+from fouriscale.hooks.patch import current_state
 
 CONFIG = FouriScaleConfig.preset("sd15", training_sizes=(128, 128), start=0.25, stop=0.75)
 

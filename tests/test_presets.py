@@ -8,8 +8,8 @@ from diffusers import UNet2DConditionModel
 
 from fouriscale import FouriScaleConfig
 from fouriscale.config import config_for, recognise_preset
-from fouriscale.layers import derive_layers
-from fouriscale.model_configs import unet_config
+from fouriscale.loading.configs import unet_config
+from fouriscale.maths.layers import derive_layers
 
 DOWN, UP = ("CrossAttnDownBlock2D", "DownBlock2D"), ("CrossAttnUpBlock2D", "UpBlock2D")
 

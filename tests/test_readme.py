@@ -11,7 +11,7 @@ from peft.utils import get_peft_model_state_dict
 from PIL import Image
 
 import shapeworld
-from fouriscale.patch import current_state
+from fouriscale.hooks.patch import current_state
 
 README = Path(__file__).parents[1] / "README.md"
 

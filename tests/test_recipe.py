@@ -4,7 +4,7 @@ import pytest
 from PIL import Image, PngImagePlugin
 
 import fouriscale
-from fouriscale.recipe import Recipe, changed_versions, read, save, versions
+from fouriscale.sampling.recipe import Recipe, changed_versions, read, save, versions
 
 RECIPE = Recipe(
     model="shapeworld/unet",

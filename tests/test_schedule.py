@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fouriscale import FouriScaleConfig
-from fouriscale.schedule import Schedule, paper_span, to_step
+from fouriscale.maths.schedule import Schedule, paper_span, to_step
 
 
 def test_dilation_falls_linearly_from_start_to_stop():

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fouriscale import FouriScaleConfig
-from fouriscale.sizes import TOLERANCE, check_size, fit
+from fouriscale.maths.sizes import TOLERANCE, check_size, fit
 
 SDXL = FouriScaleConfig.preset("sdxl").training_sizes
 

@@ -7,13 +7,21 @@ import torch
 from PIL import Image
 
 from fouriscale import FouriScaleConfig
-from fouriscale.describe import setting_sentences
-from fouriscale.loading import load_pipeline
-from fouriscale.previews import preview
-from fouriscale.recipe import read
-from fouriscale.spectrum import DILATED, FILTERED, PLAIN, activity, radial_power, short_name, spectrum_chart
-from fouriscale.watched import DIRECT, SCALED, sample
+from fouriscale.loading.pipeline import load_pipeline
+from fouriscale.sampling.recipe import read
 from fouriscale_padtone.jobs import Job, Runner
+from picturelab_ui.high_resolution.settings import setting_sentences
+from picturelab_ui.jobs.high_resolution import DIRECT, SCALED, sample
+from picturelab_ui.jobs.previews import preview
+from picturelab_ui.jobs.spectrum import (
+    DILATED,
+    FILTERED,
+    PLAIN,
+    activity,
+    radial_power,
+    short_name,
+    spectrum_chart,
+)
 
 CONFIG = FouriScaleConfig.preset("shapeworld", mode="paper")
 

@@ -6,7 +6,7 @@ from typing import Any
 import gradio as gr
 from gradio.data_classes import FileData
 
-from fouriscale.explain import sentences
+from fouriscale.reports.explain import sentences
 from fouriscale_padtone.jobs import Job
 from padtone.roles import check_keep, kept_rows, row_roles
 from padtone.watched import audit, audit_prompts

@@ -9,7 +9,7 @@ import gradio as gr
 
 from fouriscale import preset_names
 from fouriscale.config import preset_notes
-from fouriscale.describe import setting_sentences
+from picturelab_ui.high_resolution.settings import setting_sentences
 
 from . import order, watch
 from .order import AUTO, BOTH, SAMPLINGS

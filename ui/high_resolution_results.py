@@ -9,11 +9,11 @@ from typing import Any
 
 import gradio as gr
 
-from fouriscale.explain import sentences
-from fouriscale.recipe import Recipe
-from fouriscale.recipe import read as read_recipe
-from fouriscale.spectrum import spectrum_chart
-from fouriscale.watched import DIRECT, SCALED, Result
+from fouriscale.reports.explain import sentences
+from fouriscale.sampling.recipe import Recipe
+from fouriscale.sampling.recipe import read as read_recipe
+from picturelab_ui.jobs.high_resolution import DIRECT, SCALED, Result
+from picturelab_ui.jobs.spectrum import spectrum_chart
 
 from . import high_resolution_controls as controls
 from . import order

@@ -9,11 +9,11 @@ from typing import Any
 
 from fouriscale import FouriScaleConfig, preset_names
 from fouriscale.config import CHOICES, MODES
-from fouriscale.generate import SIZE_MULTIPLE, check_request
-from fouriscale.recipe import Conditioning, Recipe
-from fouriscale.sizes import RULES, check_size
-from fouriscale.watched import DIRECT, SCALED
+from fouriscale.maths.sizes import RULES, check_size
+from fouriscale.sampling.generate import SIZE_MULTIPLE, check_request
+from fouriscale.sampling.recipe import Conditioning, Recipe
 from fouriscale_padtone.arguments import parse_size
+from picturelab_ui.jobs.high_resolution import DIRECT, SCALED
 
 from . import links
 from .workshop import Workshop, usual_settings

@@ -10,19 +10,12 @@ from typing import Any
 
 import gradio as gr
 
-from fouriscale.generate import check_request
+from fouriscale.sampling.generate import check_request
 from fouriscale_padtone.jobs import Job
 from padtone.chips import chips
 from padtone.embeds import token_roles
 from padtone.roles import TokenRoles
-from padtone.watched import (
-    Audited,
-    attention,
-    audit,
-    audit_prompts,
-    both_interventions,
-    curve,
-)
+from padtone.watched import Audited, attention, audit, audit_prompts, both_interventions, curve
 
 from . import links, watch
 from . import padding_tokens_controls as controls

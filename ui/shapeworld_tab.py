@@ -12,9 +12,9 @@ import gradio as gr
 from PIL import Image
 
 from fouriscale import FouriScaleConfig
-from fouriscale.generate import check_request
-from fouriscale.watched import DIRECT, SCALED, sample
+from fouriscale.sampling.generate import check_request
 from fouriscale_padtone.jobs import Job
+from picturelab_ui.jobs.high_resolution import DIRECT, SCALED, sample
 from shapeworld import SAMPLING, Report, Scene, check, sample_scenes
 from shapeworld.outlines import enlarged, outlined
 from shapeworld.tally import Score, add, load, tally

@@ -17,10 +17,10 @@ import torch
 
 from fouriscale import FouriScaleConfig
 from fouriscale.config import config_for
-from fouriscale.explain import Explanation, explain
-from fouriscale.generate import decoder_bytes
-from fouriscale.loading import DEFAULT_MODEL, locate
-from fouriscale.model_configs import unet_config, vae_scale_factor
+from fouriscale.loading.configs import unet_config, vae_scale_factor
+from fouriscale.loading.pipeline import DEFAULT_MODEL, locate
+from fouriscale.reports.explain import Explanation, explain
+from fouriscale.sampling.generate import decoder_bytes
 from fouriscale_padtone import models
 from fouriscale_padtone.jobs import Runner
 from padtone.families import check_known, family_of

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fouriscale_padtone.arguments import whole
-from fouriscale_padtone.command import complain, quieten
-from fouriscale_padtone.options import Device, Dtype
+from ..arguments import whole
+from ..command import complain, quieten
+from ..options import Device, Dtype
 
 if TYPE_CHECKING:
     from .dispatch import Dispatcher

@@ -6,8 +6,7 @@ import os
 import threading
 from typing import Any
 
-from fouriscale_padtone.command import quieten
-
+from ..command import quieten
 from .dispatch import Outcome, Unit
 from .engines import Died, Finished
 from .worker import DEPTH, Settings, Worker, finished

@@ -14,9 +14,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
-from fouriscale_padtone.command import quieten
-from fouriscale_padtone.processes import begin_worker, last_words
-
+from ..command import quieten
+from ..processes import begin_worker, last_words
 from .dispatch import Outcome, Unit
 from .engines import Died, Finished
 from .watch import bound_memory

@@ -15,8 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fouriscale_padtone import remark
-
+from .. import remark
 from .dispatch import Dispatcher
 from .instruments import instrument
 from .jobs import Job
@@ -136,7 +135,7 @@ def run(order: Order, told: Told = lambda dispatcher, plan: None) -> Result:
     Raises:
         ValueError: something is wrong with the order, the jobs, or the folder.
     """
-    from fouriscale_padtone import models
+    from .. import models
 
     store = open_store(order.out)
     plan = read_plan(order)
@@ -199,7 +198,7 @@ def _device(order: Order) -> torch.device:
     """Where pictures are made: of a cluster, on what its machines have, not this one."""
     import torch
 
-    from fouriscale_padtone import models
+    from .. import models
 
     if order.engine == "local":
         return models.choose_device(order.device)
@@ -219,8 +218,7 @@ def _settled(
     """How the workers work: what the folder's run was begun with, or else what was asked for."""
     import torch
 
-    from fouriscale_padtone import models, pictures
-
+    from .. import models, pictures
     from .worker import Settings
 
     earlier = before or {}

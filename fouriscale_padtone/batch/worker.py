@@ -15,8 +15,7 @@ from typing import Any
 import torch
 from accelerate.utils.memory import clear_device_cache, should_reduce_batch_size
 
-from fouriscale_padtone import models, pictures
-
+from .. import models, pictures
 from .dispatch import Outcome, Unit
 from .encodings import EncodingCache, finite
 from .instruments import Encoding, Picture, instrument

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from batch_rows import manifest, row
 
-from fouriscale.cli import main
+from fouriscale.cli.main import main
 from fouriscale_padtone.batch.stores import Folder
 
 

@@ -10,11 +10,11 @@ from batch_rows import manifest, pictures, row
 from PIL import Image
 
 from fouriscale import FouriScaleConfig
-from fouriscale.batch import Batch as Scaled
-from fouriscale.generate import generate
-from fouriscale.generate import remake as remake_scaled
-from fouriscale.loading import load_pipeline
-from fouriscale.recipe import Recipe, read
+from fouriscale.loading.pipeline import load_pipeline
+from fouriscale.sampling.batch import Batch as Scaled
+from fouriscale.sampling.generate import generate
+from fouriscale.sampling.generate import remake as remake_scaled
+from fouriscale.sampling.recipe import Recipe, read
 from fouriscale_padtone.batch import worker as workers
 from fouriscale_padtone.batch.encodings import EncodingCache
 from fouriscale_padtone.batch.reports import check_files, progress

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import expect
 
-from fouriscale.recipe import read, save
+from fouriscale.sampling.recipe import read, save
 
 SMALL = "width=192&height=192&steps=3"
 LONG = "width=384&height=384&steps=150"

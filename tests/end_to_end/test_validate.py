@@ -8,9 +8,9 @@ import pytest
 import torch
 from PIL import Image
 
-from fouriscale import validate as validation
-from fouriscale.cli import main
-from fouriscale.recipe import read
+from fouriscale.cli.main import main
+from fouriscale.reports import validate as validation
+from fouriscale.sampling.recipe import read
 
 QUICK = ["--scale", "1.25", "--steps", "2", "--device", "cpu", "--out", "report"]
 

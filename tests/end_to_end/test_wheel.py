@@ -36,7 +36,7 @@ def run(*command, **settings):
 def test_presets_and_components_are_inside(elsewhere, installed):
     script = (
         "import fouriscale, padtone, shapeworld\n"
-        "from fouriscale.single_file import COMPONENTS, tokenizers\n"
+        "from fouriscale.loading.single_file import COMPONENTS, tokenizers\n"
         "print(fouriscale.__file__, padtone.__file__, shapeworld.__file__, sep='\\n')\n"
         "print(fouriscale.preset_names(), fouriscale.FouriScaleConfig.preset('sdxl').floor)\n"
         "print(COMPONENTS, len(tokenizers('sdxl')))\n"
@@ -44,7 +44,7 @@ def test_presets_and_components_are_inside(elsewhere, installed):
     *packages, presets, components = elsewhere("-c", script).splitlines()
     assert [Path(file).parent.parent for file in packages] == [installed] * 3
     assert presets == "['sd15', 'sd21', 'sd21-768', 'sdxl', 'shapeworld'] 0.6"
-    assert components == f"{installed / 'fouriscale' / 'components'} 2"
+    assert components == f"{installed / 'fouriscale' / 'loading' / 'components'} 2"
 
 
 def test_the_command_works_with_the_embedded_model(elsewhere, installed, tmp_path):

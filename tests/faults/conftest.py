@@ -25,7 +25,7 @@ def faulty(tmp_path_factory):
     folder = tmp_path_factory.mktemp("faulty")
     (folder / "faulty.py").write_text(
         "import os, signal, time\n"
-        "from fouriscale import batch\n\n"
+        "from fouriscale.sampling import batch\n\n"
         "class Batch(batch.Batch):\n"
         "    def paint(self, pipe, jobs, encodings):\n"
         "        if any(job.negative_prompt == 'kill' and 'killer' in job.id for job in jobs):\n"

@@ -12,7 +12,7 @@ from pathlib import Path
 _SERVER = multiprocessing.get_context("forkserver")
 _SERVER.set_forkserver_preload(
     [
-        "fouriscale.batch",
+        "fouriscale.sampling.batch",
         "padtone.batch",
         "fouriscale_padtone.batch.crews",
         "fouriscale_padtone.batch.local",
@@ -71,7 +71,7 @@ def command(*arguments, **environment):
 
 def _run(arguments, log):
     with open(log, "a") as said, contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
-        from fouriscale.cli import main
+        from fouriscale.cli.main import main
 
         main(arguments)
 

@@ -12,7 +12,7 @@ from matrix_cell import Setting, cell
 from matrix_models import call
 from safetensors.torch import save_file
 
-from fouriscale.single_file import COMPONENTS
+from fouriscale.loading.single_file import COMPONENTS
 
 _PRESETS = {"SD": "sd15", "XL": "sdxl"}
 _SMALL = {768: 32, 2048: 32, 2816: 64}  # widths of the text and of SDXL's added conditions

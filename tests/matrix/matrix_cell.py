@@ -12,8 +12,8 @@ from matrix_models import CONFIG, FAMILIES
 from plain_reference import plain_reference
 
 from fouriscale import apply_fouriscale, remove_fouriscale
-from fouriscale.callers import unet_of
-from fouriscale.patch import current_state
+from fouriscale.hooks.patch import current_state
+from fouriscale.hooks.pipelines import unet_of
 
 REFERENCE = "the method computed plainly"
 

@@ -21,7 +21,7 @@ from PIL import Image, ImageDraw
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection
 
 from fouriscale import FouriScaleConfig
-from fouriscale.single_file import tokenizers
+from fouriscale.loading.single_file import tokenizers
 
 FAMILIES = ("SD", "XL")
 SIZE = 256  # pixels, both sides

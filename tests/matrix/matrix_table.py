@@ -8,7 +8,7 @@ import pytest
 from diffusers import DiffusionPipeline
 from matrix_models import FAMILIES
 
-from fouriscale.callers import refuse_other_batches
+from fouriscale.hooks.pipelines import refuse_other_batches
 
 RESULTS = pytest.StashKey()  # what each cell gave, by cell: a `Result`
 PAGE = Path(__file__).parents[2] / "docs" / "compatibility.md"

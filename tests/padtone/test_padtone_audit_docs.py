@@ -7,7 +7,7 @@ import painters
 import yaml
 
 from benchmarks.audit import read, to_markdown
-from fouriscale.loading import fingerprint
+from fouriscale.loading.pipeline import fingerprint
 from padtone.prompts import studies_folder
 from padtone.studies import load_study
 from padtone.verdict import FEWEST_PROMPTS

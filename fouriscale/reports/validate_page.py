@@ -34,7 +34,7 @@ def write_page(results: Mapping[str, Any], folder: Path) -> Path:
                 by_method[note["method"]] = note | _views(image)
         return by_method
 
-    page = environment("fouriscale").get_template("validate.html.j2")
+    page = environment("fouriscale.reports").get_template("validate.html.j2")
     write_whole(path, page.render(r=results, methods=METHODS, shown=shown, sentence=sentence))
     return path
 

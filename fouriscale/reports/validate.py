@@ -22,10 +22,10 @@ from PIL import Image
 import shapeworld
 from fouriscale_padtone.pieces import Progress, Store
 
-from . import recipe as recipes
-from .config import FouriScaleConfig, configs_folder
-from .generate import check_request, generate
-from .loading import source
+from ..config import FouriScaleConfig, configs_folder
+from ..loading.pipeline import source
+from ..sampling import recipe as recipes
+from ..sampling.generate import check_request, generate
 from .memory import peak_memory
 
 METHODS = ("direct", "FouriScale")

@@ -14,11 +14,11 @@ from torch.nn import functional as F
 from torch.overrides import TorchFunctionMode
 from torch.utils.flop_counter import FlopCounterMode
 
-from . import sizes
-from .config import FouriScaleConfig
+from ..config import FouriScaleConfig
+from ..hooks.modules import listed_convolutions
+from ..hooks.patch import fouriscale
+from ..maths import sizes
 from .memory import LiveBytes
-from .patch import fouriscale
-from .targets import listed_convolutions
 
 
 @dataclass(frozen=True)

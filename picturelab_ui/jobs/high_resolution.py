@@ -9,14 +9,14 @@ from typing import Any
 
 import torch
 
+from fouriscale.config import FouriScaleConfig
+from fouriscale.hooks.patch import fouriscale
+from fouriscale.sampling.generate import generate
+from fouriscale.sampling.recipe import save
 from fouriscale_padtone.arguments import slug
 from fouriscale_padtone.jobs import Job, stoppable
 
-from .config import FouriScaleConfig
-from .generate import generate
-from .patch import fouriscale
 from .previews import preview
-from .recipe import save
 from .spectrum import Activity, activity, radial_power
 
 DIRECT, SCALED = "direct", "FouriScale"

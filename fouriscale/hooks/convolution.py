@@ -9,10 +9,10 @@ from typing import Any
 import torch
 from torch import nn
 
-from .convolve import dilated
-from .decimate import Decimation
-from .lowpass import LowPass
-from .plan import Plan, Planned
+from ..maths.convolve import dilated
+from ..maths.decimate import Decimation
+from ..maths.lowpass import LowPass
+from ..maths.plan import Plan, Planned
 
 
 @dataclass(frozen=True)

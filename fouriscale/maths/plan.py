@@ -10,8 +10,8 @@ from typing import Protocol
 import torch
 
 from .decimate import Decimation
-from .grids import Grids, Sampling, Size
 from .lowpass import LowPass, Window
+from .tokens import Grids, Sampling, Size
 
 
 @dataclass(frozen=True)

@@ -55,7 +55,7 @@ def _sees_the_caller() -> bool:
 LEANS = (
     Lean(
         "torch.nn.Conv2d.forward calls self._conv_forward(input, weight, bias)",
-        "patch.py",
+        "hooks/patch.py",
         lambda: (
             _parameters(nn.Conv2d._conv_forward) == ["self", "input", "weight", "bias"]
             and _calls_conv_forward()
@@ -63,22 +63,22 @@ LEANS = (
     ),
     Lean(
         "torch.nn.Conv2d._reversed_padding_repeated_twice",
-        "convolve.py",
+        "maths/convolve.py",
         lambda: _repeated_padding() == [2] * 4,
     ),
     Lean(
         "torch.nn.Module._compiled_call_impl is set by Module.compile",
-        "targets.py",
+        "hooks/modules.py",
         lambda: nn.Module._compiled_call_impl is None,
     ),
     Lean(
         "torch.compile wraps a module with _orig_mod",
-        "callers.py",
+        "hooks/pipelines.py",
         lambda: "_orig_mod" in vars(torch.compile(nn.Identity(), backend="eager"))["_modules"],
     ),
     Lean(
         "UNet2DConditionModel.forward begins with sample, timestep, encoder_hidden_states",
-        "patch.py",
+        "hooks/patch.py",
         lambda: (
             _parameters(diffusers.UNet2DConditionModel.forward)[1:4]
             == ["sample", "timestep", "encoder_hidden_states"]
@@ -86,17 +86,19 @@ LEANS = (
     ),
     Lean(
         "pipelines tell do_classifier_free_guidance and keep _guidance_scale",
-        "callers.py",
+        "hooks/pipelines.py",
         lambda: all(
             isinstance(kind.do_classifier_free_guidance, property)  # type: ignore[attr-defined]
             and "_guidance_scale" in inspect.getsource(kind.__call__)
             for kind in _pipelines()
         ),
     ),
-    Lean("a pipeline runs in a frame named __call__ whose self it is", "callers.py", _sees_the_caller),
+    Lean(
+        "a pipeline runs in a frame named __call__ whose self it is", "hooks/pipelines.py", _sees_the_caller
+    ),
     Lean(
         "ModularPipeline's guider has is_conditional and _input_predictions",
-        "callers.py",
+        "hooks/pipelines.py",
         lambda: (
             isinstance(diffusers.ClassifierFreeGuidance.is_conditional, property)
             and diffusers.ClassifierFreeGuidance._input_predictions == ["pred_cond", "pred_uncond"]
@@ -105,7 +107,7 @@ LEANS = (
     ),
     Lean(
         "Attention has to_q, to_k and is_cross_attention",
-        "targets.py",
+        "hooks/modules.py",
         lambda: (
             not attention_processor.Attention(8).is_cross_attention
             and isinstance(attention_processor.Attention(8).to_q, nn.Module)
@@ -114,7 +116,7 @@ LEANS = (
     ),
     Lean(
         "Attention.forward takes hidden_states, encoder_hidden_states, attention_mask",
-        "attend.py",
+        "hooks/attention.py",
         lambda: (
             _parameters(attention_processor.Attention.forward)[1:4]
             == ["hidden_states", "encoder_hidden_states", "attention_mask"]
@@ -122,22 +124,22 @@ LEANS = (
     ),
     Lean(
         "the processor of fused projections is called Fused...",
-        "targets.py",
+        "hooks/modules.py",
         lambda: hasattr(attention_processor, "FusedAttnProcessor2_0"),
     ),
     Lean(
         "IP-Adapter's masks come as cross_attention_kwargs['ip_adapter_masks']",
-        "spread.py",
+        "hooks/convolution.py",
         lambda: "ip_adapter_masks" in _parameters(attention_processor.IPAdapterAttnProcessor2_0.__call__),
     ),
     Lean(
         "a UNet with adapters has peft_config",
-        "targets.py",
+        "hooks/modules.py",
         lambda: "peft_config" in inspect.getsource(diffusers.loaders.peft),
     ),
     Lean(
         "pipelines keep _progress_bar_config",
-        "inputs.py",
+        "sampling/inputs.py",
         lambda: (
             "self._progress_bar_config"
             in inspect.getsource(diffusers.DiffusionPipeline.set_progress_bar_config)

@@ -20,9 +20,13 @@ import torch
 from diffusers import UNet2DConditionModel
 from torch import nn
 
-from . import targets
-from .attend import DownsampledKeys, LentProjection, PolyphaseAttention
-from .callers import (
+from ..config import FouriScaleConfig, config_for
+from ..maths.plan import Plan, Sparsity
+from . import modules
+from .attention import DownsampledKeys, LentProjection, PolyphaseAttention
+from .convolution import SpreadConvolution, pick_rows
+from .modules import CONV_FORWARD
+from .pipelines import (
     OwnLoop,
     bare_unet,
     refuse_early_guidance,
@@ -31,11 +35,7 @@ from .callers import (
     running_pipeline,
     unet_of,
 )
-from .config import FouriScaleConfig, config_for
-from .plan import Plan, Sparsity
-from .planning import find_place, plan_for, sparsity_for
-from .spread import SpreadConvolution, pick_rows
-from .targets import CONV_FORWARD
+from .place import find_place, plan_for, sparsity_for
 
 _ATTRIBUTE = "_fouriscale"  # where the UNet keeps its attachment
 _SPARSE: dict[str, Any] = {"polyphase": PolyphaseAttention, "downsampled keys": DownsampledKeys}
@@ -203,15 +203,15 @@ class Attachment:
         self._forget_compiled()
 
     def _find_layers(self) -> None:
-        self._adapters = targets.adapters(self.unet)
-        self._convolutions = targets.listed_convolutions(self.unet, self.config, SpreadConvolution)
-        self._attentions = targets.self_attentions(self.unet)
+        self._adapters = modules.adapters(self.unet)
+        self._convolutions = modules.listed_convolutions(self.unet, self.config, SpreadConvolution)
+        self._attentions = modules.self_attentions(self.unet)
         self._places = {
             (listed.level, listed.conv.stride[0])
             for listed in self._convolutions
             if listed.filtered and listed.level is not None
         }
-        targets.refuse_fused(self._attentions)
+        modules.refuse_fused(self._attentions)
 
     def _attach_layers(self) -> None:
         with ExitStack() as undo:
@@ -231,10 +231,10 @@ class Attachment:
 
     def _follow_adapters(self) -> None:
         """A LoRA loaded or unloaded since has replaced layers: attach to those that are there now."""
-        now = targets.adapters(self.unet)
+        now = modules.adapters(self.unet)
         if now.keys() == self._adapters.keys() and all(now[k] is self._adapters[k] for k in now):
             return
-        if targets.is_compiled(self.unet):
+        if modules.is_compiled(self.unet):
             raise ValueError(
                 f"the compiled UNet's adapters changed from {sorted(self._adapters)} to {sorted(now)} since "
                 "FouriScale was applied: call apply_fouriscale again"
@@ -246,7 +246,7 @@ class Attachment:
     def _forget_compiled(self) -> None:
         """Compiled code does not look for new hooks, so what was compiled without them has to go."""
         held = getattr(self.pipe, "unet", None)
-        if targets.is_compiled(self.unet) or bare_unet(held) is not held:
+        if modules.is_compiled(self.unet) or bare_unet(held) is not held:
             torch.compiler.reset()
 
     @torch.compiler.disable
@@ -277,7 +277,7 @@ class Attachment:
         self._call.sparsity = sparsity_for(place, self.config)
         if not place.active:
             return
-        targets.refuse_fused(self._attentions)
+        modules.refuse_fused(self._attentions)
         refuse_early_guidance(pipe, self.config.early_guidance)
         run = place.schedule, place.latent_size, sample.device, sample.dtype
         filters = self._kept_filters(run, place.schedule.at(place.step))

@@ -11,7 +11,7 @@ from diffusers import UNet2DConditionModel
 from diffusers.models.attention_processor import Attention
 from torch import nn
 
-from .config import FouriScaleConfig
+from ..config import FouriScaleConfig
 
 CONV_FORWARD = "_conv_forward"  # torch's own method, which the patch shadows on the instance
 

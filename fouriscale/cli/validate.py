@@ -48,12 +48,12 @@ def validate(
     quieten()
     from fouriscale_padtone.pieces import write_whole
 
-    from . import validate as validation
-    from .config import config_for
-    from .generate import sampling_defaults
-    from .loading import choose_device, choose_dtype, load_pipeline, locate
-    from .patch import fouriscale
-    from .validate_page import write_page
+    from ..config import config_for
+    from ..hooks.patch import fouriscale
+    from ..loading.pipeline import choose_device, choose_dtype, load_pipeline, locate
+    from ..reports import validate as validation
+    from ..reports.validate_page import write_page
+    from ..sampling.generate import sampling_defaults
 
     choose_dtype(dtype, choose_device(device))
     locate(model)

@@ -8,11 +8,11 @@ from typing import Any
 
 import torch
 
-from .callers import Rows
-from .config import FouriScaleConfig
-from .grids import Size
-from .plan import Plan, Sparsity
-from .schedule import Schedule
+from ..config import FouriScaleConfig
+from ..maths.plan import Plan, Sparsity
+from ..maths.schedule import Schedule
+from ..maths.tokens import Size
+from .pipelines import Rows
 
 
 @dataclass(frozen=True)

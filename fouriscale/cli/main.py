@@ -21,12 +21,12 @@ from fouriscale_padtone.command import complain, print_version, quieten, run
 from fouriscale_padtone.options import Device, Dtype, Guidance, Steps
 
 from .options import Mode, Preset, in_mode, read_preset
-from .validate_cli import validate
+from .validate import validate
 
 # Whatever imports torch is imported inside the commands, so that --help answers at once.
 if TYPE_CHECKING:
-    from .config import FouriScaleConfig
-    from .generate import OnStep
+    from ..config import FouriScaleConfig
+    from ..sampling.generate import OnStep
 
 app = typer.Typer(
     help="Sample a pretrained UNet beyond its training size with FouriScale.",
@@ -92,12 +92,12 @@ def generate(
     path = output_file(out, f"{slug(prompt)}-{seed}")
     config = read_preset(preset)
     quieten()
-    from . import generate as making
-    from .config import config_for
-    from .inputs import Inputs
-    from .loading import choose_device, choose_dtype, load_pipeline, locate
-    from .patch import fouriscale
-    from .recipe import save
+    from ..config import config_for
+    from ..hooks.patch import fouriscale
+    from ..loading.pipeline import choose_device, choose_dtype, load_pipeline, locate
+    from ..sampling import generate as making
+    from ..sampling.inputs import Inputs
+    from ..sampling.recipe import save
 
     inputs = Inputs(
         image=image,
@@ -149,7 +149,7 @@ def generate(
 @app.command()
 def show(image: Annotated[Path, typer.Argument(help="A PNG that fouriscale has written.")]) -> None:
     """Print the recipe inside a picture, as JSON."""
-    from .recipe import read
+    from ..sampling.recipe import read
 
     typer.echo(json.dumps(read(image), indent=2))
 
@@ -162,9 +162,9 @@ def remake(
     """Make the same picture again from the recipe inside it."""
     path = output_file(out, f"{image.stem}-remade")
     quieten()
-    from . import generate as making
-    from .loading import choose_device, choose_dtype, load_pipeline, locate, source
-    from .recipe import Recipe, changed_versions, read, save
+    from ..loading.pipeline import choose_device, choose_dtype, load_pipeline, locate, source
+    from ..sampling import generate as making
+    from ..sampling.recipe import Recipe, changed_versions, read, save
 
     recipe = Recipe.parse(read(image))
     making.check_request(recipe.height, recipe.width, [recipe.seed], recipe.steps, recipe.guidance)
@@ -194,7 +194,7 @@ def remake(
 @app.command()
 def presets() -> None:
     """List the presets and the results they were checked with."""
-    from .config import preset_names, preset_notes
+    from ..config import preset_names, preset_notes
 
     table = Table("preset", "what it is", "checked with", show_lines=True)
     for name in preset_names():
@@ -217,9 +217,9 @@ def explain(
     height, width = parse_size(size)
     config = read_preset(preset)
     quieten()
-    from .explain import explain as explaining
-    from .explain import sentences
-    from .model_configs import unet_config, vae_scale_factor
+    from ..loading.configs import unet_config, vae_scale_factor
+    from ..reports.explain import explain as explaining
+    from ..reports.explain import sentences
 
     found = unet_config(model, preset)
     config = in_mode(config or _config_for(found), mode)
@@ -234,7 +234,7 @@ def demo(out: Annotated[Path, typer.Option(help="A file ending in .png.")] = _OU
     """Direct sampling against FouriScale with the embedded model, in one picture."""
     path = output_file(out, "demo")
     quieten()
-    from .demo import demo as draw
+    from ..reports.demo import demo as draw
 
     draw(path)
 
@@ -244,7 +244,7 @@ for _command in (validate, batch, status, verify):
 
 
 def _config_for(unet_config: dict[str, Any]) -> FouriScaleConfig:
-    from .config import config_for
+    from ..config import config_for
 
     return config_for(unet_config)
 

@@ -15,12 +15,12 @@ from fouriscale_padtone.arguments import control, weighted
 from fouriscale_padtone.batch.instruments import Encoding, Picture
 from fouriscale_padtone.batch.jobs import DIRECT, Job
 
-from .config import FouriScaleConfig, config_for
+from ..config import FouriScaleConfig, config_for
+from ..loading.pipeline import load_pipeline, locate
 from .generate import SIZE_MULTIPLE, check_request, generate, sampling_defaults
 from .inputs import Inputs
-from .loading import load_pipeline, locate
+from .prompts import encode
 from .recipe import CHUNK
-from .texts import encode
 
 
 class Batch:

@@ -10,9 +10,9 @@ from diffusers import AutoencoderKL, UNet2DConditionModel
 
 import shapeworld
 
+from ..config import preset_names
 from . import single_file
-from .config import preset_names
-from .loading import check_unet_entry, locate, unreachable
+from .pipeline import check_unet_entry, locate, unreachable
 
 _KINDS: dict[str, Any] = {"unet": UNet2DConditionModel, "vae": AutoencoderKL}
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from .config import FouriScaleConfig
+    from ..config import FouriScaleConfig
 
 Preset = Annotated[
     str | None, typer.Option(help="A preset's name or a YAML file; recognised from the model if left out.")
@@ -19,7 +19,7 @@ def read_preset(preset: str | None) -> FouriScaleConfig | None:
     """The config that `--preset` names, a preset or a YAML file; None where it is left out."""
     if preset is None:
         return None
-    from .config import FouriScaleConfig
+    from ..config import FouriScaleConfig
 
     return FouriScaleConfig.named(preset)
 

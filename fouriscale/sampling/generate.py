@@ -16,14 +16,14 @@ from PIL import Image
 
 import shapeworld
 
+from ..config import FouriScaleConfig, size_conditioning
+from ..hooks.patch import current_state, fouriscale
+from ..loading.pipeline import source
+from ..maths.sizes import check_size
 from . import recipe as recipes
-from .config import FouriScaleConfig, size_conditioning
 from .inputs import Inputs, accepted, prepared
-from .loading import source
 from .montage import side_by_side
-from .patch import current_state, fouriscale
-from .sizes import check_size
-from .texts import Texts, encode_all, stacked
+from .prompts import Texts, encode_all, stacked
 
 SIZE_MULTIPLE = 8  # what Stable Diffusion's pipelines ask of height and width, whatever their VAE
 

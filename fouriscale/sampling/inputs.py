@@ -21,7 +21,7 @@ from PIL import Image, UnidentifiedImageError
 
 from fouriscale_padtone.arguments import Weighted
 
-from .loading import HUB_ID, fingerprint, unreachable
+from ..loading.pipeline import HUB_ID, fingerprint, unreachable
 from .recipe import Conditioning, Control, File, Lora
 
 

@@ -15,8 +15,8 @@ import torch
 from diffusers.models.attention_processor import Attention
 from torch import nn
 
-from .grids import Grids, Sampling
-from .plan import Planned
+from ..maths.plan import Planned
+from ..maths.tokens import Grids, Sampling
 
 # What somebody may give a self-attention of their own, and which is over all tokens.
 _OWN = ("attention_mask", "encoder_hidden_states")

@@ -6,7 +6,7 @@ import dataclasses
 import inspect
 import re
 
-from .config import FouriScaleConfig
+from fouriscale.config import FouriScaleConfig
 
 
 def setting_sentences() -> dict[str, str]:

@@ -14,10 +14,10 @@ from rich.table import Table
 
 from shapeworld import Report, Scene, check, sample_scenes
 
-from .config import FouriScaleConfig
-from .generate import generate
-from .loading import load_pipeline
-from .recipe import save
+from ..config import FouriScaleConfig
+from ..loading.pipeline import load_pipeline
+from ..sampling.generate import generate
+from ..sampling.recipe import save
 
 _SEED = 4  # of the scenes; the noise is numbered within a size, and neither was chosen by its outcome
 _SIZES = ((256, 256, 4), (256, 384, 4), (512, 512, 1))  # height, width, prompts

@@ -9,10 +9,10 @@ from typing import Any
 
 import torch
 
-from .config import FouriScaleConfig
-from .lowpass import Window
-from .plan import Plan, size_at
-from .targets import listed_convolutions
+from fouriscale.config import FouriScaleConfig
+from fouriscale.hooks.modules import listed_convolutions
+from fouriscale.maths.lowpass import Window
+from fouriscale.maths.plan import Plan, size_at
 
 PLAIN, DILATED, FILTERED = 0, 1, 2  # what a step does to a convolution
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 import torch
 
-from .grids import Size
+from .tokens import Size
 
 
 def _cosines(count: int, places: torch.Tensor, length: int) -> torch.Tensor:

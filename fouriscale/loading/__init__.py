@@ -1,0 +1,1 @@
+"""A model by name: its pipeline, or its configs alone."""

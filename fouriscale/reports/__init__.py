@@ -1,0 +1,1 @@
+"""What would be done and what came out, in words, figures and pages."""

@@ -1,0 +1,1 @@
+"""The page: what it runs, and soon all of it."""
