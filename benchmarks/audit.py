@@ -15,9 +15,9 @@ from typing import Annotated, Any
 import typer
 from PIL import Image
 
-from padtone.grid import read_recipe
-from padtone.prompts import SCENES_SEED
-from padtone.verdict import FEWEST_PROMPTS
+from padtone.audit.prompts import SCENES_SEED
+from padtone.maths.verdict import FEWEST_PROMPTS
+from padtone.reports.grid import read_recipe
 from shapeworld import check, sample_scenes
 
 RESULTS = Path(__file__).parent / "results" / "audit"
@@ -80,7 +80,7 @@ def main(
 ) -> None:
     """Audit every shipped model in full."""
     if not report:
-        from padtone.cli import app
+        from padtone.cli.main import app
 
         words = ["audit", "--model", "shapeworld/all", "--count", str(count), "--seeds", "2"]
         if code := app([*words, "--out", str(work)], standalone_mode=False):

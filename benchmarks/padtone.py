@@ -26,7 +26,7 @@ import torch
 from transformers import CLIPTextConfig, CLIPTextModel, T5Config, T5EncoderModel
 
 import padtone
-from padtone.embeds import generators
+from padtone.interventions.ite import generators
 from shapeworld.models import build_pipeline, build_text_encoder, build_tokenizer, build_unet, build_vae
 
 PROMPT = "a large red circle on a blue background"

@@ -44,7 +44,7 @@ def run_examples(text: str, shorten: Callable[[str], str] = str) -> int:
     Raises:
         RuntimeError: a command fails.
     """
-    from padtone.cli import main
+    from padtone.cli.main import main
 
     names: dict = {}
     done = 0

@@ -6,13 +6,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from .attention import AttentionShares, attention_to_padding
-    from .audit import Audit, AuditSettings
-    from .diffusion import idp, idp_arms
-    from .embeds import encode, ite, token_roles
-    from .families import Family, TextEncoder, known_families, register_family
-    from .masking import mask_padding, replace_padding, trim_padding
-    from .roles import TokenRoles
+    from .audit.run import Audit, AuditSettings
+    from .families.registry import Family, TextEncoder, known_families, register_family
+    from .interventions.attention import AttentionShares, attention_to_padding
+    from .interventions.idp import idp, idp_arms
+    from .interventions.ite import encode, ite, token_roles
+    from .interventions.masking import mask_padding, replace_padding, trim_padding
+    from .maths.roles import TokenRoles
 
 __all__ = [
     "AttentionShares",
@@ -36,13 +36,13 @@ __all__ = [
 
 # Where each name lives. Imported on first use, so that `padtone --help` does not wait for torch.
 _HOMES = {
-    "attention": ("AttentionShares", "attention_to_padding"),
-    "audit": ("Audit", "AuditSettings"),
-    "diffusion": ("idp", "idp_arms"),
-    "embeds": ("encode", "ite", "token_roles"),
-    "families": ("Family", "TextEncoder", "known_families", "register_family"),
-    "masking": ("mask_padding", "replace_padding", "trim_padding"),
-    "roles": ("TokenRoles",),
+    "interventions.attention": ("AttentionShares", "attention_to_padding"),
+    "audit.run": ("Audit", "AuditSettings"),
+    "interventions.idp": ("idp", "idp_arms"),
+    "interventions.ite": ("encode", "ite", "token_roles"),
+    "families.registry": ("Family", "TextEncoder", "known_families", "register_family"),
+    "interventions.masking": ("mask_padding", "replace_padding", "trim_padding"),
+    "maths.roles": ("TokenRoles",),
 }
 
 

@@ -8,8 +8,8 @@ from gradio.data_classes import FileData
 
 from fouriscale.reports.explain import sentences
 from fouriscale_padtone.jobs import Job
-from padtone.roles import check_keep, kept_rows, row_roles
-from padtone.watched import audit, audit_prompts
+from padtone.maths.roles import check_keep, kept_rows, row_roles
+from picturelab_ui.jobs.padding_tokens import audit, audit_prompts
 
 from . import high_resolution, order, padding_tokens
 from .workshop import Workshop

@@ -12,10 +12,17 @@ import gradio as gr
 
 from fouriscale.sampling.generate import check_request
 from fouriscale_padtone.jobs import Job
-from padtone.chips import chips
-from padtone.embeds import token_roles
-from padtone.roles import TokenRoles
-from padtone.watched import Audited, attention, audit, audit_prompts, both_interventions, curve
+from padtone.interventions.ite import token_roles
+from padtone.maths.roles import TokenRoles
+from picturelab_ui.jobs.padding_tokens import (
+    Audited,
+    attention,
+    audit,
+    audit_prompts,
+    both_interventions,
+    curve,
+)
+from picturelab_ui.padding_tokens.chips import chips
 
 from . import links, watch
 from . import padding_tokens_controls as controls

@@ -6,7 +6,7 @@ from typing import Any
 
 import gradio as gr
 
-from padtone.arms import FIFTHS
+from padtone.audit.arms import FIFTHS
 
 from . import watch
 from .workshop import Workshop, usual_settings

@@ -7,9 +7,9 @@ from typing import Any
 
 import gradio as gr
 
-from padtone.charts import attention_chart, keep_chart
-from padtone.curve import Curve
-from padtone.watched import Arms, Attention, Audited
+from padtone.reports.charts import attention_chart, keep_chart
+from picturelab_ui.jobs.curve import Curve
+from picturelab_ui.jobs.padding_tokens import Arms, Attention, Audited
 
 from .padding_tokens_controls import CHOSEN
 

@@ -23,7 +23,7 @@ from fouriscale.reports.explain import Explanation, explain
 from fouriscale.sampling.generate import decoder_bytes
 from fouriscale_padtone import models
 from fouriscale_padtone.jobs import Runner
-from padtone.families import check_known, family_of
+from padtone.families.registry import check_known, family_of
 from shapeworld import SAMPLING, model_names
 
 _OWNER = re.compile(r"[0-9a-f]{32}")

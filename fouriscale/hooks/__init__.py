@@ -1,1 +1,1 @@
-"""What is attached to a UNet and taken off again. The only room of this package that touches others' modules."""
+"""What is attached to a UNet, and taken off again: the only room that touches its modules."""

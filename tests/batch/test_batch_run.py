@@ -20,9 +20,9 @@ from fouriscale_padtone.batch.encodings import EncodingCache
 from fouriscale_padtone.batch.reports import check_files, progress
 from fouriscale_padtone.batch.sheet import write_sheet
 from fouriscale_padtone.batch.stores import open_store
-from padtone.batch import Arm
-from padtone.batch import remake as remake_arm
-from padtone.grid import read_recipe
+from padtone.reports.grid import read_recipe
+from padtone.runs.batch import Arm
+from padtone.runs.batch import remake as remake_arm
 
 MIXED = [
     row(1),

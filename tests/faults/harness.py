@@ -13,7 +13,7 @@ _SERVER = multiprocessing.get_context("forkserver")
 _SERVER.set_forkserver_preload(
     [
         "fouriscale.sampling.batch",
-        "padtone.batch",
+        "padtone.runs.batch",
         "fouriscale_padtone.batch.crews",
         "fouriscale_padtone.batch.local",
         "diffusers.pipelines.stable_diffusion.pipeline_stable_diffusion",

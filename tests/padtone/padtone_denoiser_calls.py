@@ -8,8 +8,8 @@ from typing import Any
 import text_pipelines
 import torch
 
-from padtone.denoiser import arguments_of, attention_modules
-from padtone.families import Family, family_of
+from padtone.families.registry import Family, family_of
+from padtone.hooks.denoiser import arguments_of, attention_modules
 
 TEXT = "encoder_hidden_states"
 

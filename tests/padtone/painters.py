@@ -17,8 +17,8 @@ import transformers
 from PIL import Image
 from torch.nn.functional import scaled_dot_product_attention
 
-from padtone.clip import Clip
-from padtone.families import Family, TextEncoder
+from padtone.audit.clip import Clip
+from padtone.families.registry import Family, TextEncoder
 
 CONTENT, REAL, PADDING, PICTURE, WIDTH = 8, 8, 9, 10, 11
 LENGTH, SIDE = 20, 32

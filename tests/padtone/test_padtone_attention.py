@@ -6,8 +6,8 @@ import torch
 from torch.overrides import TorchFunctionMode
 
 import padtone
-from padtone.attention import attention_probabilities
-from padtone.roles import ROLES, row_roles
+from padtone.interventions.attention import attention_probabilities
+from padtone.maths.roles import ROLES, row_roles
 
 PROMPT = "a red cat"
 _TRUE_CFG = {"negative_prompt": "green", "true_cfg_scale": 3.0}

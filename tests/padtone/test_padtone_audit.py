@@ -6,14 +6,14 @@ import painters
 import pytest
 from PIL import Image
 
-from padtone import verdict
-from padtone.audit import Audit, AuditSettings, make_plan, remake
-from padtone.grid import read_recipe
+from padtone.audit.run import Audit, AuditSettings, make_plan, remake
+from padtone.maths import verdict
+from padtone.reports.grid import read_recipe
 
 
 @pytest.fixture(autouse=True)
 def _families(monkeypatch):
-    monkeypatch.setattr("padtone.families._REGISTERED", dict(painters.FAMILIES))
+    monkeypatch.setattr("padtone.families.registry._REGISTERED", dict(painters.FAMILIES))
 
 
 def settings(**more):
@@ -198,7 +198,7 @@ def test_attention_is_where_it_was_put(tmp_path):
             if piece.work is None:
                 audit.store.begin({}) if not (tmp_path / name).exists() else None
                 audit._finish(piece)
-        from padtone.results import _attention
+        from padtone.audit.results import _attention
 
         found = _attention(audit)
         padding = found["groups"].get("padding", {"layers": [[0.0]]})["layers"][-1]

@@ -11,9 +11,10 @@ import transformers
 from PIL import Image
 from typer.testing import CliRunner
 
-from padtone import audit_cli, ldm
-from padtone.cli import app
-from padtone.clip import Clip
+from padtone.audit.clip import Clip
+from padtone.cli import audit as audit_cli
+from padtone.cli.main import app
+from padtone.families import ldm
 
 SMALL = ("--steps", "1", "--size", "64x64", "--keep", "0,2", "--looks", "1", "--device", "cpu")
 

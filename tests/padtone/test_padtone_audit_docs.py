@@ -8,9 +8,9 @@ import yaml
 
 from benchmarks.audit import read, to_markdown
 from fouriscale.loading.pipeline import fingerprint
-from padtone.prompts import studies_folder
-from padtone.studies import load_study
-from padtone.verdict import FEWEST_PROMPTS
+from padtone.audit.prompts import studies_folder
+from padtone.audit.studies import load_study
+from padtone.maths.verdict import FEWEST_PROMPTS
 from shapeworld import WEIGHTS, model_names
 
 ROOT = Path(__file__).parents[2]
@@ -18,8 +18,8 @@ PAGE, README = (ROOT / "docs" / "audit.md").read_text(), (ROOT / "README.md").re
 
 
 def test_example_runs(tmp_path, monkeypatch):
-    monkeypatch.setattr("padtone.families._REGISTERED", dict(painters.FAMILIES))
-    monkeypatch.setattr("padtone.clip.Clip.load", lambda name: painters.clip())
+    monkeypatch.setattr("padtone.families.registry._REGISTERED", dict(painters.FAMILIES))
+    monkeypatch.setattr("padtone.audit.clip.Clip.load", lambda name: painters.clip())
     monkeypatch.chdir(tmp_path)
     (block,) = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
     names: dict = {}

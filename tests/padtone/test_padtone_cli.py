@@ -9,10 +9,10 @@ import pytest
 import torch
 from PIL import Image, PngImagePlugin
 
-from padtone.cli import main
-from padtone.grid import labelled_grid, read_recipe, roles_sheet
-from padtone.requests import call_arguments
-from padtone.roles import TokenRoles
+from padtone.cli.main import main
+from padtone.maths.roles import TokenRoles
+from padtone.reports.grid import labelled_grid, read_recipe, roles_sheet
+from padtone.runs.request import call_arguments
 
 PROMPT = "a red circle"
 QUICK = ("--steps", "2", "--size", "32x16")

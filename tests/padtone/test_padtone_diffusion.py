@@ -5,10 +5,10 @@ import text_pipelines
 import torch
 
 import padtone
-from padtone.denoiser import StepCounter, arguments_of, attention_modules, blocks_of, locate
-from padtone.diffusion import Patch, patched
-from padtone.embeds import encode_arms, generators, pipe_arguments, stack_arguments
-from padtone.families import family_of
+from padtone.families.registry import family_of
+from padtone.hooks.denoiser import StepCounter, arguments_of, attention_modules, blocks_of, locate
+from padtone.interventions.idp import Patch, patched
+from padtone.interventions.ite import encode_arms, generators, pipe_arguments, stack_arguments
 
 PROMPT = "a red cat"
 JOINT = [
@@ -356,7 +356,7 @@ def test_unknown_transformer(tiny, monkeypatch):
     call = {"num_inference_steps": 1}
     with pytest.raises(ValueError, match="UNet2DConditionModel has no blocks named 'transformer_blocks'"):
         padtone.idp(other, PROMPT, [0], **call)
-    monkeypatch.setattr("padtone.families._REGISTERED", {"Own": family_of(tiny("sd1"))})
+    monkeypatch.setattr("padtone.families.registry._REGISTERED", {"Own": family_of(tiny("sd1"))})
     with pytest.raises(
         ValueError, match="Own has no 'unet', where Stable Diffusion 1 and 2 has its denoiser"
     ):

@@ -43,7 +43,7 @@ def test_readme(tiny_model, tmp_path, monkeypatch, capsys):
 def test_page(tiny_model, tmp_path, monkeypatch, capsys):
     """In order, on the shipped model, with fewer steps."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("padtone.families._REGISTERED", {})
+    monkeypatch.setattr("padtone.families.registry._REGISTERED", {})
     assert run_examples(PAGE, shortened(tiny_model)) == 7 + 4
     printed = capsys.readouterr().out.splitlines()
     promised = re.findall(r"^print\(.*\)  # (\(.*\))$", PAGE, re.MULTILINE)

@@ -5,8 +5,8 @@ import text_pipelines
 import torch
 
 import padtone
-from padtone.embeds import swap_rows
-from padtone.encoders import encode_prompts
+from padtone.hooks.encoder import encode_prompts
+from padtone.interventions.ite import swap_rows
 
 PROMPT, OTHER = "a red cat", "a big green dog under the tree"
 PADDED = [n for n in text_pipelines.BUILDERS if n not in ("qwen_image", "z_image")]
@@ -19,7 +19,7 @@ def encode(pipe, name, prompt, *args, **more):
 def rows(pipe, name, keep, prompt=PROMPT):
     entries = padtone.token_roles(pipe, prompt, **text_pipelines.text_options(name))
     length = max(entry.rows.stop for entry in entries if entry.rows is not None)
-    return torch.tensor(padtone.roles.kept_rows(entries, keep, length))
+    return torch.tensor(padtone.maths.roles.kept_rows(entries, keep, length))
 
 
 def test_swap_rows_by_hand():
@@ -52,7 +52,7 @@ def test_clean_does_not_depend_on_the_prompt(tiny, name):
     same_length = "a green dog"
     one, two = (encode(pipe, name, prompt, "clean", pooled="clean") for prompt in (PROMPT, same_length))
     assert all(torch.equal(one[key], two[key]) for key in one if torch.is_tensor(one[key]))
-    masked = any(encoder.masked for encoder in padtone.families.family_of(pipe).encoders)
+    masked = any(encoder.masked for encoder in padtone.families.registry.family_of(pipe).encoders)
     if not masked:
         longer = encode(pipe, name, OTHER, "clean", pooled="clean")
         assert all(torch.equal(one[key], longer[key]) for key in one)

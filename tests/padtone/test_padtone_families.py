@@ -7,8 +7,8 @@ import text_pipelines
 import torch
 
 import padtone
-from padtone.encoders import encode_prompts, watch_encoders
-from padtone.families import family_of
+from padtone.families.registry import family_of
+from padtone.hooks.encoder import encode_prompts, watch_encoders
 
 PROMPT = "a red cat"
 
@@ -92,7 +92,7 @@ def test_table_says_what_encoders_get(tiny, name):
 
 
 def _defaults(pipe) -> dict:
-    from padtone.encoders import call_options
+    from padtone.hooks.encoder import call_options
 
     return call_options(pipe, {})
 
@@ -105,7 +105,7 @@ def test_table_says_whether_the_denoiser_masks(tiny, name):
     options = text_pipelines.text_options(name)
     full = padtone.encode(pipe, PROMPT, **options)
     rows = torch.tensor(
-        padtone.roles.kept_rows(padtone.token_roles(pipe, PROMPT, **options), "padding", 10**3)
+        padtone.maths.roles.kept_rows(padtone.token_roles(pipe, PROMPT, **options), "padding", 10**3)
     )
     noise, first = dict(full), 0
     for names in family.returns:
@@ -214,7 +214,7 @@ def test_unknown_pipeline(tiny):
 
 def test_known_before_it_is_loaded():
     """By the name in model_index.json."""
-    from padtone.families import check_known
+    from padtone.families.registry import check_known
 
     check_known("FluxPipeline", "a model")
     for name in ("DDPMPipeline", "NoSuchPipeline", None):
@@ -230,7 +230,7 @@ def test_register_family(tiny, monkeypatch):
     class Own(StableDiffusionPipeline):
         pass
 
-    monkeypatch.setattr("padtone.families._REGISTERED", {})
+    monkeypatch.setattr("padtone.families.registry._REGISTERED", {})
     pipe = Own(**tiny("sd1").components, requires_safety_checker=False)
     assert family_of(pipe).title == "Stable Diffusion 1 and 2"  # by inheritance
     own = padtone.Family(

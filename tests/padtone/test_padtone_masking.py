@@ -11,7 +11,7 @@ from padtone_denoiser_calls import call_of
 
 import padtone
 from fouriscale_padtone import Remark
-from padtone.families import family_of
+from padtone.families.registry import family_of
 
 PROMPT, OTHER = "a red cat", "a large green dog sitting under a big old tree"
 PADDED = [n for n in text_pipelines.BUILDERS if n not in ("qwen_image", "z_image")]

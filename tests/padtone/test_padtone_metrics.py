@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from padtone import metrics
-from padtone.metrics import bootstrap, cosine, expanded_tail, kid, perceptual_distance
-from padtone.results import own
+from padtone.audit.results import own
+from padtone.maths import metrics
+from padtone.maths.metrics import bootstrap, cosine, expanded_tail, kid, perceptual_distance
 
 
 def test_cosine_by_hand():

@@ -11,7 +11,7 @@ import torch
 from accelerate import cpu_offload
 
 import padtone
-from padtone.families import family_of
+from padtone.families.registry import family_of
 
 PROMPT = "a red cat"
 CPU = torch.device("cpu")

@@ -7,9 +7,9 @@ from html.parser import HTMLParser
 import painters
 import pytest
 
-from padtone import verdict
-from padtone.audit import Audit, AuditSettings
-from padtone.report import HEADLINES, MEANINGS, code_line, render, write_index, write_report
+from padtone.audit.run import Audit, AuditSettings
+from padtone.maths import verdict
+from padtone.reports.page import HEADLINES, MEANINGS, code_line, render, write_index, write_report
 
 VOID = {"meta", "img", "br", "line", "circle"}
 
@@ -49,7 +49,7 @@ def made(tmp_path_factory):
     """{name: (content of report.json, store)} of two built models."""
     done = {}
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("padtone.families._REGISTERED", dict(painters.FAMILIES))
+        patch.setattr("padtone.families.registry._REGISTERED", dict(painters.FAMILIES))
         for name in ("zero padding", "register"):
             kinds = ("warm", "warm", "cold", "cold", "cold", "cold")
             settings = AuditSettings(

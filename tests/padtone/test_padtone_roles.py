@@ -2,7 +2,7 @@
 
 import pytest
 
-from padtone.roles import TokenRoles, assign, kept_rows, masked_span, real_span, row_roles
+from padtone.maths.roles import TokenRoles, assign, kept_rows, masked_span, real_span, row_roles
 
 CLIP = {"bos": (1,), "eos": (2,)}
 

@@ -5,10 +5,10 @@ from collections import Counter
 import pytest
 
 import shapeworld
-from padtone import studies
-from padtone.arms import IDP_ARMS, ITE_ARMS
-from padtone.prompts import Prompts, read_prompts, shapeworld_prompts, studies_folder
-from padtone.studies import Study, beside_paper, load_study
+from padtone.audit import studies
+from padtone.audit.arms import IDP_ARMS, ITE_ARMS
+from padtone.audit.prompts import Prompts, read_prompts, shapeworld_prompts, studies_folder
+from padtone.audit.studies import Study, beside_paper, load_study
 
 KINDS = (
     "fine detail",

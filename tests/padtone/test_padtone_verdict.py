@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from padtone import verdict
-from padtone.verdict import DIFFUSION, IGNORED, INCONCLUSIVE, TEXT, Figures, Noise
+from padtone.maths import verdict
+from padtone.maths.verdict import DIFFUSION, IGNORED, INCONCLUSIVE, TEXT, Figures, Noise
 
 PROMPTS, SEEDS = 12, 2
 
@@ -126,7 +126,7 @@ def test_smallest_keep(answers, smallest):
 
 def test_chance_seldom_makes_a_verdict(monkeypatch):
     """Padding that does nothing beyond what another seed does, 100 times: "used" comes up in few."""
-    monkeypatch.setattr("padtone.metrics.RESAMPLES", 1000)
+    monkeypatch.setattr("padtone.maths.metrics.RESAMPLES", 1000)
     random = np.random.default_rng(0)
     used = 0
     for _ in range(100):

@@ -7,14 +7,14 @@ from PIL import Image
 
 from fouriscale_padtone import models
 from fouriscale_padtone.jobs import Runner
-from padtone.chips import chips
-from padtone.clip import Clip
-from padtone.curve import keep_curve
-from padtone.embeds import ite
-from padtone.grid import read_recipe
-from padtone.requests import Request, draw
-from padtone.roles import TokenRoles
-from padtone.watched import attention, audit_prompts, both_interventions
+from padtone.audit.clip import Clip
+from padtone.interventions.ite import ite
+from padtone.maths.roles import TokenRoles
+from padtone.reports.grid import read_recipe
+from padtone.runs.request import Request, draw
+from picturelab_ui.jobs.curve import keep_curve
+from picturelab_ui.jobs.padding_tokens import attention, audit_prompts, both_interventions
+from picturelab_ui.padding_tokens.chips import chips
 
 PROMPT = "a red circle"
 

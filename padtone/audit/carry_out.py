@@ -1,0 +1,58 @@
+"""An audit from beginning to end: pictures, figures, report.json and report.html."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from fouriscale_padtone.models import SHIPPED
+from fouriscale_padtone.pieces import Progress, write_whole
+
+from ..reports.page import write_report
+from .clip import Clip
+from .run import Audit, AuditSettings, Judge
+from .studies import Study, beside_paper
+
+_SHIPPED_CLIP, _HUB_CLIP = "shapeworld/clip", "openai/clip-vit-base-patch32"
+_SHIPPED_BATCH, _BATCH = 16, 4
+
+
+def usual_clip(model: str) -> str:
+    """The CLIP that looks where none is named: shapeworld's pictures mean nothing to another."""
+    return _SHIPPED_CLIP if model.startswith(SHIPPED) else _HUB_CLIP
+
+
+def usual_batch(model: str) -> int:
+    """Most pictures in one call of the pipeline where no number is named: shipped models are small."""
+    return _SHIPPED_BATCH if model.startswith(SHIPPED) else _BATCH
+
+
+def carry_out(
+    pipe: Any,
+    settings: AuditSettings,
+    folder: Path,
+    *,
+    judge: Judge | None = None,
+    study: Study | None = None,
+    progress: Progress | None = None,
+) -> tuple[dict[str, Any], Path]:
+    """Run an audit, or go on with the one that the folder holds.
+
+    Args:
+        judge: see `Audit`.
+        study: whose paper's figures are set beside ours.
+
+    Returns:
+        The content of report.json, and where report.html is.
+
+    Raises:
+        ValueError: see `Audit` and `Clip.load`.
+    """
+    clip = Clip.load(settings.clip, pipe._execution_device)  # before hours of work, not after
+    audit = Audit(pipe, settings, folder, judge)
+    audit.paint(progress)
+    results = audit.results(clip, progress)
+    results["study"] = beside_paper(study, results) if study else None
+    write_whole(folder / "report.json", json.dumps(results, indent=1))
+    return results, write_report(results, folder)

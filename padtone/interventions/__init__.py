@@ -1,0 +1,1 @@
+"""Swap, mask, trim, replace, look: what a caller asks for by name."""

@@ -1,0 +1,128 @@
+"""What can be wrong with a request, said in one sentence before anything is run."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from ..families.registry import Family, family_of
+from ..maths.roles import Keep, check_keep
+
+ARMS = ("full", "prompt", "padding", "clean")
+
+
+def check_call(pipe: Any, seeds: Sequence[int], arms: Sequence[Keep], pipe_kwargs: dict[str, Any]) -> Family:
+    """The arguments that `ite`, `idp` and `attention_to_padding` have in common.
+
+    Raises:
+        ValueError: no seed, arms that are none, arguments that padtone sets itself; an unknown pipeline.
+        TypeError: arguments that the pipeline does not take; a negative prompt that is not one string.
+    """
+    family = family_of(pipe)
+    check_arms(arms)
+    _check_seeds(seeds)
+    for name in pipe_kwargs:
+        given = name.startswith("prompt") or "embeds" in name
+        if given or name in ("generator", "num_images_per_prompt", "latents"):
+            raise ValueError(
+                f"{name} is set by padtone and cannot be given; use prompt, seeds, arms, negative_prompt"
+            )
+    _check_names(pipe, pipe_kwargs, inspect.signature(type(pipe).__call__).parameters)
+    negative = pipe_kwargs.get("negative_prompt")
+    if negative is not None and not isinstance(negative, str):
+        raise TypeError(f"negative_prompt is {negative!r}; it is one string, the same for every arm")
+    return family
+
+
+def check_options(pipe: Any, options: dict[str, Any]) -> None:
+    """Options of `encode` and `token_roles`.
+
+    Raises:
+        TypeError: the pipeline's `encode_prompt` does not take them. ValueError: an unknown pipeline.
+    """
+    family_of(pipe)
+    _check_names(pipe, options, inspect.signature(pipe.encode_prompt).parameters)
+
+
+def _check_names(pipe: Any, names: Iterable[str], takes: Any) -> None:
+    # Stable Diffusion's **kwargs are for these two of old, and would swallow anything else unseen.
+    unknown = [name for name in names if name not in takes and name not in ("callback", "callback_steps")]
+    if unknown:
+        raise TypeError(f"{type(pipe).__name__} takes no {', '.join(unknown)}")
+
+
+def _check_seeds(seeds: Sequence[int]) -> None:
+    if isinstance(seeds, str) or not isinstance(seeds, Sequence) or not len(seeds):
+        raise ValueError(f"seeds is {seeds!r}; it is a sequence of numbers, such as [0, 1]")
+    for seed in seeds:
+        if not isinstance(seed, int) or not 0 <= seed < 2**63:
+            raise ValueError(f"seeds is {seeds!r}; each is a whole number from 0 to {2**63 - 1}")
+
+
+def check_arms(arms: Sequence[Keep]) -> None:
+    """Arms are keys, so there is at least one and each is there once.
+
+    Raises:
+        ValueError: they are not, or one of them can name no rows.
+    """
+    keys = [] if isinstance(arms, str) else [arm_key(arm) for arm in arms]
+    if not keys or len(set(keys)) < len(keys):
+        raise ValueError(f"arms is {arms!r}; it is a sequence of different arms, such as {ARMS}")
+    for arm in arms:
+        check_keep(arm)
+
+
+def arm_key(arm: Keep) -> Any:
+    """The arm itself where it can be a key, else its text: a slice, or several kept at once."""
+    return arm if isinstance(arm, str | int) else str(arm)
+
+
+def check_choices(clean: str, pooled: str) -> None:
+    """What swapped rows become, and whose pooled vector is used.
+
+    Raises:
+        ValueError: not one of those known.
+    """
+    for name, value, choices in (
+        ("clean", clean, ("padding", "empty_prompt")),
+        ("pooled", pooled, ("full", "clean")),
+    ):
+        if value not in choices:
+            raise ValueError(f"{name} is {value!r}; it can be {' or '.join(map(repr, choices))}")
+
+
+def check_prompt(prompt: Any) -> str:
+    """A single prompt.
+
+    Raises:
+        TypeError: not a string.
+    """
+    if not isinstance(prompt, str):
+        raise TypeError(f"the prompt is {prompt!r}; it must be one string")
+    return prompt
+
+
+def check_layers(layers: Sequence[int] | None, count: int) -> frozenset[int] | None:
+    """Indices of a denoiser's `count` blocks; None: all.
+
+    Raises:
+        ValueError: there is no such block, or none is named.
+    """
+    if layers is None:
+        return None
+    wrong = [i for i in layers if not isinstance(i, int) or not 0 <= i < count]
+    if wrong or not len(layers):
+        raise ValueError(f"layers is {list(layers)}; this denoiser's blocks go from 0 to {count - 1}")
+    return frozenset(layers)
+
+
+def check_steps(steps: tuple[float, float]) -> tuple[float, float]:
+    """Part of a run, as fractions.
+
+    Raises:
+        ValueError: it is none.
+    """
+    if len(steps) != 2 or not 0.0 <= steps[0] < steps[1] <= 1.0:
+        raise ValueError(f"steps is {steps!r}; it is (start, stop) with 0 <= start < stop <= 1")
+    return float(steps[0]), float(steps[1])

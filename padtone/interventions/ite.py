@@ -1,0 +1,243 @@
+"""ITE: swap rows between two encodings of a text (Padding Tone, arXiv 2501.06751, section 3.1)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+
+from ..families.registry import Family, family_of
+from ..hooks.encoder import Encoding, encode_prompts, padding_ids
+from ..maths.roles import Keep, TokenRoles, check_keep, kept_rows
+from .arguments import ARMS, arm_key, check_call, check_choices, check_options, check_prompt
+
+
+def swap_rows(kept: Any, rest: Any, rows: torch.Tensor) -> Any:
+    """`kept` where `rows` is True, `rest` elsewhere.
+
+    Args:
+        kept, rest: (batch, tokens, width), or lists of (tokens, width).
+        rows: (batch, tokens), bool.
+    """
+    if isinstance(kept, list):
+        return [
+            torch.where(r[: len(k), None].to(k.device), k, e)
+            for k, e, r in zip(kept, rest, rows, strict=True)
+        ]
+    return torch.where(rows[..., None].to(kept.device), kept, rest)
+
+
+def encode(
+    pipe: Any,
+    prompt: str,
+    keep: Keep = "full",
+    *,
+    clean: str = "padding",
+    pooled: str = "full",
+    source: str | None = None,
+    **options: Any,
+) -> dict[str, Any]:
+    """Encode a prompt, with some rows from its own encoding and the rest from a clean one.
+
+    Args:
+        keep: the rows to keep, see `padtone.maths.roles.kept_rows`: "full", "prompt" (everything that is not
+            padding), "padding", "eos", "clean", "padding 1/5", slices over rows, or several of these.
+        clean: what the other rows are: "padding" (N padding tokens and nothing else) or "empty_prompt"
+            (the encoding of "", with its begin and end tokens).
+        pooled: take the pooled vector from the "full" prompt or from the "clean" one.
+        source: take the kept rows from this prompt's encoding instead; `prompt` still says which.
+        options: what the pipeline's `encode_prompt` also takes, such as `max_sequence_length`.
+
+    Returns:
+        Arguments for `pipe(**...)`: `prompt_embeds` and its companions. The negative prompt stays the
+        pipeline's own affair, except where the pipeline wants it encoded too (Z-Image, FLUX.2 klein).
+
+    Raises:
+        ValueError: `keep` names no row, or another argument is not one of those listed.
+    """
+    check_options(pipe, options)
+    check_keep(keep)
+    (made,) = encode_arms(pipe, prompt, (keep,), clean=clean, pooled=pooled, source=source, options=options)
+    return made | _negative(pipe, "", 1, options)
+
+
+def encode_arms(
+    pipe: Any,
+    prompt: str,
+    arms: Sequence[Keep],
+    *,
+    clean: str = "padding",
+    pooled: str = "full",
+    source: str | None = None,
+    options: dict[str, Any],
+) -> list[dict[str, Any]]:
+    """`encode` for several `keep`, with the prompt and the clean text encoded once."""
+    family = family_of(pipe)
+    names = text_names(family)
+    full, empty = encode_both(pipe, prompt, clean, pooled, options)
+    rows = [arm_rows(family, prompt, full, arm) for arm in arms]
+    kept = full
+    if source is not None:
+        kept = encode_prompts(pipe, [check_prompt(source)], options)
+        _check_lengths(full, kept, names, prompt, repr(source))
+    made = []
+    for arm in rows:
+        arguments = full.arguments | _pooled(empty if pooled == "clean" else full)
+        for name, chosen in zip(names, arm, strict=True):
+            arguments[name] = swap_rows(kept.arguments[name], empty.arguments[name], chosen[None])
+        made.append(arguments)
+    return made
+
+
+def text_names(family: Family) -> list[str]:
+    """The pipeline's arguments that hold text, in the order of their rows."""
+    return [str(returned[0]) for returned in family.returns]
+
+
+def _pooled(encoding: Encoding) -> dict[str, Any]:
+    return {name: value for name, value in encoding.arguments.items() if name.startswith("pooled")}
+
+
+def encode_both(
+    pipe: Any, prompt: str, clean: str, pooled: str, options: dict[str, Any]
+) -> tuple[Encoding, Encoding]:
+    """The prompt, and the clean text: under the full prompt's mask, where the encoder is masked.
+
+    Raises:
+        ValueError: `clean` or `pooled` is not one of those known, or the two have unequal lengths.
+    """
+    check_choices(clean, pooled)
+    full = encode_prompts(pipe, [check_prompt(prompt)], options)
+    if clean == "padding":
+        empty = encode_prompts(pipe, [prompt], options, change=padding_ids(pipe), warn_cut=False)
+    else:
+        empty = encode_prompts(pipe, [""], options)
+    _check_lengths(full, empty, text_names(family_of(pipe)), prompt, '""')
+    return full, empty
+
+
+def arm_rows(family: Family, prompt: str, encoding: Encoding, keep: Keep) -> list[torch.Tensor]:
+    """The kept rows of each tensor of text, (tokens,) bool.
+
+    Raises:
+        ValueError: `keep` names no row of this prompt.
+    """
+    roles = encoding.roles[0]
+    lengths = [encoding.arguments[name][0].shape[0] for name in text_names(family)]
+    unpadded = not family.pads or all(encoder.length is None for encoder in family.encoders)
+    padded = any(entry.count("padding") for entry in roles if entry.rows is not None)
+    if unpadded and not padded and _asks(keep, "padding"):
+        raise ValueError(f"{family.title} hands the denoiser no padding for {prompt!r}: {family.note}")
+    if _asks(keep, "prompt") and not any(e.count("prompt") for e in roles):
+        raise ValueError(f"the prompt {prompt!r} is empty: it has no tokens of its own to keep")
+    kept = torch.tensor(kept_rows(roles, keep, sum(lengths)))
+    return list(kept.split(lengths))
+
+
+def _asks(keep: Keep, role: str) -> bool:
+    parts = (keep,) if isinstance(keep, str | slice | int) else keep
+    return any(isinstance(part, str) and part.startswith(role) for part in parts)
+
+
+def _check_lengths(full: Encoding, other: Encoding, names: Sequence[str], prompt: str, what: str) -> None:
+    """Swapping is position by position, so both texts must have the same number of rows.
+
+    Raises:
+        ValueError: they do not.
+    """
+    for name in names:
+        ours, theirs = full.arguments[name][0].shape[0], other.arguments[name][0].shape[0]
+        if ours != theirs:
+            raise ValueError(
+                f"{what} has {theirs} rows of {name} where {prompt!r} has {ours}: this pipeline does not pad to a "
+                'fixed length, use clean="padding" and no source'
+            )
+
+
+def ite(
+    pipe: Any,
+    prompt: str,
+    seeds: Sequence[int],
+    arms: Sequence[Keep] = ARMS,
+    *,
+    clean: str = "padding",
+    pooled: str = "full",
+    source: str | None = None,
+    **pipe_kwargs: Any,
+) -> dict[Any, list[Any]]:
+    """One image per arm and seed, swapping rows of the text encoding (ITE).
+
+    The arms of a seed are one batch and start from the same noise, one generator each.
+
+    Args:
+        arms: values of `keep`, see `encode`; each is the key of its images.
+        pipe_kwargs: for the pipeline's call; a `negative_prompt` is used unchanged for every arm.
+
+    Returns:
+        {arm: [image per seed]}; images as the pipeline returns them (PIL by default).
+
+    Raises:
+        ValueError: see `encode`.
+    """
+    check_call(pipe, seeds, arms, pipe_kwargs)
+    encoded = encode_arms(pipe, prompt, arms, clean=clean, pooled=pooled, source=source, options=pipe_kwargs)
+    call = pipe_arguments(pipe, stack_arguments(encoded), len(encoded), pipe_kwargs)
+    images: dict[Any, list[Any]] = {arm_key(arm): [] for arm in arms}
+    for seed in seeds:
+        out = pipe(**call, generator=generators(seed, len(encoded))).images
+        for arm, image in zip(images, out, strict=True):
+            images[arm_key(arm)].append(image)
+    return images
+
+
+def generators(seed: int, count: int) -> list[torch.Generator]:
+    """The same noise for every member of a batch; on the CPU, so that devices agree."""
+    return [torch.Generator("cpu").manual_seed(int(seed)) for _ in range(count)]
+
+
+def stack_arguments(encoded: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Several encodings as one batch."""
+    stacked: dict[str, Any] = {}
+    for name, first in encoded[0].items():
+        values = [e[name] for e in encoded]
+        stacked[name] = (
+            [text for value in values for text in value] if isinstance(first, list) else torch.cat(values)
+        )
+    return stacked
+
+
+def pipe_arguments(
+    pipe: Any, encoded: dict[str, Any], count: int, pipe_kwargs: dict[str, Any]
+) -> dict[str, Any]:
+    """Arguments for one call of the pipeline with these encodings and the user's own arguments."""
+    call = dict(pipe_kwargs)
+    negative = call.pop("negative_prompt", None)
+    if family_of(pipe).negative == "text" and negative is not None:
+        call["negative_prompt"] = [negative] * count
+    return encoded | _negative(pipe, negative or "", count, pipe_kwargs) | call
+
+
+def _negative(pipe: Any, prompt: str, count: int, options: dict[str, Any]) -> dict[str, Any]:
+    """The negative prompt's encoding, where the pipeline wants it next to `prompt_embeds`."""
+    if family_of(pipe).negative == "text":
+        return {}
+    one = encode_prompts(pipe, [prompt], options).arguments["prompt_embeds"]
+    return stack_arguments([{"negative_prompt_embeds": one}] * count)
+
+
+def token_roles(pipe: Any, prompt: str, **options: Any) -> tuple[TokenRoles, ...]:
+    """What each text encoder makes of a prompt, for the tokens whose rows the denoiser receives.
+
+    Runs the pipeline's own `encode_prompt` and looks at what the encoders were given, so templates,
+    truncation and padding are the real ones. Warns if the end of the prompt was cut off.
+
+    Args:
+        options: what the pipeline's `encode_prompt` also takes, such as `max_sequence_length`.
+
+    Raises:
+        ValueError: an unknown pipeline, or one that pads to more than its encoder reads.
+        TypeError: not one string; an option that the pipeline does not take.
+    """
+    check_options(pipe, options)
+    return encode_prompts(pipe, [check_prompt(prompt)], options).roles[0]

@@ -1,0 +1,1 @@
+"""Roles, figures and verdicts. Pure."""

@@ -1,0 +1,169 @@
+"""The report as a page: one file, the verdict first, for readers who never saw the paper."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from fouriscale_padtone.pages import environment, thumbnail
+from fouriscale_padtone.pieces import Store, write_whole
+
+from ..audit.arms import keep_arm
+from ..audit.run import picture_name, store
+from ..maths import verdict
+from ..maths.verdict import FEWEST_PROMPTS
+
+FULL = "full"
+_SHOWN = 4  # prompts in the grid of the main arms
+_DETAILED = 2  # prompts in the grid of all arms
+_SEEDS = 2  # seeds in a grid
+_SIDE = 176  # pixels of a thumbnail
+
+HEADLINES = {
+    verdict.IGNORED: "The padding tokens are ignored.",
+    verdict.TEXT: "The padding tokens are used: the text encoder writes into them.",
+    verdict.DIFFUSION: "The padding tokens are used: the denoiser works in them.",
+    verdict.INCONCLUSIVE: "This audit could not decide.",
+}
+MEANINGS = {
+    "full": "prompt and padding as they are",
+    "prompt": "the prompt's own words; padding from an empty text",
+    "padding": "words from an empty text; the prompt's own padding",
+    "clean": "an empty text: nothing but padding tokens",
+    "eos": "the end token alone",
+    "other padding": "the prompt's own words; another prompt's padding",
+    "random fifth": "a fifth of the padding, drawn at random",
+    "another seed": "prompt and padding as they are, from other noise: the yardstick",
+} | {f"padding {i}/5": f"fifth {i} of 5 of the padding alone" for i in range(1, 6)}
+
+FIGURES = {
+    "to_full": "likeness to the full picture",
+    "to_prompt": "CLIP score to the prompt",
+    "own_full": "likeness to its own prompt's picture, beyond other prompts'",
+    "own_prompt": "CLIP score to its own prompt, beyond other prompts",
+}
+
+
+def write_report(results: Mapping[str, Any], folder: Path) -> Path:
+    """Write `report.html` beside an audit's pictures.
+
+    Args:
+        results: the content of report.json.
+        folder: the audit's folder, with its pictures.
+    """
+    path = folder / "report.html"
+    write_whole(path, render(results, store(folder)))
+    return path
+
+
+def write_index(reports: Mapping[str, Mapping[str, Any]], folder: Path) -> Path:
+    """A page that leads to several reports.
+
+    Args:
+        reports: {subfolder: content of its report.json}.
+    """
+    page = environment("padtone.reports").get_template("index.html.j2")
+    path = folder / "index.html"
+    write_whole(path, page.render(reports=reports, headlines=HEADLINES))
+    return path
+
+
+def render(results: Mapping[str, Any], store: Store) -> str:
+    """The page."""
+    from . import charts
+
+    arms = results["arms"]
+    ite = {arm: arms["ite"][arm] for arm in (FULL, "another seed", *_without(arms["ite"]))}
+    reach = max((abs(f["excess"][end]) for f in results["findings"] for end in ("low", "high")), default=1)
+    likeness = results["keep_k"]["curve"]
+    noise = arms["ite"]["another seed"]["to_full"]["mean"]
+    return (
+        environment("padtone.reports")
+        .get_template("report.html.j2")
+        .render(
+            r=results,
+            headline=HEADLINES[results["verdict"]],
+            meanings=MEANINGS,
+            figures=FIGURES,
+            fewest=FEWEST_PROMPTS,
+            code=code_line(results),
+            judged=judged_figures(arms["ite"][FULL]),
+            with_kid=arms["ite"]["clean"]["kid"] is not None,
+            ite=ite,
+            main=_grids(results, store, _main_arms(results), _SHOWN),
+            everything=_grids(results, store, _all_arms(results), _DETAILED),
+            keeps=_grids(results, store, _keeps(results), 1),
+            keep_chart=charts.keep_chart(likeness, results["keep_k"]["padding"], noise),
+            arm_charts=_arm_charts(arms, ite),
+            attention_chart=charts.attention_chart(results["attention"]["groups"], ("padding", "prompt")),
+            strip=lambda excess: charts.interval_bar(
+                excess["low"], excess["mean"], excess["high"], reach or 1.0
+            ),
+        )
+    )
+
+
+def code_line(results: Mapping[str, Any]) -> str | None:
+    """The code that drops the padding that can go; None where none can."""
+    if not results["droppable"]:
+        return None
+    keep = results["keep_k"]["smallest"]
+    return f"with padtone.trim_padding(pipe, keep={keep}):\n    image = pipe(prompt).images[0]"
+
+
+def judged_figures(full: Mapping[str, Any]) -> list[str]:
+    """Names of the figures that a ground truth gave, such as shapeworld's checker."""
+    known = {"images", "kid", "distance", *FIGURES}
+    return [name for name in full if name not in known]
+
+
+def _without(arms: Mapping[str, Any]) -> list[str]:
+    return [arm for arm in arms if arm not in (FULL, "another seed")]
+
+
+def _arm_charts(arms: Mapping[str, Any], ite: Mapping[str, Any]) -> dict[str, dict[str, str]]:
+    from .charts import arm_chart
+
+    groups = {"ite": ite} | ({"idp": arms["idp"]} if arms["idp"] else {})
+    return {
+        name: {
+            "likeness": arm_chart(group, "to_full", "likeness to the full picture (CLIP)"),
+            "score": arm_chart(group, "to_prompt", "CLIP score to the prompt"),
+        }
+        for name, group in groups.items()
+    }
+
+
+def _main_arms(results: Mapping[str, Any]) -> dict[str, str]:
+    """{heading: folder of pictures}."""
+    shown = {"full": FULL} | {a: f"ite {a}" for a in ("prompt", "padding", "other padding", "clean")}
+    if results["arms"]["idp"]:
+        shown |= {"prompt, in diffusion": "idp prompt", "padding, in diffusion": "idp padding"}
+    return shown
+
+
+def _all_arms(results: Mapping[str, Any]) -> dict[str, str]:
+    shown = {"full": FULL} | {arm: f"ite {arm}" for arm in _without(results["arms"]["ite"])}
+    return shown | {f"{arm}, in diffusion": f"idp {arm}" for arm in results["arms"]["idp"]}
+
+
+def _keeps(results: Mapping[str, Any]) -> dict[str, str]:
+    kept = [row["k"] for row in results["keep_k"]["curve"] if row["k"] is not None]
+    return {f"keep {k}": keep_arm(k) for k in kept} | {"full": FULL}
+
+
+def _grids(results: Mapping[str, Any], store: Store, arms: Mapping[str, str], prompts: int) -> list[dict]:
+    """One grid a prompt: a row a seed, a column an arm."""
+    settings = results["settings"]
+    grids = []
+    for i in settings["prompts_used"][:prompts]:
+        rows = [
+            {
+                arm: thumbnail(store.picture(picture_name(where, i, seed)), _SIDE)
+                for arm, where in arms.items()
+            }
+            for seed in range(min(_SEEDS, settings["seeds"]))
+        ]
+        grids.append({"prompt": settings["prompts"][i], "rows": rows})
+    return grids

@@ -1,0 +1,137 @@
+"""What a command was asked to draw: kept in the picture, so that it can be drawn again."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any, Literal
+
+import torch
+from PIL import Image
+from pydantic import BaseModel, ConfigDict
+
+import shapeworld
+from fouriscale_padtone.models import SHIPPED
+from fouriscale_padtone.pictures import parsed
+
+from ..families.registry import denoiser_of, family_of
+from ..hooks.encoder import position_limit
+from ..interventions import idp, ite
+from ..reports.grid import labelled_grid
+
+
+class Request(BaseModel):
+    """Everything that decides a grid of arms and seeds.
+
+    Pixels are equal, bit for bit, for an equal request on the same kind of processor.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    command: Literal["ite", "idp"]
+    prompt: str
+    model: str
+    revision: str | None  # a hub commit, or a fingerprint of local weights
+    arms: list[str | list[int]]  # names, or rows of the text
+    seeds: list[int]
+    clean: str
+    pooled: str
+    layers: list[int] | None
+    span: tuple[float, float]  # part of the run that IDP patches, as fractions
+    call: dict[str, Any]  # what the pipeline was called with
+    device: str
+    dtype: str
+    threads: int
+    versions: dict[str, str]
+
+    @classmethod
+    def parse(cls, values: dict[str, Any]) -> Request:
+        """A request from plain values, such as a picture carries.
+
+        Raises:
+            ValueError: an entry is missing, unknown or of the wrong type.
+        """
+        return parsed(cls, values)
+
+
+def draw(pipe: Any, request: Request) -> Image.Image:
+    """The grid of a request: one column an arm, one row a seed.
+
+    Raises:
+        ValueError: the pipeline cannot do what is asked, see `padtone.ite` and `padtone.idp_arms`.
+    """
+    return lay_out(request, make_arms(pipe, request))
+
+
+def make_arms(pipe: Any, request: Request) -> dict[str, list[Image.Image]]:
+    """The pictures of a request, {arm: one per seed}; IDP's donor is an arm too. Raises what `draw` does."""
+    settings: dict[str, Any] = {
+        "arms": request.arms,
+        "clean": request.clean,
+        "pooled": request.pooled,
+        **request.call,
+    }
+    if request.command == "idp":
+        settings |= {"layers": request.layers, "steps": request.span}
+        return idp.idp_arms(pipe, request.prompt, request.seeds, **settings)
+    return ite.ite(pipe, request.prompt, request.seeds, **settings)
+
+
+def lay_out(request: Request, images: dict[str, list[Image.Image]]) -> Image.Image:
+    """The pictures of a request as a labelled grid."""
+    title = f'{request.command}: "{request.prompt}" (clean: {request.clean}, pooled: {request.pooled})'
+    return labelled_grid(images, [f"seed {seed}" for seed in request.seeds], title)
+
+
+def call_arguments(
+    pipe: Any,
+    model: str,
+    *,
+    size: tuple[int, int] | None = None,
+    steps: int | None = None,
+    guidance: float | None = None,
+    negative: str | None = None,
+    max_length: int | None = None,
+) -> dict[str, Any]:
+    """Arguments for the pipeline's call; what is None is the shipped model's own, or the pipeline's.
+
+    Args:
+        size: (height, width), pixels.
+        guidance: goes to `true_cfg_scale` where the denoiser ignores `guidance_scale` (FLUX without
+            its guidance embedding, Qwen-Image); that one needs a negative prompt, if only an empty one.
+    """
+    takes = inspect.signature(type(pipe).__call__).parameters
+    call: dict[str, Any] = {}
+    if model.startswith(SHIPPED):
+        call |= shapeworld.SAMPLING[model.removeprefix(SHIPPED)].call
+    if size is not None:
+        call |= {"height": size[0], "width": size[1]}
+    guide = "true_cfg_scale" if _ignores_guidance_scale(pipe, takes) else "guidance_scale"
+    given = {
+        "num_inference_steps": steps,
+        guide: guidance,
+        "negative_prompt": negative,
+        "max_sequence_length": max_length or _shortest_limit(pipe, takes),
+    }
+    call |= {name: value for name, value in given.items() if value is not None}
+    if guide == "true_cfg_scale" and call.get(guide, takes[guide].default) > 1:
+        call.setdefault("negative_prompt", "")
+    # Written down even where the pipeline's default is used: a later version may have another.
+    for name in ("num_inference_steps", guide, "max_sequence_length"):
+        if name in takes and isinstance(takes[name].default, int | float):
+            call.setdefault(name, takes[name].default)
+    return call
+
+
+def _ignores_guidance_scale(pipe: Any, takes: Any) -> bool:
+    denoiser = denoiser_of(pipe, family_of(pipe))
+    return "true_cfg_scale" in takes and not getattr(denoiser.config, "guidance_embeds", False)
+
+
+def _shortest_limit(pipe: Any, takes: Any) -> int | None:
+    """The longest text that every encoder can read, where that is less than the pipeline pads to."""
+    if "max_sequence_length" not in takes:
+        return None
+    default = takes["max_sequence_length"].default
+    encoders = [getattr(pipe, e.name) for e in family_of(pipe).encoders if e.feeds == "rows"]
+    limits = [n for e in encoders if isinstance(e, torch.nn.Module) and (n := position_limit(e)) is not None]
+    return min(limits) if limits and isinstance(default, int) and min(limits) < default else None

@@ -1,0 +1,169 @@
+"""PadTone's measurements of one prompt as jobs: progress on the way, and stopped where they can be."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from PIL import Image
+
+from fouriscale_padtone.arguments import slug
+from fouriscale_padtone.jobs import Job, followed, stoppable
+from fouriscale_padtone.models import SHIPPED, source
+from fouriscale_padtone.pictures import versions
+from padtone.audit.carry_out import carry_out, usual_batch, usual_clip
+from padtone.audit.clip import Clip
+from padtone.audit.prompts import Prompts, read_prompts, shapeworld_prompts, studies_folder
+from padtone.audit.run import AuditSettings, plain_shares
+from padtone.families.registry import denoiser_of, family_of
+from padtone.interventions.attention import attention_to_padding
+from padtone.reports.grid import save_with_recipe
+from padtone.runs.request import Request, call_arguments, lay_out, make_arms
+
+from .curve import Curve, keep_curve
+
+COMMANDS: tuple[Literal["ite", "idp"], ...] = ("ite", "idp")
+
+
+@dataclass(frozen=True)
+class Arms:
+    """Both interventions on one prompt: {"ite" or "idp": {arm: picture}}, and their grids' files."""
+
+    pictures: dict[str, dict[str, Image.Image]]
+    grids: dict[str, Path]
+
+
+@dataclass(frozen=True)
+class Attention:
+    """Shares of attention: {group: table of (layers, steps)}, see `padtone.audit.run.plain_shares`."""
+
+    groups: dict[str, list[list[float]]]
+
+
+@dataclass(frozen=True)
+class Audited:
+    """An audit's report.json as values, and where report.html is."""
+
+    results: dict[str, Any]
+    page: Path
+
+
+def both_interventions(
+    pipe: Any,
+    prompt: str,
+    arms: Sequence[str | list[int]],
+    *,
+    seed: int,
+    steps: int,
+    folder: Path,
+    job: Job,
+) -> Arms:
+    """ITE and IDP from the same noise; each grid is written with its recipe, for `padtone remake`.
+
+    Raises:
+        ValueError: see `padtone.ite` and `padtone.idp_arms`. Cancelled: the job was cancelled.
+    """
+    where = source(pipe)
+    pictures: dict[str, dict[str, Image.Image]] = {}
+    grids: dict[str, Path] = {}
+    for number, command in enumerate(COMMANDS):
+        request = Request(
+            command=command,
+            prompt=prompt,
+            model=where.model,
+            revision=where.revision,
+            arms=list(arms),
+            seeds=[seed],
+            clean="padding",
+            pooled="full",
+            layers=None,
+            span=(0.0, 1.0),
+            call=call_arguments(pipe, where.model, steps=steps),
+            device=str(pipe.device),
+            dtype=str(pipe.dtype).removeprefix("torch."),
+            threads=torch.get_num_threads(),
+            versions=versions(),
+        )
+        job.of = len(COMMANDS) * steps
+        with followed(_denoiser(pipe), job, steps, command.upper(), first=number * steps):
+            made = make_arms(pipe, request)
+        pictures[command] = {arm: images[0] for arm, images in made.items()}
+        grids[command] = folder / f"{command}-{slug(prompt)[:40]}-{seed}-{job.id[:6]}.png"
+        save_with_recipe(lay_out(request, made), grids[command], request.model_dump())
+    return Arms(pictures, grids)
+
+
+def curve(pipe: Any, prompt: str, *, seed: int, steps: int, job: Job) -> Curve:
+    """The keep-k curve of one prompt, from two seeds, `seed` and the next. Raises what `keep_curve` does."""
+    model = source(pipe).model
+    call = call_arguments(pipe, model, steps=steps)
+    clip = Clip.load(usual_clip(model), pipe._execution_device)
+    with stoppable(_denoiser(pipe), job):
+        return keep_curve(pipe, call, clip, prompt, [seed, seed + 1], _teller(job))
+
+
+def attention(pipe: Any, prompt: str, *, seed: int, steps: int, job: Job) -> Attention:
+    """Attention by role, layer and step. Raises what `attention_to_padding` does."""
+    call = call_arguments(pipe, source(pipe).model, steps=steps)
+    with followed(_denoiser(pipe), job, steps, "looking"):
+        return Attention(plain_shares(attention_to_padding(pipe, prompt, seed=seed, **call)))
+
+
+def audit(pipe: Any, prompts: Prompts, *, seeds: int, steps: int | None, folder: Path, job: Job) -> Audited:
+    """An audit in a folder of its own.
+
+    Args:
+        steps: None takes the model's own.
+
+    Raises:
+        ValueError: see `padtone.audit.run`. Cancelled: the job was cancelled.
+    """
+    where = source(pipe)
+    settings = AuditSettings(
+        model=where.model,
+        clip=usual_clip(where.model),
+        prompts=prompts.texts,
+        kinds=prompts.kinds,
+        seeds=seeds,
+        call=call_arguments(pipe, where.model, steps=steps),
+        batch=usual_batch(where.model),
+        precision=str(pipe.dtype).removeprefix("torch."),
+        revision=where.revision,
+    )
+    with stoppable(_denoiser(pipe), job):
+        results, page = carry_out(
+            pipe, settings, folder / f"audit-{job.id}", judge=prompts.judge, progress=_teller(job)
+        )
+    return Audited(results, page)
+
+
+def audit_prompts(model: str, typed: str, count: int) -> Prompts:
+    """Prompts typed one a line, or `count` of our own where nothing is typed.
+
+    Raises:
+        ValueError: fewer than two, or one of them twice.
+    """
+    lines = tuple(line.strip() for line in typed.splitlines() if line.strip())
+    if not lines:
+        ours = model.startswith(SHIPPED)
+        return (
+            shapeworld_prompts(count)
+            if ours
+            else read_prompts(studies_folder() / "prompts.yaml").first(count)
+        )
+    if len(lines) < 2 or len(set(lines)) < len(lines):
+        raise ValueError(
+            f"an audit needs two or more prompts, all different; got {len(set(lines))} different ones"
+        )
+    return Prompts(lines)
+
+
+def _denoiser(pipe: Any) -> Any:
+    return denoiser_of(pipe, family_of(pipe))
+
+
+def _teller(job: Job) -> Any:
+    return lambda stage, done, total: job.report(done, total, f"{stage}, {done} of {total}")
