@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from fouriscale_padtone.command import quieten, run
+from picturelab.cli.run import quieten, run
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -32,7 +32,7 @@ def main(
         if value < 1:
             raise ValueError(f"{name} is {value}; it is at least 1")
     quieten()
-    from fouriscale_padtone.models import locate
+    from picturelab.models import locate
     from ui.page import launch
     from ui.workshop import Host
 

@@ -80,7 +80,7 @@ def main(
 ) -> None:
     """Audit every shipped model in full."""
     if not report:
-        from padtone.cli.main import app
+        from padtone.cli.commands import app
 
         words = ["audit", "--model", "shapeworld/all", "--count", str(count), "--seeds", "2"]
         if code := app([*words, "--out", str(work)], standalone_mode=False):

@@ -56,7 +56,7 @@ def plain_loop(folder: Path, count: int, steps: int, threads: int) -> dict[str, 
 
     import shapeworld
     from fouriscale import apply_fouriscale
-    from fouriscale_padtone.arguments import parse_size
+    from picturelab.cli.arguments import parse_size
 
     torch.set_num_threads(threads)
     pipe: Any = shapeworld.load_pipeline("unet")
@@ -83,7 +83,7 @@ def batch_run(
     folder: Path, count: int, steps: int, workers: int, engine: str, batch: int | None
 ) -> dict[str, Any]:
     """The same jobs with `fouriscale batch`."""
-    from fouriscale_padtone.batch.run import Order, run
+    from picturelab.batch.run import Order, run
 
     order = Order(
         jobs=write_jobs(folder, rows(count, steps)),
@@ -122,9 +122,9 @@ def resume(folder: Path, count: int) -> dict[str, Any]:
     """A run that finds everything done. The files are stand-ins of one byte: resuming looks at names and sizes."""
     import torch
 
-    from fouriscale_padtone.batch import run as runs
-    from fouriscale_padtone.batch.manifest import Entry
-    from fouriscale_padtone.batch.stores import Folder
+    from picturelab.batch import run as runs
+    from picturelab.batch.manifest import Entry
+    from picturelab.batch.stores import Folder
 
     order = runs.Order(
         jobs=write_jobs(folder, rows(count, STEPS)), out=str(folder / "out"), device="cpu", threads=1
@@ -151,7 +151,7 @@ def memory(folder: Path, count: int) -> dict[str, Any]:
     """The process's size over many small jobs: after a tenth of them, and its largest since."""
     import psutil
 
-    from fouriscale_padtone.batch.run import Order, run
+    from picturelab.batch.run import Order, run
 
     out, sizes, over = folder / "out" / "manifest.jsonl", list[tuple[int, int]](), threading.Event()
 
@@ -173,11 +173,11 @@ def memory(folder: Path, count: int) -> dict[str, Any]:
 
 def scheduler(folder: Path, count: int) -> dict[str, Any]:
     """Planning, handing out and noting, with workers that do nothing: what one driver can keep up with."""
-    from fouriscale_padtone.batch.dispatch import Dispatcher, Outcome, Unit
-    from fouriscale_padtone.batch.engines import Finished, drive
-    from fouriscale_padtone.batch.manifest import Entry
-    from fouriscale_padtone.batch.run import Order, read_plan
-    from fouriscale_padtone.batch.stores import Folder
+    from picturelab.batch.dispatch import Dispatcher, Outcome, Unit
+    from picturelab.batch.engines.crew import Finished, drive
+    from picturelab.batch.manifest import Entry
+    from picturelab.batch.run import Order, read_plan
+    from picturelab.batch.stores import Folder
 
     class Idle:
         size = 64
@@ -234,8 +234,8 @@ def picture(folder: Path) -> dict[str, Any]:
     import numpy as np
     from PIL import Image, ImageFilter
 
-    from fouriscale_padtone import pictures
-    from fouriscale_padtone.batch.stores import Folder
+    from picturelab import recipes as pictures
+    from picturelab.batch.stores import Folder
 
     draw = np.random.default_rng(0)
     coarse = Image.fromarray(draw.integers(0, 256, (256, 256, 3), dtype=np.uint8)).resize((2048, 2048))

@@ -13,7 +13,7 @@ from PIL import Image
 
 from fouriscale.reports.demo import Shown, lay_out, sample
 from fouriscale.sampling.montage import side_by_side
-from fouriscale_padtone.pictures import save
+from picturelab.recipes import save
 
 from .quality import PAPER
 

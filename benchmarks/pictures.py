@@ -18,7 +18,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from fouriscale_padtone.pictures import save
+from picturelab.recipes import save
 
 ROOT = Path(__file__).parents[1]
 SECTION = "Padding tokens"
@@ -44,7 +44,7 @@ def run_examples(text: str, shorten: Callable[[str], str] = str) -> int:
     Raises:
         RuntimeError: a command fails.
     """
-    from padtone.cli.main import main
+    from padtone.cli import main
 
     names: dict = {}
     done = 0

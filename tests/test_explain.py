@@ -11,7 +11,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
 from fouriscale import FouriScaleConfig, fouriscale, size_conditioning
-from fouriscale.cli.main import main
+from fouriscale.cli import main
 from fouriscale.loading.configs import unet_config, vae_scale_factor
 from fouriscale.loading.single_file import COMPONENTS
 from fouriscale.reports.explain import explain

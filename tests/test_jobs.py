@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from fouriscale_padtone.jobs import Cancelled, Runner, stoppable
+from picturelab_ui.jobs.runner import Cancelled, Runner, stoppable
 
 
 @pytest.fixture

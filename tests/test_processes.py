@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from fouriscale_padtone import Remark
-from fouriscale_padtone.processes import last_words, side_by_side
+from picturelab import Remark
+from picturelab.runs.processes import last_words, side_by_side
 
 
 class _AwkwardError(Exception):
@@ -79,7 +79,7 @@ def _waiting_run(path):
 import signal
 from pathlib import Path
 import test_processes
-from fouriscale_padtone.processes import side_by_side
+from picturelab.runs.processes import side_by_side
 if __name__ == "__main__":
     signal.signal(signal.SIGINT, signal.default_int_handler)  # which a shell's background job would ignore
     list(side_by_side(test_processes._note_and_wait, {{"a": (Path({str(path)!r}),)}}, 1, print))

@@ -9,10 +9,10 @@ from PIL import Image
 from fouriscale import FouriScaleConfig
 from fouriscale.loading.pipeline import load_pipeline
 from fouriscale.sampling.recipe import read
-from fouriscale_padtone.jobs import Job, Runner
 from picturelab_ui.high_resolution.settings import setting_sentences
 from picturelab_ui.jobs.high_resolution import DIRECT, SCALED, sample
 from picturelab_ui.jobs.previews import preview
+from picturelab_ui.jobs.runner import Job, Runner
 from picturelab_ui.jobs.spectrum import (
     DILATED,
     FILTERED,

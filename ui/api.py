@@ -7,9 +7,9 @@ import gradio as gr
 from gradio.data_classes import FileData
 
 from fouriscale.reports.explain import sentences
-from fouriscale_padtone.jobs import Job
 from padtone.maths.roles import check_keep, kept_rows, row_roles
 from picturelab_ui.jobs.padding_tokens import audit, audit_prompts
+from picturelab_ui.jobs.runner import Job
 
 from . import high_resolution, order, padding_tokens
 from .workshop import Workshop

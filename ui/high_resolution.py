@@ -10,8 +10,8 @@ import gradio as gr
 
 from fouriscale.sampling.recipe import Recipe
 from fouriscale.sampling.recipe import read as read_recipe
-from fouriscale_padtone.jobs import Job
 from picturelab_ui.jobs.high_resolution import SCALED, Result, sample
+from picturelab_ui.jobs.runner import Job
 
 from . import high_resolution_controls as controls
 from . import high_resolution_results as results

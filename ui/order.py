@@ -12,7 +12,7 @@ from fouriscale.config import CHOICES, MODES
 from fouriscale.maths.sizes import RULES, check_size
 from fouriscale.sampling.generate import SIZE_MULTIPLE, check_request
 from fouriscale.sampling.recipe import Conditioning, Recipe
-from fouriscale_padtone.arguments import parse_size
+from picturelab.cli.arguments import parse_size
 from picturelab_ui.jobs.high_resolution import DIRECT, SCALED
 
 from . import links

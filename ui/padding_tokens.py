@@ -11,7 +11,6 @@ from typing import Any
 import gradio as gr
 
 from fouriscale.sampling.generate import check_request
-from fouriscale_padtone.jobs import Job
 from padtone.interventions.ite import token_roles
 from padtone.maths.roles import TokenRoles
 from picturelab_ui.jobs.padding_tokens import (
@@ -22,6 +21,7 @@ from picturelab_ui.jobs.padding_tokens import (
     both_interventions,
     curve,
 )
+from picturelab_ui.jobs.runner import Job
 from picturelab_ui.padding_tokens.chips import chips
 
 from . import links, watch

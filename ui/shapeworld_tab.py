@@ -13,8 +13,8 @@ from PIL import Image
 
 from fouriscale import FouriScaleConfig
 from fouriscale.sampling.generate import check_request
-from fouriscale_padtone.jobs import Job
 from picturelab_ui.jobs.high_resolution import DIRECT, SCALED, sample
+from picturelab_ui.jobs.runner import Job
 from shapeworld import SAMPLING, Report, Scene, check, sample_scenes
 from shapeworld.outlines import enlarged, outlined
 from shapeworld.tally import Score, add, load, tally

@@ -6,7 +6,7 @@ from html import escape
 
 import gradio as gr
 
-from fouriscale_padtone.jobs import Job, Runner
+from picturelab_ui.jobs.runner import Job, Runner
 from shapeworld.captions import unknown_words, words
 
 POLL = 0.5  # seconds between two looks at a running job

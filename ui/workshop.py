@@ -21,9 +21,9 @@ from fouriscale.loading.configs import unet_config, vae_scale_factor
 from fouriscale.loading.pipeline import DEFAULT_MODEL, locate
 from fouriscale.reports.explain import Explanation, explain
 from fouriscale.sampling.generate import decoder_bytes
-from fouriscale_padtone import models
-from fouriscale_padtone.jobs import Runner
 from padtone.families.registry import check_known, family_of
+from picturelab import models
+from picturelab_ui.jobs.runner import Runner
 from shapeworld import SAMPLING, model_names
 
 _OWNER = re.compile(r"[0-9a-f]{32}")

@@ -8,9 +8,9 @@ from typing import Annotated, Any
 
 import typer
 
-from fouriscale_padtone.arguments import number, whole
-from fouriscale_padtone.command import quieten, stage_bars
-from fouriscale_padtone.options import Device, Dtype, Guidance, Steps
+from picturelab.cli.arguments import number, whole
+from picturelab.cli.options import Device, Dtype, Guidance, Steps
+from picturelab.cli.run import quieten, stage_bars
 
 from .options import Mode, Preset, in_mode, read_preset
 
@@ -46,7 +46,7 @@ def validate(
     config = read_preset(preset)
     texts = None if prompts is None else _read_prompts(prompts)
     quieten()
-    from fouriscale_padtone.pieces import write_whole
+    from picturelab.runs.folder import write_whole
 
     from ..config import config_for
     from ..hooks.patch import fouriscale

@@ -6,8 +6,8 @@ from typing import Any, Literal
 
 from diffusers import DiffusionPipeline
 
-from fouriscale_padtone import models
-from fouriscale_padtone.models import (
+from picturelab import models
+from picturelab.models import (
     DEFAULT_MODEL,
     DTYPES,
     HUB_ID,
@@ -45,7 +45,7 @@ def load_pipeline(
     preset: str | None = None,
     revision: str | None = None,
 ) -> DiffusionPipeline:
-    """A pipeline with a UNet, see `fouriscale_padtone.models.load_pipeline`.
+    """A pipeline with a UNet, see `picturelab.models.load_pipeline`.
 
     Args:
         model: "shapeworld/NAME" for a shipped one, a diffusers folder, a .safetensors file in Stable

@@ -20,7 +20,7 @@ import torch
 from PIL import Image
 
 import shapeworld
-from fouriscale_padtone.pieces import Progress, Store
+from picturelab.runs.folder import Progress, Store
 
 from ..config import FouriScaleConfig, configs_folder
 from ..loading.pipeline import source

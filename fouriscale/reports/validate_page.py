@@ -8,8 +8,8 @@ from typing import Any
 
 from PIL import Image
 
-from fouriscale_padtone.pages import environment, thumbnail
-from fouriscale_padtone.pieces import write_whole
+from picturelab.reports.pages import environment, thumbnail
+from picturelab.runs.folder import write_whole
 
 from .validate import METHODS, sentence, store
 

@@ -1,4 +1,4 @@
-"""FouriScale as an instrument of a batch, see `fouriscale_padtone.batch.instruments`."""
+"""FouriScale as an instrument of a batch, see `picturelab.batch.instruments`."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from typing import Any
 import psutil
 import torch
 
-from fouriscale_padtone.arguments import control, weighted
-from fouriscale_padtone.batch.instruments import Encoding, Picture
-from fouriscale_padtone.batch.jobs import DIRECT, Job
+from picturelab.batch.instruments import Encoding, Picture
+from picturelab.batch.jobs import DIRECT, Job
+from picturelab.cli.arguments import control, weighted
 
 from ..config import FouriScaleConfig, config_for
 from ..loading.pipeline import load_pipeline, locate

@@ -19,7 +19,7 @@ from diffusers import (
 )
 from PIL import Image, UnidentifiedImageError
 
-from fouriscale_padtone.arguments import Weighted
+from picturelab.cli.arguments import Weighted
 
 from ..loading.pipeline import HUB_ID, fingerprint, unreachable
 from .recipe import Conditioning, Control, File, Lora

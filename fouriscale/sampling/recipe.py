@@ -9,8 +9,8 @@ from typing import Any
 from PIL import Image
 from pydantic import BaseModel, ConfigDict, PositiveInt
 
-from fouriscale_padtone import pictures
-from fouriscale_padtone.pictures import versions
+from picturelab import recipes as pictures
+from picturelab.recipes import versions
 
 __all__ = ["CHUNK", "Recipe", "changed_versions", "read", "save", "versions"]
 

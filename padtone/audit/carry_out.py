@@ -6,8 +6,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from fouriscale_padtone.models import SHIPPED
-from fouriscale_padtone.pieces import Progress, write_whole
+from picturelab.models import SHIPPED
+from picturelab.runs.folder import Progress, write_whole
 
 from ..reports.page import write_report
 from .clip import Clip

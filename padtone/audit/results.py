@@ -19,7 +19,7 @@ from .arms import keep_arm
 from .run import machine, picture_name
 
 if TYPE_CHECKING:
-    from fouriscale_padtone.pieces import Progress
+    from picturelab.runs.folder import Progress
 
     from .clip import Clip, Seen
     from .run import Audit, Plan

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from fouriscale_padtone.pieces import Progress, Store
+from picturelab.runs.folder import Progress, Store
 
 from ..families.registry import family_of
 from ..interventions.arguments import check_choices

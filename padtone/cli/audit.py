@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from fouriscale_padtone.arguments import parse_size, whole
-from fouriscale_padtone.command import complain, quieten, stage_bars
-from fouriscale_padtone.options import Device, Dtype, Guidance, Steps
+from picturelab.cli.arguments import parse_size, whole
+from picturelab.cli.options import Device, Dtype, Guidance, Steps
+from picturelab.cli.run import complain, quieten, stage_bars
 
 from .options import Clean, Length, Negative, Pooled
 
 if TYPE_CHECKING:
     from PIL import Image
 
-    from fouriscale_padtone.pieces import Progress
+    from picturelab.runs.folder import Progress
 
     from ..audit.prompts import Prompts
     from ..audit.studies import Study
@@ -106,8 +106,8 @@ def _audit_all(out: Path, study: Study | None, given: dict[str, Any], workers: i
     """Every shipped model, a process each: so small a model gains little from a second thread."""
     import torch
 
-    from fouriscale_padtone.models import choose_device
-    from fouriscale_padtone.processes import side_by_side
+    from picturelab.models import choose_device
+    from picturelab.runs.processes import side_by_side
 
     from ..reports.page import write_index
 
@@ -148,7 +148,7 @@ def _audit(
 ) -> tuple[dict[str, Any], Path]:
     """One model's audit from the command line's words: what `carry_out` gives."""
     quieten()  # once more: it may be a process of its own
-    from fouriscale_padtone.models import source
+    from picturelab.models import source
 
     from ..audit.carry_out import carry_out, usual_batch, usual_clip
     from ..audit.run import AuditSettings
@@ -231,7 +231,7 @@ def _shipped() -> list[str]:
 
 def _load(model: str, device: str | None, dtype: str | None) -> Any:
     from ..families.ldm import is_ldm, load_ldm
-    from .main import _load as load
+    from .commands import _load as load
 
     pipe = load_ldm(model, device, dtype) if is_ldm(model) else load(model, device, dtype)
     pipe.set_progress_bar_config(disable=True)

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from fouriscale_padtone.arguments import whole
+from picturelab.cli.arguments import whole
 
 Negative = Annotated[str | None, typer.Option(help="Negative prompt, the same for every arm.")]
 Length = Annotated[

@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from fouriscale_padtone import remark
+from picturelab import remark
 
 from ..families.registry import Family, TextEncoder, family_of
 from ..maths.roles import TokenRoles, assign, masked_span, real_span

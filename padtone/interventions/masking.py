@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from fouriscale_padtone import remark
+from picturelab import remark
 
 from ..families.registry import Family, denoiser_of, family_of
 from ..hooks.denoiser import argument, attention_modules, intercept_attention, replaced, text_argument

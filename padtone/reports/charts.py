@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from fouriscale_padtone.drawing import INK, LINE, NOISE, SOFT, styled, svg
+from picturelab.reports.drawing import INK, LINE, NOISE, SOFT, styled, svg
 
 
 def keep_chart(curve: Sequence[Mapping[str, Any]], padding: int, noise: float) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont
 
-from fouriscale_padtone import pictures
+from picturelab import recipes as pictures
 
 from ..maths.roles import TokenRoles
 
@@ -109,7 +109,7 @@ def _fitted(text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, width
 
 
 def save_with_recipe(image: Image.Image, path: Path, recipe: dict | None) -> None:
-    """Write a PNG that carries how it was made; see `fouriscale_padtone.pictures.save`."""
+    """Write a PNG that carries how it was made; see `picturelab.recipes.save`."""
     pictures.save(image, path, recipe, RECIPE)
 
 

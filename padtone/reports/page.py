@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from fouriscale_padtone.pages import environment, thumbnail
-from fouriscale_padtone.pieces import Store, write_whole
+from picturelab.reports.pages import environment, thumbnail
+from picturelab.runs.folder import Store, write_whole
 
 from ..audit.arms import keep_arm
 from ..audit.run import picture_name, store

@@ -1,4 +1,4 @@
-"""PadTone as an instrument of a batch, see `fouriscale_padtone.batch.instruments`."""
+"""PadTone as an instrument of a batch, see `picturelab.batch.instruments`."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import torch
 from pydantic import BaseModel, ConfigDict, PositiveInt
 
-from fouriscale_padtone import models
-from fouriscale_padtone.batch.instruments import Encoding, Picture
-from fouriscale_padtone.batch.jobs import Job
-from fouriscale_padtone.pictures import parsed, versions
+from picturelab import models
+from picturelab.batch.instruments import Encoding, Picture
+from picturelab.batch.jobs import Job
+from picturelab.recipes import parsed, versions
 
 from ..families.registry import check_known
 from ..interventions.ite import encode_arms, pipe_arguments, stack_arguments

@@ -10,8 +10,8 @@ from PIL import Image
 from pydantic import BaseModel, ConfigDict
 
 import shapeworld
-from fouriscale_padtone.models import SHIPPED
-from fouriscale_padtone.pictures import parsed
+from picturelab.models import SHIPPED
+from picturelab.recipes import parsed
 
 from ..families.registry import denoiser_of, family_of
 from ..hooks.encoder import position_limit

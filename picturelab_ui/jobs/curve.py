@@ -8,10 +8,10 @@ from typing import Any
 
 from PIL import Image
 
-from fouriscale_padtone.pieces import Progress
 from padtone.audit.arms import Painter, Work, keep_arm, read_prompt
 from padtone.audit.clip import Clip
 from padtone.maths.metrics import cosine
+from picturelab.runs.folder import Progress
 
 
 @dataclass(frozen=True)

@@ -13,10 +13,10 @@ from fouriscale.config import FouriScaleConfig
 from fouriscale.hooks.patch import fouriscale
 from fouriscale.sampling.generate import generate
 from fouriscale.sampling.recipe import save
-from fouriscale_padtone.arguments import slug
-from fouriscale_padtone.jobs import Job, stoppable
+from picturelab.cli.arguments import slug
 
 from .previews import preview
+from .runner import Job, stoppable
 from .spectrum import Activity, activity, radial_power
 
 DIRECT, SCALED = "direct", "FouriScale"

@@ -10,10 +10,6 @@ from typing import Any, Literal
 import torch
 from PIL import Image
 
-from fouriscale_padtone.arguments import slug
-from fouriscale_padtone.jobs import Job, followed, stoppable
-from fouriscale_padtone.models import SHIPPED, source
-from fouriscale_padtone.pictures import versions
 from padtone.audit.carry_out import carry_out, usual_batch, usual_clip
 from padtone.audit.clip import Clip
 from padtone.audit.prompts import Prompts, read_prompts, shapeworld_prompts, studies_folder
@@ -22,8 +18,12 @@ from padtone.families.registry import denoiser_of, family_of
 from padtone.interventions.attention import attention_to_padding
 from padtone.reports.grid import save_with_recipe
 from padtone.runs.request import Request, call_arguments, lay_out, make_arms
+from picturelab.cli.arguments import slug
+from picturelab.models import SHIPPED, source
+from picturelab.recipes import versions
 
 from .curve import Curve, keep_curve
+from .runner import Job, followed, stoppable
 
 COMMANDS: tuple[Literal["ite", "idp"], ...] = ("ite", "idp")
 

@@ -115,7 +115,7 @@ def spectrum_chart(
     """
     from matplotlib.figure import Figure
 
-    from fouriscale_padtone.drawing import styled, svg
+    from picturelab.reports.drawing import styled, svg
 
     with styled():
         figure = Figure(figsize=(9, 7.6), layout="constrained")

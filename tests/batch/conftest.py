@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from fouriscale_padtone.batch.run import Order, run
+from picturelab.batch.run import Order, run
 
 
 @pytest.fixture

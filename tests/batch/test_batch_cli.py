@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from batch_rows import manifest, row
 
-from fouriscale.cli.main import main
-from fouriscale_padtone.batch.stores import Folder
+from fouriscale.cli import main
+from picturelab.batch.stores import Folder
 
 
 @pytest.fixture

@@ -4,12 +4,12 @@ import random
 
 import pytest
 
-from fouriscale_padtone.batch.dispatch import Dispatcher, Outcome
-from fouriscale_padtone.batch.engines import Died, Finished, drive
-from fouriscale_padtone.batch.manifest import Entry
-from fouriscale_padtone.batch.plan import make_plan
-from fouriscale_padtone.batch.sources import open_source
-from fouriscale_padtone.batch.stores import Folder
+from picturelab.batch.dispatch import Dispatcher, Outcome
+from picturelab.batch.engines.crew import Died, Finished, drive
+from picturelab.batch.manifest import Entry
+from picturelab.batch.plan import make_plan
+from picturelab.batch.sources import open_source
+from picturelab.batch.stores import Folder
 
 
 @pytest.fixture

@@ -4,8 +4,8 @@ import json
 import re
 from pathlib import Path
 
-from fouriscale_padtone.batch.jobs import Job, parse
-from fouriscale_padtone.batch.run import Order, read_plan
+from picturelab.batch.jobs import Job, parse
+from picturelab.batch.run import Order, read_plan
 
 ROOT = Path(__file__).parents[2]
 README = (

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from fouriscale_padtone.batch.encodings import EncodingCache, finite
+from picturelab.batch.encodings import EncodingCache, finite
 
 WHAT = {"prompt": "a red circle", "model": "m"}
 TEXT = {"prompt_embeds": torch.arange(6.0).reshape(1, 2, 3)}

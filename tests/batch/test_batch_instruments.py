@@ -1,13 +1,19 @@
 import pytest
 
-from fouriscale_padtone.batch.instruments import instrument
-from fouriscale_padtone.batch.jobs import Job
+from picturelab.batch.instruments import instrument
+from picturelab.batch.jobs import Job
 
 
-@pytest.mark.parametrize("job", [Job(id="1", prompt="a"), Job(id="1", prompt="a", keep="padding")])
-def test_every_job_finds_its_instrument_by_entry_point(job):
+@pytest.mark.parametrize(
+    ("job", "home"),
+    [
+        (Job(id="1", prompt="a"), "fouriscale.sampling.batch"),
+        (Job(id="1", prompt="a", keep="padding"), "padtone.runs.batch"),
+    ],
+)
+def test_every_job_finds_its_instrument_by_entry_point(job, home):
     found = instrument(job.instrument)
-    assert type(found).__module__ == f"{job.instrument}.batch"
+    assert type(found).__module__ == home
     found.check(job)
     assert found.chunk == job.instrument
 

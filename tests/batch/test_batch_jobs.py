@@ -2,7 +2,7 @@ import re
 
 import pytest
 
-from fouriscale_padtone.batch.jobs import Job, parse
+from picturelab.batch.jobs import Job, parse
 
 
 def test_a_job_and_its_defaults():

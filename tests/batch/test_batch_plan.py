@@ -1,7 +1,7 @@
 import pytest
 
-from fouriscale_padtone.batch.plan import at_once, make_plan, settle
-from fouriscale_padtone.batch.sources import open_source
+from picturelab.batch.plan import at_once, make_plan, settle
+from picturelab.batch.sources import open_source
 
 
 @pytest.fixture

@@ -15,14 +15,14 @@ from fouriscale.sampling.batch import Batch as Scaled
 from fouriscale.sampling.generate import generate
 from fouriscale.sampling.generate import remake as remake_scaled
 from fouriscale.sampling.recipe import Recipe, read
-from fouriscale_padtone.batch import worker as workers
-from fouriscale_padtone.batch.encodings import EncodingCache
-from fouriscale_padtone.batch.reports import check_files, progress
-from fouriscale_padtone.batch.sheet import write_sheet
-from fouriscale_padtone.batch.stores import open_store
 from padtone.reports.grid import read_recipe
 from padtone.runs.batch import Arm
 from padtone.runs.batch import remake as remake_arm
+from picturelab.batch import worker as workers
+from picturelab.batch.encodings import EncodingCache
+from picturelab.batch.reports import check_files, progress
+from picturelab.batch.sheet import write_sheet
+from picturelab.batch.stores import open_store
 
 MIXED = [
     row(1),
@@ -271,8 +271,8 @@ def test_status_verify_and_sheet(make, tmp_path):
 
 
 def test_stop_before_sampling_makes_nothing(tmp_path, tiny_model, jobs_file):
-    from fouriscale_padtone.batch.dispatch import Unit
-    from fouriscale_padtone.batch.jobs import parse
+    from picturelab.batch.dispatch import Unit
+    from picturelab.batch.jobs import parse
 
     settings = workers.Settings("cpu", "float32", 1, str(tmp_path / "out"), str(tmp_path / "cache"))
     stop = threading.Event()
@@ -284,7 +284,7 @@ def test_stop_before_sampling_makes_nothing(tmp_path, tiny_model, jobs_file):
 
 
 def test_the_store_that_breaks_stops_the_run(make, tmp_path, monkeypatch):
-    from fouriscale_padtone.batch.stores import Folder
+    from picturelab.batch.stores import Folder
 
     write = Folder.write
 

@@ -3,7 +3,7 @@ import pytest
 import yaml
 from pyarrow import parquet
 
-from fouriscale_padtone.batch.sources import open_source
+from picturelab.batch.sources import open_source
 
 
 def rows(source):

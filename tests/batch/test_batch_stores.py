@@ -2,8 +2,8 @@ import os
 
 import pytest
 
-from fouriscale_padtone.batch.manifest import Entry
-from fouriscale_padtone.batch.stores import Folder, Objects, open_store
+from picturelab.batch.manifest import Entry
+from picturelab.batch.stores import Folder, Objects, open_store
 
 
 def entry(name, status="done"):

@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 
 from fouriscale import preset_names
-from fouriscale.cli.main import main
+from fouriscale.cli import main
 from fouriscale.sampling.recipe import Recipe, read, save
 
 QUICK = ["--size", "192x136", "--steps", "2", "--device", "cpu"]

@@ -11,12 +11,12 @@ from peft.utils import get_peft_model_state_dict
 from PIL import Image, ImageDraw
 
 from fouriscale import FouriScaleConfig
-from fouriscale.cli.main import main
+from fouriscale.cli import main
 from fouriscale.loading.pipeline import load_pipeline
 from fouriscale.sampling.generate import generate as make
 from fouriscale.sampling.inputs import Inputs
 from fouriscale.sampling.recipe import read
-from fouriscale_padtone.arguments import Weighted
+from picturelab.cli.arguments import Weighted
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ import pytest
 import torch
 from PIL import Image
 
-from fouriscale.cli.main import main
+from fouriscale.cli import main
 from fouriscale.reports import validate as validation
 from fouriscale.sampling.recipe import read
 

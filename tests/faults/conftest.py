@@ -36,5 +36,5 @@ def faulty(tmp_path_factory):
     about = folder / "faulty-0.dist-info"
     about.mkdir()
     (about / "METADATA").write_text("Metadata-Version: 2.1\nName: faulty\nVersion: 0\n")
-    (about / "entry_points.txt").write_text("[fouriscale_padtone.instruments]\nfouriscale = faulty:Batch\n")
+    (about / "entry_points.txt").write_text("[picturelab.instruments]\nfouriscale = faulty:Batch\n")
     return os.pathsep.join([str(folder), str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")])

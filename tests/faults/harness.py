@@ -14,8 +14,8 @@ _SERVER.set_forkserver_preload(
     [
         "fouriscale.sampling.batch",
         "padtone.runs.batch",
-        "fouriscale_padtone.batch.crews",
-        "fouriscale_padtone.batch.local",
+        "picturelab.batch.engines.choose",
+        "picturelab.batch.engines.local",
         "diffusers.pipelines.stable_diffusion.pipeline_stable_diffusion",
     ]
 )
@@ -71,7 +71,7 @@ def command(*arguments, **environment):
 
 def _run(arguments, log):
     with open(log, "a") as said, contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
-        from fouriscale.cli.main import main
+        from fouriscale.cli import main
 
         main(arguments)
 

@@ -5,8 +5,8 @@ import torch
 from harness import entries, files, finish, jobs, write_jobs
 
 import shapeworld
-from fouriscale_padtone.batch.reports import progress
-from fouriscale_padtone.batch.stores import open_store
+from picturelab.batch.reports import progress
+from picturelab.batch.stores import open_store
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from padtone.audit.clip import Clip
 from padtone.cli import audit as audit_cli
-from padtone.cli.main import app
+from padtone.cli.commands import app
 from padtone.families import ldm
 
 SMALL = ("--steps", "1", "--size", "64x64", "--keep", "0,2", "--looks", "1", "--device", "cpu")

@@ -9,7 +9,7 @@ import pytest
 import torch
 from PIL import Image, PngImagePlugin
 
-from padtone.cli.main import main
+from padtone.cli import main
 from padtone.maths.roles import TokenRoles
 from padtone.reports.grid import labelled_grid, read_recipe, roles_sheet
 from padtone.runs.request import call_arguments

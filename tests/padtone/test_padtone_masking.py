@@ -10,8 +10,8 @@ import torch
 from padtone_denoiser_calls import call_of
 
 import padtone
-from fouriscale_padtone import Remark
 from padtone.families.registry import family_of
+from picturelab import Remark
 
 PROMPT, OTHER = "a red cat", "a large green dog sitting under a big old tree"
 PADDED = [n for n in text_pipelines.BUILDERS if n not in ("qwen_image", "z_image")]

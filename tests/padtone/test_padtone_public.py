@@ -22,11 +22,11 @@ def test_homes_are_complete():
 
 
 def test_the_instruments_do_not_import_each_other():
-    """What they share lies in fouriscale_padtone and shapeworld, which import neither."""
+    """What they share lies in picturelab and shapeworld, which import neither."""
     for package, others in (
         ("padtone", "fouriscale"),
         ("fouriscale", "padtone"),
-        ("fouriscale_padtone", "fouriscale|padtone"),
+        ("picturelab", "fouriscale|padtone"),
         ("shapeworld", "fouriscale|padtone"),
     ):
         for file in (ROOT / package).rglob("*.py"):

@@ -5,15 +5,15 @@ import re
 import pytest
 from PIL import Image
 
-from fouriscale_padtone import models
-from fouriscale_padtone.jobs import Runner
 from padtone.audit.clip import Clip
 from padtone.interventions.ite import ite
 from padtone.maths.roles import TokenRoles
 from padtone.reports.grid import read_recipe
 from padtone.runs.request import Request, draw
+from picturelab import models
 from picturelab_ui.jobs.curve import keep_curve
 from picturelab_ui.jobs.padding_tokens import attention, audit_prompts, both_interventions
+from picturelab_ui.jobs.runner import Runner
 from picturelab_ui.padding_tokens.chips import chips
 
 PROMPT = "a red circle"

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
 
-from .dispatch import Dispatcher, Outcome, Unit
-from .worker import DEPTH
+from ..dispatch import Dispatcher, Outcome, Unit
+from ..worker import DEPTH
 
 _PAUSE = 0.5  # seconds between looks at the stop signal
 

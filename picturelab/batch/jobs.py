@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from ..arguments import parse_size
+from ..cli.arguments import parse_size
 
 DIRECT = "none"  # the preset that samples without FouriScale
 RESERVED = "sheet"  # names the contact sheet

@@ -15,14 +15,14 @@ from typing import Any
 import torch
 from accelerate.utils.memory import clear_device_cache, should_reduce_batch_size
 
-from .. import models, pictures
+from .. import models, recipes
 from .dispatch import Outcome, Unit
 from .encodings import EncodingCache, finite
 from .instruments import Encoding, Picture, instrument
 from .jobs import Job
+from .limits import not_finite, peak_memory
 from .manifest import Entry
 from .stores import open_store, whereabouts
-from .watch import not_finite, peak_memory
 
 DEPTH = 3  # units in one worker: one is encoded, one sampled, one written
 _WRITERS = 2  # threads that compress and write PNGs
@@ -168,7 +168,7 @@ class Worker:
             "device": self.settings.device.split(":")[0],
             "dtype": self.settings.dtype,
             "threads": self.settings.threads,
-            "versions": pictures.versions(),
+            "versions": recipes.versions(),
         }
 
     def _acquire(self, job: Job) -> Any:
@@ -243,7 +243,7 @@ class Worker:
         return results, False
 
     def _write(self, job: Job, picture: Picture) -> bytes:
-        content = pictures.encoded(picture.image, picture.recipe, instrument(job.instrument).chunk)
+        content = recipes.encoded(picture.image, picture.recipe, instrument(job.instrument).chunk)
         self._store.write(job.file, content)
         return content
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import torch
 
-from .engines import Crew
-from .run import Order
-from .worker import Settings
+from ..run import Order
+from ..worker import Settings
+from .crew import Crew
 
 
 def make_crew(order: Order, settings: Settings) -> Crew:
@@ -16,7 +16,7 @@ def make_crew(order: Order, settings: Settings) -> Crew:
         ValueError: there are none such here.
     """
     if order.engine == "ray":
-        from .cluster import Actors
+        from .ray import Actors
 
         return Actors(settings, order.workers)
     devices = _devices(order, settings)

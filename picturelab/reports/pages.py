@@ -12,7 +12,7 @@ from PIL import Image
 def environment(package: str) -> Environment:
     """The templates of a package, and those that all share, such as style.css."""
     made = Environment(
-        loader=ChoiceLoader([PackageLoader(package), PackageLoader("fouriscale_padtone")]),
+        loader=ChoiceLoader([PackageLoader(package), PackageLoader("picturelab.reports")]),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

@@ -11,7 +11,7 @@ from typing import Any
 
 from PIL import Image
 
-from . import pictures as files
+from .. import recipes
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ class Store:
     def finish(self, key: str, notes: dict, pictures: dict[str, tuple[Image.Image, dict]]) -> None:
         """Write a piece's pictures with their recipes, by path within the images, then its notes."""
         for name, (picture, recipe) in pictures.items():
-            files.save(picture, self.folder / "images" / name, recipe, self.chunk)
+            recipes.save(picture, self.folder / "images" / name, recipe, self.chunk)
         write_whole(self._notes(key), json.dumps(notes))
 
     def _notes(self, key: str) -> Path:

@@ -14,12 +14,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
-from ..command import quieten
-from ..processes import begin_worker, last_words
-from .dispatch import Outcome, Unit
-from .engines import Died, Finished
-from .watch import bound_memory
-from .worker import DEPTH, Begun, Settings, Worker, finished
+from ...cli.run import quieten
+from ...runs.processes import begin_worker, last_words
+from ..dispatch import Outcome, Unit
+from ..limits import bound_memory
+from ..worker import DEPTH, Begun, Settings, Worker, finished
+from .crew import Died, Finished
 
 _HALT, _END = "halt", "end"  # what a worker process is told besides units
 

@@ -6,10 +6,10 @@ import os
 import threading
 from typing import Any
 
-from ..command import quieten
-from .dispatch import Outcome, Unit
-from .engines import Died, Finished
-from .worker import DEPTH, Settings, Worker, finished
+from ...cli.run import quieten
+from ..dispatch import Outcome, Unit
+from ..worker import DEPTH, Settings, Worker, finished
+from .crew import Died, Finished
 
 
 def connect(address: str | None, cores: int | None) -> bool:

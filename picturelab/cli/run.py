@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 import typer
 from typer.exceptions import TyperException
 
-from . import Remark
+from .. import Remark
 
 if TYPE_CHECKING:
-    from .pieces import Progress
+    from ..runs.folder import Progress
 
 
 def run(app: typer.Typer, arguments: Sequence[str] | None = None) -> None:

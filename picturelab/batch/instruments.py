@@ -13,7 +13,7 @@ from .jobs import Job
 if TYPE_CHECKING:
     from PIL import Image
 
-GROUP = "fouriscale_padtone.instruments"
+GROUP = "picturelab.instruments"
 
 Encoding = dict[str, Any]
 """A job's text as the pipeline's arguments: one row each, tensors or lists of tensors."""

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..arguments import whole
-from ..command import complain, quieten
-from ..options import Device, Dtype
+from .arguments import whole
+from .options import Device, Dtype
+from .run import complain, quieten
 
 if TYPE_CHECKING:
-    from .dispatch import Dispatcher
-    from .plan import Plan
-    from .run import Result, Told
+    from ..batch.dispatch import Dispatcher
+    from ..batch.plan import Plan
+    from ..batch.run import Result, Told
 
 _Out = Annotated[str, typer.Argument(help="The batch's folder or URL.")]
 
@@ -60,9 +60,9 @@ def batch(
     Exit code 0: all done; 1: some failed, or the run was cut short; 2: bad usage or a bad file;
     130 and 143: stopped by Ctrl-C or SIGTERM, after what was in hand.
     """
-    from .run import Order, run
-    from .stores import open_store
-    from .watch import bound_memory
+    from ..batch.limits import bound_memory
+    from ..batch.run import Order, run
+    from ..batch.stores import open_store
 
     order = Order(
         jobs=jobs,
@@ -87,7 +87,7 @@ def batch(
         result = run(order, told)
     store = open_store(out)
     if sheet and result.done:
-        from .sheet import SHEET, write_sheet
+        from ..batch.sheet import SHEET, write_sheet
 
         typer.echo(f"{write_sheet(store)} pictures on {store.address}/{SHEET}")
     _sum_up(result, store.address)
@@ -97,8 +97,8 @@ def status(
     out: _Out,
 ) -> None:
     """Show how far a batch is, also while it runs."""
-    from .reports import progress
-    from .stores import open_store
+    from ..batch.reports import progress
+    from ..batch.stores import open_store
 
     typer.echo("\n".join(progress(open_store(out)).sentences()))
 
@@ -112,9 +112,9 @@ def verify(
     """Check every picture against the manifest. Exit code 1: some are missing or changed."""
     import time
 
-    from .manifest import Entry
-    from .reports import check_files
-    from .stores import open_store
+    from ..batch.manifest import Entry
+    from ..batch.reports import check_files
+    from ..batch.stores import open_store
 
     store = open_store(out)
     found = check_files(store)

@@ -5,15 +5,14 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from fouriscale_padtone.arguments import output_file, parse_size, slug
-from fouriscale_padtone.command import complain, print_version, quieten, run
-from fouriscale_padtone.options import Device, Dtype, Guidance, Steps
+from picturelab.cli.arguments import output_file, parse_size, slug
+from picturelab.cli.options import Device, Dtype, Guidance, Steps
+from picturelab.cli.run import complain, print_version, quieten
 
 from .audit import audit, remake_audit
 from .options import Clean, Length, Negative, Pooled
@@ -40,11 +39,6 @@ Size = Annotated[str | None, typer.Option(help="WIDTHxHEIGHT in pixels; the mode
 Arms = Annotated[
     str, typer.Option(help='Arms, separated by commas: full, prompt, padding, "padding 1/5", eos, clean.')
 ]
-
-
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command line. Bad input is one sentence on stderr and exit code 2."""
-    run(app, arguments)
 
 
 @app.callback()
@@ -192,8 +186,8 @@ def remake(
 
 def _ready(made: Any) -> tuple[Any, Any]:
     """A recipe as it holds now, and its pipeline; says what has changed since."""
-    from fouriscale_padtone.models import source
-    from fouriscale_padtone.pictures import changed_versions
+    from picturelab.models import source
+    from picturelab.recipes import changed_versions
 
     changed = changed_versions(made.versions)
     if changed:
@@ -222,8 +216,8 @@ def _make(command: Literal["ite", "idp"], given: dict[str, Any]) -> None:
     path = output_file(given["out"], f"{command}-{slug(given['prompt'])}")
     import torch
 
-    from fouriscale_padtone.models import choose_device, choose_dtype, source
-    from fouriscale_padtone.pictures import versions
+    from picturelab.models import choose_device, choose_dtype, source
+    from picturelab.recipes import versions
 
     from ..interventions.arguments import check_arms, check_choices
     from ..runs.request import Request, call_arguments
@@ -267,7 +261,7 @@ def _write(pipe: Any, request: Request, path: Path) -> None:
 def _load(model: str, device: str | None, dtype: str | None, revision: str | None = None) -> Any:
     """A pipeline that padtone knows."""
     quieten()
-    from fouriscale_padtone import models
+    from picturelab import models
 
     from ..families.registry import check_known
 

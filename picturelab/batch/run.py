@@ -152,8 +152,8 @@ def run(order: Order, told: Told = lambda dispatcher, plan: None) -> Result:
         stop, caught = threading.Event(), list[int]()
         workers = 0
         if dispatcher.done + dispatcher.failed < plan.total:
-            from .crews import make_crew
-            from .engines import drive
+            from .engines.choose import make_crew
+            from .engines.crew import drive
 
             with _signals(stop, caught):
                 crew = make_crew(order, settings)
@@ -202,7 +202,7 @@ def _device(order: Order) -> torch.device:
 
     if order.engine == "local":
         return models.choose_device(order.device)
-    from .cluster import connect
+    from .engines.ray import connect
 
     # Cores are Ray's own count, so there may be more of them than there are: workers fit at any number of threads.
     gpus = connect(order.address, order.workers and order.workers * (order.threads or os.cpu_count() or 1))
@@ -218,7 +218,7 @@ def _settled(
     """How the workers work: what the folder's run was begun with, or else what was asked for."""
     import torch
 
-    from .. import models, pictures
+    from .. import models, recipes
     from .worker import Settings
 
     earlier = before or {}
@@ -232,7 +232,7 @@ def _settled(
         "threads": order.threads or earlier.get("threads") or usual,
     }
     settle(before, now)
-    versions = pictures.versions()
+    versions = recipes.versions()
     if before is None:
         about = {
             "jobs": str(order.jobs),
@@ -244,7 +244,7 @@ def _settled(
             store.write(PLAN, json.dumps(now | about, indent=1).encode())
         except OSError as error:
             raise ValueError(f"{store.address} cannot be written ({error.strerror or error})") from None
-    elif changed := pictures.changed_versions(earlier.get("versions", {})):
+    elif changed := recipes.changed_versions(earlier.get("versions", {})):
         remark(
             f"versions differ from those that the folder was begun with, so pixels may too: {', '.join(changed)}"
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,11 +14,11 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from fouriscale_padtone.arguments import control as parse_control
-from fouriscale_padtone.arguments import number, output_file, parse_size, slug, weighted, whole
-from fouriscale_padtone.batch.cli import batch, status, verify
-from fouriscale_padtone.command import complain, print_version, quieten, run
-from fouriscale_padtone.options import Device, Dtype, Guidance, Steps
+from picturelab.cli.arguments import control as parse_control
+from picturelab.cli.arguments import number, output_file, parse_size, slug, weighted, whole
+from picturelab.cli.batch import batch, status, verify
+from picturelab.cli.options import Device, Dtype, Guidance, Steps
+from picturelab.cli.run import complain, print_version, quieten
 
 from .options import Mode, Preset, in_mode, read_preset
 from .validate import validate
@@ -37,11 +37,6 @@ app = typer.Typer(
 
 _OUTPUTS = Path("outputs")
 _Out = Annotated[Path, typer.Option(help="A file ending in .png, or a folder.")]
-
-
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command line. Bad input is one sentence on stderr and exit code 2."""
-    run(app, arguments)
 
 
 @app.callback()

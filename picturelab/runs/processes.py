@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from multiprocessing.connection import wait
 from typing import Any
 
-from . import Remark
+from .. import Remark
 
 _TOLD, _REMARK, _FAILED, _DONE = "told", "remark", "failed", "done"
 
@@ -98,7 +98,7 @@ def _serve(connection: Any, name: str, work: Callable[..., Any], arguments: tupl
     threading.Thread(target=_end_with_parent, daemon=True).start()
     import torch
 
-    from .command import remarks_told
+    from ..cli.run import remarks_told
 
     torch.set_num_threads(1)
 

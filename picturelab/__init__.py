@@ -5,7 +5,7 @@ import warnings
 
 __all__ = ["Remark", "remark"]
 
-_INSIDE = ("fouriscale", "fouriscale_padtone", "padtone", "contextlib")
+_INSIDE = ("fouriscale", "picturelab", "padtone", "contextlib")
 
 
 class Remark(UserWarning):

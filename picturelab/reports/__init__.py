@@ -1,0 +1,1 @@
+"""Pages and drawings of one file, which need no other."""

@@ -1,0 +1,1 @@
+"""Long work: a folder that outlives a kill, and processes side by side."""

@@ -1,1 +1,0 @@
-"""The page: what it runs, and soon all of it."""
