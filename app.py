@@ -33,8 +33,8 @@ def main(
             raise ValueError(f"{name} is {value}; it is at least 1")
     quieten()
     from picturelab.models import locate
-    from ui.page import launch
-    from ui.workshop import Host
+    from picturelab_ui.page import launch
+    from picturelab_ui.workshop import Host
 
     locate(model, files=True)
     settings = Host(model, output, allow_any_model, max_pixels, max_waiting=max_waiting)

@@ -12,11 +12,13 @@ from PIL import Image
 
 from fouriscale import FouriScaleConfig
 from fouriscale.sampling.recipe import Recipe, read, save
-from ui import links, order, padding_tokens
-from ui.high_resolution_controls import RATIOS
-from ui.high_resolution_results import plan
-from ui.high_resolution_sizes import ratio_size
-from ui.workshop import Host, Workshop
+from picturelab_ui import links
+from picturelab_ui.high_resolution import order
+from picturelab_ui.high_resolution.controls import RATIOS
+from picturelab_ui.high_resolution.results import plan
+from picturelab_ui.high_resolution.sizes import ratio_size
+from picturelab_ui.padding_tokens import tab as padding_tokens
+from picturelab_ui.workshop import Host, Workshop
 
 README = Path(__file__).parents[1] / "README.md"
 

@@ -9,11 +9,12 @@ import gradio as gr
 
 from fouriscale import preset_names
 from fouriscale.config import preset_notes
-from picturelab_ui.high_resolution.settings import setting_sentences
 
-from . import order, watch
+from .. import watch
+from ..workshop import Workshop
+from . import order
 from .order import AUTO, BOTH, SAMPLINGS
-from .workshop import Workshop
+from .settings import setting_sentences
 
 RATIOS = {"1:1": (1, 1), "3:2": (3, 2), "16:9": (16, 9), "9:16": (9, 16), "21:9": (21, 9)}
 FREE = "free"

@@ -8,8 +8,8 @@ import gradio as gr
 
 from padtone.audit.arms import FIFTHS
 
-from . import watch
-from .workshop import Workshop, usual_settings
+from .. import watch
+from ..workshop import Workshop, usual_settings
 
 CHOSEN = "chosen chips"
 _EXAMPLES = (

@@ -12,12 +12,11 @@ import gradio as gr
 from fouriscale.reports.explain import sentences
 from fouriscale.sampling.recipe import Recipe
 from fouriscale.sampling.recipe import read as read_recipe
-from picturelab_ui.jobs.high_resolution import DIRECT, SCALED, Result
-from picturelab_ui.jobs.spectrum import spectrum_chart
 
-from . import high_resolution_controls as controls
-from . import order
-from .workshop import Workshop
+from ..jobs.high_resolution import DIRECT, SCALED, Result
+from ..jobs.spectrum import spectrum_chart
+from ..workshop import Workshop
+from . import controls, order
 
 
 def plan(workshop: Workshop, values: dict[str, Any]) -> str:

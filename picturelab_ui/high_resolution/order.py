@@ -13,10 +13,10 @@ from fouriscale.maths.sizes import RULES, check_size
 from fouriscale.sampling.generate import SIZE_MULTIPLE, check_request
 from fouriscale.sampling.recipe import Conditioning, Recipe
 from picturelab.cli.arguments import parse_size
-from picturelab_ui.jobs.high_resolution import DIRECT, SCALED
 
-from . import links
-from .workshop import Workshop, usual_settings
+from .. import links
+from ..jobs.high_resolution import DIRECT, SCALED
+from ..workshop import Workshop, usual_settings
 
 AUTO = "recognised from the model"
 BOTH = "both, compared"

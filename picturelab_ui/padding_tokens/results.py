@@ -8,10 +8,10 @@ from typing import Any
 import gradio as gr
 
 from padtone.reports.charts import attention_chart, keep_chart
-from picturelab_ui.jobs.curve import Curve
-from picturelab_ui.jobs.padding_tokens import Arms, Attention, Audited
 
-from .padding_tokens_controls import CHOSEN
+from ..jobs.curve import Curve
+from ..jobs.padding_tokens import Arms, Attention, Audited
+from .controls import CHOSEN
 
 SHOWN_IN = {Arms: "pad-ite", Curve: "pad-curve", Attention: "pad-attention", Audited: "pad-audit"}
 

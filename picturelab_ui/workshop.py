@@ -23,8 +23,9 @@ from fouriscale.reports.explain import Explanation, explain
 from fouriscale.sampling.generate import decoder_bytes
 from padtone.families.registry import check_known, family_of
 from picturelab import models
-from picturelab_ui.jobs.runner import Runner
 from shapeworld import SAMPLING, model_names
+
+from .jobs.runner import Runner
 
 _OWNER = re.compile(r"[0-9a-f]{32}")
 

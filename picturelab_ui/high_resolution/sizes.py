@@ -8,7 +8,7 @@ from typing import Any
 import gradio as gr
 
 from . import order
-from .high_resolution_controls import FREE, RATIOS
+from .controls import FREE, RATIOS
 
 _GRID = 16  # pixels: what the ratio buttons round to
 

@@ -8,10 +8,12 @@ from gradio.data_classes import FileData
 
 from fouriscale.reports.explain import sentences
 from padtone.maths.roles import check_keep, kept_rows, row_roles
-from picturelab_ui.jobs.padding_tokens import audit, audit_prompts
-from picturelab_ui.jobs.runner import Job
 
-from . import high_resolution, order, padding_tokens
+from .high_resolution import order
+from .high_resolution import tab as high_resolution
+from .jobs.padding_tokens import audit, audit_prompts
+from .jobs.runner import Job
+from .padding_tokens import tab as padding_tokens
 from .workshop import Workshop
 
 _OWNER = ""  # programs have no browser: their files go to the common folder

@@ -13,22 +13,14 @@ import gradio as gr
 from fouriscale.sampling.generate import check_request
 from padtone.interventions.ite import token_roles
 from padtone.maths.roles import TokenRoles
-from picturelab_ui.jobs.padding_tokens import (
-    Audited,
-    attention,
-    audit,
-    audit_prompts,
-    both_interventions,
-    curve,
-)
-from picturelab_ui.jobs.runner import Job
-from picturelab_ui.padding_tokens.chips import chips
 
-from . import links, watch
-from . import padding_tokens_controls as controls
-from . import padding_tokens_results as results
-from .padding_tokens_controls import ARMS, CHOSEN
-from .workshop import Workshop, check_whole
+from .. import links, watch
+from ..jobs.padding_tokens import Audited, attention, audit, audit_prompts, both_interventions, curve
+from ..jobs.runner import Job
+from ..workshop import Workshop, check_whole
+from . import controls, results
+from .chips import chips
+from .controls import ARMS, CHOSEN
 
 KIND = TAB = "padding"
 FIELDS = ("prompt", "model", "seed", "steps", "arms")

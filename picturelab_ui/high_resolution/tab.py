@@ -10,15 +10,13 @@ import gradio as gr
 
 from fouriscale.sampling.recipe import Recipe
 from fouriscale.sampling.recipe import read as read_recipe
-from picturelab_ui.jobs.high_resolution import SCALED, Result, sample
-from picturelab_ui.jobs.runner import Job
 
-from . import high_resolution_controls as controls
-from . import high_resolution_results as results
-from . import high_resolution_sizes as sizes
-from . import links, order, watch
+from .. import links, watch
+from ..jobs.high_resolution import SCALED, Result, sample
+from ..jobs.runner import Job
+from ..workshop import Workshop, usual_settings
+from . import controls, order, results, sizes
 from .order import BOTH, FIELDS, SETTINGS
-from .workshop import Workshop, usual_settings
 
 KIND = "picture"
 

@@ -11,7 +11,10 @@ os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # read when gradio i
 
 import gradio as gr
 
-from . import api, high_resolution, links, padding_tokens, shapeworld_tab
+from . import api, links
+from .high_resolution import tab as high_resolution
+from .padding_tokens import tab as padding_tokens
+from .shapeworld import tab as shapeworld_tab
 from .workshop import Host, Workshop
 
 TITLE = "FouriScale and Padding Tone"

@@ -6,8 +6,9 @@ from html import escape
 
 import gradio as gr
 
-from picturelab_ui.jobs.runner import Job, Runner
 from shapeworld.captions import unknown_words, words
+
+from .jobs.runner import Job, Runner
 
 POLL = 0.5  # seconds between two looks at a running job
 
