@@ -81,7 +81,7 @@ def judge_batch(cell: Cell, first: int, images: Path | None) -> list[dict[str, A
     from fouriscale import FouriScaleConfig
     from fouriscale.sampling.generate import generate
     from shapeworld import check, sample_scenes
-    from shapeworld.texture import texture
+    from shapeworld.judge.texture import texture
 
     torch.set_num_threads(1)  # two processes of one thread each are twice as fast as the reverse
     last = min(first + cell.batch, cell.count)
@@ -140,7 +140,8 @@ def key(cell: Cell, weights: str) -> str:
 
 def judge_version(with_texture: bool = False) -> str:
     """Changes with the code of the checker and of the scenes, and of what measures texture."""
-    from shapeworld import checker, palette, scenes, texture
+    from shapeworld import scenes
+    from shapeworld.judge import checker, palette, texture
 
     modules = (checker, palette, scenes, *([texture] if with_texture else []))
     sources = (Path(str(module.__file__)).read_bytes() for module in modules)

@@ -132,7 +132,7 @@ def truth(count: int, size: tuple[int, int]) -> dict[str, dict[str, Any]]:
     import torch
 
     from shapeworld import check, sample_scenes
-    from shapeworld.texture import Texture, texture
+    from shapeworld.judge.texture import Texture, texture
 
     pipe = pipeline()
     height, width = size

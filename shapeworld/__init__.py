@@ -5,7 +5,7 @@ What needs torch is imported when first asked for.
 
 from typing import TYPE_CHECKING, Any
 
-from .checker import Report, check
+from .judge.checker import Report, check
 from .scenes import Object, Scene, sample_scenes
 
 if TYPE_CHECKING:

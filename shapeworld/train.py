@@ -24,11 +24,11 @@ from torch import nn
 from transformers import CLIPModel
 
 from . import models
-from .batches import CaptionedPictures, LatentBatches, edge_crop, to_tensor
 from .masked import mask_padding
-from .objectives import Autoencode, Contrast, Denoise, Flow
 from .scenes import sample_scenes
-from .training import Fit, Run, TrainingConfig
+from .training.batches import CaptionedPictures, LatentBatches, edge_crop, to_tensor
+from .training.objectives import Autoencode, Contrast, Denoise, Flow
+from .training.stages import Fit, Run, TrainingConfig
 
 
 def train_clip(run: Run, init_from: Path | None) -> Callable[[Path], None]:

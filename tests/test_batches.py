@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from shapeworld import check, models, sample_scenes
-from shapeworld.batches import CaptionedPictures, edge_crop, hard_negative
-from shapeworld.training import ContrastStage
+from shapeworld.training.batches import CaptionedPictures, edge_crop, hard_negative
+from shapeworld.training.stages import ContrastStage
 
 
 @pytest.mark.parametrize("objects", [1, 2])

@@ -2,9 +2,9 @@
 
 import numpy as np
 
+from picturelab_ui.shapeworld.outlines import outlined
+from picturelab_ui.shapeworld.tally import Score, add, load, tally
 from shapeworld import check, sample_scenes
-from shapeworld.outlines import outlined
-from shapeworld.tally import Score, add, load, tally
 
 
 def test_boxes_lie_around_the_true_objects():

@@ -6,7 +6,7 @@ from PIL import Image, ImageFilter
 from scipy import ndimage
 
 from shapeworld import Object, Scene, check, sample_scenes
-from shapeworld.texture import texture
+from shapeworld.judge.texture import texture
 
 SCENE = Scene((Object("square", "white", 0.5, 0.5, 0.3),), "black")
 

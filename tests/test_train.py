@@ -14,7 +14,7 @@ from diffusers import FluxPipeline, StableDiffusionPipeline
 from shapeworld import models
 from shapeworld.masked import mask_padding
 from shapeworld.train import main
-from shapeworld.training import DenoiserStage, Optimizer, Run
+from shapeworld.training.stages import DenoiserStage, Optimizer, Run
 
 TINY = {
     "name": "unet",

@@ -14,13 +14,13 @@ from PIL import Image
 from fouriscale import FouriScaleConfig
 from fouriscale.sampling.generate import check_request
 from shapeworld import SAMPLING, Report, Scene, check, sample_scenes
-from shapeworld.outlines import enlarged, outlined
-from shapeworld.tally import Score, add, load, tally
 
 from .. import links, watch
 from ..jobs.high_resolution import DIRECT, SCALED, sample
 from ..jobs.runner import Job
 from ..workshop import Workshop, check_whole
+from .outlines import enlarged, outlined
+from .tally import Score, add, load, tally
 
 KIND, TAB = "scene", "world"
 MODEL = "shapeworld/unet"

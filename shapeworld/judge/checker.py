@@ -16,8 +16,8 @@ import numpy as np
 from PIL import Image
 from scipy import ndimage
 
+from ..scenes import Object, Scene
 from .palette import NAMES, nearest_colors
-from .scenes import Object, Scene
 
 SMALLEST_SIDE = 64  # below, the smallest object is some ten pixels wide and its shape a matter of luck
 

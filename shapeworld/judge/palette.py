@@ -6,7 +6,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from .scenes import COLORS
+from ..scenes import COLORS
 
 NAMES = tuple(COLORS)
 

@@ -13,8 +13,8 @@ import torch
 from diffusers import AutoencoderKL
 from rich.progress import track
 
-from .scenes import SHAPES, Scene, sample_scenes
-from .training import ContrastStage, DenoiserStage, Run
+from ..scenes import SHAPES, Scene, sample_scenes
+from .stages import ContrastStage, DenoiserStage, Run
 
 
 def to_tensor(pictures: list[np.ndarray]) -> torch.Tensor:

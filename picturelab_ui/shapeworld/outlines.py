@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from PIL import Image, ImageDraw, ImageFont
 
-from .checker import Report
+from shapeworld.judge.checker import Report
 
 
 def enlarged(image: Image.Image, side: int = 384) -> Image.Image:
