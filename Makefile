@@ -50,8 +50,8 @@ test-browser: install
 OLDEST := 0.41.0
 OLD := .venv-oldest
 test-oldest: $(OLD)/.installed
-	$(OLD)/bin/python -m pytest -q tests/test_0_leans_on.py tests/test_golden.py tests/test_patch.py \
-		tests/test_presets.py tests/test_generate.py
+	$(OLD)/bin/python -m pytest -q tests/contract tests/fouriscale/hooks/test_patch.py \
+		tests/fouriscale/test_presets.py tests/fouriscale/sampling/test_generate.py
 
 $(OLD)/.installed: pyproject.toml constraints.txt
 	test -x $(OLD)/bin/python || $(PYTHON) -m venv $(OLD)

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+pytest_plugins = ["tests.tiny.fixtures"]
+
 _CACHE = tempfile.TemporaryDirectory(prefix="hub-cache-")
 os.environ |= {"HF_HOME": _CACHE.name, "HF_HUB_OFFLINE": "1"}  # read when huggingface_hub is imported
 

@@ -4,8 +4,9 @@ import os
 from pathlib import Path
 
 import pytest
-from page_server import page_server
 from playwright.sync_api import expect, sync_playwright
+
+from tests.ui.page_server import page_server
 
 CHROMIUM = Path(os.environ.get("CHROMIUM", "/usr/bin/chromium"))
 SWITCHES = [

@@ -5,7 +5,8 @@ import time
 from pathlib import Path
 
 import pytest
-from harness import finish, jobs, write_jobs
+
+from tests.faults.harness import finish, jobs, write_jobs
 
 
 @pytest.fixture(scope="session")

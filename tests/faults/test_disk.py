@@ -5,7 +5,8 @@ import subprocess
 import sys
 
 import pytest
-from harness import files, jobs, write_jobs
+
+from tests.faults.harness import files, jobs, write_jobs
 
 _INSIDE = ["unshare", "--mount", "--map-root-user"]
 _BATCH = "batch jobs.jsonl --out disk/out --cache cache --batch 4"

@@ -6,7 +6,8 @@ import signal
 import time
 
 import pytest
-from harness import entries, files, finish, outcome, parts, start, until
+
+from tests.faults.harness import entries, files, finish, outcome, parts, start, until
 
 FOLDERS, KILLS = 5, 4
 

@@ -2,11 +2,11 @@
 
 import pytest
 import torch
-from harness import entries, files, finish, jobs, write_jobs
 
 import shapeworld
 from picturelab.batch.reports import progress
 from picturelab.batch.stores import open_store
+from tests.faults.harness import entries, files, finish, jobs, write_jobs
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,8 @@ import os
 import signal
 
 import pytest
-from harness import command, entries, files, finish, jobs, until, write_jobs
+
+from tests.faults.harness import command, entries, files, finish, jobs, until, write_jobs
 
 ENGINES = {"local": ["--workers", "2"], "ray": ["--engine", "ray", "--workers", "2"]}
 

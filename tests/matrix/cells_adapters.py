@@ -2,15 +2,15 @@
 
 import copy
 
-import matrix_models as models
 import torch
 from diffusers.image_processor import IPAdapterMaskProcessor
-from matrix_cell import Setting, cell
-from matrix_models import CONFIG, call, mask
 from peft import LoraConfig
 from peft.utils import get_peft_model_state_dict
 
 from fouriscale import fouriscale
+from tests.matrix.cell import Setting, cell
+from tests.tiny import unet_pipelines as models
+from tests.tiny.unet_pipelines import CONFIG, call, mask
 
 GROUP = "Adapters"
 ATTENTION = ("to_q", "to_k", "to_v", "to_out.0")

@@ -4,15 +4,15 @@ import json
 import tempfile
 from pathlib import Path
 
-import checkpoints
-import matrix_models as models
 import torch
 from diffusers import StableDiffusionPipeline, StableDiffusionXLPipeline
-from matrix_cell import Setting, cell
-from matrix_models import call
 from safetensors.torch import save_file
 
 from fouriscale.loading.single_file import COMPONENTS
+from tests.matrix.cell import Setting, cell
+from tests.tiny import checkpoints
+from tests.tiny import unet_pipelines as models
+from tests.tiny.unet_pipelines import call
 
 _PRESETS = {"SD": "sd15", "XL": "sdxl"}
 _SMALL = {768: 32, 2048: 32, 2816: 64}  # widths of the text and of SDXL's added conditions

@@ -1,15 +1,15 @@
 """Memory tools: offload, casting, tiling, attention backends, compilation."""
 
 import accelerate
-import matrix_models as models
 import torch
 from diffusers.models.attention_processor import AttnProcessor, AttnProcessor2_0
-from matrix_cell import Setting, cell
-from matrix_models import CONFIG, call
 from torch._dynamo.utils import counters
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from fouriscale import fouriscale
+from tests.matrix.cell import Setting, cell
+from tests.tiny import unet_pipelines as models
+from tests.tiny.unet_pipelines import CONFIG, call
 
 GROUP = "Memory and speed"
 CPU = torch.device("cpu")

@@ -3,14 +3,14 @@
 from concurrent.futures import ThreadPoolExecutor
 
 import diffusers
-import matrix_models as models
 import numpy as np
 import torch
-from cells_adapters import encoded
-from matrix_cell import Setting, cell
-from matrix_models import CONFIG, call
 
 from fouriscale import apply_fouriscale, fouriscale, remove_fouriscale
+from tests.matrix.cell import Setting, cell
+from tests.matrix.cells_adapters import encoded
+from tests.tiny import unet_pipelines as models
+from tests.tiny.unet_pipelines import CONFIG, call
 
 GROUP = "Loops of your own"
 OTHER = CONFIG.replace(stop=1.0, anneal=False, third_branch=False)

@@ -1,14 +1,14 @@
 """Pipelines: every way of diffusers to sample with a Stable Diffusion UNet."""
 
 import diffusers
-import matrix_models as models
 import torch
-from matrix_cell import Setting, cell
-from matrix_models import call, mask, picture
 from torch import nn
 
 import shapeworld
 from fouriscale import FouriScaleConfig, apply_fouriscale
+from tests.matrix.cell import Setting, cell
+from tests.tiny import unet_pipelines as models
+from tests.tiny.unet_pipelines import call, mask, picture
 
 GROUP = "Pipelines"
 

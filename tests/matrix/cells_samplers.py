@@ -1,12 +1,12 @@
 """Samplers: every scheduler that SDXL's pipeline works with, odd schedules, guidance of every kind."""
 
 import diffusers
-import matrix_models as models
 import numpy as np
-from matrix_cell import Setting, cell
-from matrix_models import call
 
 from fouriscale import FouriScaleConfig
+from tests.matrix.cell import Setting, cell
+from tests.tiny import unet_pipelines as models
+from tests.tiny.unet_pipelines import call
 
 GROUP = "Samplers"
 STEPS = (4, 10, 30)

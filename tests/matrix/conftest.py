@@ -1,4 +1,4 @@
-import matrix_table
+from tests.matrix import table as matrix_table
 
 
 def pytest_addoption(parser):

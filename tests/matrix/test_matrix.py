@@ -3,17 +3,19 @@
 `make test-matrix` runs it, and `--write-table` writes docs/compatibility.md from it.
 """
 
-import cells_adapters  # noqa: F401 - each registers its cells
-import cells_files  # noqa: F401
-import cells_memory  # noqa: F401
-import cells_own_loops  # noqa: F401
-import cells_pipelines  # noqa: F401
-import cells_samplers  # noqa: F401
-import matrix_table
 import pytest
-from matrix_cell import CELLS, REFERENCE, Result, check
 
 from fouriscale import apply_fouriscale
+from tests.matrix import (
+    cells_adapters,  # noqa: F401 - each registers its cells
+    cells_files,  # noqa: F401
+    cells_memory,  # noqa: F401
+    cells_own_loops,  # noqa: F401
+    cells_pipelines,  # noqa: F401
+    cells_samplers,  # noqa: F401
+)
+from tests.matrix import table as matrix_table
+from tests.matrix.cell import CELLS, REFERENCE, Result, check
 
 GROUPS = ["Pipelines", "Adapters", "Samplers", "Memory and speed", "Loops of your own"]
 ORDERED = sorted(CELLS, key=lambda cell: GROUPS.index(cell.group))

@@ -1,0 +1,366 @@
+"""IDP: the recipient reads the donor's rows, and nothing else is touched."""
+
+import pytest
+import torch
+
+import padtone
+from padtone.families.registry import family_of
+from padtone.hooks.denoiser import StepCounter, arguments_of, attention_modules, blocks_of, locate
+from padtone.interventions.idp import Patch, patched
+from padtone.interventions.ite import encode_arms, generators, pipe_arguments, stack_arguments
+from tests.tiny import text_pipelines
+
+PROMPT = "a red cat"
+JOINT = [
+    "sd3",
+    "flux",
+    "flux_clip",
+    "flux2",
+    "flux2_klein",
+    "chroma",
+    "aura_flow",
+    "cogview4",
+    "qwen_image",
+    "lumina2",
+    "z_image",
+]
+CROSS = ["sd1", "sdxl", "pixart_alpha", "sana", "hunyuan_dit"]
+UNPADDED = ("qwen_image", "z_image", "lumina2")  # no padding reaches their blocks
+NEGATIVE = {
+    "sd1": {"negative_prompt": "green"},
+    "sd3": {"negative_prompt": "green"},
+    "flux": {"negative_prompt": "green", "true_cfg_scale": 3.0},
+    "flux_clip": {"negative_prompt": "green", "true_cfg_scale": 3.0},
+    "qwen_image": {"negative_prompt": "green", "true_cfg_scale": 3.0},
+    "z_image": {"negative_prompt": "green", "guidance_scale": 4.0},
+    "cogview4": {"negative_prompt": "green"},
+    "chroma": {"negative_prompt": "green"},
+    "lumina2": {"negative_prompt": "green"},
+}
+
+
+def call(name: str, **more: object) -> dict:
+    return {"output_type": "np"} | text_pipelines.SIZE | text_pipelines.CALL[name] | more
+
+
+def texts(pipe, name, arms=("full", "clean")) -> dict:
+    return stack_arguments(encode_arms(pipe, PROMPT, arms, options=text_pipelines.text_options(name)))
+
+
+def rows_of(pipe, encoded) -> int:
+    return sum(encoded[names[0]][0].shape[0] for names in family_of(pipe).returns)
+
+
+def batch(pipe, name, encoded, patch=None, **more) -> torch.Tensor:
+    """Images of a batch of encodings, donor first, from equal noise."""
+    count = len(encoded["prompt_embeds"])
+    arguments = pipe_arguments(pipe, encoded, count, call(name, **more))
+    if patch is None:
+        return torch.as_tensor(pipe(**arguments, generator=generators(0, count)).images)
+    with patched(pipe, encoded["prompt_embeds"], patch):
+        return torch.as_tensor(pipe(**arguments, generator=generators(0, count)).images)
+
+
+@pytest.mark.parametrize("name", JOINT + CROSS)
+def test_full_onto_full_is_the_plain_batch_bit_by_bit(tiny, name):
+    pipe = tiny(name)
+    encoded = texts(pipe, name, ("full", "full"))
+    everything = Patch(torch.ones(1, rows_of(pipe, encoded), dtype=torch.bool))
+    plain = batch(pipe, name, encoded, **NEGATIVE.get(name, {}))
+    assert torch.equal(batch(pipe, name, encoded, everything, **NEGATIVE.get(name, {})), plain)
+
+
+@pytest.mark.parametrize("name", JOINT + CROSS)
+def test_keeping_nothing_is_the_plain_batch_bit_by_bit(tiny, name):
+    pipe = tiny(name)
+    encoded = texts(pipe, name)
+    nothing = Patch(torch.zeros(1, rows_of(pipe, encoded), dtype=torch.bool))
+    assert torch.equal(batch(pipe, name, encoded, nothing), batch(pipe, name, encoded))
+
+
+@pytest.mark.parametrize("name", [n for n in JOINT + CROSS if n != "hunyuan_dit"])  # its T5 is pooled too
+def test_all_rows_make_the_donors_image(tiny, name):
+    """Every text row is the donor's at every block, so the image is; with a negative prompt as well."""
+    pipe = tiny(name)
+    more = NEGATIVE.get(name, {})
+    images = padtone.idp_arms(pipe, PROMPT, [0], ("full", "clean"), **call(name, **more))
+    assert list(images) == ["donor", "full", "clean"]
+    assert abs(images["full"][0] - images["donor"][0]).max() < 1e-5
+    assert abs(images["clean"][0] - images["donor"][0]).max() > 1e-3
+    plain = padtone.ite(pipe, PROMPT, [0], ("full", "clean"), **call(name, **more))
+    assert abs(images["donor"][0] - plain["full"][0]).max() < 1e-5
+    assert abs(images["clean"][0] - plain["clean"][0]).max() < 1e-5
+
+
+class Spy:
+    """What every block receives as text, (calls of the denoiser, blocks): the donor's rows and the recipient's."""
+
+    def __init__(self, pipe, family, encoded):
+        self.pipe, self.family, self.texts = pipe, family, encoded["prompt_embeds"]
+        self.rows = rows_of(pipe, encoded)
+        self.seen: list[list[torch.Tensor]] = []
+        self.place = None
+        self.hooks = []
+
+    def __enter__(self):
+        denoiser = getattr(self.pipe, self.family.denoiser)
+        self.hooks.append(denoiser.register_forward_pre_hook(self.enter, with_kwargs=True))
+        modules = (blocks_of if self.family.joint else attention_modules)(self.pipe, self.family)
+        self.hooks += [m.register_forward_pre_hook(self.block, with_kwargs=True) for m in modules]
+        return self
+
+    def __exit__(self, *error):
+        for hook in self.hooks:
+            hook.remove()
+
+    def enter(self, module, args, kwargs):
+        self.call = arguments_of(module, args, kwargs)
+        text = self.call.get("encoder_hidden_states", self.call.get("cap_feats"))
+        self.place = locate(text, self.texts)
+        if self.place is not None:
+            self.seen.append([])
+
+    def block(self, module, args, kwargs):
+        if self.place is None:
+            return
+        given = arguments_of(module, args, kwargs)
+        start = self.family.offset
+        stream = given.get("encoder_hidden_states")
+        if stream is None:
+            stream = next(iter(given.values()))
+            start = self.family.image_rows(self.call) if self.family.image_rows else start
+        rows = min(self.rows, stream.shape[1] - start)
+        self.seen[-1].append(stream[self.place : self.place + len(self.texts), start : start + rows].clone())
+
+
+@pytest.mark.parametrize("name", JOINT + CROSS)
+def test_recipient_reads_the_donors_rows_at_every_block(tiny, name):
+    """Seen from outside, at each block's input: the kept rows are the donor's, the others its own."""
+    pipe = tiny(name)
+    encoded = texts(pipe, name)
+    rows = torch.zeros(1, rows_of(pipe, encoded), dtype=torch.bool)
+    first = 12 if name == "cogview4" else 0  # before that, padding: the same in both, for a causal encoder
+    rows[:, first + 1 : first + 3] = True
+    family = family_of(pipe)
+    with patched(pipe, encoded["prompt_embeds"], Patch(rows)), Spy(pipe, family, encoded) as spy:
+        arguments = pipe_arguments(pipe, encoded, 2, call(name, **NEGATIVE.get(name, {})))
+        pipe(**arguments, generator=generators(0, 2))
+    assert len(spy.seen) >= 2  # two steps
+    for blocks in spy.seen:
+        assert len(blocks) >= 2
+        for donor, recipient in blocks:
+            kept = rows[0, : len(donor)]
+            assert torch.equal(recipient[kept], donor[kept])
+            assert not torch.equal(recipient[~kept][first:], donor[~kept][first:])
+
+
+@pytest.mark.parametrize(
+    "name", ["flux", "flux_clip", "sd3", "flux2_klein", "chroma", "aura_flow", "lumina2", "z_image"]
+)
+def test_planted_vector_is_found(tiny, name):
+    """A vector planted in the donor's row at one block shows in the recipient's row of that block only."""
+    pipe = tiny(name)
+    family, encoded = family_of(pipe), texts(tiny(name), name)
+    rows = torch.zeros(1, rows_of(pipe, encoded), dtype=torch.bool)
+    rows[0, 2] = True
+    blocks, place = blocks_of(pipe, family), 1
+
+    def plant(module, args, kwargs):
+        given = arguments_of(module, args, kwargs)
+        name, start = "encoder_hidden_states", family.offset
+        if given.get(name) is None:
+            name = next(iter(given))
+            start = family.image_rows(spy.call) if family.image_rows else start
+        if spy.place is None:  # the negative prompt's own call
+            return
+        given[name][spy.place, start + 2] = 7.0
+        given[name][spy.place, start + 3] = 9.0  # beside the kept row: must not be copied
+
+    hook = blocks[place].register_forward_pre_hook(plant, with_kwargs=True)
+    try:
+        with patched(pipe, encoded["prompt_embeds"], Patch(rows)), Spy(pipe, family, encoded) as spy:
+            pipe(**pipe_arguments(pipe, encoded, 2, call(name)), generator=generators(0, 2))
+    finally:
+        hook.remove()
+    for blocks_seen in spy.seen:
+        before, (donor, recipient) = blocks_seen[0], blocks_seen[place]
+        assert (donor[2] == 7.0).all()
+        assert (recipient[2] == 7.0).all()
+        assert (donor[3] == 9.0).all()
+        assert not (recipient[3] == 9.0).any()
+        assert not (before[1][2] == 7.0).any()
+
+
+@pytest.mark.parametrize(
+    ("name", "clean"),
+    [
+        ("flux", "padding"),
+        ("flux", "empty_prompt"),
+        ("flux_clip", "padding"),
+        ("flux_clip", "empty_prompt"),
+        ("qwen_image", "padding"),
+    ],
+)
+def test_a_negative_prompt_in_a_call_of_its_own_is_left_alone(tiny, name, clean):
+    """True guidance calls the denoiser twice a step: only the prompts' call is patched.
+
+    With an empty negative prompt, so that under clean="empty_prompt" it is the recipient's own text.
+    """
+    pipe, inputs = tiny(name), []
+
+    def see(module, args, kwargs):
+        inputs.append(arguments_of(module, args, kwargs)["encoder_hidden_states"].clone())
+
+    hooks = [
+        block.register_forward_pre_hook(see, with_kwargs=True)
+        for block in pipe.transformer.transformer_blocks
+    ]
+    more = call(name, negative_prompt="", true_cfg_scale=3.0, num_inference_steps=1)
+    try:
+        patched_images = padtone.idp_arms(pipe, PROMPT, [0], ("full",), clean=clean, **more)
+        plain = padtone.ite(pipe, PROMPT, [0], ("full", "clean"), clean=clean, **more)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    # Two runs of one step: the prompts at two blocks, then the negative prompt at two blocks.
+    assert len(inputs) == 8
+    for patched_text, plain_text in zip(inputs[2:4], inputs[6:8], strict=True):
+        assert torch.equal(patched_text, plain_text)
+    assert abs(patched_images["full"][0] - plain["full"][0]).max() < 1e-5
+    assert abs(patched_images["full"][0] - plain["clean"][0]).max() > 1e-3
+
+
+def test_layers_and_steps(tiny):
+    """Only these blocks, only in this part of the run."""
+    pipe = tiny("flux")
+    family, encoded = family_of(pipe), texts(pipe, "flux")
+    rows = torch.ones(1, 24, dtype=torch.bool)
+    patch = Patch(rows, frozenset({1, 3}), (0.25, 0.75))
+    with patched(pipe, encoded["prompt_embeds"], patch), Spy(pipe, family, encoded) as spy:
+        arguments = pipe_arguments(pipe, encoded, 2, call("flux", num_inference_steps=4))
+        pipe(**arguments, generator=generators(0, 2))
+    same = [[torch.equal(donor, recipient) for donor, recipient in step] for step in spy.seen]
+    off, on = [False] * 4, [False, True, False, True]
+    assert same == [off, on, on, off]
+
+
+def test_layers_of_cross_attention(tiny):
+    pipe = tiny("sd1")
+    images = [
+        padtone.idp(pipe, PROMPT, [0], "full", layers=layers, **call("sd1"))[0]
+        for layers in (None, [0], [0, 1, 2, 3], range(4))
+    ]
+    donor = padtone.ite(pipe, PROMPT, [0], ("full",), **call("sd1"))["full"][0]
+    assert abs(images[0] - donor).max() < 1e-5
+    assert abs(images[1] - donor).max() > 1e-3
+    assert (images[0] == images[2]).all()
+    assert (images[0] == images[3]).all()
+
+
+@pytest.mark.parametrize("name", ["sd1", "sdxl", "pixart_alpha", "sana"])
+def test_cross_attention_idp_is_ite(tiny, name):
+    """Where the denoiser never changes the text, patching every block is swapping the encoding."""
+    pipe = tiny(name)
+    keep = ("prompt", "eos") if name.startswith("sd") else ("prompt",)
+    arms = ("prompt", "bos") if name in ("sd1", "sana") else keep
+    patched_images = padtone.idp_arms(pipe, PROMPT, [0], arms, **call(name))
+    swapped = padtone.ite(pipe, PROMPT, [0], arms, **call(name))
+    assert all(abs(patched_images[arm][0] - swapped[arm][0]).max() < 1e-5 for arm in arms)
+
+
+def test_arms_share_a_donor(tiny):
+    """Each arm is what it is alone."""
+    pipe = tiny("flux")
+    arms = ("prompt", "padding", "padding 1/5", slice(0, 2))
+    together = padtone.idp_arms(pipe, PROMPT, [0, 1], arms, **call("flux"))
+    for arm in arms:
+        alone = padtone.idp(pipe, PROMPT, [1], arm, **call("flux"))
+        key = arm if isinstance(arm, str) else str(arm)
+        assert abs(alone[0] - together[key][1]).max() < 1e-4
+
+
+def test_pooled(tiny):
+    """The donor keeps its pooled vector; the recipient's is chosen."""
+    pipe = tiny("flux")
+    full, clean = (
+        padtone.idp_arms(pipe, PROMPT, [0], ("clean",), pooled=p, **call("flux")) for p in ("full", "clean")
+    )
+    assert abs(full["donor"][0] - clean["donor"][0]).max() < 1e-6
+    assert abs(full["clean"][0] - clean["clean"][0]).max() > 1e-3
+
+
+@pytest.mark.parametrize("name", ["sd1", "flux"])
+def test_restored_after_an_exception(tiny, name, monkeypatch):
+    """The fixture looks for what was left behind."""
+    pipe = tiny(name)
+    before = text_pipelines.run(pipe, name, PROMPT)
+
+    def fail(*args, **kwargs):
+        raise OSError("no memory")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(type(pipe.scheduler), "step", fail)
+        with pytest.raises(OSError, match="no memory"):
+            padtone.idp(pipe, PROMPT, [0], "padding", **call(name))
+    assert torch.equal(text_pipelines.run(pipe, name, PROMPT), before)
+
+
+def test_steps_are_counted_by_timesteps(tiny):
+    """Two calls at one timestep (guidance) are one step; Heun's repeated timesteps are one too."""
+    pipe = tiny("sd1")
+    pipe.scheduler.set_timesteps(4)
+    counter = StepCounter(pipe)
+    places = [counter.see(t) for t in pipe.scheduler.timesteps for _ in range(2)]
+    assert places == [0.0, 0.0, 0.25, 0.25, 0.5, 0.5, 0.75, 0.75]
+
+
+def test_texts_that_never_arrive(tiny):
+    pipe = tiny("sd1")
+    block = patched(pipe, torch.zeros(2, 77, 16), Patch(torch.ones(1, 77, dtype=torch.bool)))
+    with pytest.raises(RuntimeError, match="never gave its denoiser the texts"):
+        _run_inside(block, pipe)
+
+
+def _run_inside(block, pipe):
+    with block:
+        text_pipelines.run(pipe, "sd1", PROMPT)
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "message"),
+    [
+        ("flux", {"layers": [4]}, r"layers is \[4\]; this denoiser's blocks go from 0 to 3"),
+        ("flux", {"layers": []}, r"layers is \[\]"),
+        ("sd1", {"layers": [-1]}, "go from 0 to 3"),
+        ("flux", {"steps": (0.5, 0.5)}, r"steps is \(0.5, 0.5\)"),
+        ("flux", {"steps": (0.0, 1.5)}, "0 <= start < stop <= 1"),
+        ("flux", {"keep": "padding 6/5"}, "goes from 1 to 5"),
+        ("flux", {"clean": "zeros"}, "clean is 'zeros'"),
+        ("lumina2", {"keep": "padding"}, "names only padding, which the Lumina 2 denoiser masks"),
+        ("z_image", {"keep": "padding"}, "Z-Image hands the denoiser no padding"),
+    ],
+)
+def test_bad_input(tiny, name, arguments, message):
+    with pytest.raises(ValueError, match=message):
+        padtone.idp(tiny(name), PROMPT, [0], **arguments, **call(name))
+
+
+def test_unknown_transformer(tiny, monkeypatch):
+    """A pipeline whose transformer has other blocks, one registered wrongly, and one that nobody registered."""
+    from diffusers import DDPMPipeline, DDPMScheduler, FluxPipeline
+
+    class Own(FluxPipeline):
+        pass
+
+    other = Own(**tiny("flux").components | {"transformer": tiny("sd1").unet})
+    call = {"num_inference_steps": 1}
+    with pytest.raises(ValueError, match="UNet2DConditionModel has no blocks named 'transformer_blocks'"):
+        padtone.idp(other, PROMPT, [0], **call)
+    monkeypatch.setattr("padtone.families.registry._REGISTERED", {"Own": family_of(tiny("sd1"))})
+    with pytest.raises(
+        ValueError, match="Own has no 'unet', where Stable Diffusion 1 and 2 has its denoiser"
+    ):
+        padtone.idp(other, PROMPT, [0], **call)
+    unknown = DDPMPipeline(unet=tiny("sd1").unet, scheduler=DDPMScheduler())
+    with pytest.raises(ValueError, match="DDPMPipeline is not a pipeline that padtone knows"):
+        padtone.idp(unknown, PROMPT, [0])

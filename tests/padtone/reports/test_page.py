@@ -1,0 +1,156 @@
+"""The page: one file, the verdict first, every figure from the report's content."""
+
+import json
+import re
+from html.parser import HTMLParser
+
+import pytest
+
+from padtone.audit.run import Audit, AuditSettings
+from padtone.maths import verdict
+from padtone.reports.page import HEADLINES, MEANINGS, code_line, render, write_index, write_report
+from tests.tiny import painters
+
+VOID = {"meta", "img", "br", "line", "circle"}
+
+
+class Outline(HTMLParser):
+    """Checks that tags close in order, and collects text, addresses and ids of what they hold."""
+
+    def __init__(self, page):
+        super().__init__()
+        self.open, self.text, self.sources, self.links = [], [], [], []
+        self.feed(page)
+        assert self.open == []
+
+    def handle_starttag(self, tag, attributes):
+        given = dict(attributes)
+        if tag == "img":
+            self.sources.append(given["src"])
+            assert given["alt"]
+        if "href" in given:
+            self.links.append(given["href"])
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attributes):
+        pass
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        if "style" not in self.open:
+            self.text.append(data)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """{name: (content of report.json, store)} of two built models."""
+    done = {}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("padtone.families.registry._REGISTERED", dict(painters.FAMILIES))
+        for name in ("zero padding", "register"):
+            kinds = ("warm", "warm", "cold", "cold", "cold", "cold")
+            settings = AuditSettings(
+                name, "tiny", painters.PROMPTS, kinds, batch=16, keeps=(0, 1, 4), looks=1
+            )
+            audit = Audit(painters.build(name), settings, tmp_path_factory.mktemp("audit") / "a")
+            audit.paint()
+            done[name] = audit.results(painters.clip()), audit.store
+    return done
+
+
+@pytest.mark.parametrize("name", ["zero padding", "register"])
+def test_page(made, name):
+    results, store = made[name]
+    outline = Outline(render(results, store))
+    text = " ".join(" ".join(outline.text).split())
+    assert all(source.startswith("data:image/") for source in outline.sources)
+    assert outline.links == ["https://arxiv.org/abs/2501.06751"]
+    first = text.index(HEADLINES[results["verdict"]])
+    assert first < text.index("What this is about")
+    assert first < text.index("Look at it")
+    assert results["reason"] in text
+    assert f"{results['droppable']} of {results['padding']}" in text
+    assert code_line(results) in "".join(outline.text)
+    for arm, figures in results["arms"]["ite"].items():
+        assert MEANINGS[arm] in text
+        assert f"{figures['to_full']['mean']:.3f} {figures['to_full']['low']:.3f} to" in text
+    assert ("Swapped inside the denoiser" in text) == (name == "register")
+    assert "KID needs 50 pictures an arm; here are 12" in text
+    assert "warm" in text
+    assert "shapeworld's checker" not in text
+    assert text.count("unclear") + text.count("yes") + text.count("no") >= len(results["findings"])
+
+
+def test_what_cannot_be_dropped_gets_no_code(made):
+    results, store = made["register"]
+    for name, sentence in (
+        (verdict.TEXT, "Leave the padding as it is"),
+        (verdict.INCONCLUSIVE, "So nothing is said"),
+    ):
+        keep_k = results["keep_k"] | {"smallest": None}
+        changed = results | {"verdict": name, "droppable": 0, "speedup": None, "keep_k": keep_k}
+        page = render(changed, store)
+        assert sentence in page
+        assert "trim_padding" not in page
+
+
+def test_page_escapes_what_people_typed(made):
+    results, store = made["zero padding"]
+    settings = results["settings"] | {
+        "prompts": ["<script>alert(1)</script>", *results["settings"]["prompts"][1:]]
+    }
+    page = render(results | {"model": "a<b>", "settings": settings}, store)
+    assert "<script>" not in page
+    assert "a&lt;b&gt;" in page
+
+
+def test_json_keeps_its_promised_keys(made):
+    for results, _ in made.values():
+        promised = {
+            "model",
+            "verdict",
+            "droppable",
+            "speedup",
+            "arms",
+            "keep_k",
+            "attention",
+            "settings",
+            "versions",
+        }
+        assert promised <= results.keys()
+        assert json.loads(json.dumps(results, allow_nan=False)) == results
+        assert set(results["arms"]["ite"]) == {
+            "full",
+            "another seed",
+            "prompt",
+            "padding",
+            "clean",
+            "eos",
+        } | {
+            "other padding",
+            "random fifth",
+            *(f"padding {i}/5" for i in range(1, 6)),
+        }
+        assert results["arms"]["ite"]["padding"]["kid"] is None
+    assert set(made["register"][0]["arms"]["idp"]) == set(results["arms"]["ite"]) - {
+        "full",
+        "another seed",
+        "other padding",
+        "clean",
+    }
+
+
+def test_index(made, tmp_path):
+    page = write_index({"one": made["zero padding"][0], "two": made["register"][0]}, tmp_path).read_text()
+    outline = Outline(page)
+    assert outline.links == ["one/report.html", "two/report.html"]
+    assert re.search(r"<b>used in diffusion</b>", page)
+
+
+def test_report_is_the_same_each_time(made):
+    results, store = made["register"]
+    first = write_report(results, store.folder).read_text()
+    assert write_report(results, store.folder).read_text() == first

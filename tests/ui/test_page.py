@@ -1,0 +1,279 @@
+"""The page without a browser: its endpoints through gradio_client, what it refuses, its links and its limits."""
+
+import json
+from pathlib import Path
+from urllib.parse import parse_qsl
+
+import pytest
+from gradio_client import Client
+from gradio_client.exceptions import AppError
+from PIL import Image
+
+from fouriscale import FouriScaleConfig
+from fouriscale.sampling.recipe import Recipe, read, save
+from picturelab_ui import links
+from picturelab_ui.high_resolution import order
+from picturelab_ui.high_resolution.controls import RATIOS
+from picturelab_ui.high_resolution.results import plan
+from picturelab_ui.high_resolution.sizes import ratio_size
+from picturelab_ui.padding_tokens import tab as padding_tokens
+from picturelab_ui.workshop import Host, Workshop
+from tests.ui.page_server import page_server
+
+README = Path(__file__).parents[2] / "README.md"
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory):
+    """The page on a free port: a client of it, its output folder and its address."""
+    output = tmp_path_factory.mktemp("page")
+    with page_server(output, "--max-pixels", f"{256 * 256}") as url:
+        client = Client(url, verbose=False, download_files=output / "downloads")
+        yield client, output, url
+        client.close()
+
+
+@pytest.fixture(scope="module")
+def workshop():
+    made = Workshop(Host())
+    yield made
+    made.runner.close()
+
+
+@pytest.fixture
+def values(workshop):
+    return order.start(workshop)
+
+
+def test_generate_gives_both_pictures_with_their_recipes(served):
+    client, output, _ = served
+    files = client.predict("a red circle", 128, 192, 3, 2, compare=True, api_name="/generate")
+    recipes = [Recipe.parse(read(file)) for file in files]
+    assert [recipe.config is None for recipe in recipes] == [False, True]
+    assert {(r.prompt, r.height, r.width, r.seed, r.steps) for r in recipes} == {
+        ("a red circle", 128, 192, 3, 2)
+    }
+    with Image.open(files[0]) as image:
+        assert image.size == (192, 128)
+    kept = {path.name: path.read_bytes() for path in (output / "shared" / "pictures").iterdir()}
+    assert sorted(kept.values()) == sorted(Path(file).read_bytes() for file in files)
+
+
+def test_explain_and_encode_answer_in_json(served):
+    client, *_ = served
+    told = client.predict("shapeworld/unet", 256, 512, api_name="/explain")
+    assert told["fit"] == {"training_size": [128, 128], "dilation": 4}
+    assert told["active"] == 15
+    assert any(line.startswith("dilation: 4") for line in told["sentences"])
+    read = client.predict("a red circle", "padding", api_name="/encode")
+    assert read["roles"] == ["bos", "prompt", "prompt", "prompt", "eos", *["padding"] * 19]
+    assert read["kept"] == [role == "padding" for role in read["roles"]]
+    assert read["encoders"][0]["tokens"][1:4] == ["a", "red", "circle"]
+
+
+def test_every_argument_has_a_default(served):
+    client, *_ = served
+    named = client.view_api(return_format="dict")["named_endpoints"]
+    assert sorted(named) == ["/audit", "/encode", "/explain", "/generate"]
+    assert all(p["parameter_has_default"] for one in named.values() for p in one["parameters"])
+    names = [p["parameter_name"] for p in named["/generate"]["parameters"]]
+    assert names == ["prompt", "height", "width", "seed", "steps", "preset", "compare"]
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "given", "said"),
+    [
+        ("/generate", {"width": 250}, "width 250, height 256 does not fit"),
+        ("/generate", {"width": 512}, "up to 0.1 million"),
+        ("/generate", {"seed": -1}, "seed=-1"),
+        ("/generate", {"steps": 1000}, "steps=1000: must be from 1 to 200"),
+        ("/generate", {"prompt": "  "}, "the prompt is empty"),
+        ("/generate", {"preset": "sd16"}, "'sd16'"),
+        ("/explain", {"model": "owner/name"}, "this page does not load 'owner/name'"),
+        ("/explain", {"model": "/etc"}, "this page does not load '/etc'"),
+        ("/explain", {"height": 0}, "height 0"),
+        ("/encode", {"keep": "nonsense"}, "'nonsense'"),
+        ("/audit", {"prompts": ["one"]}, "two or more prompts"),
+        ("/audit", {"prompts": ["one", "two"], "seeds": 1}, "seeds=1"),
+        ("/audit", {"seeds": 900}, "7200 pictures"),
+    ],
+    ids=lambda value: json.dumps(value) if isinstance(value, dict) else "",
+)
+def test_bad_input_is_one_sentence(served, endpoint, given, said):
+    client, *_ = served
+    with pytest.raises(AppError, match=r".") as refused:
+        client.predict(api_name=endpoint, **given)
+    assert said in str(refused.value)
+    assert "Traceback" not in str(refused.value)
+
+
+def test_only_the_output_folder_is_served(served, tmp_path):
+    import httpx
+
+    _, output, url = served
+    secret = tmp_path / "secret.txt"
+    secret.write_text("secret")
+    for path in (secret, README, Path("/etc/passwd")):
+        assert httpx.get(f"{url}gradio_api/file={path}").status_code == 403
+    inside = output / "shown.txt"
+    inside.write_text("shown")
+    assert httpx.get(f"{url}gradio_api/file={inside}").text == "shown"
+
+
+def test_the_readme_example_runs(served):
+    blocks = [part.split("```")[0] for part in README.read_text().split("```python\n")[1:]]
+    (block,) = [block for block in blocks if "gradio_client" in block]
+    *_, url = served
+    space = {}
+    exec(compile(block.replace("http://127.0.0.1:7860", url), "README", "exec"), space)
+    assert Recipe.parse(read(space["files"][0])).prompt == "a small red square on a white background"
+    assert space["report"]["verdict"] == "inconclusive"  # two prompts decide nothing
+    assert Path(space["html"]).read_text().startswith("<!doctype html>")
+
+
+def test_the_first_values_are_an_order(workshop, values):
+    asked = order.read(workshop, values)
+    assert (asked.width, asked.height, asked.steps, asked.guidance) == (256, 256, 25, 4.0)
+    assert asked.config == FouriScaleConfig.preset("shapeworld")
+    assert asked.methods == ("FouriScale", "direct")
+
+
+WRONG = [
+    ("prompt", "", "empty"),
+    ("width", 250, "multiples of 8"),
+    ("width", None, "empty"),
+    ("height", 32768, "million pixels"),
+    ("seed", -1, "from 0"),
+    ("seed", float("inf"), "whole number"),
+    ("steps", 0, "from 1 to 200"),
+    ("steps", 2.5, "whole number"),
+    ("guidance", None, "empty"),
+    ("guidance", float("nan"), "finite"),
+    ("model", "owner/name", "does not load"),
+    ("sampling", "both", "both, compared"),
+    ("preset", "sd16", "sd15"),
+    ("training_sizes", "128 by 128", "384x256"),
+    ("training_sizes", "", "at least one"),
+    ("layers", "", "at least one pattern"),
+    ("start", 0.9, "before stop"),
+    ("stop", 2, "from 0 to 1"),
+    ("floor", 1, "from 0 to"),
+    ("early_guidance", 0, "at least"),
+    ("size_rule", "best", "nearest"),
+    ("mode", "quick", "paper, fast"),
+    ("third_branch", "perhaps", "true or false"),
+    ("attention", "sparse", "polyphase"),
+]
+
+
+@pytest.mark.parametrize(("field", "value", "said"), WRONG, ids=lambda v: str(v)[:12])
+def test_what_is_wrong_is_said_at_its_field(workshop, values, field, value, said):
+    size = {"height": "width"}.get(field, field)  # a size is one sentence, at its first field
+    found = order.problems(workshop, values | {field: value})
+    assert list(found) == [size]
+    assert said in found[size]
+    with pytest.raises(ValueError, match=r"."):
+        order.read(workshop, values | {field: value})
+
+
+def test_links_keep_every_setting(workshop, values):
+    changed = values | {
+        "prompt": "a green triangle & more", "width": 384, "seed": 8, "sampling": "direct",
+        "start": None, "anneal": False, "layers": "mid_block.*\nup_blocks.*", "floor": 0.25,
+    }  # fmt: skip
+    query = dict(parse_qsl(order.link(workshop, changed)))
+    assert set(query) == {"tab", "prompt", "width", "seed", "sampling", "start", "anneal", "layers", "floor"}
+    assert order.of_link(workshop, query) == changed
+    preset = values | order.to_fields(FouriScaleConfig.preset("sd15")) | {"preset": "sd15"}
+    assert set(dict(parse_qsl(order.link(workshop, preset)))) == {"tab", "prompt", "preset"}
+    assert order.of_link(workshop, dict(parse_qsl(order.link(workshop, preset)))) == preset
+
+
+@pytest.mark.parametrize(
+    "query", [{"width": "250"}, {"width": "x"}, {"model": "/etc"}, {"floor": "[1]"}, {"other": "1"}]
+)
+def test_a_wrong_link_opens_the_usual_page(workshop, values, query):
+    assert order.of_link(workshop, query) == values
+
+
+def test_a_tab_takes_only_its_own_link():
+    usual = {"prompt": "a", "seed": 0, "arms": ["full"]}
+    changed = {"prompt": "b & c", "seed": 3, "arms": ["eos", "clean"]}
+    query = dict(parse_qsl(links.to_query("padding", changed)))
+    assert links.of_query("padding", query, usual) == changed
+    assert links.of_query("world", query, usual) == usual
+    assert links.of_query("padding", {"tab": "padding", "seed": "[1]", "arms": "x"}, usual) == usual
+
+
+def test_a_recipe_fills_every_field(workshop, values, tmp_path, served):
+    client, *_ = served
+    (file,) = client.predict("a red circle", 64, 64, 5, 1, compare=False, api_name="/generate")
+    restored = order.of_recipe(workshop, Recipe.parse(read(file)))
+    expected = values | {"prompt": "a red circle", "width": 64, "height": 64, "seed": 5, "steps": 1}
+    assert restored == expected | {"sampling": "FouriScale"}
+    changed = read(file) | {"model": "owner/name"}
+    with Image.open(file) as image:
+        save(image, tmp_path / "other.png", changed)
+    with pytest.raises(ValueError, match="does not load 'owner/name'"):
+        order.of_recipe(workshop, Recipe.parse(read(tmp_path / "other.png")))
+
+
+def test_the_plan_says_what_will_be_done(workshop, values):
+    said = plan(workshop, values)
+    assert "2 at most" in said
+    assert "the first 15 of 25 active" in said
+    assert "known after the first picture" in said
+    told = workshop.explain("shapeworld/unet", 256, 256, 25, order.read(workshop, values).config)
+    workshop.remember(told, "shapeworld/unet", seconds=10.0, scaled=False)
+    assert f"about {10 + 10 * told.run_cost:.0f} s here" in plan(workshop, values)
+    assert "multiples of 8" in plan(workshop, values | {"width": 250})
+
+
+def test_the_plan_with_another_models_training_size(workshop, values, monkeypatch):
+    foreign = values | {"training_sizes": "96x96"}
+    assert "not this model's own training sizes (128x128)" in plan(workshop, foreign).replace("&#x27;", "'")
+
+    def fits_none(model: str) -> FouriScaleConfig:
+        raise ValueError("no preset fits")
+
+    monkeypatch.setattr(workshop, "config", fits_none)
+    assert "dilation" in plan(workshop, foreign)
+    assert "no preset fits" not in plan(workshop, foreign)
+
+
+def test_ratio_buttons_keep_the_area():
+    assert ratio_size((1, 1), 2, 128) == (256, 256)
+    for ratio, (across, down) in RATIOS.items():
+        width, height = ratio_size(RATIOS[ratio], 4, 512)
+        assert width % 16 == height % 16 == 0
+        assert width / height == pytest.approx(across / down, rel=0.03)
+        assert width * height == pytest.approx(2048**2, rel=0.03)
+
+
+def test_padding_fields_are_checked(workshop):
+    good = {"prompt": "a", "model": "shapeworld/unet", "seed": 0, "steps": 5, "arms": ["full"]}
+    assert padding_tokens.problems(workshop, good, []) == {}
+    wrong = {"prompt": " ", "model": "owner/name", "seed": -1, "steps": None, "arms": []}
+    assert list(padding_tokens.problems(workshop, wrong, [])) == ["prompt", "model", "seed", "steps", "arms"]
+    assert "no chip" in padding_tokens.problems(workshop, good | {"arms": ["chosen chips"]}, [])["arms"]
+
+
+def test_each_browser_has_a_folder_of_its_own(tmp_path):
+    made = Workshop(Host(output=tmp_path))
+    name = "0123456789abcdef" * 2
+    assert made.folder(name, "pictures") == tmp_path / name / "pictures"
+    for strange in ("../../etc", "", "A" * 32, name + "/.."):
+        assert made.folder(strange, "pictures") == tmp_path / "shared" / "pictures"
+    made.runner.close()
+
+
+def test_any_model_is_a_switch(tiny_model, tmp_path):
+    closed, opened = Workshop(Host(output=tmp_path)), Workshop(Host(output=tmp_path, any_model=True))
+    with pytest.raises(ValueError, match="this page does not load"):
+        closed.check_model(str(tiny_model))
+    opened.check_model(str(tiny_model))
+    opened.check_model("owner/name")
+    with pytest.raises(ValueError, match="there is no model"):
+        opened.check_model("no/such/folder")
+    for made in (closed, opened):
+        made.runner.close()
