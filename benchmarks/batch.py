@@ -83,9 +83,9 @@ def batch_run(
     folder: Path, count: int, steps: int, workers: int, engine: str, batch: int | None
 ) -> dict[str, Any]:
     """The same jobs with `fouriscale batch`."""
-    from picturelab.batch.run import Order, run
+    from picturelab.batch.run import BatchOrder, run
 
-    order = Order(
+    order = BatchOrder(
         jobs=write_jobs(folder, rows(count, steps)),
         out=str(folder / "out"),
         device="cpu",
@@ -126,7 +126,7 @@ def resume(folder: Path, count: int) -> dict[str, Any]:
     from picturelab.batch.manifest import Entry
     from picturelab.batch.stores import Folder
 
-    order = runs.Order(
+    order = runs.BatchOrder(
         jobs=write_jobs(folder, rows(count, STEPS)), out=str(folder / "out"), device="cpu", threads=1
     )
     plan, store = runs.read_plan(order), Folder(folder / "out")
@@ -151,7 +151,7 @@ def memory(folder: Path, count: int) -> dict[str, Any]:
     """The process's size over many small jobs: after a tenth of them, and its largest since."""
     import psutil
 
-    from picturelab.batch.run import Order, run
+    from picturelab.batch.run import BatchOrder, run
 
     out, sizes, over = folder / "out" / "manifest.jsonl", list[tuple[int, int]](), threading.Event()
 
@@ -164,7 +164,7 @@ def memory(folder: Path, count: int) -> dict[str, Any]:
     watcher.start()
     # One size: groups of a larger one, which are made later, need more.
     path = write_jobs(folder, rows(count, 1, ("64x64",)))
-    run(Order(jobs=path, out=str(folder / "out"), device="cpu", threads=1))
+    run(BatchOrder(jobs=path, out=str(folder / "out"), device="cpu", threads=1))
     over.set()
     watcher.join()
     settled = [size for done, size in sizes if done >= count // 10]
@@ -176,7 +176,7 @@ def scheduler(folder: Path, count: int) -> dict[str, Any]:
     from picturelab.batch.dispatch import Dispatcher, Outcome, Unit
     from picturelab.batch.engines.crew import Finished, drive
     from picturelab.batch.manifest import Entry
-    from picturelab.batch.run import Order, read_plan
+    from picturelab.batch.run import BatchOrder, read_plan
     from picturelab.batch.stores import Folder
 
     class Idle:
@@ -212,10 +212,10 @@ def scheduler(folder: Path, count: int) -> dict[str, Any]:
         def close(self) -> None: ...
 
     found: dict[str, Any] = {"jobs": count}
-    read_plan(Order(jobs=write_jobs(folder, rows(1, STEPS)), out="x"))  # imports what checking needs
+    read_plan(BatchOrder(jobs=write_jobs(folder, rows(1, STEPS)), out="x"))  # imports what checking needs
     path = write_jobs(folder, rows(count, STEPS, ("2048x2048",)))
     begin = time.process_time()
-    plan = read_plan(Order(jobs=path, out=str(folder / "out")))
+    plan = read_plan(BatchOrder(jobs=path, out=str(folder / "out")))
     found["planned_per_second"] = count / (time.process_time() - begin)
     store = Folder(folder / "out")
     (folder / "out").mkdir()

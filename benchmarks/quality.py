@@ -252,7 +252,7 @@ def main(
     save_images: Annotated[Path | None, typer.Option(help="A folder for the pictures.")] = None,
 ) -> None:
     """Measure the shipped model's quality at and beyond its training size."""
-    from fouriscale.loading.pipeline import fingerprint
+    from picturelab.models import fingerprint
     from shapeworld import WEIGHTS
 
     cells = chosen(CELLS, only)

@@ -191,7 +191,7 @@ def main(
     save_images: Annotated[Path | None, typer.Option(help="A folder for the pictures.")] = None,
 ) -> None:
     """Compare the parts of the fast mode."""
-    from fouriscale.loading.pipeline import fingerprint
+    from picturelab.models import fingerprint
     from shapeworld import WEIGHTS
 
     asked = chosen(CELLS, only)

@@ -68,7 +68,7 @@ def main(
     ),
 ) -> None:
     """Compare the rules."""
-    from fouriscale.loading.pipeline import fingerprint
+    from picturelab.models import fingerprint
     from shapeworld import WEIGHTS
 
     weights = fingerprint(WEIGHTS / "unet")

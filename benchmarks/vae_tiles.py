@@ -16,7 +16,7 @@ import numpy as np
 import torch
 import typer
 
-from fouriscale.loading.pipeline import fingerprint
+from picturelab.models import fingerprint
 from shapeworld import WEIGHTS, load_pipeline, sample_scenes
 
 from .quality import circumstances

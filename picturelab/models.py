@@ -21,15 +21,15 @@ DEFAULT_MODEL = "shapeworld/unet"
 DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
 SHIPPED = "shapeworld/"
 HUB_ID = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")
-_SOURCE = "_model_source"  # where a loaded pipeline keeps its `Source`
+_SOURCE = "_model_source"  # where a loaded pipeline keeps its `ModelOrigin`
 _SAMPLE = 2**20  # bytes read at each place of a weights file for its fingerprint
 
-Check = Callable[[dict[str, Any], str], None]
+CheckIndex = Callable[[dict[str, Any], str], None]
 ReadFile = Callable[[Path, torch.dtype], DiffusionPipeline]
 
 
 @dataclass(frozen=True)
-class Source:
+class ModelOrigin:
     """Where a pipeline came from: a name for `load_pipeline`, and which state of it."""
 
     model: str
@@ -46,7 +46,7 @@ def load_pipeline(
     device: str | None = None,
     dtype: str | None = None,
     revision: str | None = None,
-    check: Check = any_pipeline,
+    check: CheckIndex = any_pipeline,
     read_file: ReadFile | None = None,
 ) -> DiffusionPipeline:
     """A pipeline by name.
@@ -78,18 +78,18 @@ def load_pipeline(
     else:
         folder = _download(model, revision, check)
         pipe, state = _load_folder(folder, model, precision), folder.name  # named by its commit
-    setattr(pipe, _SOURCE, Source(model, state))
+    setattr(pipe, _SOURCE, ModelOrigin(model, state))
     return pipe.to(where)
 
 
-def source(pipe: Any) -> Source:
+def origin(pipe: Any) -> ModelOrigin:
     """Where a pipeline came from; one that `load_pipeline` did not load is asked for its own name."""
     known = getattr(pipe, _SOURCE, None)
-    return known or Source(str(pipe.config.get("_name_or_path") or "unknown"), None)
+    return known or ModelOrigin(str(pipe.config.get("_name_or_path") or "unknown"), None)
 
 
 def locate(
-    model: str, check: Check = any_pipeline, *, files: bool = False
+    model: str, check: CheckIndex = any_pipeline, *, files: bool = False
 ) -> Literal["shipped", "file", "folder", "hub"]:
     """What kind of model a name stands for, before anything is loaded.
 
@@ -201,7 +201,7 @@ def _load_folder(folder: Path, model: str, dtype: torch.dtype) -> DiffusionPipel
         raise ValueError(f"{model!r} cannot be loaded ({first_line(error)})") from error
 
 
-def _download(model: str, revision: str | None, check: Check) -> Path:
+def _download(model: str, revision: str | None, check: CheckIndex) -> Path:
     """The hub's files for a pipeline, from its cache when offline."""
     try:
         check(DiffusionPipeline.load_config(model, revision=revision), model)  # before gigabytes are fetched
@@ -229,7 +229,7 @@ def _check_file(path: Path, model: str, files: bool) -> None:
         )
 
 
-def _check_index(folder: Path, model: str, check: Check) -> None:
+def _check_index(folder: Path, model: str, check: CheckIndex) -> None:
     try:
         index = json.loads((folder / "model_index.json").read_text())
     except FileNotFoundError:

@@ -12,7 +12,7 @@ from padtone.maths.roles import check_keep, kept_rows, row_roles
 from .high_resolution import order
 from .high_resolution import tab as high_resolution
 from .jobs.padding_tokens import audit, audit_prompts
-from .jobs.runner import Job
+from .jobs.runner import PageJob
 from .padding_tokens import tab as padding_tokens
 from .workshop import Workshop
 
@@ -69,7 +69,7 @@ def build(workshop: Workshop) -> None:
             padding_tokens.check_audit(workshop, len(chosen.texts), seeds)
             folder = workshop.folder(_OWNER, "audits")
 
-            def work(job: Job) -> Any:
+            def work(job: PageJob) -> Any:
                 pipe = workshop.pipeline(model)
                 return audit(pipe, chosen, seeds=seeds, steps=steps, folder=folder, job=job)
 
@@ -82,7 +82,7 @@ def build(workshop: Workshop) -> None:
         gr.api(endpoint, api_name=name, concurrency_limit=4)
 
 
-def _result(job: Job) -> Any:
+def _result(job: PageJob) -> Any:
     """A job's result, once it is there.
 
     Raises:

@@ -8,12 +8,12 @@ import gradio as gr
 
 from shapeworld.captions import unknown_words, words
 
-from .jobs.runner import Job, Runner
+from .jobs.runner import PageJob, Runner
 
 POLL = 0.5  # seconds between two looks at a running job
 
 
-def status(runner: Runner, job: Job | None, results: str = "") -> str:
+def status(runner: Runner, job: PageJob | None, results: str = "") -> str:
     """HTML: where the job stands; read out by screen readers when it changes.
 
     Args:
@@ -38,7 +38,7 @@ def status(runner: Runner, job: Job | None, results: str = "") -> str:
     return _box("running", f"{escape(job.note or 'starting')}{left}", bar)
 
 
-def stamp(job: Job | None) -> tuple[str, int]:
+def stamp(job: PageJob | None) -> tuple[str, int]:
     """Changes whenever there is news of the job."""
     return (job.id, job.version) if job else ("", 0)
 

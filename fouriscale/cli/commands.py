@@ -87,9 +87,11 @@ def generate(
     path = output_file(out, f"{slug(prompt)}-{seed}")
     config = read_preset(preset)
     quieten()
+    from picturelab.models import choose_device, choose_dtype
+
     from ..config import config_for
     from ..hooks.patch import fouriscale
-    from ..loading.pipeline import choose_device, choose_dtype, load_pipeline, locate
+    from ..loading.pipeline import load_pipeline, locate
     from ..sampling import generate as making
     from ..sampling.inputs import Inputs
     from ..sampling.recipe import save
@@ -157,7 +159,9 @@ def remake(
     """Make the same picture again from the recipe inside it."""
     path = output_file(out, f"{image.stem}-remade")
     quieten()
-    from ..loading.pipeline import choose_device, choose_dtype, load_pipeline, locate, source
+    from picturelab.models import choose_device, choose_dtype, origin
+
+    from ..loading.pipeline import load_pipeline, locate
     from ..sampling import generate as making
     from ..sampling.recipe import Recipe, changed_versions, read, save
 
@@ -174,7 +178,7 @@ def remake(
             recipe.model, device=recipe.device, dtype=recipe.dtype, preset=preset, revision=revision
         )
     pipe.set_progress_bar_config(disable=True)
-    found = source(pipe).revision
+    found = origin(pipe).revision
     if found != recipe.revision:
         complain(
             f"the weights of {recipe.model} are {found} and were {recipe.revision}, so pixels will differ",

@@ -46,11 +46,12 @@ def validate(
     config = read_preset(preset)
     texts = None if prompts is None else _read_prompts(prompts)
     quieten()
+    from picturelab.models import choose_device, choose_dtype
     from picturelab.runs.folder import write_whole
 
     from ..config import config_for
     from ..hooks.patch import fouriscale
-    from ..loading.pipeline import choose_device, choose_dtype, load_pipeline, locate
+    from ..loading.pipeline import load_pipeline, locate
     from ..reports import validate as validation
     from ..reports.validate_page import write_page
     from ..sampling.generate import sampling_defaults

@@ -16,7 +16,7 @@ from diffusers.models.attention_processor import Attention
 from torch import nn
 
 from ..maths.plan import Planned
-from ..maths.tokens import Grids, Sampling
+from ..maths.tokens import Grids, SampledTokens
 
 # What somebody may give a self-attention of their own, and which is over all tokens.
 _OWN = ("attention_mask", "encoder_hidden_states")
@@ -86,7 +86,7 @@ class DownsampledKeys:
             return None
         return keys(args[0]), *args[1:]
 
-    def _keys(self) -> Sampling | None:
+    def _keys(self) -> SampledTokens | None:
         sparsity = self.attachment.sparsity
         return sparsity.keys(self.level) if sparsity else None
 

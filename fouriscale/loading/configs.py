@@ -9,10 +9,11 @@ from typing import Any
 from diffusers import AutoencoderKL, UNet2DConditionModel
 
 import shapeworld
+from picturelab.models import unreachable
 
 from ..config import preset_names
 from . import single_file
-from .pipeline import check_unet_entry, locate, unreachable
+from .pipeline import check_unet_entry, locate
 
 _KINDS: dict[str, Any] = {"unet": UNet2DConditionModel, "vae": AutoencoderKL}
 

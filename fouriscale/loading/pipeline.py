@@ -7,34 +7,9 @@ from typing import Any, Literal
 from diffusers import DiffusionPipeline
 
 from picturelab import models
-from picturelab.models import (
-    DEFAULT_MODEL,
-    DTYPES,
-    HUB_ID,
-    Source,
-    choose_device,
-    choose_dtype,
-    fingerprint,
-    source,
-    unreachable,
-)
+from picturelab.models import DEFAULT_MODEL
 
 from . import single_file
-
-__all__ = [
-    "DEFAULT_MODEL",
-    "DTYPES",
-    "HUB_ID",
-    "Source",
-    "check_unet_entry",
-    "choose_device",
-    "choose_dtype",
-    "fingerprint",
-    "load_pipeline",
-    "locate",
-    "source",
-    "unreachable",
-]
 
 
 def load_pipeline(

@@ -11,7 +11,7 @@ import torch
 
 from .decimate import Decimation
 from .lowpass import LowPass, Window
-from .tokens import Grids, Sampling, Size
+from .tokens import Grids, SampledTokens, Size
 
 
 @dataclass(frozen=True)
@@ -107,11 +107,11 @@ class Sparsity:
         """Those of maps `level` downsamplings below the sample, each of which attends within itself."""
         return Grids(size_at(self.latent_size, level), self.factor) if self.factor else None
 
-    def keys(self, level: int) -> Sampling | None:
+    def keys(self, level: int) -> SampledTokens | None:
         """The tokens that all look at, of maps `level` downsamplings below the sample."""
         if self.factor:
             return None
-        return Sampling(size_at(self.latent_size, level), size_at(self.training_size, level))
+        return SampledTokens(size_at(self.latent_size, level), size_at(self.training_size, level))
 
 
 class Planned(Protocol):

@@ -59,7 +59,7 @@ class Grids:
 
 
 @dataclass(frozen=True)
-class Sampling:
+class SampledTokens:
     """Some of the tokens of one map, evenly spaced.
 
     Attributes:

@@ -20,10 +20,10 @@ import torch
 from PIL import Image
 
 import shapeworld
-from picturelab.runs.folder import Progress, Store
+from picturelab.models import origin
+from picturelab.runs.folder import OnProgress, RunFolder
 
 from ..config import FouriScaleConfig, configs_folder
-from ..loading.pipeline import source
 from ..sampling import recipe as recipes
 from ..sampling.generate import check_request, generate
 from .memory import peak_memory
@@ -32,13 +32,13 @@ METHODS = ("direct", "FouriScale")
 Judge = Callable[[Image.Image, int], dict[str, bool]]
 
 
-def store(folder: Path) -> Store:
+def store(folder: Path) -> RunFolder:
     """A validation's folder."""
-    return Store(folder, "a validation", recipes.CHUNK)
+    return RunFolder(folder, "a validation", recipes.CHUNK)
 
 
 @dataclass(frozen=True)
-class Settings:
+class ValidationSettings:
     """What a validation is run with; a killed one goes on only with the same.
 
     Attributes:
@@ -81,10 +81,10 @@ def our_prompts() -> tuple[str, ...]:
 
 def validate(
     pipe: Any,
-    settings: Settings,
+    settings: ValidationSettings,
     folder: Path,
     judge: Judge | None = None,
-    progress: Progress | None = None,
+    progress: OnProgress | None = None,
 ) -> dict[str, Any]:
     """Sample every prompt at every size directly and with FouriScale; what is done already is kept.
 
@@ -127,7 +127,7 @@ def validate(
     return results(settings, kept)
 
 
-def _pieces(settings: Settings) -> Iterator[tuple[tuple[int, int], str, int]]:
+def _pieces(settings: ValidationSettings) -> Iterator[tuple[tuple[int, int], str, int]]:
     for size, i in itertools.product(settings.sizes, range(len(settings.prompts))):
         for method in METHODS if i % 2 == 0 else METHODS[::-1]:
             yield size, method, i
@@ -138,7 +138,7 @@ def _key(size: tuple[int, int], method: str, i: int) -> str:
 
 
 def _sample(
-    pipe: Any, settings: Settings, size: tuple[int, int], method: str, i: int, steps: int
+    pipe: Any, settings: ValidationSettings, size: tuple[int, int], method: str, i: int, steps: int
 ) -> tuple[dict[str, Any], Any]:
     """(notes, picture); the picture is None where memory ran out."""
     config = FouriScaleConfig.from_dict(settings.config) if method == "FouriScale" else None
@@ -163,7 +163,7 @@ def _sample(
     return {"error": "out of memory"}, None
 
 
-def results(settings: Settings, kept: Store) -> dict[str, Any]:
+def results(settings: ValidationSettings, kept: RunFolder) -> dict[str, Any]:
     """The content of report.json: per size the figures of both methods, and every picture's."""
     images: list[dict[str, Any]] = []
     sizes: list[dict[str, Any]] = []
@@ -248,7 +248,7 @@ def settings_for(
     seed: int,
     steps: int,
     guidance: float,
-) -> Settings:
+) -> ValidationSettings:
     """A validation's settings for a loaded pipeline, at `scales` times its training size.
 
     Raises:
@@ -257,8 +257,8 @@ def settings_for(
     for scale in scales:
         if not 1 < scale <= 8:
             raise ValueError(f"scale={scale:g}: must be above 1 and at most 8 times the training size")
-    where = source(pipe)
-    return Settings(
+    where = origin(pipe)
+    return ValidationSettings(
         model=where.model,
         revision=where.revision,
         prompts=tuple(prompts),

@@ -11,7 +11,7 @@ from typing import Any
 import psutil
 import torch
 
-from picturelab.batch.instruments import Encoding, Picture
+from picturelab.batch.instruments import EncodedText, JobPicture
 from picturelab.batch.jobs import DIRECT, Job
 from picturelab.cli.arguments import control, weighted
 
@@ -23,7 +23,7 @@ from .prompts import encode
 from .recipe import CHUNK
 
 
-class Batch:
+class FouriScaleInstrument:
     """Makes jobs without `keep`: with FouriScale, or directly where the preset is "none"."""
 
     chunk = CHUNK
@@ -40,13 +40,15 @@ class Batch:
         preset = None if job.preset == DIRECT else job.preset
         return load_pipeline(job.model, device=device, dtype=dtype, preset=preset)
 
-    def encode(self, pipe: Any, job: Job) -> Encoding | None:
+    def encode(self, pipe: Any, job: Job) -> EncodedText | None:
         if job.lora:  # the text encoder may be changed by it
             return None
         guidance = sampling_defaults(pipe)[1] if job.guidance is None else job.guidance
         return encode(pipe, job.prompt, job.negative_prompt, guidance)
 
-    def paint(self, pipe: Any, jobs: Sequence[Job], encodings: Sequence[Encoding | None]) -> list[Picture]:
+    def paint(
+        self, pipe: Any, jobs: Sequence[Job], encodings: Sequence[EncodedText | None]
+    ) -> list[JobPicture]:
         first = jobs[0]
         inputs = _inputs(first)
         config = _config(pipe, first)
@@ -66,7 +68,7 @@ class Batch:
             inputs=inputs,
             texts=texts if len(texts) == len(jobs) else None,
         )
-        return [Picture(picture.image, picture.recipe.model_dump()) for picture in made]
+        return [JobPicture(picture.image, picture.recipe.model_dump()) for picture in made]
 
 
 def _config(pipe: Any, job: Job) -> FouriScaleConfig | None:

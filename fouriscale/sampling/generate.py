@@ -15,10 +15,10 @@ import torch
 from PIL import Image
 
 import shapeworld
+from picturelab.models import origin
 
 from ..config import FouriScaleConfig, size_conditioning
 from ..hooks.patch import current_state, fouriscale
-from ..loading.pipeline import source
 from ..maths.sizes import check_size
 from . import recipe as recipes
 from .inputs import Inputs, accepted, prepared
@@ -200,7 +200,7 @@ def check_request(height: int, width: int, seeds: Sequence[int], steps: int, gui
 
 def sampling_defaults(pipe: Any) -> tuple[int, float]:
     """Steps and guidance: what a shipped model was measured with, and else the pipeline's own defaults."""
-    owner, _, name = source(pipe).model.partition("/")
+    owner, _, name = origin(pipe).model.partition("/")
     if owner == "shapeworld" and name in shapeworld.SAMPLING:
         return shapeworld.SAMPLING[name].steps, shapeworld.SAMPLING[name].guidance
     defaults = inspect.signature(type(pipe).__call__).parameters
@@ -268,7 +268,7 @@ def _reporter(on_step: OnStep | None, on_latents: OnLatents | None) -> Callable[
 
 
 def _shared_recipe(pipe: Any) -> dict[str, Any]:
-    where = source(pipe)
+    where = origin(pipe)
     settings = {k: v for k, v in pipe.scheduler.config.items() if not k.startswith("_")}
     return dict(
         model=where.model,

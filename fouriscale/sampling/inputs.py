@@ -20,8 +20,8 @@ from diffusers import (
 from PIL import Image, UnidentifiedImageError
 
 from picturelab.cli.arguments import Weighted
+from picturelab.models import HUB_ID, fingerprint, unreachable
 
-from ..loading.pipeline import HUB_ID, fingerprint, unreachable
 from .recipe import Conditioning, Control, File, Lora
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from picturelab.models import SHIPPED
-from picturelab.runs.folder import Progress, write_whole
+from picturelab.runs.folder import OnProgress, write_whole
 
 from ..reports.page import write_report
 from .clip import Clip
@@ -35,7 +35,7 @@ def carry_out(
     *,
     judge: Judge | None = None,
     study: Study | None = None,
-    progress: Progress | None = None,
+    progress: OnProgress | None = None,
 ) -> tuple[dict[str, Any], Path]:
     """Run an audit, or go on with the one that the folder holds.
 

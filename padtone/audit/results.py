@@ -19,10 +19,10 @@ from .arms import keep_arm
 from .run import machine, picture_name
 
 if TYPE_CHECKING:
-    from picturelab.runs.folder import Progress
+    from picturelab.runs.folder import OnProgress
 
     from .clip import Clip, Seen
-    from .run import Audit, Plan
+    from .run import Audit, AuditPlan
 
 FULL, SEED = "full", "another seed"
 _ROUNDED = 6
@@ -84,7 +84,7 @@ def own(pictures: torch.Tensor, targets: torch.Tensor) -> np.ndarray:
     return itself.T.numpy().round(_ROUNDED)
 
 
-def score(audit: Audit, clip: Clip, progress: Progress | None = None) -> Scores:
+def score(audit: Audit, clip: Clip, progress: OnProgress | None = None) -> Scores:
     """Look at every picture, one prompt and seed at a time, its full picture beside it."""
     plan, seeds = audit.plan, range(audit.settings.seeds)
     arms = [FULL, *arm_names(plan)]
@@ -126,7 +126,7 @@ def _put_figures(scores: Scores, arms: Sequence[str], row: int, seed: int, seen:
         scores.embeds.setdefault(arm, []).append(seen.embeds[place])
 
 
-def arm_names(plan: Plan) -> list[str]:
+def arm_names(plan: AuditPlan) -> list[str]:
     """All arms but the full one, as they are called in file names and tables."""
     return [
         *(f"ite {arm}" for arm in plan.ite),
@@ -135,7 +135,7 @@ def arm_names(plan: Plan) -> list[str]:
     ]
 
 
-def results(audit: Audit, clip: Clip, progress: Progress | None = None) -> dict[str, Any]:
+def results(audit: Audit, clip: Clip, progress: OnProgress | None = None) -> dict[str, Any]:
     """Everything that report.json holds.
 
     Raises:

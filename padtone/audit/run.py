@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from picturelab.runs.folder import Progress, Store
+from picturelab.runs.folder import OnProgress, RunFolder
 
 from ..families.registry import family_of
 from ..interventions.arguments import check_choices
@@ -29,9 +29,9 @@ FEWEST_PADDING = 5  # tokens; below, a fifth of the padding is empty
 Judge = Callable[["Image.Image", int], dict[str, float]]
 
 
-def store(folder: Path) -> Store:
+def store(folder: Path) -> RunFolder:
     """An audit's folder."""
-    return Store(folder, "an audit", RECIPE)
+    return RunFolder(folder, "an audit", RECIPE)
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ class AuditSettings:
 
 
 @dataclass(frozen=True)
-class Plan:
+class AuditPlan:
     """What an audit will make.
 
     Attributes:
@@ -109,7 +109,7 @@ class Plan:
         return statistics.median_low(self.readings[i].dropped(keep) for i in self.used)
 
 
-def make_plan(pipe: Any, settings: AuditSettings) -> Plan:
+def make_plan(pipe: Any, settings: AuditSettings) -> AuditPlan:
     """Read the prompts and decide what can be asked of this pipeline.
 
     Raises:
@@ -147,7 +147,7 @@ def make_plan(pipe: Any, settings: AuditSettings) -> Plan:
         notes.append("The denoiser masks padding by itself, so IDP has nothing to swap: only ITE was run.")
     typical = statistics.median_low(readings[i].longest for i in used)
     keeps = settings.keeps or (0, *(2**n for n in range(typical.bit_length())))
-    return Plan(readings, used, tuple(sorted({k for k in keeps if k < typical})), ite, idp, tuple(notes))
+    return AuditPlan(readings, used, tuple(sorted({k for k in keeps if k < typical})), ite, idp, tuple(notes))
 
 
 @dataclass(frozen=True)
@@ -173,7 +173,7 @@ class Audit:
         self.versions = {name: version(name) for name in PACKAGES}
         self.painter = Painter(pipe, settings.call, settings.clean, settings.pooled, settings.batch)
 
-    def paint(self, progress: Progress | None = None) -> None:
+    def paint(self, progress: OnProgress | None = None) -> None:
         """Make every picture that is not there yet.
 
         Raises:
@@ -211,7 +211,7 @@ class Audit:
         looks = self.plan.used[: self.settings.looks]
         return made + [Piece(f"p{i:03} attention", i, None) for i in looks]
 
-    def results(self, clip: Clip, progress: Progress | None = None) -> dict[str, Any]:
+    def results(self, clip: Clip, progress: OnProgress | None = None) -> dict[str, Any]:
         """The content of report.json, see `padtone.audit.results.results`."""
         from .results import results
 

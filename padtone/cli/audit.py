@@ -17,7 +17,7 @@ from .options import Clean, Length, Negative, Pooled
 if TYPE_CHECKING:
     from PIL import Image
 
-    from picturelab.runs.folder import Progress
+    from picturelab.runs.folder import OnProgress
 
     from ..audit.prompts import Prompts
     from ..audit.studies import Study
@@ -144,11 +144,11 @@ def _check_extras() -> None:
 
 
 def _audit(
-    model: str, out: Path, study: Study | None, given: dict[str, Any], progress: Progress
+    model: str, out: Path, study: Study | None, given: dict[str, Any], progress: OnProgress
 ) -> tuple[dict[str, Any], Path]:
     """One model's audit from the command line's words: what `carry_out` gives."""
     quieten()  # once more: it may be a process of its own
-    from picturelab.models import source
+    from picturelab.models import origin
 
     from ..audit.carry_out import carry_out, usual_batch, usual_clip
     from ..audit.run import AuditSettings
@@ -170,7 +170,7 @@ def _audit(
         keeps=_numbers(given["keep"]),
         looks=given["looks"],
         precision=str(pipe.dtype).removeprefix("torch."),
-        revision=source(pipe).revision,
+        revision=origin(pipe).revision,
     )
     return carry_out(pipe, settings, out, judge=chosen.judge, study=study, progress=progress)
 

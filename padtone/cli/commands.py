@@ -186,14 +186,14 @@ def remake(
 
 def _ready(made: Any) -> tuple[Any, Any]:
     """A recipe as it holds now, and its pipeline; says what has changed since."""
-    from picturelab.models import source
+    from picturelab.models import origin
     from picturelab.recipes import changed_versions
 
     changed = changed_versions(made.versions)
     if changed:
         complain(f"versions differ, so pixels may too: {', '.join(changed)}", "Warning")
     pipe = _load(made.model, made.device, made.dtype, made.revision)
-    found = source(pipe).revision
+    found = origin(pipe).revision
     if found != made.revision:
         complain(
             f"the weights of {made.model} are {found} and were {made.revision}, so pixels will differ",
@@ -216,7 +216,7 @@ def _make(command: Literal["ite", "idp"], given: dict[str, Any]) -> None:
     path = output_file(given["out"], f"{command}-{slug(given['prompt'])}")
     import torch
 
-    from picturelab.models import choose_device, choose_dtype, source
+    from picturelab.models import choose_device, choose_dtype, origin
     from picturelab.recipes import versions
 
     from ..interventions.arguments import check_arms, check_choices
@@ -232,7 +232,7 @@ def _make(command: Literal["ite", "idp"], given: dict[str, Any]) -> None:
         command=command,
         prompt=given["prompt"],
         model=given["model"],
-        revision=source(pipe).revision,
+        revision=origin(pipe).revision,
         arms=list(arms),
         seeds=seeds,
         clean=given["clean"],

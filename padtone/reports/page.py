@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from picturelab.reports.pages import environment, thumbnail
-from picturelab.runs.folder import Store, write_whole
+from picturelab.runs.folder import RunFolder, write_whole
 
 from ..audit.arms import keep_arm
 from ..audit.run import picture_name, store
@@ -69,7 +69,7 @@ def write_index(reports: Mapping[str, Mapping[str, Any]], folder: Path) -> Path:
     return path
 
 
-def render(results: Mapping[str, Any], store: Store) -> str:
+def render(results: Mapping[str, Any], store: RunFolder) -> str:
     """The page."""
     from . import charts
 
@@ -153,7 +153,7 @@ def _keeps(results: Mapping[str, Any]) -> dict[str, str]:
     return {f"keep {k}": keep_arm(k) for k in kept} | {"full": FULL}
 
 
-def _grids(results: Mapping[str, Any], store: Store, arms: Mapping[str, str], prompts: int) -> list[dict]:
+def _grids(results: Mapping[str, Any], store: RunFolder, arms: Mapping[str, str], prompts: int) -> list[dict]:
     """One grid a prompt: a row a seed, a column an arm."""
     settings = results["settings"]
     grids = []

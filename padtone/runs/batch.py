@@ -10,7 +10,7 @@ import torch
 from pydantic import BaseModel, ConfigDict, PositiveInt
 
 from picturelab import models
-from picturelab.batch.instruments import Encoding, Picture
+from picturelab.batch.instruments import EncodedText, JobPicture
 from picturelab.batch.jobs import Job
 from picturelab.recipes import parsed, versions
 
@@ -58,7 +58,7 @@ class Arm(BaseModel):
         return made
 
 
-class Batch:
+class PadToneInstrument:
     """Makes jobs with `keep`: the rows that it names from the prompt's encoding, the rest from the clean one."""
 
     chunk = RECIPE
@@ -71,15 +71,17 @@ class Batch:
     def load(self, job: Job, device: str, dtype: str) -> Any:
         return models.load_pipeline(job.model, device=device, dtype=dtype, check=_known)
 
-    def encode(self, pipe: Any, job: Job) -> Encoding | None:
+    def encode(self, pipe: Any, job: Job) -> EncodedText | None:
         (made,) = encode_arms(pipe, job.prompt, (job.keep or "full",), options=_call(pipe, job))
         return made
 
-    def paint(self, pipe: Any, jobs: Sequence[Job], encodings: Sequence[Encoding | None]) -> list[Picture]:
+    def paint(
+        self, pipe: Any, jobs: Sequence[Job], encodings: Sequence[EncodedText | None]
+    ) -> list[JobPicture]:
         call = _call(pipe, jobs[0])
         texts = [_moved(text, pipe._execution_device) for text in encodings if text is not None]
         images = _sampled(pipe, texts, [job.seed for job in jobs], call)
-        where = models.source(pipe)
+        where = models.origin(pipe)
         shared: dict[str, Any] = dict(
             model=where.model,
             revision=where.revision,
@@ -94,7 +96,7 @@ class Batch:
             Arm(prompt=job.prompt, keep=job.keep or "full", seed=job.seed, batch_index=i, **shared)
             for i, job in enumerate(jobs)
         ]
-        return [Picture(image, arm.model_dump()) for image, arm in zip(images, arms, strict=True)]
+        return [JobPicture(image, arm.model_dump()) for image, arm in zip(images, arms, strict=True)]
 
 
 def remake(pipe: Any, arm: Arm) -> Image.Image:
@@ -106,7 +108,7 @@ def remake(pipe: Any, arm: Arm) -> Image.Image:
 
 
 def _sampled(
-    pipe: Any, texts: Sequence[Encoding], seeds: Sequence[int], call: dict[str, Any]
+    pipe: Any, texts: Sequence[EncodedText], seeds: Sequence[int], call: dict[str, Any]
 ) -> list[Image.Image]:
     arguments = pipe_arguments(pipe, stack_arguments(texts), len(texts), call)
     noise = [torch.Generator("cpu").manual_seed(seed) for seed in seeds]
@@ -121,7 +123,7 @@ def _call(pipe: Any, job: Job) -> dict[str, Any]:
     )
 
 
-def _moved(text: Encoding, device: torch.device) -> Encoding:
+def _moved(text: EncodedText, device: torch.device) -> EncodedText:
     return {
         name: [row.to(device) for row in value] if isinstance(value, list) else value.to(device)
         for name, value in text.items()

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from .jobs import Job
 from .manifest import Entry, Record
-from .plan import Plan
+from .plan import GroupPlan
 from .stores import Store
 
 DEATHS = 2  # of its worker that a job may cause
@@ -67,7 +67,7 @@ class Dispatcher:
         broken: why the run cannot go on.
     """
 
-    def __init__(self, plan: Plan, store: Store, record: Record, retry: bool = False) -> None:
+    def __init__(self, plan: GroupPlan, store: Store, record: Record, retry: bool = False) -> None:
         self._plan, self._store = plan, store
         sizes = store.sizes()
         self._settled = {

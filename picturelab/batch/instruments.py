@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 
 GROUP = "picturelab.instruments"
 
-Encoding = dict[str, Any]
+EncodedText = dict[str, Any]
 """A job's text as the pipeline's arguments: one row each, tensors or lists of tensors."""
 
 
 @dataclass(frozen=True)
-class Picture:
+class JobPicture:
     """An image, and the recipe that makes it again."""
 
     image: Image.Image
@@ -52,14 +52,16 @@ class Instrument(Protocol):
             ValueError: it cannot be loaded.
         """
 
-    def encode(self, pipe: Any, job: Job) -> Encoding | None:
+    def encode(self, pipe: Any, job: Job) -> EncodedText | None:
         """The job's text, encoded alone; None where it has to be encoded while painting.
 
         Raises:
             ValueError: the pipeline cannot do what is asked.
         """
 
-    def paint(self, pipe: Any, jobs: Sequence[Job], encodings: Sequence[Encoding | None]) -> list[Picture]:
+    def paint(
+        self, pipe: Any, jobs: Sequence[Job], encodings: Sequence[EncodedText | None]
+    ) -> list[JobPicture]:
         """The pictures of jobs that are alike (`Job.alike`), made as one batch.
 
         Raises:

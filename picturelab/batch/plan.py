@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from .jobs import Job, parse
-from .sources import Source
+from .sources import JobsFile
 
 AT_ONCE = 4 * 2**20  # pixels of a group of jobs, where the number of jobs is not given
 MOST = 16  # jobs of a group, where the number is not given
@@ -44,7 +44,7 @@ class Group:
 
 
 @dataclass
-class Plan:
+class GroupPlan:
     """All groups, in the order in which they are made, so that nothing is loaded twice.
 
     Attributes:
@@ -52,7 +52,7 @@ class Plan:
         presets: files of settings that jobs name.
     """
 
-    source: Source
+    source: JobsFile
     model: str
     groups: list[Group] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
@@ -87,7 +87,7 @@ class Plan:
         return "\n".join([f"{head}:", *lines])
 
 
-def make_plan(source: Source, model: str, batch: int | None, check: Check) -> Plan:
+def make_plan(source: JobsFile, model: str, batch: int | None, check: Check) -> GroupPlan:
     """Read and check every row, and put jobs that are alike into groups.
 
     Args:
@@ -95,7 +95,7 @@ def make_plan(source: Source, model: str, batch: int | None, check: Check) -> Pl
         batch: most jobs in a group; None: as many as have about `AT_ONCE` pixels, and `MOST` at most.
         check: raises ValueError for a job that its instrument cannot make.
     """
-    plan = Plan(source, model)
+    plan = GroupPlan(source, model)
     kinds: dict[str, int] = {}
     members: list[array[int]] = []
     sizes: list[int] = []

@@ -18,7 +18,7 @@ _READERS = 8  # threads that hash
 
 
 @dataclass(frozen=True)
-class Progress:
+class BatchProgress:
     """How far a batch is.
 
     Attributes:
@@ -57,7 +57,7 @@ class Progress:
             yield f"  and {len(self.failures) - _FAILURES} more failures, in {MANIFEST}"
 
 
-def progress(store: Store) -> Progress:
+def progress(store: Store) -> BatchProgress:
     """How far the batch in a store is, also while it runs.
 
     Raises:
@@ -66,7 +66,7 @@ def progress(store: Store) -> Progress:
     record, total = _opened(store)
     done = list(of_status(record, "done"))
     failures = (*of_status(record, "failed"), *of_status(record, "bad"))
-    return Progress(
+    return BatchProgress(
         total=total,
         done=len(done),
         failed=record.count("failed"),
@@ -79,7 +79,7 @@ def progress(store: Store) -> Progress:
 
 
 @dataclass(frozen=True)
-class Check:
+class FileCheck:
     """Pictures against the manifest.
 
     Attributes:
@@ -95,7 +95,7 @@ class Check:
     damaged: int
 
 
-def check_files(store: Store) -> Check:
+def check_files(store: Store) -> FileCheck:
     """Read every picture and compare its hash.
 
     Raises:
@@ -107,7 +107,7 @@ def check_files(store: Store) -> Check:
         hashes = list(pool.map(lambda entry: _hash(store, entry), done))
     pairs = list(zip(done, hashes, strict=True))
     known = {entry.file for entry in record.entries.values()} | {"sheet.png"}
-    return Check(
+    return FileCheck(
         good=sum(entry.sha256 == found for entry, found in pairs),
         missing=tuple(entry for entry, found in pairs if found is None),
         changed=tuple(entry for entry, found in pairs if found not in (None, entry.sha256)),

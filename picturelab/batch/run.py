@@ -20,21 +20,21 @@ from .dispatch import Dispatcher
 from .instruments import instrument
 from .jobs import Job
 from .manifest import Entry, Record
-from .plan import Plan, make_plan, settle
-from .sources import open_source
+from .plan import GroupPlan, make_plan, settle
+from .sources import open_jobs_file
 from .stores import ENCODINGS, PLAN, Folder, Store, open_store
 
 if TYPE_CHECKING:
     import torch
 
-    from .worker import Settings
+    from .worker import WorkerSettings
 
 ENGINES = ("local", "ray")
-Told = Callable[[Dispatcher, Plan], None]
+OnNote = Callable[[Dispatcher, GroupPlan], None]
 
 
 @dataclass(frozen=True)
-class Order:
+class BatchOrder:
     """What a batch is asked for; None is chosen here.
 
     Attributes:
@@ -79,7 +79,7 @@ class Order:
 
 
 @dataclass(frozen=True)
-class Result:
+class BatchResult:
     """How a run ended.
 
     Attributes:
@@ -112,13 +112,13 @@ def check(job: Job) -> None:
     instrument(job.instrument).check(job)
 
 
-def read_plan(order: Order) -> Plan:
+def read_plan(order: BatchOrder) -> GroupPlan:
     """The plan of an order's jobs.
 
     Raises:
         ValueError: the file cannot be read, or rows hold no job, all told at once, and are not to be skipped.
     """
-    plan = make_plan(open_source(order.jobs), order.model, order.batch, check)
+    plan = make_plan(open_jobs_file(order.jobs), order.model, order.batch, check)
     if plan.problems and not order.skip_bad:
         raise ValueError(f"{plan.told(str(order.jobs))}\nmend them, or leave them out with --skip-bad")
     if not plan.groups:
@@ -126,7 +126,7 @@ def read_plan(order: Order) -> Plan:
     return plan
 
 
-def run(order: Order, told: Told = lambda dispatcher, plan: None) -> Result:
+def run(order: BatchOrder, told: OnNote = lambda dispatcher, plan: None) -> BatchResult:
     """Make everything that is not there yet. SIGTERM and Ctrl-C let it finish what is being sampled.
 
     Args:
@@ -159,7 +159,7 @@ def run(order: Order, told: Told = lambda dispatcher, plan: None) -> Result:
                 crew = make_crew(order, settings)
                 workers = crew.size
                 drive(dispatcher, crew, stop, lambda: told(dispatcher, plan))
-        result = Result(
+        result = BatchResult(
             plan.total,
             dispatcher.done,
             dispatcher.failed,
@@ -194,7 +194,7 @@ def _before(store: Store) -> dict[str, Any] | None:
         raise ValueError(f"{store.address}/{PLAN} is damaged; name another folder") from None
 
 
-def _device(order: Order) -> torch.device:
+def _device(order: BatchOrder) -> torch.device:
     """Where pictures are made: of a cluster, on what its machines have, not this one."""
     import torch
 
@@ -213,13 +213,13 @@ def _device(order: Order) -> torch.device:
 
 
 def _settled(
-    order: Order, store: Store, plan: Plan, before: dict[str, Any] | None, device: torch.device
-) -> Settings:
+    order: BatchOrder, store: Store, plan: GroupPlan, before: dict[str, Any] | None, device: torch.device
+) -> WorkerSettings:
     """How the workers work: what the folder's run was begun with, or else what was asked for."""
     import torch
 
     from .. import models, recipes
-    from .worker import Settings
+    from .worker import WorkerSettings
 
     earlier = before or {}
     dtype = order.dtype or earlier.get("dtype")
@@ -254,7 +254,7 @@ def _settled(
         encodings = store.path / ENCODINGS
     else:
         encodings = Path(tempfile.gettempdir()) / f"encodings-{now['plan'][:16]}"
-    return Settings(
+    return WorkerSettings(
         device=str(device),
         dtype=now["dtype"],
         threads=int(now["threads"]),
@@ -263,7 +263,7 @@ def _settled(
     )
 
 
-def _note_bad(store: Store, plan: Plan, record: Record) -> None:
+def _note_bad(store: Store, plan: GroupPlan, record: Record) -> None:
     entries = [
         Entry(id=p.id, status="bad", finished=time.time(), error=f"{plan.source.unit} {p.number}: {p.text}")
         for p in plan.problems

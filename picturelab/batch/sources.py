@@ -20,7 +20,7 @@ import yaml
 KINDS = (".jsonl", ".csv", ".parquet", ".yaml", ".yml")
 
 
-class Source(Protocol):
+class JobsFile(Protocol):
     """A jobs file.
 
     Attributes:
@@ -44,13 +44,13 @@ class Source(Protocol):
         """
 
 
-def open_source(path: Path) -> Source:
+def open_jobs_file(path: Path) -> JobsFile:
     """A jobs file by its name's ending.
 
     Raises:
         ValueError: it cannot be read, is of no known kind, or is empty.
     """
-    kinds: dict[str, Callable[[Path], Source]] = {
+    kinds: dict[str, Callable[[Path], JobsFile]] = {
         ".jsonl": Lines,
         ".csv": Cells,
         ".parquet": Columns,

@@ -18,7 +18,7 @@ from accelerate.utils.memory import clear_device_cache, should_reduce_batch_size
 from .. import models, recipes
 from .dispatch import Outcome, Unit
 from .encodings import EncodingCache, finite
-from .instruments import Encoding, Picture, instrument
+from .instruments import EncodedText, JobPicture, instrument
 from .jobs import Job
 from .limits import not_finite, peak_memory
 from .manifest import Entry
@@ -29,7 +29,7 @@ _WRITERS = 2  # threads that compress and write PNGs
 
 
 @dataclass(frozen=True)
-class Settings:
+class WorkerSettings:
     """How workers work, the same for all of a run; recorded with it.
 
     Attributes:
@@ -49,18 +49,18 @@ class _Failed:
     why: str
 
 
-_Prepared = tuple[Any, list["Encoding | _Failed | None"], int]
+_Prepared = tuple[Any, list["EncodedText | _Failed | None"], int]
 Begun = Future["_Prepared | None"]
 
 
 class Worker:
     """Pipeline, encoder and writers of one process.
 
-    `begin` is called in order, `finish` from as many threads as units are to overlap. Encoding and sampling
+    `begin` is called in order, `finish` from as many threads as units are to overlap. EncodedText and sampling
     have one thread each, so nothing runs beside itself.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: WorkerSettings) -> None:
         self.settings = settings
         self._store = open_store(settings.store)
         self._cache = EncodingCache(Path(settings.encodings))
@@ -100,7 +100,7 @@ class Worker:
         writing = {
             i: self._writers.submit(self._write, unit.jobs[i], result)
             for i in sorted(unit.wanted)
-            if isinstance(result := results[i], Picture)
+            if isinstance(result := results[i], JobPicture)
         }
         entries = [
             Entry(id=unit.jobs[i].id, status="failed", error=result.why, finished=time.time(), **common)
@@ -132,7 +132,7 @@ class Worker:
             pipe = self._acquire(unit.jobs[0])
         except Exception as error:
             return None, [_Failed(models.first_line(error))] * len(unit.jobs), 0
-        before, made = self._cache.made, dict[str, Encoding | _Failed | None]()
+        before, made = self._cache.made, dict[str, EncodedText | _Failed | None]()
         for job in unit.jobs:
             if job.id not in made:
                 try:
@@ -141,7 +141,7 @@ class Worker:
                     made[job.id] = _Failed(models.first_line(error))
         return pipe, [made[job.id] for job in unit.jobs], self._cache.made - before
 
-    def _encode(self, pipe: Any, job: Job) -> Encoding | None:
+    def _encode(self, pipe: Any, job: Job) -> EncodedText | None:
         what = self._what(pipe, job)
         found = self._cache.get(what)
         if found is not None and finite(found):
@@ -160,7 +160,7 @@ class Worker:
 
     def _what(self, pipe: Any, job: Job) -> dict[str, Any]:
         """Everything that decides an encoding to the last bit."""
-        where = models.source(pipe)
+        where = models.origin(pipe)
         names = ("instrument", "prompt", "negative_prompt", "guidance", "keep", "steps")
         return {name: getattr(job, name) for name in names} | {
             "model": where.model,
@@ -191,14 +191,14 @@ class Worker:
                 self._change.notify()
 
     def _sample(
-        self, pipe: Any, unit: Unit, encodings: list[Encoding | _Failed | None], stop: threading.Event
-    ) -> tuple[dict[int, Picture | _Failed], int | None, float, int] | None:
+        self, pipe: Any, unit: Unit, encodings: list[EncodedText | _Failed | None], stop: threading.Event
+    ) -> tuple[dict[int, JobPicture | _Failed], int | None, float, int] | None:
         """What became of each job by its position, what fitted into memory, seconds and bytes."""
         if stop.is_set():
             return None
         begin = time.perf_counter()
         peak_memory(self.settings.device, reset=True)
-        results: dict[int, Picture | _Failed] = {
+        results: dict[int, JobPicture | _Failed] = {
             i: encoding for i, encoding in enumerate(encodings) if isinstance(encoding, _Failed)
         }
         todo = [i for i in range(len(unit.jobs)) if i not in results]
@@ -216,7 +216,7 @@ class Worker:
 
     def _attempt(
         self, pipe: Any, unit: Unit, part: Sequence[int], encodings: Sequence[Any]
-    ) -> tuple[dict[int, Picture | _Failed], bool]:
+    ) -> tuple[dict[int, JobPicture | _Failed], bool]:
         """Some of a unit's pictures, or that memory does not suffice. Where one fails, each is tried alone."""
         jobs, texts = [unit.jobs[i] for i in part], [encodings[i] for i in part]
         painter = instrument(jobs[0].instrument)
@@ -224,7 +224,7 @@ class Worker:
         try:
             with self._reading if reads else nullcontext(), not_finite(pipe) as broken:
                 made = painter.paint(pipe, jobs, texts)
-            results: dict[int, Picture | _Failed] = dict(zip(part, made, strict=True))
+            results: dict[int, JobPicture | _Failed] = dict(zip(part, made, strict=True))
             for place in broken:
                 results[part[place]] = _Failed(
                     "sampling ended in NaN; another dtype, steps or guidance may help"
@@ -242,7 +242,7 @@ class Worker:
             results |= self._attempt(pipe, unit, [i], encodings)[0]
         return results, False
 
-    def _write(self, job: Job, picture: Picture) -> bytes:
+    def _write(self, job: Job, picture: JobPicture) -> bytes:
         content = recipes.encoded(picture.image, picture.recipe, instrument(job.instrument).chunk)
         self._store.write(job.file, content)
         return content

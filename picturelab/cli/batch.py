@@ -16,8 +16,8 @@ from .run import complain, quieten
 
 if TYPE_CHECKING:
     from ..batch.dispatch import Dispatcher
-    from ..batch.plan import Plan
-    from ..batch.run import Result, Told
+    from ..batch.plan import GroupPlan
+    from ..batch.run import BatchResult, OnNote
 
 _Out = Annotated[str, typer.Argument(help="The batch's folder or URL.")]
 
@@ -61,10 +61,10 @@ def batch(
     130 and 143: stopped by Ctrl-C or SIGTERM, after what was in hand.
     """
     from ..batch.limits import bound_memory
-    from ..batch.run import Order, run
+    from ..batch.run import BatchOrder, run
     from ..batch.stores import open_store
 
-    order = Order(
+    order = BatchOrder(
         jobs=jobs,
         out=out,
         model=model,
@@ -139,7 +139,7 @@ def verify(
         raise typer.Exit(1)
 
 
-def _sum_up(result: Result, address: str) -> None:
+def _sum_up(result: BatchResult, address: str) -> None:
     """Say how it ended, and leave with the exit code that fits."""
     rate = result.made / result.seconds if result.seconds and result.made else 0.0
     typer.echo(
@@ -163,7 +163,7 @@ def _sum_up(result: Result, address: str) -> None:
 
 
 @contextlib.contextmanager
-def _bar() -> Iterator[Told]:
+def _bar() -> Iterator[OnNote]:
     """Pictures done, rate and time left, on stderr; nothing where that is no terminal."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -177,7 +177,7 @@ def _bar() -> Iterator[Told]:
     with Progress(*columns, console=Console(stderr=True), disable=not sys.stderr.isatty()) as bars:
         task = bars.add_task("", total=None, failed=0)
 
-        def told(dispatcher: Dispatcher, plan: Plan) -> None:
+        def told(dispatcher: Dispatcher, plan: GroupPlan) -> None:
             bars.update(
                 task,
                 total=plan.total,

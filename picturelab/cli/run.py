@@ -15,7 +15,7 @@ from typer.exceptions import TyperException
 from .. import Remark
 
 if TYPE_CHECKING:
-    from ..runs.folder import Progress
+    from ..runs.folder import OnProgress
 
 
 def run(app: typer.Typer, arguments: Sequence[str] | None = None) -> None:
@@ -77,7 +77,7 @@ def quieten() -> None:
 
 
 @contextmanager
-def stage_bars() -> Iterator[Progress]:
+def stage_bars() -> Iterator[OnProgress]:
     """A bar a stage, on stderr: call what it gives with (stage, pieces done, pieces in all)."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn

@@ -15,7 +15,7 @@ from .. import recipes
 
 
 @dataclass(frozen=True)
-class Store:
+class RunFolder:
     """A folder of pieces. A piece is one unit of work; its JSON is written last and says that it is done.
 
     Attributes:
@@ -93,5 +93,5 @@ def _brief(value: Any) -> str:
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
-Progress = Callable[[str, int, int], None]
+OnProgress = Callable[[str, int, int], None]
 """Told what is being done, how many pieces are done, and how many there are."""

@@ -38,7 +38,7 @@ PROMPT, SEED = "a small red circle on a blue background", 7
 
 
 @dataclass(frozen=True)
-class Order:
+class PictureOrder:
     """A checked request. Sizes are in pixels."""
 
     prompt: str
@@ -144,7 +144,7 @@ def problems(workshop: Workshop, values: Mapping[str, Any]) -> dict[str, str]:
     return found
 
 
-def read(workshop: Workshop, values: Mapping[str, Any]) -> Order:
+def read(workshop: Workshop, values: Mapping[str, Any]) -> PictureOrder:
     """The order of a page's values.
 
     Raises:
@@ -154,7 +154,7 @@ def read(workshop: Workshop, values: Mapping[str, Any]) -> Order:
     if wrong:
         raise ValueError("; ".join(wrong.values()))
     whole = {name: int(values[name]) for name in ("width", "height", "seed", "steps")}
-    return Order(
+    return PictureOrder(
         prompt=values["prompt"].strip(),
         negative=(values["negative"] or "").strip() or None,
         model=values["model"],

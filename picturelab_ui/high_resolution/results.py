@@ -13,7 +13,7 @@ from fouriscale.reports.explain import sentences
 from fouriscale.sampling.recipe import Recipe
 from fouriscale.sampling.recipe import read as read_recipe
 
-from ..jobs.high_resolution import DIRECT, SCALED, Result
+from ..jobs.high_resolution import DIRECT, SCALED, SamplingResult
 from ..jobs.spectrum import spectrum_chart
 from ..workshop import Workshop
 from . import controls, order
@@ -49,7 +49,7 @@ def plan(workshop: Workshop, values: dict[str, Any]) -> str:
     return f'<table class="plan">{cells}</table>'
 
 
-def results(result: Result) -> dict[str, Any]:
+def results(result: SamplingResult) -> dict[str, Any]:
     """What a finished job changes on the page."""
     news = pictures(result.path(SCALED), result.path(DIRECT))
     if result.activity is not None:

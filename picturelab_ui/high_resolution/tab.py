@@ -12,8 +12,8 @@ from fouriscale.sampling.recipe import Recipe
 from fouriscale.sampling.recipe import read as read_recipe
 
 from .. import links, watch
-from ..jobs.high_resolution import SCALED, Result, sample
-from ..jobs.runner import Job
+from ..jobs.high_resolution import SCALED, SamplingResult, sample
+from ..jobs.runner import PageJob
 from ..workshop import Workshop, usual_settings
 from . import controls, order, results, sizes
 from .order import BOTH, FIELDS, SETTINGS
@@ -21,7 +21,7 @@ from .order import BOTH, FIELDS, SETTINGS
 KIND = "picture"
 
 
-def submit(workshop: Workshop, owner: str, values: dict[str, Any]) -> Job:
+def submit(workshop: Workshop, owner: str, values: dict[str, Any]) -> PageJob:
     """Queue an order.
 
     Raises:
@@ -31,7 +31,7 @@ def submit(workshop: Workshop, owner: str, values: dict[str, Any]) -> Job:
     folder = workshop.folder(owner, "pictures")
     told = workshop.explain(asked.model, asked.height, asked.width, asked.steps, asked.config)
 
-    def work(job: Job) -> Result:
+    def work(job: PageJob) -> SamplingResult:
         job.report(0, 0, f"loading {asked.model}")
         result = sample(
             workshop.pipeline(asked.model),
@@ -179,7 +179,7 @@ def look(workshop: Workshop, owner: str, seen: Any, count: int, *, anew: bool = 
     if job and len(job.previews) != count:
         strip = job.previews[-10:]
         news |= {"shown": len(job.previews), "previews": gr.Gallery(strip, visible=bool(strip))}
-    if job and job.state == "done" and isinstance(job.result, Result):
+    if job and job.state == "done" and isinstance(job.result, SamplingResult):
         news |= results.results(job.result)
     if anew or not running:
         files = [str(path) for path in workshop.pictures(owner)]

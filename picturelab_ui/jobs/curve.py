@@ -11,7 +11,7 @@ from PIL import Image
 from padtone.audit.arms import Painter, Work, keep_arm, read_prompt
 from padtone.audit.clip import Clip
 from padtone.maths.metrics import cosine
-from picturelab.runs.folder import Progress
+from picturelab.runs.folder import OnProgress
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Curve:
 
 
 def keep_curve(
-    pipe: Any, call: dict[str, Any], clip: Clip, prompt: str, seeds: Sequence[int], progress: Progress
+    pipe: Any, call: dict[str, Any], clip: Clip, prompt: str, seeds: Sequence[int], progress: OnProgress
 ) -> Curve:
     """Make a prompt's pictures with 0, 1, 2, 4 ... padding tokens kept, and with all.
 

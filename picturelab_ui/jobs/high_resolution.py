@@ -16,7 +16,7 @@ from fouriscale.sampling.recipe import save
 from picturelab.cli.arguments import slug
 
 from .previews import preview
-from .runner import Job, stoppable
+from .runner import PageJob, stoppable
 from .spectrum import Activity, activity, radial_power
 
 DIRECT, SCALED = "direct", "FouriScale"
@@ -24,7 +24,7 @@ _PREVIEWS = 5  # a run
 
 
 @dataclass(frozen=True)
-class Made:
+class SampledPicture:
     """One picture of a job.
 
     Attributes:
@@ -41,10 +41,10 @@ class Made:
 
 
 @dataclass(frozen=True)
-class Result:
+class SamplingResult:
     """What a job made, and what FouriScale did; `activity` is None where it was not asked for."""
 
-    made: tuple[Made, ...]
+    made: tuple[SampledPicture, ...]
     activity: Activity | None
 
     def path(self, method: str) -> Path | None:
@@ -58,14 +58,14 @@ def sample(
     config: FouriScaleConfig,
     methods: Sequence[str],
     folder: Path,
-    job: Job,
+    job: PageJob,
     height: int,
     width: int,
     seed: int,
     steps: int,
     guidance: float,
     negative_prompt: str | None = None,
-) -> Result:
+) -> SamplingResult:
     """One picture a method, from the same noise, each written into `folder`.
 
     Args:
@@ -119,8 +119,8 @@ def sample(
             )
         path = folder / f"{slug(prompt)[:40]}-{seed}-{job.id[:6]}-{method.lower()}.png"
         save(picture.image, path, picture.recipe)
-        made.append(Made(method, path, tuple(powers), job.seconds - before))
+        made.append(SampledPicture(method, path, tuple(powers), job.seconds - before))
     shown = None
     if SCALED in methods:
         shown = activity(pipe.unet, config, height, width, steps, pipe.vae_scale_factor)
-    return Result(tuple(made), shown)
+    return SamplingResult(tuple(made), shown)

@@ -19,11 +19,11 @@ from padtone.interventions.attention import attention_to_padding
 from padtone.reports.grid import save_with_recipe
 from padtone.runs.request import Request, call_arguments, lay_out, make_arms
 from picturelab.cli.arguments import slug
-from picturelab.models import SHIPPED, source
+from picturelab.models import SHIPPED, origin
 from picturelab.recipes import versions
 
 from .curve import Curve, keep_curve
-from .runner import Job, followed, stoppable
+from .runner import PageJob, followed, stoppable
 
 COMMANDS: tuple[Literal["ite", "idp"], ...] = ("ite", "idp")
 
@@ -59,14 +59,14 @@ def both_interventions(
     seed: int,
     steps: int,
     folder: Path,
-    job: Job,
+    job: PageJob,
 ) -> Arms:
     """ITE and IDP from the same noise; each grid is written with its recipe, for `padtone remake`.
 
     Raises:
         ValueError: see `padtone.ite` and `padtone.idp_arms`. Cancelled: the job was cancelled.
     """
-    where = source(pipe)
+    where = origin(pipe)
     pictures: dict[str, dict[str, Image.Image]] = {}
     grids: dict[str, Path] = {}
     for number, command in enumerate(COMMANDS):
@@ -96,23 +96,25 @@ def both_interventions(
     return Arms(pictures, grids)
 
 
-def curve(pipe: Any, prompt: str, *, seed: int, steps: int, job: Job) -> Curve:
+def curve(pipe: Any, prompt: str, *, seed: int, steps: int, job: PageJob) -> Curve:
     """The keep-k curve of one prompt, from two seeds, `seed` and the next. Raises what `keep_curve` does."""
-    model = source(pipe).model
+    model = origin(pipe).model
     call = call_arguments(pipe, model, steps=steps)
     clip = Clip.load(usual_clip(model), pipe._execution_device)
     with stoppable(_denoiser(pipe), job):
         return keep_curve(pipe, call, clip, prompt, [seed, seed + 1], _teller(job))
 
 
-def attention(pipe: Any, prompt: str, *, seed: int, steps: int, job: Job) -> Attention:
+def attention(pipe: Any, prompt: str, *, seed: int, steps: int, job: PageJob) -> Attention:
     """Attention by role, layer and step. Raises what `attention_to_padding` does."""
-    call = call_arguments(pipe, source(pipe).model, steps=steps)
+    call = call_arguments(pipe, origin(pipe).model, steps=steps)
     with followed(_denoiser(pipe), job, steps, "looking"):
         return Attention(plain_shares(attention_to_padding(pipe, prompt, seed=seed, **call)))
 
 
-def audit(pipe: Any, prompts: Prompts, *, seeds: int, steps: int | None, folder: Path, job: Job) -> Audited:
+def audit(
+    pipe: Any, prompts: Prompts, *, seeds: int, steps: int | None, folder: Path, job: PageJob
+) -> Audited:
     """An audit in a folder of its own.
 
     Args:
@@ -121,7 +123,7 @@ def audit(pipe: Any, prompts: Prompts, *, seeds: int, steps: int | None, folder:
     Raises:
         ValueError: see `padtone.audit.run`. Cancelled: the job was cancelled.
     """
-    where = source(pipe)
+    where = origin(pipe)
     settings = AuditSettings(
         model=where.model,
         clip=usual_clip(where.model),
@@ -165,5 +167,5 @@ def _denoiser(pipe: Any) -> Any:
     return denoiser_of(pipe, family_of(pipe))
 
 
-def _teller(job: Job) -> Any:
+def _teller(job: PageJob) -> Any:
     return lambda stage, done, total: job.report(done, total, f"{stage}, {done} of {total}")

@@ -24,7 +24,7 @@ class Cancelled(Exception):  # noqa: N818 (no error: somebody asked for it)
 
 
 @dataclass
-class Job:
+class PageJob:
     """One piece of work. The runner's thread writes, everybody reads.
 
     Attributes:
@@ -38,7 +38,7 @@ class Job:
         seconds: since it began to run, and in all once it is finished.
     """
 
-    work: Callable[[Job], Any] = field(repr=False)
+    work: Callable[[PageJob], Any] = field(repr=False)
     owner: str
     kind: str
     id: str = field(default_factory=lambda: secrets.token_hex(8))
@@ -102,15 +102,15 @@ class Runner:
 
     def __init__(self, most_waiting: int = 8, kept: int = 64) -> None:
         self._most_waiting, self._kept = most_waiting, kept
-        self._waiting: deque[Job] = deque()
-        self._running: Job | None = None
-        self._jobs: OrderedDict[str, Job] = OrderedDict()
+        self._waiting: deque[PageJob] = deque()
+        self._running: PageJob | None = None
+        self._jobs: OrderedDict[str, PageJob] = OrderedDict()
         self._changed = threading.Condition()
         self._closed = False
         self._thread = threading.Thread(target=self._serve, name="jobs", daemon=True)
         self._thread.start()
 
-    def submit(self, work: Callable[[Job], Any], *, owner: str = "", kind: str = "") -> Job:
+    def submit(self, work: Callable[[PageJob], Any], *, owner: str = "", kind: str = "") -> PageJob:
         """Queue work, which is called with its job.
 
         Raises:
@@ -121,26 +121,26 @@ class Runner:
                 raise ValueError("your last one is not finished: wait for it or cancel it")
             if len(self._waiting) >= self._most_waiting:
                 raise ValueError(f"{len(self._waiting)} jobs are waiting, the most here: try again later")
-            job = Job(work, owner, kind)
+            job = PageJob(work, owner, kind)
             self._jobs[job.id] = job
             self._waiting.append(job)
             self._forget()
             self._changed.notify_all()
             return job
 
-    def newest(self, owner: str, kind: str) -> Job | None:
+    def newest(self, owner: str, kind: str) -> PageJob | None:
         """The owner's latest job of this kind, finished or not."""
         with self._changed:
             return next(iter(self._of(owner, kind)), None) if owner else None
 
-    def position(self, job: Job) -> int:
+    def position(self, job: PageJob) -> int:
         """How many jobs come before it; 0 once it runs."""
         with self._changed:
             if job not in self._waiting:
                 return 0
             return self._waiting.index(job) + (self._running is not None)
 
-    def cancel(self, job: Job) -> None:
+    def cancel(self, job: PageJob) -> None:
         """Stop it: at once while it waits, at its next step while it runs. Finished jobs stay as they are."""
         with self._changed:
             job._cancel.set()
@@ -161,7 +161,7 @@ class Runner:
             self.cancel(job)
         self._thread.join()
 
-    def _of(self, owner: str, kind: str) -> Iterator[Job]:
+    def _of(self, owner: str, kind: str) -> Iterator[PageJob]:
         return (job for job in reversed(self._jobs.values()) if (job.owner, job.kind) == (owner, kind))
 
     def _forget(self) -> None:
@@ -196,7 +196,7 @@ class Runner:
                 self._running = None
                 self._finish(job, state)
 
-    def _finish(self, job: Job, state: State) -> None:
+    def _finish(self, job: PageJob, state: State) -> None:
         job.state, job._ended = state, time.monotonic()
         job.version += 1
         job.work = _nothing  # it may hold a picture or a model
@@ -210,7 +210,7 @@ def first_words(error: BaseException) -> str:
 
 
 @contextmanager
-def stoppable(model: Any, job: Job) -> Iterator[None]:
+def stoppable(model: Any, job: PageJob) -> Iterator[None]:
     """Ask before every call of a torch module, and before every block in it, whether the job is cancelled.
 
     Works for whatever calls the module. Blocks are its children, and theirs: at the edges of blocks no
@@ -224,7 +224,7 @@ def stoppable(model: Any, job: Job) -> Iterator[None]:
 
 
 @contextmanager
-def followed(model: Any, job: Job, of: int, note: str, first: int = 0) -> Iterator[None]:
+def followed(model: Any, job: PageJob, of: int, note: str, first: int = 0) -> Iterator[None]:
     """`stoppable`, and every call of the module counts as a step: `first` + 1 to `first` + `of`.
 
     Args:
@@ -246,5 +246,5 @@ def followed(model: Any, job: Job, of: int, note: str, first: int = 0) -> Iterat
         hook.remove()
 
 
-def _nothing(_: Job) -> None:
+def _nothing(_: PageJob) -> None:
     return None

@@ -16,7 +16,7 @@ from padtone.maths.roles import TokenRoles
 
 from .. import links, watch
 from ..jobs.padding_tokens import Audited, attention, audit, audit_prompts, both_interventions, curve
-from ..jobs.runner import Job
+from ..jobs.runner import PageJob
 from ..workshop import Workshop, check_whole
 from . import controls, results
 from .chips import chips
@@ -58,14 +58,14 @@ def problems(workshop: Workshop, values: dict[str, Any], chosen: list[int]) -> d
     return found
 
 
-def submit(workshop: Workshop, owner: str, work: Callable[[Any, Job], Any], model: str) -> Job:
+def submit(workshop: Workshop, owner: str, work: Callable[[Any, PageJob], Any], model: str) -> PageJob:
     """Queue work on a model, which is called with the loaded pipeline and the job.
 
     Raises:
         ValueError: the queue is full, or the browser's last one is not finished.
     """
 
-    def run(job: Job) -> Any:
+    def run(job: PageJob) -> Any:
         job.report(0, 0, f"loading {model}")
         return work(workshop.pipeline(model), job)
 
@@ -154,7 +154,7 @@ def _jobs(
             return [gr.skip(), watch.problems(wrong), *[gr.skip()] * 6]
         prompt, seed, steps = given["prompt"].strip(), int(given["seed"]), int(given["steps"])
 
-        def work(pipe: Any, job: Job) -> Any:
+        def work(pipe: Any, job: PageJob) -> Any:
             if what == "curve":
                 return curve(pipe, prompt, seed=seed, steps=steps, job=job)
             if what == "attention":
@@ -189,14 +189,14 @@ def _jobs(
     named.then(reopened, None, inputs, show_progress="hidden", api_visibility="private")
 
     def begin_audit(who: str, model: str, steps: float, typed: str, count: float, seeds: float) -> list[Any]:
-        def start() -> Job:
+        def start() -> PageJob:
             workshop.check_model(model, with_unet=False)
             check_request(8, 8, [0], int(steps or 0), 1.0)
             prompts = audit_prompts(model, typed, int(count or 0))
             check_audit(workshop, len(prompts.texts), int(seeds or 0))
             folder = workshop.folder(who, "audits")
 
-            def work(pipe: Any, job: Job) -> Audited:
+            def work(pipe: Any, job: PageJob) -> Audited:
                 return audit(pipe, prompts, seeds=int(seeds), steps=int(steps), folder=folder, job=job)
 
             return submit(workshop, who, work, model)
@@ -232,7 +232,7 @@ _LOOKED_AT = (
 )  # fmt: skip
 
 
-def _started(workshop: Workshop, start: Callable[[], Job]) -> list[Any]:
+def _started(workshop: Workshop, start: Callable[[], PageJob]) -> list[Any]:
     try:
         job = start()
     except ValueError as error:

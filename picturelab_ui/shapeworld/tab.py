@@ -17,7 +17,7 @@ from shapeworld import SAMPLING, Report, Scene, check, sample_scenes
 
 from .. import links, watch
 from ..jobs.high_resolution import DIRECT, SCALED, sample
-from ..jobs.runner import Job
+from ..jobs.runner import PageJob
 from ..workshop import Workshop, check_whole
 from .outlines import enlarged, outlined
 from .tally import Score, add, load, tally
@@ -61,7 +61,7 @@ def problems(workshop: Workshop, values: dict[str, Any]) -> dict[str, str]:
     return found
 
 
-def submit(workshop: Workshop, owner: str, values: dict[str, Any]) -> Job:
+def submit(workshop: Workshop, owner: str, values: dict[str, Any]) -> PageJob:
     """Queue a scene: sampled directly and with FouriScale, judged, and counted.
 
     Raises:
@@ -75,7 +75,7 @@ def submit(workshop: Workshop, owner: str, values: dict[str, Any]) -> Job:
     check_request(height, width, [int(values["seed"])], int(values["steps"]), 1.0)
     folder = workshop.folder(owner, "scenes")
 
-    def work(job: Job) -> Judged:
+    def work(job: PageJob) -> Judged:
         job.report(0, 0, f"loading {MODEL}")
         made = sample(
             workshop.pipeline(MODEL),

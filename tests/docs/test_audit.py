@@ -6,10 +6,10 @@ from pathlib import Path
 import yaml
 
 from benchmarks.audit import read, to_markdown
-from fouriscale.loading.pipeline import fingerprint
 from padtone.audit.prompts import studies_folder
 from padtone.audit.studies import load_study
 from padtone.maths.verdict import FEWEST_PROMPTS
+from picturelab.models import fingerprint
 from shapeworld import WEIGHTS, model_names
 from tests.tiny import painters
 

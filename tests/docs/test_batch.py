@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 
 from picturelab.batch.jobs import Job, parse
-from picturelab.batch.run import Order, read_plan
+from picturelab.batch.run import BatchOrder, read_plan
 
 ROOT = Path(__file__).parents[2]
 README = (
@@ -14,7 +14,7 @@ README = (
 
 
 def test_the_grid_is_what_the_readme_says():
-    plan = read_plan(Order(jobs=ROOT / "docs" / "weekend" / "jobs.yaml", out="weekend"))
+    plan = read_plan(BatchOrder(jobs=ROOT / "docs" / "weekend" / "jobs.yaml", out="weekend"))
     assert plan.total == 128
     assert "8 prompts x 4 seeds x 2 sizes\nx with and without FouriScale: 128 pictures" in README
     jobs = [job for group in plan.groups for job in plan.jobs(group)]

@@ -27,7 +27,7 @@ def faulty(tmp_path_factory):
     (folder / "faulty.py").write_text(
         "import os, signal, time\n"
         "from fouriscale.sampling import batch\n\n"
-        "class Batch(batch.Batch):\n"
+        "class Batch(batch.FouriScaleInstrument):\n"
         "    def paint(self, pipe, jobs, encodings):\n"
         "        if any(job.negative_prompt == 'kill' and 'killer' in job.id for job in jobs):\n"
         "            os.kill(os.getpid(), signal.SIGKILL)\n"

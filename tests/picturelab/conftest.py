@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from picturelab.batch.run import Order, run
+from picturelab.batch.run import BatchOrder, run
 
 
 @pytest.fixture
@@ -26,6 +26,8 @@ def make(jobs_file, tiny_model):
 
     def made(rows, out, **settings):
         order = dict(model=str(tiny_model), device="cpu", threads=1) | settings
-        return run(Order(jobs=rows if isinstance(rows, Path) else jobs_file(rows), out=str(out), **order))
+        return run(
+            BatchOrder(jobs=rows if isinstance(rows, Path) else jobs_file(rows), out=str(out), **order)
+        )
 
     return made

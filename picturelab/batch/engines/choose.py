@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import torch
 
-from ..run import Order
-from ..worker import Settings
+from ..run import BatchOrder
+from ..worker import WorkerSettings
 from .crew import Crew
 
 
-def make_crew(order: Order, settings: Settings) -> Crew:
+def make_crew(order: BatchOrder, settings: WorkerSettings) -> Crew:
     """The crew of an order. Nothing but the crew's own kind is imported.
 
     Raises:
@@ -29,7 +29,7 @@ def make_crew(order: Order, settings: Settings) -> Crew:
     return Processes(settings, devices)
 
 
-def _devices(order: Order, settings: Settings) -> list[str]:
+def _devices(order: BatchOrder, settings: WorkerSettings) -> list[str]:
     """A device a worker: all accelerators in turn, unless one was named."""
     if order.device is None and settings.device == "cuda":
         count = torch.cuda.device_count()

@@ -18,7 +18,7 @@ from ...cli.run import quieten
 from ...runs.processes import begin_worker, last_words
 from ..dispatch import Outcome, Unit
 from ..limits import bound_memory
-from ..worker import DEPTH, Begun, Settings, Worker, finished
+from ..worker import DEPTH, Begun, Worker, WorkerSettings, finished
 from .crew import Died, Finished
 
 _HALT, _END = "halt", "end"  # what a worker process is told besides units
@@ -29,7 +29,7 @@ class OneProcess:
 
     size = 1
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: WorkerSettings) -> None:
         self._stop = threading.Event()
         self._events: queue.SimpleQueue[Finished] = queue.SimpleQueue()
         self._threads = _Overlapping(
@@ -57,7 +57,7 @@ class OneProcess:
 class Processes:
     """A worker a process; with several accelerators, each on its own."""
 
-    def __init__(self, settings: Settings, devices: list[str]) -> None:
+    def __init__(self, settings: WorkerSettings, devices: list[str]) -> None:
         self.size = len(devices)
         self._settings, self._devices = settings, devices
         self._context = multiprocessing.get_context("spawn")
@@ -119,7 +119,7 @@ class _Overlapping:
     """A worker that makes `DEPTH` units at a time, each on its own thread."""
 
     def __init__(
-        self, settings: Settings, stop: threading.Event, finished: Callable[[Unit, Outcome], None]
+        self, settings: WorkerSettings, stop: threading.Event, finished: Callable[[Unit, Outcome], None]
     ) -> None:
         self._worker, self._stop, self._finished = Worker(settings), stop, finished
         self._pool = ThreadPoolExecutor(DEPTH, "unit")
@@ -135,7 +135,7 @@ class _Overlapping:
         self._finished(unit, finished(self._worker, unit, begun, self._stop))
 
 
-def _serve(connection: Any, settings: Settings, workers: int) -> None:
+def _serve(connection: Any, settings: WorkerSettings, workers: int) -> None:
     """A worker process: units come in, outcomes go out; without a parent it ends."""
     begin_worker()
     signal.signal(signal.SIGTERM, signal.SIG_IGN)

@@ -8,7 +8,7 @@ from typing import Any
 
 from ...cli.run import quieten
 from ..dispatch import Outcome, Unit
-from ..worker import DEPTH, Settings, Worker, finished
+from ..worker import DEPTH, Worker, WorkerSettings, finished
 from .crew import Died, Finished
 
 
@@ -46,7 +46,7 @@ class Actors:
         size: how many; None takes one a GPU, or one per `settings.threads` cores.
     """
 
-    def __init__(self, settings: Settings, size: int | None) -> None:
+    def __init__(self, settings: WorkerSettings, size: int | None) -> None:
         import ray
 
         self._settings, self._ray = settings, ray
@@ -99,7 +99,7 @@ class Actors:
 class _Serving:
     """What runs in an actor. Its calls overlap, each on a thread of Ray's."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: WorkerSettings) -> None:
         quieten()
         self._worker, self._stop = Worker(settings), threading.Event()
 

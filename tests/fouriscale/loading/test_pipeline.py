@@ -10,6 +10,7 @@ from diffusers import StableDiffusionPipeline
 from fouriscale.config import recognise_preset
 from fouriscale.loading import pipeline as loading
 from fouriscale.loading import single_file
+from picturelab import models
 from tests.tiny import checkpoints
 
 INPUT = "model.diffusion_model.input_blocks.0.0.weight"
@@ -47,7 +48,7 @@ def test_a_single_file_loads_without_network(tmp_path, shapes, family, file, pre
     assert recognise_preset(pipe.unet) == preset
     assert pipe.unet.dtype == torch.float16
     assert pipe.scheduler.config.prediction_type == prediction
-    assert loading.source(pipe).model == str(tmp_path / file)
+    assert models.origin(pipe).model == str(tmp_path / file)
     assert pipe.text_encoder.config.hidden_size in (pipe.unet.config.cross_attention_dim, 768)
     if family == "sd15":  # the others take long on a CPU
         encoded = pipe.encode_prompt("a cat", "cpu", 1, do_classifier_free_guidance=False)
@@ -119,7 +120,7 @@ def test_a_folder_loads_in_the_dtype_asked_for(tiny_model):
     pipe = loading.load_pipeline(str(tiny_model), device="cpu", dtype="bfloat16")
     assert isinstance(pipe, StableDiffusionPipeline)
     assert pipe.unet.dtype == pipe.vae.dtype == torch.bfloat16
-    assert loading.source(pipe) == loading.Source(str(tiny_model), loading.fingerprint(tiny_model))
+    assert models.origin(pipe) == models.ModelOrigin(str(tiny_model), models.fingerprint(tiny_model))
 
 
 def test_a_folder_with_half_precision_files_only(tiny_model, tmp_path):
@@ -135,22 +136,22 @@ def test_a_hub_id_loads_from_the_cache_and_keeps_its_commit(tiny_model):
     (repository / "refs").mkdir()
     (repository / "refs" / "main").write_text(commit)
     pipe = loading.load_pipeline("someone/tiny", device="cpu")
-    assert loading.source(pipe) == loading.Source("someone/tiny", commit)
+    assert models.origin(pipe) == models.ModelOrigin("someone/tiny", commit)
 
 
 def test_fingerprints_tell_trainings_apart(tiny_model, tmp_path):
     shutil.copytree(tiny_model, tmp_path / "copy")
-    assert loading.fingerprint(tmp_path / "copy") == loading.fingerprint(tiny_model)
+    assert models.fingerprint(tmp_path / "copy") == models.fingerprint(tiny_model)
     weights = tmp_path / "copy" / "unet" / "diffusion_pytorch_model.safetensors"
     content = bytearray(weights.read_bytes())
     content[-1] ^= 1
     weights.write_bytes(content)
-    assert loading.fingerprint(tmp_path / "copy") != loading.fingerprint(tiny_model)
+    assert models.fingerprint(tmp_path / "copy") != models.fingerprint(tiny_model)
 
 
 def test_a_pipeline_loaded_elsewhere_has_its_own_name(tiny_model):
     pipe = StableDiffusionPipeline.from_pretrained(tiny_model)
-    assert loading.source(pipe) == loading.Source(str(tiny_model), None)
+    assert models.origin(pipe) == models.ModelOrigin(str(tiny_model), None)
 
 
 def test_models_that_are_refused(tmp_path, tiny_model):
@@ -184,11 +185,11 @@ def test_models_that_are_refused(tmp_path, tiny_model):
 
 def test_devices_and_dtypes():
     cpu = torch.device("cpu")
-    assert loading.choose_device("cpu") == cpu
-    assert loading.choose_dtype(None, cpu) == torch.float32
-    assert loading.choose_dtype(None, torch.device("cuda")) == torch.float16
+    assert models.choose_device("cpu") == cpu
+    assert models.choose_dtype(None, cpu) == torch.float32
+    assert models.choose_dtype(None, torch.device("cuda")) == torch.float16
     for name in ("toaster", "cuda:99", "meta"):
         with pytest.raises(ValueError, match=f"there is no device '{name}' here; there is .*cpu"):
-            loading.choose_device(name)
+            models.choose_device(name)
     with pytest.raises(ValueError, match="unknown dtype 'int8'; dtypes are float32, float16, bfloat16"):
-        loading.choose_dtype("int8", cpu)
+        models.choose_dtype("int8", cpu)

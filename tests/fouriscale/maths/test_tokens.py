@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from fouriscale.hooks.attention import DownsampledKeys, LentProjection, PolyphaseAttention
 from fouriscale.maths.plan import Plan, Sparsity, size_at
-from fouriscale.maths.tokens import Grids, Sampling, places
+from fouriscale.maths.tokens import Grids, SampledTokens, places
 
 NUMBERS = torch.arange(16.0).reshape(1, 16, 1)
 
@@ -46,9 +46,9 @@ def test_evenly_spaced_places_by_hand(side, count, picked):
 
 
 def test_sampled_tokens_by_hand():
-    assert Sampling((4, 4), (2, 2))(NUMBERS)[..., 0].tolist() == [[0, 2, 8, 10]]
-    assert Sampling((2, 8), (2, 2))(NUMBERS)[..., 0].tolist() == [[1, 5, 9, 13]]
-    assert torch.equal(Sampling((4, 4), (9, 4))(NUMBERS), NUMBERS)  # no more than there are
+    assert SampledTokens((4, 4), (2, 2))(NUMBERS)[..., 0].tolist() == [[0, 2, 8, 10]]
+    assert SampledTokens((2, 8), (2, 2))(NUMBERS)[..., 0].tolist() == [[1, 5, 9, 13]]
+    assert torch.equal(SampledTokens((4, 4), (9, 4))(NUMBERS), NUMBERS)  # no more than there are
 
 
 @given(st.integers(1, 40), st.integers(1, 40))
@@ -157,7 +157,7 @@ def test_downsampled_keys_and_values_are_as_many_as_in_training(attention, proce
     attention.set_processor(processor())
     tokens = torch.randn(2, math.prod(size), 8)
     out = attended(attention, tokens, Sparsity(size, training_size))
-    seen = Sampling(size, training_size)(tokens)
+    seen = SampledTokens(size, training_size)(tokens)
     assert seen.shape[1] == math.prod(min(sides) for sides in zip(size, training_size, strict=True))
     torch.testing.assert_close(out, attention(tokens, encoder_hidden_states=seen), atol=1e-6, rtol=1e-5)
     assert not torch.allclose(out, attention(tokens), atol=1e-3)
@@ -227,7 +227,7 @@ def test_levels_and_their_sizes():
     grids = Sparsity((33, 20), (16, 12), 2)
     assert (grids.grids(1), grids.keys(1)) == (Grids((17, 10), 2), None)
     keys = Sparsity((33, 20), (16, 12))
-    assert (keys.grids(1), keys.keys(1)) == (None, Sampling((17, 10), (8, 6)))
+    assert (keys.grids(1), keys.keys(1)) == (None, SampledTokens((17, 10), (8, 6)))
 
 
 @torch.no_grad()
@@ -239,7 +239,7 @@ def test_lent_queries_and_keys_with_downsampled_keys(attention):
         for projection in (attention.to_q, attention.to_k):
             undo.callback(projection.register_forward_hook(LentProjection(Holder(plan=plan))).remove)
         out = attended(attention, tokens, keys)
-    seen = Sampling((6, 4), (3, 2))(tokens)
+    seen = SampledTokens((6, 4), (3, 2))(tokens)
     query, key, value = attention.to_q(tokens[1]), attention.to_k(seen[1]), attention.to_v(seen[2])
     heads = [
         ((q @ k.T) / 2).softmax(-1) @ v  # 2 is the root of 4 channels a head

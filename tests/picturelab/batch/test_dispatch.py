@@ -8,7 +8,7 @@ from picturelab.batch.dispatch import Dispatcher, Outcome
 from picturelab.batch.engines.crew import Died, Finished, drive
 from picturelab.batch.manifest import Entry
 from picturelab.batch.plan import make_plan
-from picturelab.batch.sources import open_source
+from picturelab.batch.sources import open_jobs_file
 from picturelab.batch.stores import Folder
 
 
@@ -16,7 +16,7 @@ from picturelab.batch.stores import Folder
 def dispatcher(jobs_file, tmp_path):
     def made(count, batch=4, killers=(), **settings):
         plan = make_plan(
-            open_source(jobs_file([dict(prompt="a", seed=i) for i in range(count)])),
+            open_jobs_file(jobs_file([dict(prompt="a", seed=i) for i in range(count)])),
             "m/m",
             batch,
             lambda job: None,

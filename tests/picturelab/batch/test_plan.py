@@ -1,13 +1,13 @@
 import pytest
 
 from picturelab.batch.plan import at_once, make_plan, settle
-from picturelab.batch.sources import open_source
+from picturelab.batch.sources import open_jobs_file
 
 
 @pytest.fixture
 def plan(jobs_file):
     def made(rows, batch=None, check=lambda job: None):
-        return make_plan(open_source(jobs_file(rows)), "some/model", batch, check)
+        return make_plan(open_jobs_file(jobs_file(rows)), "some/model", batch, check)
 
     return made
 

@@ -10,7 +10,7 @@ from PIL import Image
 
 from fouriscale import FouriScaleConfig
 from fouriscale.loading.pipeline import load_pipeline
-from fouriscale.sampling.batch import Batch as Scaled
+from fouriscale.sampling.batch import FouriScaleInstrument as Scaled
 from fouriscale.sampling.generate import generate
 from fouriscale.sampling.generate import remake as remake_scaled
 from fouriscale.sampling.recipe import Recipe, read
@@ -274,7 +274,7 @@ def test_stop_before_sampling_makes_nothing(tmp_path, tiny_model, jobs_file):
     from picturelab.batch.dispatch import Unit
     from picturelab.batch.jobs import parse
 
-    settings = workers.Settings("cpu", "float32", 1, str(tmp_path / "out"), str(tmp_path / "cache"))
+    settings = workers.WorkerSettings("cpu", "float32", 1, str(tmp_path / "out"), str(tmp_path / "cache"))
     stop = threading.Event()
     stop.set()
     worker = workers.Worker(settings)

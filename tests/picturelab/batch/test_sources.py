@@ -3,7 +3,7 @@ import pytest
 import yaml
 from pyarrow import parquet
 
-from picturelab.batch.sources import open_source
+from picturelab.batch.sources import open_jobs_file
 
 
 def rows(source):
@@ -13,13 +13,13 @@ def rows(source):
 def test_jsonl_counts_lines_as_an_editor_does(tmp_path):
     path = tmp_path / "jobs.jsonl"
     path.write_text('{"prompt": "ä"}\n\n  \n{"prompt": "b"}')
-    assert rows(open_source(path)) == [(1, {"prompt": "ä"}), (4, {"prompt": "b"})]
+    assert rows(open_jobs_file(path)) == [(1, {"prompt": "ä"}), (4, {"prompt": "b"})]
 
 
 def test_rows_are_read_in_any_order(tmp_path):
     path = tmp_path / "jobs.jsonl"
     path.write_text("".join(f'{{"seed": {i}}}\n' for i in range(50)))
-    source = open_source(path)
+    source = open_jobs_file(path)
     assert [source.row(i)["seed"] for i in (40, 3, 49, 0)] == [40, 3, 49, 0]
 
 
@@ -28,13 +28,13 @@ def test_a_damaged_line_is_said(tmp_path, line, said):
     path = tmp_path / "jobs.jsonl"
     path.write_text(line)
     with pytest.raises(ValueError, match=said):
-        open_source(path).row(0)
+        open_jobs_file(path).row(0)
 
 
 def test_csv_with_quotes_and_newlines(tmp_path):
     path = tmp_path / "jobs.csv"
     path.write_text('\ufeffprompt,seed,steps\n"a, b",1,\n"two\nlines",2,3\n\nplain,4,5\n', encoding="utf-8")
-    source = open_source(path)
+    source = open_jobs_file(path)
     expected = [
         (2, {"prompt": "a, b", "seed": "1"}),
         (3, {"prompt": "two\nlines", "seed": "2", "steps": "3"}),
@@ -44,22 +44,22 @@ def test_csv_with_quotes_and_newlines(tmp_path):
     assert source.row(1) == expected[1][1]
     path.write_text("prompt,seed\na\n")
     with pytest.raises(ValueError, match="it has 1 cells where the header has 2"):
-        open_source(path).row(0)
+        open_jobs_file(path).row(0)
 
 
 def test_parquet(tmp_path):
     path = tmp_path / "jobs.parquet"
     parquet.write_table(pyarrow.table({"prompt": ["a", "b"], "seed": [1, None]}), path)
-    assert rows(open_source(path)) == [(1, {"prompt": "a", "seed": 1}), (2, {"prompt": "b"})]
+    assert rows(open_jobs_file(path)) == [(1, {"prompt": "a", "seed": 1}), (2, {"prompt": "b"})]
     path.write_text("no parquet")
     with pytest.raises(ValueError, match="is no Parquet file"):
-        open_source(path)
+        open_jobs_file(path)
 
 
 def grid(tmp_path, **values):
     path = tmp_path / "grid.yaml"
     path.write_text(yaml.safe_dump(values))
-    return open_source(path)
+    return open_jobs_file(path)
 
 
 def test_a_grid_is_every_combination_seeds_fastest(tmp_path):
@@ -134,13 +134,13 @@ def test_what_is_wrong_with_a_grid_is_said(tmp_path, values, said):
 )
 def test_files_that_cannot_be_read(tmp_path, name, said):
     with pytest.raises(ValueError, match=said):
-        open_source(tmp_path / name)
+        open_jobs_file(tmp_path / name)
 
 
 def test_an_empty_file_and_a_wrong_encoding(tmp_path):
     (tmp_path / "empty.jsonl").write_text("\n")
     with pytest.raises(ValueError, match="holds no job"):
-        open_source(tmp_path / "empty.jsonl")
+        open_jobs_file(tmp_path / "empty.jsonl")
     (tmp_path / "latin.csv").write_bytes("prompt\nä".encode("latin-1"))
     with pytest.raises(ValueError, match="is not UTF-8"):
-        open_source(tmp_path / "latin.csv")
+        open_jobs_file(tmp_path / "latin.csv")

@@ -12,7 +12,7 @@ from fouriscale.sampling.recipe import read
 from picturelab_ui.high_resolution.settings import setting_sentences
 from picturelab_ui.jobs.high_resolution import DIRECT, SCALED, sample
 from picturelab_ui.jobs.previews import preview
-from picturelab_ui.jobs.runner import Job, Runner
+from picturelab_ui.jobs.runner import PageJob, Runner
 from picturelab_ui.jobs.spectrum import (
     DILATED,
     FILTERED,
@@ -42,7 +42,7 @@ def run(tmp_path, pipe):
         usual = dict(config=CONFIG, methods=(SCALED, DIRECT), folder=tmp_path, height=192, width=128)
         given = usual | dict(seed=3, steps=4, guidance=4.0) | settings
 
-        def work(job: Job):
+        def work(job: PageJob):
             return sample(pipe, "a red circle", job=job, **given)
 
         job = runner.submit(work)
