@@ -4,9 +4,10 @@ Source: Huang et al., "FouriScale: A Frequency Perspective on Training-Free High
 Synthesis", ECCV 2024, arXiv 2403.12963.
 """
 
-import importlib
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from picturelab.lazy import attach
 
 if TYPE_CHECKING:
     from .config import FouriScaleConfig, preset_names, size_conditioning
@@ -24,19 +25,15 @@ __all__ = [
     "size_conditioning",
 ]
 
-_HOMES = {
-    "FouriScaleConfig": "config",
-    "apply_fouriscale": "hooks.patch",
-    "fouriscale": "hooks.patch",
-    "preset_names": "config",
-    "remove_fouriscale": "hooks.patch",
-    "save": "sampling.recipe",
-    "size_conditioning": "config",
-}
-
-
-def __getattr__(name: str) -> Any:
-    """Import a public name when it is first asked for: `fouriscale --help` needs no torch."""
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f".{_HOMES[name]}", __name__), name)
+__getattr__, __dir__ = attach(
+    __name__,
+    {
+        "FouriScaleConfig": "config",
+        "apply_fouriscale": "hooks.patch",
+        "fouriscale": "hooks.patch",
+        "preset_names": "config",
+        "remove_fouriscale": "hooks.patch",
+        "save": "sampling.recipe",
+        "size_conditioning": "config",
+    },
+)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING
+
+from picturelab.lazy import attach
 
 if TYPE_CHECKING:
     from .audit.clip import Clip
@@ -38,28 +39,27 @@ __all__ = [
     "write_report",
 ]
 
-# Where each name lives. Imported on first use, so that `padtone --help` does not wait for torch.
-_HOMES = {
-    "interventions.attention": ("AttentionShares", "attention_to_padding"),
-    "audit.clip": ("Clip",),
-    "audit.run": ("Audit", "AuditSettings"),
-    "interventions.idp": ("idp", "idp_arms"),
-    "interventions.ite": ("encode", "ite", "token_roles"),
-    "families.registry": ("Family", "TextEncoder", "known_families", "register_family"),
-    "interventions.masking": ("mask_padding", "replace_padding", "trim_padding"),
-    "maths.roles": ("TokenRoles",),
-    "reports.page": ("write_report",),
-}
-
-
-def __getattr__(name: str) -> object:
-    for home, names in _HOMES.items():
-        if name in names:
-            value = getattr(import_module(f".{home}", __name__), name)
-            globals()[name] = value
-            return value
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return [*globals(), *__all__]
+__getattr__, __dir__ = attach(
+    __name__,
+    {
+        "AttentionShares": "interventions.attention",
+        "Audit": "audit.run",
+        "AuditSettings": "audit.run",
+        "Clip": "audit.clip",
+        "Family": "families.registry",
+        "TextEncoder": "families.registry",
+        "TokenRoles": "maths.roles",
+        "attention_to_padding": "interventions.attention",
+        "encode": "interventions.ite",
+        "idp": "interventions.idp",
+        "idp_arms": "interventions.idp",
+        "ite": "interventions.ite",
+        "known_families": "families.registry",
+        "mask_padding": "interventions.masking",
+        "register_family": "families.registry",
+        "replace_padding": "interventions.masking",
+        "token_roles": "interventions.ite",
+        "trim_padding": "interventions.masking",
+        "write_report": "reports.page",
+    },
+)

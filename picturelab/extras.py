@@ -1,0 +1,34 @@
+"""What an installation may leave out, and the one sentence that says how to get it."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+
+DISTRIBUTION = "fouriscale-padtone"
+_WORLD = "fouriscale-padtone-shapeworld"
+
+
+def brings(extra: str) -> str:
+    """The end of a sentence about something that an extra of ours brings."""
+    return f"pip install '{DISTRIBUTION}[{extra}]' brings it"
+
+
+def brings_world() -> str:
+    """The same of the toy world and its models, which are a distribution of their own."""
+    return f"the distribution {_WORLD} brings it: pip install ./shapeworld in a checkout of this repository"
+
+
+def require(what: str, extra: str, *packages: str) -> None:
+    """Refuse work that needs packages which are not installed.
+
+    Args:
+        what: who needs them, the beginning of the sentence, such as "padtone audit".
+        extra: the extra that brings them.
+        packages: their import names.
+
+    Raises:
+        ValueError: some are missing.
+    """
+    missing = [name for name in packages if find_spec(name) is None]
+    if missing:
+        raise ValueError(f"{what} needs {', '.join(missing)}: {brings(extra)}")
