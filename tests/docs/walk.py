@@ -39,6 +39,7 @@ PAGES = [
 PARSED_ONLY = {
     r"^fouriscale .*path/to/sd15.safetensors": "gigabytes of weights",
     r"^fouriscale validate": "weights from a hub",
+    r"^fouriscale explain --model sdxl": "a quarter of a minute; tests/fouriscale/reports explains it",
     r"^fouriscale page": "serves until it is stopped; tests/ui starts it",
     r"^fouriscale batch jobs.yaml": "several processes, Ray or an object store: tests/picturelab and tests/faults",
     r"^padtone audit": "minutes to hours; tests/padtone/audit runs audits of small models",
@@ -166,7 +167,7 @@ def _run(program: str, words: list[str], where: str) -> None:
     main = {"fouriscale": fouriscale.cli.main, "padtone": padtone.cli.main}[program]
     words = [word.replace("0-18", "0-6") for word in words]  # the small model has fewer blocks
     if words[0] in ("generate", "ite", "idp"):
-        words += ["--steps", "2"]
+        words += ["--steps", "1"]
     code = None
     try:
         main(words)
