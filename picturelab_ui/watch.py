@@ -6,7 +6,7 @@ from html import escape
 
 import gradio as gr
 
-from shapeworld.captions import unknown_words, words
+from picturelab.worlds import split
 
 from .jobs.runner import PageJob, Runner
 
@@ -61,9 +61,12 @@ def problems(wrong: dict[str, str]) -> str:
 
 def known(model: str, prompt: str) -> gr.HTML:
     """A remark on words that a shipped model cannot read; hidden where there are none."""
-    unknown = unknown_words(prompt) if model.startswith("shapeworld/") else []
-    said = f"This small model does not know {', '.join(unknown[:8])}. Its words are {', '.join(words())}."
-    return gr.HTML(f'<p class="soft">{escape(said)}</p>', visible=bool(unknown))
+    shipped = split(model)
+    unknown = shipped[0].unknown_words(prompt) if shipped else []
+    if not shipped or not unknown:
+        return gr.HTML(visible=False)
+    said = f"This small model does not know {', '.join(unknown[:8])}. Its words are {', '.join(shipped[0].words())}."
+    return gr.HTML(f'<p class="soft">{escape(said)}</p>', visible=True)
 
 
 def link(query: str) -> str:

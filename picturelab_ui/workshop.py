@@ -24,7 +24,7 @@ from fouriscale.sampling.generate import decoder_bytes
 from padtone.families.registry import check_known, family_of
 from picturelab import models
 from picturelab.models import DEFAULT_MODEL
-from shapeworld import SAMPLING, model_names
+from picturelab.worlds import worlds
 
 from .jobs.runner import Runner
 
@@ -71,7 +71,8 @@ class Workshop:
 
     def models(self, with_unet: bool = True) -> list[str]:
         """What may be chosen without typing."""
-        names = [self.host.model, *(f"shapeworld/{name}" for name in model_names())]
+        shipped = (f"{world}/{name}" for world, one in worlds().items() for name in one.models())
+        names = [self.host.model, *shipped]
         return [name for name in dict.fromkeys(names) if not with_unet or _has_unet(name)]
 
     def check_model(self, name: str, with_unet: bool = True) -> None:
@@ -148,11 +149,10 @@ class Workshop:
 
 
 def usual_settings(model: str) -> tuple[int, float]:
-    """Steps and guidance to begin with: a shipped model's own, else those of the paper."""
-    owner, _, name = model.partition("/")
-    if owner == "shapeworld" and name in SAMPLING:
-        return SAMPLING[name].steps, SAMPLING[name].guidance
-    return 50, 5.0 if "xl" in model.lower() else 7.5
+    """Steps and guidance to begin with: those that its folder names, else those of the paper."""
+    usual = {"num_inference_steps": 50, "guidance_scale": 5.0 if "xl" in model.lower() else 7.5}
+    usual |= models.usual_call(model)
+    return int(usual["num_inference_steps"]), float(usual.get("true_cfg_scale") or usual["guidance_scale"])
 
 
 def check_whole(name: str, value: Any, least: int, most: int) -> None:

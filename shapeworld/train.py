@@ -124,10 +124,10 @@ def _train_denoiser(run: Run, pipe: Any, module: nn.Module) -> Callable[[Path], 
 
         def sample(file: Path, pixels: int = stage.pixels) -> None:
             draw_samples(pipe, models.SAMPLING[run.config.name], pixels).save(file)
-            export(pipe, run.folder / "pipeline")
+            export(pipe, models.SAMPLING[run.config.name], run.folder / "pipeline")
 
         Fit(run, name, module, LatentBatches(run, pipe.vae, tokenizer, stage), stage, sample)()
-    return lambda folder: export(pipe, folder)
+    return lambda folder: export(pipe, models.SAMPLING[run.config.name], folder)
 
 
 @torch.no_grad()
@@ -149,9 +149,11 @@ def draw_samples(pipe: Any, sampling: models.Sampling, pixels: int) -> Image.Ima
     return grid
 
 
-def export(pipe: Any, folder: Path) -> None:
-    """Write the pipeline as fp16 safetensors in diffusers' layout; the one in memory stays fp32."""
+def export(pipe: Any, sampling: models.Sampling, folder: Path) -> None:
+    """Write the pipeline as fp16 safetensors in diffusers' layout, and how to sample it; the one in memory stays
+    fp32."""
     copy.deepcopy(pipe).to(torch.float16).save_pretrained(folder)
+    sampling.save(folder)
 
 
 def _load_config(path: Path) -> TrainingConfig:

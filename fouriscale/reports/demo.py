@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from shapeworld import Report, Scene, check, sample_scenes
+from picturelab.worlds import Report, Scene, world
 
 from ..config import FouriScaleConfig
 from ..loading.pipeline import load_pipeline
@@ -57,20 +57,20 @@ def sample(
         sizes: height, width and number of scenes of each.
         methods: by label, changes to the preset; None samples directly.
     """
-    pipe = load_pipeline("shapeworld/unet")
+    shapeworld, pipe = world(), load_pipeline("shapeworld/unet")
     pipe.set_progress_bar_config(disable=True)
     rows: list[tuple[Shown, ...]] = []
     with Progress(console=Console(stderr=True)) as bar:
         task = bar.add_task("sampling", total=sum(count for *_, count in sizes) * len(methods))
         for height, width, count in sizes:
-            for number, scene in enumerate(sample_scenes(count, _SEED, objects=1)):
+            for number, scene in enumerate(shapeworld.scenes(count, _SEED, objects=1)):
                 row = []
                 for method, changes in methods.items():
                     config = None if changes is None else FouriScaleConfig.preset("shapeworld", **changes)
                     (made,) = generate(
                         pipe, scene.caption, height=height, width=width, seed=number, config=config
                     )
-                    row.append(Shown(scene, method, made.image, check(made.image, scene)))
+                    row.append(Shown(scene, method, made.image, shapeworld.check(made.image, scene)))
                     bar.advance(task)
                 rows.append(tuple(row))
     return rows

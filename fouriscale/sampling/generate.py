@@ -14,8 +14,7 @@ import psutil
 import torch
 from PIL import Image
 
-import shapeworld
-from picturelab.models import origin
+from picturelab.models import origin, usual_call
 
 from ..config import FouriScaleConfig, size_conditioning
 from ..hooks.patch import current_state, fouriscale
@@ -199,12 +198,11 @@ def check_request(height: int, width: int, seeds: Sequence[int], steps: int, gui
 
 
 def sampling_defaults(pipe: Any) -> tuple[int, float]:
-    """Steps and guidance: what a shipped model was measured with, and else the pipeline's own defaults."""
-    owner, _, name = origin(pipe).model.partition("/")
-    if owner == "shapeworld" and name in shapeworld.SAMPLING:
-        return shapeworld.SAMPLING[name].steps, shapeworld.SAMPLING[name].guidance
+    """Steps and guidance: those that the model's folder names, and else the pipeline's own."""
     defaults = inspect.signature(type(pipe).__call__).parameters
-    return int(defaults["num_inference_steps"].default), float(defaults["guidance_scale"].default)
+    names = ("num_inference_steps", "guidance_scale")
+    usual = {name: defaults[name].default for name in names} | usual_call(origin(pipe).model)
+    return int(usual["num_inference_steps"]), float(usual["guidance_scale"])
 
 
 def decoder_overflows(vae: Any, height: int, width: int, batch: int) -> bool:

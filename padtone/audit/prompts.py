@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 if TYPE_CHECKING:
+    from picturelab.worlds import World
+
+if TYPE_CHECKING:
     from .run import Judge
 
 SCENES_SEED = 4000  # no scene that a model was trained on or judged with elsewhere
@@ -90,19 +93,17 @@ def _pairs(text: str, path: Path) -> list[tuple[str, str]]:
     return pairs
 
 
-def shapeworld_prompts(count: int) -> Prompts:
-    """Captions of scenes, all different, with the checker as their judge."""
-    import shapeworld
-
+def scene_prompts(world: World, count: int) -> Prompts:
+    """Captions of a world's scenes, all different, with its checker as their judge."""
     scenes: dict[str, Any] = {}
     drawn = count
     while len(scenes) < count:  # captions repeat now and then
-        scenes = {scene.caption: scene for scene in shapeworld.sample_scenes(drawn, seed=SCENES_SEED)}
+        scenes = {scene.caption: scene for scene in world.scenes(drawn, seed=SCENES_SEED)}
         drawn += count
     kept: Sequence[Any] = list(scenes.values())[:count]
 
     def judge(image: Any, i: int) -> dict[str, float]:
-        report = shapeworld.check(image, kept[i])
+        report = world.check(image, kept[i])
         return {
             "all correct": float(report.correct),
             "background correct": float(report.background == kept[i].background),

@@ -12,15 +12,16 @@ from PIL import Image
 
 from padtone.audit.carry_out import carry_out, usual_batch, usual_clip
 from padtone.audit.clip import Clip
-from padtone.audit.prompts import Prompts, read_prompts, shapeworld_prompts, studies_folder
+from padtone.audit.prompts import Prompts, read_prompts, scene_prompts, studies_folder
 from padtone.audit.run import AuditSettings, plain_shares
 from padtone.families.registry import denoiser_of, family_of
 from padtone.interventions.attention import attention_to_padding
 from padtone.reports.grid import save_with_recipe
 from padtone.runs.request import Request, call_arguments, lay_out, make_arms
 from picturelab.cli.arguments import slug
-from picturelab.models import SHIPPED, origin
+from picturelab.models import origin
 from picturelab.recipes import versions
+from picturelab.worlds import split
 
 from .curve import Curve, keep_curve
 from .runner import PageJob, followed, stoppable
@@ -150,12 +151,10 @@ def audit_prompts(model: str, typed: str, count: int) -> Prompts:
     """
     lines = tuple(line.strip() for line in typed.splitlines() if line.strip())
     if not lines:
-        ours = model.startswith(SHIPPED)
-        return (
-            shapeworld_prompts(count)
-            if ours
-            else read_prompts(studies_folder() / "prompts.yaml").first(count)
-        )
+        shipped = split(model)
+        if shipped is not None:
+            return scene_prompts(shipped[0], count)
+        return read_prompts(studies_folder() / "prompts.yaml").first(count)
     if len(lines) < 2 or len(set(lines)) < len(lines):
         raise ValueError(
             f"an audit needs two or more prompts, all different; got {len(set(lines))} different ones"

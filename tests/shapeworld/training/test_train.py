@@ -60,7 +60,11 @@ def _quick_samples():
     """Sample grids of one step instead of 25."""
     with pytest.MonkeyPatch.context() as patch:
         for name, usual in models.SAMPLING.items():
-            patch.setitem(models.SAMPLING, name, dataclasses.replace(usual, steps=1))
+            patch.setitem(
+                models.SAMPLING,
+                name,
+                dataclasses.replace(usual, call=usual.call | {"num_inference_steps": 1}),
+            )
         yield
 
 
