@@ -38,7 +38,7 @@ def leads_somewhere(target: Path, anchor: str) -> bool:
 @pytest.mark.parametrize("page", PAGES)
 def test_links_and_pictures(page):
     text = re.sub(r"(?ms)^```.*?^```$", "", (ROOT / page).read_text())
-    for link in re.findall(r"\]\(([^)\s]+)\)", text):
+    for link in re.findall(r"(?<=\]\()[^)\s]+|(?<=src=\")[^\"]+", text):
         if link.startswith("https://"):
             continue
         path, _, anchor = link.partition("#")

@@ -9,19 +9,20 @@ from __future__ import annotations
 import contextlib
 import json
 import re
+import runpy
 import shlex
 import tomllib
+import warnings
 from dataclasses import dataclass, field
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import pytest
 import typer
 import yaml
 
 import fouriscale.cli.commands
 import padtone.cli.commands
-import shapeworld.train
 from benchmarks.pictures import Block, blocks
 from fouriscale import FouriScaleConfig
 from fouriscale.hooks.patch import current_state
@@ -177,11 +178,15 @@ def _run(program: str, words: list[str], where: str) -> None:
 
 
 def _module(words: list[str], where: str) -> None:
-    """`python -m MODULE FILE ...`, which only trains here."""
-    assert find_spec(words[0]), f"{where}: there is no module {words[0]}"
+    """`python -m MODULE FILE ...`, which only trains here: its words are parsed."""
     assert words[0] == "shapeworld.train", f"{where}: nobody parses the words of {words[0]}"
+    functions: list[Any] = []
+    with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # another test may have imported it
+        patch.setattr(typer, "run", functions.append)
+        runpy.run_module(words[0], run_name="__main__")
     commands = typer.Typer()
-    commands.command()(shapeworld.train.main)
+    commands.command()(functions[0])
     with contextlib.chdir(ROOT):  # the files that it is given are looked for
         _parse(commands, words[1:])
     for word in words[1:]:
