@@ -17,7 +17,8 @@ from benchmarks.pictures import PICTURES, SECTION, blocks, section
 from fouriscale import FouriScaleConfig
 from picturelab.batch.jobs import Job
 from picturelab.batch.run import BatchOrder, read_plan
-from tests.docs.walk import PAGES, PARSED_ONLY, ROOT, walk
+from tests.docs.pages import PAGES, ROOT
+from tests.docs.walk import PARSED_ONLY, walk
 from tests.tiny import painters
 
 

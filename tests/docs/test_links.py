@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.pictures import blocks
-from tests.docs.walk import PAGES, ROOT
+from tests.docs.pages import PAGES, ROOT
 
 SOURCES = [
     path

@@ -11,7 +11,7 @@ from padtone.audit.studies import load_study
 from padtone.maths.verdict import FEWEST_PROMPTS
 from picturelab.models import fingerprint
 from shapeworld import WEIGHTS, model_names
-from tests.docs.walk import ROOT
+from tests.docs.pages import ROOT
 
 AUDIT = (ROOT / "docs" / "audit.md").read_text()
 PADTONE = (ROOT / "docs" / "padtone.md").read_text()

@@ -28,13 +28,7 @@ from fouriscale import FouriScaleConfig
 from fouriscale.hooks.patch import current_state
 from picturelab.batch.jobs import parse
 from picturelab.batch.run import BatchOrder, read_plan
-
-ROOT = Path(__file__).parents[2]
-PAGES = [
-    "README.md",
-    "CONTRIBUTING.md",
-    *sorted(path.relative_to(ROOT).as_posix() for path in ROOT.glob("docs/*.md")),
-]
+from tests.docs.pages import ROOT
 
 # Command lines that are parsed and not run, and why.
 PARSED_ONLY = {
