@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from picturelab.cli.run import quieten, run
+from picturelab.cli.run import run
+from picturelab.quiet import quieten
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-import os
-import secrets
 from pathlib import Path
 from typing import Any
 
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load, save
+
+from ..files import write_whole
 
 ROOM = 10 * 2**30  # bytes that one process writes at most: a million SDXL prompts would fill 300 GB
 _HELD = 256  # encodings kept in memory
@@ -49,15 +49,9 @@ class EncodingCache:
         content = save(self._held[name])
         if len(content) > self._room:
             return
-        part = self.folder / f".{name}.{secrets.token_hex(4)}.part"
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            part.write_bytes(content)
-            os.replace(part, self.folder / name)
+        with contextlib.suppress(OSError):
+            write_whole(self.folder / name, content)
             self._room -= len(content)
-        except OSError:
-            with contextlib.suppress(OSError):
-                part.unlink(missing_ok=True)
 
     def _hold(self, name: str, encoding: dict[str, torch.Tensor]) -> None:
         while len(self._held) >= _HELD:

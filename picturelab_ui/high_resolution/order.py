@@ -12,7 +12,7 @@ from fouriscale.config import CHOICES, MODES
 from fouriscale.maths.sizes import RULES, check_size
 from fouriscale.sampling.generate import SIZE_MULTIPLE, check_request
 from fouriscale.sampling.recipe import Conditioning, Recipe
-from picturelab.cli.arguments import parse_size
+from picturelab.notation import parse_size
 
 from .. import links
 from ..jobs.high_resolution import DIRECT, SCALED

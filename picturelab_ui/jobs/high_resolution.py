@@ -13,7 +13,7 @@ from fouriscale.config import FouriScaleConfig
 from fouriscale.hooks.patch import fouriscale
 from fouriscale.sampling.generate import generate
 from fouriscale.sampling.recipe import save
-from picturelab.cli.arguments import slug
+from picturelab.files import slug
 
 from .previews import preview
 from .runner import PageJob, stoppable

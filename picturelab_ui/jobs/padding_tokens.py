@@ -18,7 +18,7 @@ from padtone.families.registry import denoiser_of, family_of
 from padtone.interventions.attention import attention_to_padding
 from padtone.reports.grid import save_with_recipe
 from padtone.runs.request import Request, call_arguments, lay_out, make_arms
-from picturelab.cli.arguments import slug
+from picturelab.files import slug
 from picturelab.models import origin
 from picturelab.recipes import versions
 from picturelab.worlds import split

@@ -5,7 +5,8 @@ import re
 from pathlib import Path
 
 from picturelab.batch.jobs import Job, parse
-from picturelab.batch.run import BatchOrder, read_plan
+from picturelab.batch.order import BatchOrder
+from picturelab.batch.run import read_plan
 
 ROOT = Path(__file__).parents[2]
 README = (
