@@ -134,14 +134,14 @@ class Worker:
             pipe = self._acquire(unit.jobs[0])
         except Exception as error:
             return None, [_Failed(models.first_line(error))] * len(unit.jobs), 0
-        before, texts = self._cache.made, dict[str, EncodedText | _Failed | None]()
+        before, texts = self._cache.misses, dict[str, EncodedText | _Failed | None]()
         for job in unit.jobs:
             if job.id not in texts:
                 try:
                     texts[job.id] = self._encode(pipe, job)
                 except Exception as error:
                     texts[job.id] = _Failed(models.first_line(error))
-        return pipe, [texts[job.id] for job in unit.jobs], self._cache.made - before
+        return pipe, [texts[job.id] for job in unit.jobs], self._cache.misses - before
 
     def _encode(self, pipe: Pipeline, job: Job) -> EncodedText | None:
         what = self._what(pipe, job)

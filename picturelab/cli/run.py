@@ -44,9 +44,9 @@ def complain(sentence: str, kind: str = "Error") -> None:
     typer.echo(f"{kind}: {sentence}", err=True)
 
 
-def print_version(asked: bool) -> None:
+def print_version(version: bool) -> None:
     """A callback for `--version`."""
-    if asked:
+    if version:
         typer.echo(f"fouriscale-padtone {metadata.version('fouriscale-padtone')}")
         raise typer.Exit
 
