@@ -94,7 +94,8 @@ def parsed(kind: type[Model], values: Mapping[str, Any]) -> Model:
         return kind.model_validate(dict(values))
     except ValidationError as error:
         first = problems(error)[0]
-        raise ValueError(f"the recipe's entry {first.path!r} is wrong: {first.reason}") from None
+        entry = f"the recipe's entry {first.path!r}" if first.place else "the recipe"
+        raise ValueError(f"{entry} is wrong: {first.reason}") from None
 
 
 def versions() -> dict[str, str]:

@@ -61,6 +61,8 @@ def test_a_recipe_names_its_entry():
         ValueError, match=r"^the recipe's entry 'lamps\.0' is wrong: Input should be a valid int"
     ):
         parsed(_Room, {"lamps": ["a"]})
+    with pytest.raises(ValueError, match=r"^the recipe is wrong: watts is missing$"):
+        parsed(_Lamp, {})
 
 
 def test_shortened():
