@@ -1,15 +1,14 @@
-"""Recipes, jobs files and links that the commands and the page of commit 8704025 wrote still work.
+"""Recipes and jobs files that the commands of commit 8704025 wrote still work.
 
 `data/recipes` holds pictures of `fouriscale generate`, `padtone ite` and `padtone idp`; `data/jobs` holds jobs
-files, each with the folder of its finished batch; `data/links.json` holds links with the values that the page
-opened with. All were made with the model shapeworld/unet on one thread of a CPU, and none is ever made anew.
+files, each with the folder of its finished batch. All were made with the model shapeworld/unet on one thread of a
+CPU, and none is ever made anew.
 """
 
 import hashlib
 import json
 import shutil
 from pathlib import Path
-from urllib.parse import parse_qsl
 
 import numpy as np
 import pytest
@@ -20,11 +19,6 @@ from fouriscale.sampling import recipe as scaled
 from padtone.cli import main as padtone
 from padtone.reports import grid
 from picturelab.batch.run import BatchOrder, read_plan
-from picturelab_ui import links
-from picturelab_ui.high_resolution import order
-from picturelab_ui.padding_tokens import tab as padding_tokens
-from picturelab_ui.shapeworld import tab as shapeworld_tab
-from picturelab_ui.workshop import Host, Workshop
 
 DATA = Path(__file__).parent / "data"
 # Of 255 a channel. On the processor that made them, pictures are equal bit for bit; others sum in another order,
@@ -38,8 +32,6 @@ RECIPES = {
     "idp": (padtone, grid.read_recipe),
 }
 JOBS = {"lines.jsonl": "circle", "cells.csv": "plain", "grid.yaml": "c1-p1-s3"}
-LINKS = json.loads((DATA / "links.json").read_text())
-TABS = {padding_tokens.TAB: padding_tokens, shapeworld_tab.TAB: shapeworld_tab}
 
 
 def expect_the_same_picture(path, old):
@@ -138,22 +130,3 @@ def test_a_picture_that_is_gone_is_made_again(run_command, old_batch, name):
     expect_the_same_picture(folder / gone, old)
     read = grid.read_recipe if JOBS[name] == "arm" else scaled.read
     expect_what_was_recorded(read(folder / gone), read(old))
-
-
-@pytest.fixture(scope="module")
-def workshop():
-    made = Workshop(Host())
-    yield made
-    made.runner.close()
-
-
-@pytest.mark.parametrize("link", LINKS, ids=lambda link: f"{link['tab']}-{len(link['query'])}")
-def test_a_link_opens_the_page_with_its_values(workshop, link):
-    query = dict(parse_qsl(link["query"]))
-    if link["tab"] == links.HOME:
-        assert order.of_link(workshop, query) == link["values"]
-        assert order.problems(workshop, link["values"]) == {}
-        return
-    tab = TABS[link["tab"]]
-    assert set(tab.FIELDS) == set(link["usual"])
-    assert links.of_query(tab.TAB, query, link["usual"]) == link["values"]
