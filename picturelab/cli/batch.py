@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ..extras import require
 from .arguments import whole
 from .options import Device, Dtype
 from .run import complain, quieten
@@ -60,6 +61,7 @@ def batch(
     Exit code 0: all done; 1: some failed, or the run was cut short; 2: bad usage or a bad file;
     130 and 143: stopped by Ctrl-C or SIGTERM, after what was in hand.
     """
+    _check_extra("fouriscale batch")
     from ..batch.limits import bound_memory
     from ..batch.run import BatchOrder, run
     from ..batch.stores import open_store
@@ -97,6 +99,7 @@ def status(
     out: _Out,
 ) -> None:
     """Show how far a batch is, also while it runs."""
+    _check_extra("fouriscale status")
     from ..batch.reports import progress
     from ..batch.stores import open_store
 
@@ -110,6 +113,7 @@ def verify(
     ] = False,
 ) -> None:
     """Check every picture against the manifest. Exit code 1: some are missing or changed."""
+    _check_extra("fouriscale verify")
     import time
 
     from ..batch.manifest import Entry
@@ -137,6 +141,10 @@ def verify(
             )
     if lost:
         raise typer.Exit(1)
+
+
+def _check_extra(command: str) -> None:
+    require(command, "batch", "filelock", "fsspec")
 
 
 def _sum_up(result: BatchResult, address: str) -> None:
