@@ -75,7 +75,7 @@ $(OLD)/.installed: pyproject.toml shapeworld/pyproject.toml constraints.txt
 	test -x $(OLD)/bin/python || $(PYTHON) -m venv $(OLD)
 	grep -vE '^(diffusers|huggingface_hub)==' constraints.txt > $(OLD)/constraints.txt
 	$(OLD)/bin/python -m pip install --disable-pip-version-check --quiet -c $(OLD)/constraints.txt \
-		'diffusers==$(OLDEST)' -e '.[cli,dev]' -e ./shapeworld
+		'diffusers==$(OLDEST)' -e '.[audit,lora,dev]' -e ./shapeworld
 	touch $@
 
 check: install

@@ -2,7 +2,7 @@
 
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -47,13 +47,13 @@ def environment(folder: Path, requirement: str) -> Run:
 
 
 @pytest.fixture(scope="module")
-def core(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
-    yield environment(tmp_path_factory.mktemp("core"), str(wheel))
+def core(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    return environment(tmp_path_factory.mktemp("core"), str(wheel))
 
 
 @pytest.fixture(scope="module")
-def with_commands(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
-    yield environment(tmp_path_factory.mktemp("cli"), f"{wheel}[cli]")
+def with_commands(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    return environment(tmp_path_factory.mktemp("cli"), f"{wheel}[cli]")
 
 
 def test_the_wheel_is_small(wheel):

@@ -31,7 +31,7 @@ def fouriscale_on_a_random_unet() -> None:
         encoder_hidden_states=torch.randn(1, 77, 32),
     )
     before = unet(**call).sample
-    apply_fouriscale(unet, config, scheduler=scheduler, vae_scale_factor=8)
+    apply_fouriscale(unet, config, scheduler=scheduler, guided=False)
     assert not torch.allclose(unet(**call).sample, before)
     remove_fouriscale(unet)
     assert torch.equal(unet(**call).sample, before)
