@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -68,7 +67,11 @@ def build(workshop: Workshop) -> gr.Blocks:
                 with gr.Tab(tab.title, id=tab.key):
                     tab.build(workshop, owner, named)
         keys = [tab.key for tab in page_tabs]
-        named.then(partial(_choose_tab, keys), None, strip, **AT_ONCE)
+
+        def choose(request: gr.Request) -> Any:
+            return _tab_of(request.query_params, keys)
+
+        named.then(choose, None, strip, **AT_ONCE)
         api.build(workshop)
     page.queue(max_size=32, default_concurrency_limit=8)
     return page
@@ -111,9 +114,9 @@ def launch(
     return workshop, page, url
 
 
-def _choose_tab(keys: list[str], request: gr.Request) -> Any:
+def _tab_of(query: Mapping[str, str], keys: Sequence[str]) -> Any:
     """The tab that a link names, where there is such a tab."""
-    key = request.query_params.get("tab", links.HOME)
+    key = query.get("tab", links.HOME)
     return gr.Tabs(selected=key) if key in keys else gr.skip()
 
 
