@@ -1,5 +1,5 @@
-"""The command line: `fouriscale generate`, `show`, `remake`, `presets`, `explain`, `validate`, `demo`; and `batch`,
-`status`, `verify`, which both instruments share."""
+"""The command line: `fouriscale generate`, `show`, `remake`, `presets`, `explain`, `validate`, `demo`, `page`; and
+`batch`, `status`, `verify`, which both instruments share."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ from picturelab.notation import parse_size, weighted
 from picturelab.quiet import quieten
 
 from .options import Mode, Preset, in_mode, read_preset
+from .page import page
 from .validate import validate
 
 # Whatever imports torch is imported inside the commands, so that --help answers at once.
@@ -241,7 +242,7 @@ def demo(out: Annotated[Path, typer.Option(help="A file ending in .png.")] = _OU
     draw(path)
 
 
-for _command in (validate, batch, status, verify):
+for _command in (validate, page, batch, status, verify):
     app.command()(_command)
 
 
