@@ -16,7 +16,8 @@ import shapeworld
 from benchmarks.pictures import PICTURES, SECTION, blocks, section
 from fouriscale import FouriScaleConfig
 from picturelab.batch.jobs import Job
-from picturelab.batch.run import BatchOrder, read_plan
+from picturelab.batch.order import BatchOrder
+from picturelab.batch.run import read_plan
 from tests.docs.pages import PAGES, ROOT
 from tests.docs.walk import PARSED_ONLY, walk
 from tests.tiny import painters

@@ -27,7 +27,8 @@ from benchmarks.pictures import Block, blocks
 from fouriscale import FouriScaleConfig
 from fouriscale.hooks.patch import current_state
 from picturelab.batch.jobs import parse
-from picturelab.batch.run import BatchOrder, read_plan
+from picturelab.batch.order import BatchOrder
+from picturelab.batch.run import read_plan
 from tests.docs.pages import ROOT
 
 # Command lines that are parsed and not run, and why.

@@ -1,0 +1,62 @@
+"""What the page says in sentences of HTML: where a job stands, what is wrong, and the permanent link."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from html import escape
+
+from .jobs.runner import PageJob, Runner
+
+
+def status(runner: Runner, job: PageJob | None, results: str = "") -> str:
+    """Where a job stands, in words and a bar; read out by screen readers when it changes.
+
+    Args:
+        results: the id of the element that shows a finished job's result, to be linked.
+    """
+    if job is None:
+        return _box("", "")
+    if job.state == "failed":
+        return alert(ValueError(job.error))
+    if job.state == "cancelled":
+        return _box("cancelled", "Cancelled. What was not finished is not kept.")
+    if job.state == "done":
+        see = f' <a href="#{results}">See it below</a>' if results else ""
+        return _box("done", f"<span>Done in {_seconds(job.seconds)}.{see}</span>")
+    if job.state == "waiting":
+        ahead = runner.position(job)
+        return _box("waiting", f"Waiting: {ahead} {'job' if ahead == 1 else 'jobs'} before yours.")
+    left = ""
+    if job.of and 1 < job.done < job.of:
+        left = f", about {_seconds(job.seconds * (job.of - job.done) / job.done)} left"
+    bar = f'<progress max="{job.of or 1}" value="{job.done}" aria-label="Progress"></progress>'
+    return _box("running", f"{escape(job.note or 'starting')}{left}", bar)
+
+
+def remark(sentence: str) -> str:
+    """What was done, in its place."""
+    return _box("done", escape(sentence))
+
+
+def alert(error: BaseException) -> str:
+    """What is wrong."""
+    return f'<div class="job failed" role="alert">{escape(str(error))}.</div>'
+
+
+def field_alerts(problems: Mapping[str, str]) -> str:
+    """What is wrong with which field; `links.after_click` repeats each at its field."""
+    lines = (f'<p data-field="{escape(name)}">{escape(text)}.</p>' for name, text in problems.items())
+    return f'<div class="job failed" role="alert">{"".join(lines)}</div>'
+
+
+def link(query: str) -> str:
+    """A permanent link to the page with this query."""
+    return f'<a href="?{escape(query)}">Permanent link to these settings</a>'
+
+
+def _box(kind: str, text: str, more: str = "") -> str:
+    return f'<div class="job {kind}" role="status" aria-live="polite">{text}{more}</div>'
+
+
+def _seconds(value: float) -> str:
+    return f"{value:.1f} s" if value < 10 else f"{value:.0f} s" if value < 120 else f"{value / 60:.0f} min"
