@@ -23,7 +23,8 @@ from picturelab.batch.encodings import EncodingCache
 from picturelab.batch.reports import check_files, progress
 from picturelab.batch.sheet import write_sheet
 from picturelab.batch.stores import open_store
-from tests.picturelab.batch_rows import manifest, pictures, row, until
+from tests.picturelab.batch_rows import manifest, pictures, row
+from tests.waiting import until
 
 MIXED = [
     row(1),
