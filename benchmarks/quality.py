@@ -134,7 +134,7 @@ def key(cell: Cell, weights: str) -> str:
     from shapeworld import SAMPLING
 
     config = None if cell.config is None else FouriScaleConfig.preset("shapeworld", **cell.config).to_dict()
-    sampling = dataclasses.astuple(SAMPLING["unet"])
+    sampling = SAMPLING["unet"].call
     return json.dumps([cell.name, cell.batch, weights, config, sampling, judge_version(cell.texture)])
 
 

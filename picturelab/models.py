@@ -15,11 +15,11 @@ from diffusers import DiffusionPipeline
 from huggingface_hub.errors import HFValidationError
 from safetensors import SafetensorError
 
-import shapeworld
+from . import worlds
+from .pipeline import Pipeline
 
 DEFAULT_MODEL = "shapeworld/unet"
 DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
-SHIPPED = "shapeworld/"
 HUB_ID = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")
 _SOURCE = "_model_source"  # where a loaded pipeline keeps its `ModelOrigin`
 _SAMPLE = 2**20  # bytes read at each place of a weights file for its fingerprint
@@ -67,9 +67,10 @@ def load_pipeline(
     kind = locate(model, check, files=read_file is not None)
     where = choose_device(device)
     precision = choose_dtype(dtype, where)
-    if kind == "shipped":
-        name = model.removeprefix(SHIPPED)
-        pipe, state = shapeworld.load_pipeline(name, precision), fingerprint(shapeworld.WEIGHTS / name)
+    shipped = worlds.split(model)
+    if shipped is not None:
+        world, name = shipped
+        pipe, state = world.load(name, precision), fingerprint(world.folder(name))
     elif kind == "file":
         assert read_file is not None  # `locate` has refused it otherwise
         pipe, state = read_file(Path(model), precision), fingerprint(Path(model))
@@ -82,7 +83,7 @@ def load_pipeline(
     return pipe.to(where)
 
 
-def origin(pipe: Any) -> ModelOrigin:
+def origin(pipe: Pipeline) -> ModelOrigin:
     """Where a pipeline came from; one that `load_pipeline` did not load is asked for its own name."""
     known = getattr(pipe, _SOURCE, None)
     return known or ModelOrigin(str(pipe.config.get("_name_or_path") or "unknown"), None)
@@ -100,14 +101,13 @@ def locate(
         ValueError: it stands for nothing that could be loaded; hub ids are not looked up here.
     """
     path = Path(model)
-    if model.startswith(SHIPPED):
-        names = shapeworld.model_names()
-        name = model.removeprefix(SHIPPED)
-        if name not in names:
-            raise ValueError(
-                f"there is no model {model!r}; shipped is {', '.join(SHIPPED + n for n in names) or 'none'}"
-            )
-        _check_index(shapeworld.WEIGHTS / name, model, check)
+    shipped = worlds.split(model)
+    if shipped is not None:
+        world, name = shipped
+        if name not in world.models():
+            known = ", ".join(f"{model.removesuffix(name)}{other}" for other in world.models())
+            raise ValueError(f"there is no model {model!r}; shipped is {known or 'none'}")
+        _check_index(world.folder(name), model, check)
         return "shipped"
     if path.is_dir():
         _check_index(path, model, check)
@@ -123,6 +123,24 @@ def locate(
     raise ValueError(
         f"there is no model {model!r}: give {DEFAULT_MODEL}, {kinds} or a hub id such as owner/name"
     )
+
+
+def usual_call(model: str) -> dict[str, Any]:
+    """Arguments for the pipeline's call that a model was measured with, from its folder's `sampling.json`.
+
+    Args:
+        model: what `load_pipeline` takes; empty for those that hold no such file, and for hub ids.
+
+    Raises:
+        ValueError: the file is damaged, or the model is shipped and not installed.
+    """
+    shipped = worlds.split(model)
+    folder = shipped[0].folder(shipped[1]) if shipped else Path(model)
+    file = folder / "sampling.json"
+    try:
+        return dict(json.loads(file.read_text())["call"]) if file.is_file() else {}
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise ValueError(f'{file} cannot be read: it holds {{"call": ...}} ({first_line(error)})') from None
 
 
 def choose_device(name: str | None) -> torch.device:

@@ -15,9 +15,9 @@ from .extras import brings_world
 
 if TYPE_CHECKING:
     import torch
+    from diffusers import DiffusionPipeline
     from PIL import Image
 
-    from .pipeline import Pipeline
 
 GROUP = "picturelab.worlds"
 USUAL = "shapeworld"
@@ -70,7 +70,7 @@ class World(Protocol):
     def folder(self, name: str) -> Path:
         """Where a model lies, or "clip", the world's own CLIP."""
 
-    def load(self, name: str, dtype: torch.dtype) -> Pipeline:
+    def load(self, name: str, dtype: torch.dtype) -> DiffusionPipeline:
         """A model as a pipeline, on the CPU, without network."""
 
     def scenes(self, count: int, seed: int, objects: int | None = None) -> Sequence[Scene]:

@@ -1,5 +1,7 @@
 """The page's endpoints for programs: the same work as the tabs', in the same queue."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from typing import Any
 
@@ -11,9 +13,12 @@ from padtone.maths.roles import check_keep, kept_rows, row_roles
 
 from .high_resolution import order
 from .high_resolution import tab as high_resolution
+from .high_resolution.config_fields import to_fields
 from .jobs.padding_tokens import audit, audit_prompts
 from .jobs.runner import PageJob
-from .padding_tokens import tab as padding_tokens
+from .models import usual_settings
+from .padding_tokens.order import check_audit
+from .padding_tokens.tokens import as_json, read_tokens
 from .workshop import Workshop
 
 _OWNER = ""  # programs have no browser: their files go to the common folder
@@ -25,7 +30,7 @@ def build(workshop: Workshop) -> None:
     model, side = usual["model"], usual["width"]
 
     def generate(
-        prompt: str = order.PROMPT,
+        prompt: str = usual["prompt"],
         height: int = side,
         width: int = side,
         seed: int = 0,
@@ -35,28 +40,29 @@ def build(workshop: Workshop) -> None:
     ) -> list[dict]:
         """Sample a picture with FouriScale; with `compare` directly too. Returns PNGs that carry their recipes."""
         with _sentences():
-            values = order.start(workshop) | order.to_fields(order.config_for_choice(workshop, model, preset))
+            values = order.start(workshop) | to_fields(order.config_for_choice(workshop, model, preset))
             values |= dict(prompt=prompt, height=height, width=width, seed=seed, steps=steps, preset=preset)
             values["sampling"] = order.BOTH if compare else order.SCALED
             result = _result(high_resolution.submit(workshop, _OWNER, values))
-        return [_file(one.path) for one in result.made]
+        return [_file(picture.path) for picture in result.pictures]
 
     def explain(model: str = model, height: int = side, width: int = side) -> dict:
         """What FouriScale would do for a model and a size, and what it would cost. Nothing is loaded."""
         with _sentences():
-            workshop.check_model(model)
-            steps, _ = order.usual_settings(model)
-            told = workshop.explain(model, int(height), int(width), steps, workshop.config(model))
-        return asdict(told) | {"active": told.active, "sentences": sentences(told)}
+            workshop.models.check(model)
+            steps, _ = usual_settings(model)
+            config = workshop.models.config(model)
+            explanation = workshop.models.explain(model, int(height), int(width), steps, config)
+        return asdict(explanation) | {"active": explanation.active, "sentences": sentences(explanation)}
 
-    def encode(prompt: str = order.PROMPT, keep: str = "full") -> dict:
+    def encode(prompt: str = usual["prompt"], keep: str = "full") -> dict:
         """The tokens of a prompt with their roles, and which of the denoiser's text rows `keep` names."""
         with _sentences():
             check_keep(keep)
-            entries = padding_tokens.read_tokens(workshop, model, prompt)
+            entries = read_tokens(workshop, model, prompt)
             rows = max((entry.rows.stop for entry in entries if entry.rows is not None), default=0)
-            kept = kept_rows(entries, keep, rows)
-        return {"encoders": padding_tokens.as_json(entries), "roles": row_roles(entries, rows), "kept": kept}
+            in_keep = kept_rows(entries, keep, rows)
+        return {"encoders": as_json(entries), "roles": row_roles(entries, rows), "kept": in_keep}
 
     def audit_endpoint(
         prompts: list[str] = [],  # noqa: B006 (never changed; shown as the default)
@@ -66,15 +72,15 @@ def build(workshop: Workshop) -> None:
         """Are the padding tokens used, and how many can go? Returns report.json and the report as a page."""
         with _sentences():
             chosen = audit_prompts(model, "\n".join(prompts), 8)
-            padding_tokens.check_audit(workshop, len(chosen.texts), seeds)
-            folder = workshop.folder(_OWNER, "audits")
+            check_audit(workshop, len(chosen.texts), seeds)
+            folder = workshop.folders.of(_OWNER, "audits")
 
             def work(job: PageJob) -> Any:
-                pipe = workshop.pipeline(model)
+                pipe = workshop.models.pipeline(model)
                 return audit(pipe, chosen, seeds=seeds, steps=steps, folder=folder, job=job)
 
-            done = _result(workshop.runner.submit(work))
-        return done.results, _file(done.page)
+            result = _result(workshop.runner.submit(work))
+        return result.results, _file(result.page)
 
     for name, endpoint in (
         ("generate", generate), ("explain", explain), ("encode", encode), ("audit", audit_endpoint),
@@ -98,12 +104,10 @@ def _file(path: Any) -> dict[str, Any]:
     return FileData(path=str(path), orig_name=path.name).model_dump()
 
 
-class _sentences:  # noqa: N801 (used like a function)
+@contextmanager
+def _sentences() -> Iterator[None]:
     """Bad input reaches the caller as its sentence."""
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
-        if isinstance(error, ValueError | TypeError):
-            raise gr.Error(str(error), print_exception=False) from error
+    try:
+        yield
+    except (ValueError, TypeError) as error:
+        raise gr.Error(str(error), print_exception=False) from error

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 from urllib.parse import urlencode
 
@@ -22,6 +22,17 @@ def of_query(tab: str, query: Mapping[str, str], usual: Mapping[str, Any]) -> di
     if query.get("tab", HOME) != tab:
         return dict(usual)
     return {name: _like(value, query[name]) if name in query else value for name, value in usual.items()}
+
+
+def reopened(
+    tab: str,
+    query: Mapping[str, str],
+    usual: Mapping[str, Any],
+    problems: Callable[[dict[str, Any]], Iterable[str]],
+) -> dict[str, Any]:
+    """A tab's values from the page's query; fields with which `problems` finds something wrong stay as usual."""
+    values = of_query(tab, query, usual)
+    return values | {name: usual[name] for name in problems(values)}
 
 
 def _like(usual: Any, text: str) -> Any:
@@ -46,19 +57,19 @@ def after_click(tab: str) -> str:
   if (link) history.replaceState(null, '', link.getAttribute('href'));
   document.querySelectorAll('.at-field').forEach(note => note.remove());
   const status = document.querySelector('#{tab}-status');
-  for (const said of status.querySelectorAll('[data-field]')) {{
-    const field = document.getElementById(`{tab}-${{said.dataset.field}}`);
+  for (const line of status.querySelectorAll('[data-field]')) {{
+    const field = document.getElementById(`{tab}-${{line.dataset.field}}`);
     if (!field) continue;
     for (let box = field.parentElement; box; box = box.parentElement) {{
       const fold = box.querySelector(':scope > button.label-wrap:not(.open)');
       if (fold) fold.click();
     }}
-    const note = said.cloneNode(true);
+    const note = line.cloneNode(true);
     note.className = 'at-field wrong';
     field.append(note);
   }}
   setTimeout(() => {{
-    const shown = document.querySelector('.at-field') || status, place = shown.getBoundingClientRect();
-    if (place.top < 0 || place.bottom > innerHeight) shown.scrollIntoView({{block: 'center'}});
+    const target = document.querySelector('.at-field') || status, place = target.getBoundingClientRect();
+    if (place.top < 0 || place.bottom > innerHeight) target.scrollIntoView({{block: 'center'}});
   }}, 300);
 }}, 100)"""

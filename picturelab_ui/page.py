@@ -4,46 +4,74 @@ from __future__ import annotations
 
 import os
 import secrets
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # read when gradio is imported
 
 import gradio as gr
 
+from picturelab import worlds
+
 from . import api, links
+from .events import AT_ONCE
 from .high_resolution import tab as high_resolution
+from .host import Host
+from .padding_tokens import order as padding_order
 from .padding_tokens import tab as padding_tokens
-from .shapeworld import tab as shapeworld_tab
-from .workshop import Host, Workshop
+from .workshop import Workshop
 
 TITLE = "FouriScale and Padding Tone"
-TABS = (
-    ("High resolution", "high", high_resolution),
-    ("Padding tokens", "padding", padding_tokens),
-    ("Shapeworld", "world", shapeworld_tab),
-)
 CSS = Path(__file__).with_name("style.css")
 FONTS = ["system-ui", "-apple-system", "Segoe UI", "Roboto", "DejaVu Sans", "sans-serif"]
 
 
+class Tab(NamedTuple):
+    """A tab's title, its name in links, and what puts it onto the page."""
+
+    title: str
+    key: str
+    build: Callable[[Workshop, gr.BrowserState, Any], None]
+
+
+def tabs() -> list[Tab]:
+    """Those of this page; one is about the toy world, and is there with it."""
+    page_tabs = [
+        Tab("High resolution", links.HOME, high_resolution.build),
+        Tab("Padding tokens", padding_order.TAB, padding_tokens.build),
+    ]
+    if worlds.USUAL in worlds.worlds():
+        from .shapeworld import order, tab  # which import the toy world
+
+        page_tabs.append(Tab("Shapeworld", order.TAB, tab.build))
+    return page_tabs
+
+
 def build(workshop: Workshop) -> gr.Blocks:
-    """The whole page, not yet served."""
+    """The whole page, not yet served.
+
+    Raises:
+        ValueError: the host's model does not fit the page.
+    """
+    page_tabs = tabs()
     with gr.Blocks(title=TITLE) as page:
-        gr.Markdown(
-            f"# {TITLE}\nSample a text-to-image model beyond its training size, see what its padding tokens hold, "
-            "and check both against a world of shapes with known truth."
-        )
+        gr.Markdown(f"# {TITLE}\n{_summary(with_world=len(page_tabs) > 2)}")
         # Only a name for this browser's jobs and files; the secret keeps it readable across restarts.
         owner = gr.BrowserState("", storage_key="fouriscale-page", secret="fouriscale-page")
         named = page.load(
-            lambda who: who or secrets.token_hex(16), owner, owner, api_visibility="private", queue=False
+            lambda name: name or secrets.token_hex(16), owner, owner, api_visibility="private", queue=False
         )
-        with gr.Tabs(overflow_behavior="wrap") as tabs:
-            for title, key, tab in TABS:
-                with gr.Tab(title, id=key):
+        with gr.Tabs(overflow_behavior="wrap") as strip:
+            for tab in page_tabs:
+                with gr.Tab(tab.title, id=tab.key):
                     tab.build(workshop, owner, named)
-        named.then(_tab, None, tabs, show_progress="hidden", api_visibility="private", queue=False)
+        keys = [tab.key for tab in page_tabs]
+
+        def choose(request: gr.Request) -> Any:
+            return _tab_of(request.query_params, keys)
+
+        named.then(choose, None, strip, **AT_ONCE)
         api.build(workshop)
     page.queue(max_size=32, default_concurrency_limit=8)
     return page
@@ -56,12 +84,16 @@ def launch(
 
     Returns:
         The workshop, the page, and its address.
+
+    Raises:
+        ValueError: the host's model does not fit the page.
     """
     output = host.output.resolve()
     output.mkdir(parents=True, exist_ok=True)
     os.environ["GRADIO_TEMP_DIR"] = str(output / ".cache")  # uploads and copies stay in the output folder too
     workshop = Workshop(host)
-    workshop.runner.submit(lambda _: workshop.pipeline(host.model))  # loads while the page opens
+    workshop.models.first()  # refuses here what the page cannot open with
+    workshop.runner.submit(lambda _: workshop.models.pipeline(host.model))  # loads while the page opens
     page = build(workshop)
     _, url, _ = page.launch(
         server_name=address,
@@ -71,9 +103,7 @@ def launch(
         css_paths=CSS,
         theme=_theme(),
         prevent_thread_lock=True,
-        footer_links=[
-            "settings"
-        ],  # the list of endpoints asks in vain for an MCP server; the README has them
+        footer_links=["settings"],  # the list of endpoints asks in vain for an MCP server
         quiet=True,
         ssr_mode=False,
         max_file_size="32mb",
@@ -84,17 +114,25 @@ def launch(
     return workshop, page, url
 
 
-def _tab(request: gr.Request) -> Any:
-    """The tab that a link names."""
-    wanted = request.query_params.get("tab", links.HOME)
-    return gr.Tabs(selected=wanted) if wanted in [key for _, key, _ in TABS] else gr.skip()
+def _tab_of(query: Mapping[str, str], keys: Sequence[str]) -> Any:
+    """The tab that a link names, where there is such a tab."""
+    key = query.get("tab", links.HOME)
+    return gr.Tabs(selected=key) if key in keys else gr.skip()
+
+
+def _summary(with_world: bool) -> str:
+    does = "Sample a text-to-image model beyond its training size"
+    sees = "see what its padding tokens hold"
+    if not with_world:
+        return f"{does}, and {sees}."
+    return f"{does}, {sees}, and check both against a world of shapes with known truth."
 
 
 def _theme() -> gr.themes.Default:
     """Fonts of the visitor's own machine, and grey text that is dark enough to read."""
     mono = ["ui-monospace", "DejaVu Sans Mono", "monospace"]
-    made = gr.themes.Default(primary_hue="blue", font=FONTS, font_mono=mono)
-    return made.set(
+    theme = gr.themes.Default(primary_hue="blue", font=FONTS, font_mono=mono)
+    return theme.set(
         color_accent="*primary_600",
         button_primary_background_fill="*primary_600",
         button_primary_background_fill_hover="*primary_700",

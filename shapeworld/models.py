@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -46,38 +48,37 @@ _BOS, _EOS, _UNKNOWN = "<|startoftext|>", "<|endoftext|>", "<|unknown|>"
 
 @dataclass(frozen=True)
 class Sampling:
-    """The settings that a model's published figures were measured with.
+    """The settings that a model's published figures were measured with, from its folder's `sampling.json`.
 
     Attributes:
-        steps: of the sampler.
-        guidance: scale of classifier-free guidance.
-        pixels: height and width.
-        joint: whether the pipeline is FLUX's, which calls its settings otherwise.
+        call: arguments for `pipe(prompt, **call)`.
         masked: whether it never sees padding (see `masked.py`).
     """
 
-    steps: int
-    guidance: float
-    pixels: int = IMAGE_SIZE
-    joint: bool = False
+    call: dict[str, Any]
     masked: bool = False
 
+    def save(self, folder: Path) -> None:
+        (folder / "sampling.json").write_text(json.dumps(dataclasses.asdict(self), indent=2) + "\n")
+
     @property
-    def call(self) -> dict[str, Any]:
-        """The same as arguments for `pipe(prompt, **call)`."""
-        size = dict(height=self.pixels, width=self.pixels, num_inference_steps=self.steps)
-        if not self.joint:
-            return size | dict(guidance_scale=self.guidance)
-        return size | dict(
-            true_cfg_scale=self.guidance, negative_prompt="", max_sequence_length=LONG_TEXT_LENGTH
-        )
+    def steps(self) -> int:
+        return int(self.call["num_inference_steps"])
+
+    @property
+    def guidance(self) -> float:
+        """Scale of classifier-free guidance."""
+        return float(self.call.get("true_cfg_scale") or self.call["guidance_scale"])
+
+    @property
+    def pixels(self) -> int:
+        """Height and width."""
+        return int(self.call["height"])
 
 
 SAMPLING = {
-    "unet": Sampling(steps=25, guidance=4.0),
-    "unet-frozen": Sampling(steps=25, guidance=4.0),
-    "joint": Sampling(steps=25, guidance=3.0, pixels=JOINT_IMAGE_SIZE, joint=True),
-    "joint-masked": Sampling(steps=25, guidance=3.0, pixels=JOINT_IMAGE_SIZE, joint=True, masked=True),
+    name: Sampling(**json.loads((WEIGHTS / name / "sampling.json").read_text()))
+    for name in ("unet", "unet-frozen", "joint", "joint-masked")
 }
 
 

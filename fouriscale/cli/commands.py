@@ -1,5 +1,5 @@
-"""The command line: `fouriscale generate`, `show`, `remake`, `presets`, `explain`, `validate`, `demo`; and `batch`,
-`status`, `verify`, which both instruments share."""
+"""The command line: `fouriscale generate`, `show`, `remake`, `presets`, `explain`, `validate`, `demo`, `page`; and
+`batch`, `status`, `verify`, which both instruments share."""
 
 from __future__ import annotations
 
@@ -14,13 +14,17 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from picturelab.cli.arguments import control as parse_control
-from picturelab.cli.arguments import number, output_file, parse_size, slug, weighted, whole
+from picturelab.cli.arguments import number, whole
 from picturelab.cli.batch import batch, status, verify
 from picturelab.cli.options import Device, Dtype, Guidance, Steps
-from picturelab.cli.run import complain, print_version, quieten
+from picturelab.cli.run import complain, print_version
+from picturelab.files import output_file, slug
+from picturelab.notation import control as parse_control
+from picturelab.notation import parse_size, weighted
+from picturelab.quiet import quieten
 
 from .options import Mode, Preset, in_mode, read_preset
+from .page import page
 from .validate import validate
 
 # Whatever imports torch is imported inside the commands, so that --help answers at once.
@@ -238,7 +242,7 @@ def demo(out: Annotated[Path, typer.Option(help="A file ending in .png.")] = _OU
     draw(path)
 
 
-for _command in (validate, batch, status, verify):
+for _command in (validate, page, batch, status, verify):
     app.command()(_command)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from diffusers import AutoencoderKL, UNet2DConditionModel
 
-import shapeworld
+from picturelab import worlds
 from picturelab.models import unreachable
 
 from ..config import preset_names
@@ -40,13 +40,14 @@ def part_config(model: str, part: str, preset: str | None = None) -> dict[str, A
         ValueError: there is no such model, or its config cannot be read.
     """
     if model in preset_names():
-        folder = shapeworld.WEIGHTS / "unet" if model == "shapeworld" else single_file.COMPONENTS / model
-        return _read(folder, model, part)
+        folder = single_file.COMPONENTS / model
+        return _read(folder if folder.is_dir() else worlds.world(model).folder("unet"), model, part)
     if (Path(model) / "unet" / "config.json").is_file():
         return _read(Path(model), model, part)
     kind = locate(model)
     if kind == "shipped":
-        return _read(shapeworld.WEIGHTS / model.partition("/")[2], model, part)
+        shipped, _, name = model.partition("/")
+        return _read(worlds.world(shipped).folder(name), model, part)
     if kind == "file":
         return _read(single_file.COMPONENTS / single_file.recognise(Path(model), preset), model, part)
     if kind == "folder":

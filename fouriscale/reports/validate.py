@@ -19,14 +19,15 @@ from typing import Any
 import torch
 from PIL import Image
 
-import shapeworld
+from picturelab import worlds
+from picturelab.files import configs_folder
+from picturelab.memory import peak_memory
 from picturelab.models import origin
 from picturelab.runs.folder import OnProgress, RunFolder
 
-from ..config import FouriScaleConfig, configs_folder
+from ..config import FouriScaleConfig
 from ..sampling import recipe as recipes
 from ..sampling.generate import check_request, generate
-from .memory import peak_memory
 
 METHODS = ("direct", "FouriScale")
 Judge = Callable[[Image.Image, int], dict[str, bool]]
@@ -219,24 +220,26 @@ def _figures(notes: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 
 
 @dataclass(frozen=True)
-class World:
+class JudgedPrompts:
     """Prompts whose pictures can be judged."""
 
     prompts: tuple[str, ...]
     judge: Judge
 
 
-def shipped_world(model: str, seed: int) -> World | None:
+def shipped_world(model: str, seed: int) -> JudgedPrompts | None:
     """A dozen captions of a shipped model's world, and the checker that knows their scenes; else None."""
-    if not model.startswith("shapeworld/"):
+    shipped = worlds.split(model)
+    if shipped is None:
         return None
-    scenes = shapeworld.sample_scenes(len(our_prompts()), seed, objects=1)
+    world, _ = shipped
+    scenes = world.scenes(len(our_prompts()), seed, objects=1)
 
     def judge(image: Image.Image, i: int) -> dict[str, bool]:
-        report = shapeworld.check(image, scenes[i])
+        report = world.check(image, scenes[i])
         return {"repeated": report.repeated, "correct": report.correct}
 
-    return World(tuple(scene.caption for scene in scenes), judge)
+    return JudgedPrompts(tuple(scene.caption for scene in scenes), judge)
 
 
 def settings_for(

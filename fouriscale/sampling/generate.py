@@ -14,15 +14,14 @@ import psutil
 import torch
 from PIL import Image
 
-import shapeworld
-from picturelab.models import origin
+from picturelab.models import origin, usual_call
+from picturelab.reports.grid import labelled_row
 
 from ..config import FouriScaleConfig, size_conditioning
 from ..hooks.patch import current_state, fouriscale
 from ..maths.sizes import check_size
 from . import recipe as recipes
 from .inputs import Inputs, accepted, prepared
-from .montage import side_by_side
 from .prompts import Texts, encode_all, stacked
 
 SIZE_MULTIPLE = 8  # what Stable Diffusion's pipelines ask of height and width, whatever their VAE
@@ -138,7 +137,7 @@ def compare(pipe: Any, prompt: str, *, config: FouriScaleConfig, **settings: Any
     # FouriScale first: a config that does not fit the model shows before the time is spent.
     (scaled,) = generate(pipe, prompt, config=config, **settings)
     (direct,) = generate(pipe, prompt, config=None, **settings)
-    image = side_by_side([("direct", direct.image), ("FouriScale", scaled.image)])
+    image = labelled_row([("direct", direct.image), ("FouriScale", scaled.image)])
     return Picture(image, scaled.recipe.model_copy(update={"compare": True}))
 
 
@@ -199,12 +198,11 @@ def check_request(height: int, width: int, seeds: Sequence[int], steps: int, gui
 
 
 def sampling_defaults(pipe: Any) -> tuple[int, float]:
-    """Steps and guidance: what a shipped model was measured with, and else the pipeline's own defaults."""
-    owner, _, name = origin(pipe).model.partition("/")
-    if owner == "shapeworld" and name in shapeworld.SAMPLING:
-        return shapeworld.SAMPLING[name].steps, shapeworld.SAMPLING[name].guidance
+    """Steps and guidance: those that the model's folder names, and else the pipeline's own."""
     defaults = inspect.signature(type(pipe).__call__).parameters
-    return int(defaults["num_inference_steps"].default), float(defaults["guidance_scale"].default)
+    names = ("num_inference_steps", "guidance_scale")
+    usual = {name: defaults[name].default for name in names} | usual_call(origin(pipe).model)
+    return int(usual["num_inference_steps"]), float(usual["guidance_scale"])
 
 
 def decoder_overflows(vae: Any, height: int, width: int, batch: int) -> bool:

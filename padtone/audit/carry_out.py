@@ -6,26 +6,27 @@ import json
 from pathlib import Path
 from typing import Any
 
-from picturelab.models import SHIPPED
-from picturelab.runs.folder import OnProgress, write_whole
+from picturelab.files import write_whole
+from picturelab.runs.folder import OnProgress
+from picturelab.worlds import split
 
 from ..reports.page import write_report
 from .clip import Clip
 from .run import Audit, AuditSettings, Judge
 from .studies import Study, beside_paper
 
-_SHIPPED_CLIP, _HUB_CLIP = "shapeworld/clip", "openai/clip-vit-base-patch32"
+_HUB_CLIP = "openai/clip-vit-base-patch32"
 _SHIPPED_BATCH, _BATCH = 16, 4
 
 
 def usual_clip(model: str) -> str:
-    """The CLIP that looks where none is named: shapeworld's pictures mean nothing to another."""
-    return _SHIPPED_CLIP if model.startswith(SHIPPED) else _HUB_CLIP
+    """The CLIP that looks where none is named: a world's own, for its pictures mean nothing to another."""
+    return f"{model.partition('/')[0]}/clip" if split(model) else _HUB_CLIP
 
 
 def usual_batch(model: str) -> int:
     """Most pictures in one call of the pipeline where no number is named: shipped models are small."""
-    return _SHIPPED_BATCH if model.startswith(SHIPPED) else _BATCH
+    return _SHIPPED_BATCH if split(model) else _BATCH
 
 
 def carry_out(

@@ -9,8 +9,9 @@ from typing import Any
 import torch
 from PIL import Image
 
+from picturelab import worlds
+
 _LAYERS = 4  # of the vision model, evenly spread, as LPIPS looks at five stages
-_SHIPPED = "shapeworld/clip"
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ class Clip:
         """
         from transformers import AutoConfig, AutoTokenizer, CLIPImageProcessorPil, CLIPModel
 
-        where = shipped_clip() if name == _SHIPPED else name
+        where = shipped_clip(name) or name
         kind = AutoConfig.from_pretrained(where).model_type
         if kind != "clip":
             raise ValueError(f"clip is {name!r}, a model of type {kind!r}; it must be one of type 'clip'")
@@ -73,15 +74,16 @@ class Clip:
         return Seen(self.model.visual_projection(out.pooler_output).float().cpu(), patches)
 
 
-def shipped_clip() -> str:
-    """The folder of the CLIP that is shipped.
+def shipped_clip(name: str) -> str | None:
+    """The folder of a world's own CLIP, "world/clip"; None where the name is of another kind.
 
     Raises:
         ValueError: it is not there.
     """
-    from shapeworld.models import WEIGHTS
-
-    folder = WEIGHTS / "clip"
+    shipped = worlds.split(name)
+    if shipped is None or shipped[1] != "clip":
+        return None
+    folder = shipped[0].folder("clip")
     if not (folder / "config.json").is_file():
-        raise ValueError(f"{_SHIPPED} is not shipped with this version: name a CLIP by folder or hub id")
+        raise ValueError(f"{name} is not shipped with this version: name a CLIP by folder or hub id")
     return str(folder)

@@ -9,6 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from picturelab.files import configs_folder
+
+if TYPE_CHECKING:
+    from picturelab.worlds import World
+
 if TYPE_CHECKING:
     from .run import Judge
 
@@ -45,9 +50,7 @@ class Prompts:
 
 def studies_folder() -> Path:
     """Where the studies and the prompt collection lie, installed or in a checkout."""
-    package = Path(__file__).parents[1]
-    inside = package / "configs" / "studies"
-    return inside if inside.is_dir() else package.parent / "configs" / "studies"
+    return configs_folder() / "studies"
 
 
 def read_prompts(path: Path) -> Prompts:
@@ -90,19 +93,17 @@ def _pairs(text: str, path: Path) -> list[tuple[str, str]]:
     return pairs
 
 
-def shapeworld_prompts(count: int) -> Prompts:
-    """Captions of scenes, all different, with the checker as their judge."""
-    import shapeworld
-
+def scene_prompts(world: World, count: int) -> Prompts:
+    """Captions of a world's scenes, all different, with its checker as their judge."""
     scenes: dict[str, Any] = {}
     drawn = count
     while len(scenes) < count:  # captions repeat now and then
-        scenes = {scene.caption: scene for scene in shapeworld.sample_scenes(drawn, seed=SCENES_SEED)}
+        scenes = {scene.caption: scene for scene in world.scenes(drawn, seed=SCENES_SEED)}
         drawn += count
     kept: Sequence[Any] = list(scenes.values())[:count]
 
     def judge(image: Any, i: int) -> dict[str, float]:
-        report = shapeworld.check(image, kept[i])
+        report = world.check(image, kept[i])
         return {
             "all correct": float(report.correct),
             "background correct": float(report.background == kept[i].background),

@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from picturelab.cli.arguments import parse_size, whole
+from picturelab.cli.arguments import whole
 from picturelab.cli.options import Device, Dtype, Guidance, Steps
-from picturelab.cli.run import complain, quieten, stage_bars
+from picturelab.cli.run import complain, stage_bars
+from picturelab.notation import parse_size
+from picturelab.quiet import quieten
+from picturelab.worlds import world
 
 from .options import Clean, Length, Negative, Pooled
 
@@ -111,7 +114,7 @@ def _audit_all(out: Path, study: Study | None, given: dict[str, Any], workers: i
 
     from ..reports.page import write_index
 
-    names = _shipped()
+    names = world().models()
     usual = torch.get_num_threads() if choose_device(given["device"]).type == "cpu" else 1
     calls = {name: (f"{SHAPEWORLD}{name}", out / name, study, given) for name in names}
     reports: dict[str, dict[str, Any]] = {}
@@ -199,11 +202,11 @@ def remake_audit(recipe: dict[str, Any]) -> Image.Image:
 
 
 def _prompts(ours: bool, study: Study | None, given: dict[str, Any]) -> Prompts:
-    from ..audit.prompts import read_prompts, shapeworld_prompts, studies_folder
+    from ..audit.prompts import read_prompts, scene_prompts, studies_folder
 
     count = given["count"] if given["count"] is not None else study.count if study else None
     if given["prompts"] is None and study is None and ours:
-        return shapeworld_prompts(_SMALL if count is None else count)
+        return scene_prompts(world(), _SMALL if count is None else count)
     if given["prompts"] is not None:
         chosen = read_prompts(given["prompts"])
         return chosen if count is None else chosen.first(count)
@@ -221,12 +224,6 @@ def _call(pipe: Any, model: str, study: Study | None, given: dict[str, Any]) -> 
         return call
     own = call_arguments(pipe, model)
     return own | study.call | {name: value for name, value in call.items() if own.get(name) != value}
-
-
-def _shipped() -> list[str]:
-    import shapeworld
-
-    return shapeworld.model_names()
 
 
 def _load(model: str, device: str | None, dtype: str | None) -> Any:

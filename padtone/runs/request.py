@@ -9,14 +9,13 @@ import torch
 from PIL import Image
 from pydantic import BaseModel, ConfigDict
 
-import shapeworld
-from picturelab.models import SHIPPED
+from picturelab.models import usual_call
 from picturelab.recipes import parsed
+from picturelab.reports.grid import labelled_grid
 
 from ..families.registry import denoiser_of, family_of
 from ..hooks.encoder import position_limit
 from ..interventions import idp, ite
-from ..reports.grid import labelled_grid
 
 
 class Request(BaseModel):
@@ -92,7 +91,7 @@ def call_arguments(
     negative: str | None = None,
     max_length: int | None = None,
 ) -> dict[str, Any]:
-    """Arguments for the pipeline's call; what is None is the shipped model's own, or the pipeline's.
+    """Arguments for the pipeline's call; what is None is the model's own (`usual_call`), or the pipeline's.
 
     Args:
         size: (height, width), pixels.
@@ -100,9 +99,7 @@ def call_arguments(
             its guidance embedding, Qwen-Image); that one needs a negative prompt, if only an empty one.
     """
     takes = inspect.signature(type(pipe).__call__).parameters
-    call: dict[str, Any] = {}
-    if model.startswith(SHIPPED):
-        call |= shapeworld.SAMPLING[model.removeprefix(SHIPPED)].call
+    call = usual_call(model)
     if size is not None:
         call |= {"height": size[0], "width": size[1]}
     guide = "true_cfg_scale" if _ignores_guidance_scale(pipe, takes) else "guidance_scale"

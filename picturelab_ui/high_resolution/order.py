@@ -2,60 +2,35 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from fouriscale import FouriScaleConfig, preset_names
-from fouriscale.config import CHOICES, MODES
-from fouriscale.maths.sizes import RULES, check_size
+from fouriscale.maths.sizes import check_size
 from fouriscale.sampling.generate import SIZE_MULTIPLE, check_request
 from fouriscale.sampling.recipe import Conditioning, Recipe
-from picturelab.cli.arguments import parse_size
 
 from .. import links
-from ..jobs.high_resolution import DIRECT, SCALED
-from ..workshop import Workshop, usual_settings
+from ..forms import FieldProblems, check_prompt, check_whole
+from ..jobs.files import DIRECT, SCALED
+from ..jobs.high_resolution import PictureOrder
+from ..models import usual_settings
+from ..prompts import readable
+from ..workshop import Workshop
+from .config_fields import SETTINGS, from_fields, to_fields
 
 AUTO = "recognised from the model"
 BOTH = "both, compared"
 SAMPLINGS = (BOTH, SCALED, DIRECT)
-SETTINGS = tuple(field.name for field in dataclasses.fields(FouriScaleConfig))
 PLAIN = ("prompt", "negative", "model", "width", "height", "seed", "steps", "guidance", "sampling", "preset")
 FIELDS = PLAIN + SETTINGS
-AS_MODE = "as the mode says"  # a field's word for a setting that is left to the mode
-_YES_NO = {"yes": True, "no": False}
-# What the fields of these settings offer.
-OFFERED: dict[str, tuple[str, ...]] = {
-    "mode": tuple(MODES),
-    "size_rule": tuple(RULES),
-    "third_branch": (AS_MODE, *_YES_NO),
-    **{name: (AS_MODE, *known) for name, known in CHOICES.items()},
-}
-# With these direct sampling repeats its object at 256 x 256, as it does in half of all cases.
-PROMPT, SEED = "a small red circle on a blue background", 7
-
-
-@dataclass(frozen=True)
-class PictureOrder:
-    """A checked request. Sizes are in pixels."""
-
-    prompt: str
-    negative: str | None
-    model: str
-    width: int
-    height: int
-    seed: int
-    steps: int
-    guidance: float
-    sampling: str
-    preset: str
-    config: FouriScaleConfig
-
-    @property
-    def methods(self) -> tuple[str, ...]:
-        return (SCALED, DIRECT) if self.sampling == BOTH else (self.sampling,)
+# With the first and this seed direct sampling repeats its object at 256 x 256, as it does in half of all cases.
+SHAPES = (
+    "a small red circle on a blue background",
+    "a green triangle left of a yellow square on a black background",
+    "a small purple square on a white background",
+)
+SEED = 7
 
 
 def config_for_choice(workshop: Workshop, model: str, preset: str) -> FouriScaleConfig:
@@ -64,112 +39,78 @@ def config_for_choice(workshop: Workshop, model: str, preset: str) -> FouriScale
     Raises:
         ValueError: there is none.
     """
-    return workshop.config(model) if preset == AUTO else FouriScaleConfig.preset(preset)
+    return workshop.models.config(model) if preset == AUTO else FouriScaleConfig.preset(preset)
 
 
 def start(workshop: Workshop) -> dict[str, Any]:
     """The values that the page opens with."""
-    model = workshop.models()[0]
+    model = workshop.models.first()
     steps, guidance = usual_settings(model)
     config = config_for_choice(workshop, model, AUTO)
     side = 2 * min(config.training_sizes, key=lambda size: abs(size[0] - size[1]))[0]
-    plain = (PROMPT, "", model, side, side, SEED, steps, guidance, BOTH, AUTO)
+    plain = (readable(model, SHAPES)[0], "", model, side, side, SEED, steps, guidance, BOTH, AUTO)
     return dict(zip(PLAIN, plain, strict=True)) | to_fields(config)
 
 
-def to_fields(config: FouriScaleConfig) -> dict[str, Any]:
-    """A config as people edit it: one size or pattern a line, sizes as WIDTHxHEIGHT."""
-    made = config.to_dict()
-    made["training_sizes"] = "\n".join(f"{width}x{height}" for height, width in config.training_sizes)
-    words = {None: AS_MODE, True: "yes", False: "no"}
-    left = {name: words.get(made[name], made[name]) for name in ("third_branch", *CHOICES)}
-    return made | left | {name: "\n".join(made[name]) for name in ("layers", "unfiltered")}
-
-
-def from_fields(values: Mapping[str, Any]) -> FouriScaleConfig:
-    """The config of edited fields.
-
-    Raises:
-        ValueError, TypeError: a value is wrong; the sentence begins with the field's name.
-    """
-    made = {name: values[name] for name in SETTINGS}
-    made |= {name: None for name in ("third_branch", *CHOICES) if made[name] == AS_MODE}
-    made["third_branch"] = _YES_NO.get(made["third_branch"], made["third_branch"])
-    lines = {name: _lines(made[name]) for name in ("training_sizes", "layers", "unfiltered")}
-    try:
-        sizes = [parse_size(line) for line in lines["training_sizes"]]
-    except ValueError as error:
-        raise ValueError(f"training_sizes: {error}") from None
-    return FouriScaleConfig.from_dict(made | lines | {"training_sizes": sizes})
-
-
-def problems(workshop: Workshop, values: Mapping[str, Any]) -> dict[str, str]:
-    """{field: what is wrong with it, a sentence}; empty if all is well."""
-    found: dict[str, str] = {}
-
-    def attempt(field: str, check: Any) -> None:
-        try:
-            check()
-        except (ValueError, TypeError) as error:
-            found.setdefault(field, str(error))
-
-    host = workshop.host
-    whole = {name: values[name] for name in ("width", "height", "seed", "steps")}
-    for name, value in whole.items():
-        if not isinstance(value, int | float) or not float(value).is_integer():
-            found[name] = f"{name} is {'empty' if value is None else repr(value)}: give a whole number"
-    if not str(values["prompt"] or "").strip():
-        found["prompt"] = "the prompt is empty: say what to draw"
-    attempt("model", lambda: workshop.check_model(values["model"]))
+def problems(workshop: Workshop, values: Mapping[str, Any]) -> FieldProblems:
+    """What is wrong with the page's values."""
+    wrong, host = FieldProblems(), workshop.host
+    for name in ("width", "height", "seed", "steps"):
+        with wrong.at(name):
+            check_whole(name, values[name])
+    with wrong.at("prompt"):
+        check_prompt(values["prompt"])
+    with wrong.at("model"):
+        workshop.models.check(values["model"])
     if values["sampling"] not in SAMPLINGS:
-        found["sampling"] = f"sampling is {values['sampling']!r}; it can be {', '.join(SAMPLINGS)}"
+        wrong["sampling"] = f"sampling is {values['sampling']!r}; it can be {', '.join(SAMPLINGS)}"
     if values["preset"] not in (AUTO, *preset_names()):
-        found["preset"] = f"unknown preset {values['preset']!r}; presets are {', '.join(preset_names())}"
-    if "width" not in found and "height" not in found:
-        attempt("width", lambda: _check_pixels(values["height"], values["width"], host.max_pixels))
-    if "seed" not in found:
-        attempt("seed", lambda: check_request(SIZE_MULTIPLE, SIZE_MULTIPLE, [int(values["seed"])], 1, 0.0))
-    if "steps" not in found and not 1 <= values["steps"] <= host.max_steps:
-        found["steps"] = f"steps={values['steps']:g}: must be from 1 to {host.max_steps} here"
-    if not isinstance(values["guidance"], int | float):
-        found["guidance"] = "guidance is empty: give a number"
-    else:
-        attempt("guidance", lambda: check_request(8, 8, [0], 1, float(values["guidance"])))
+        wrong["preset"] = f"unknown preset {values['preset']!r}; presets are {', '.join(preset_names())}"
+    if "width" not in wrong and "height" not in wrong:
+        with wrong.at("width"):
+            _check_pixels(values["height"], values["width"], host.max_pixels)
+    if "seed" not in wrong:
+        with wrong.at("seed"):
+            check_request(SIZE_MULTIPLE, SIZE_MULTIPLE, [int(values["seed"])], 1, 0.0)
+    if "steps" not in wrong and not 1 <= values["steps"] <= host.max_steps:
+        wrong["steps"] = f"steps={values['steps']:g}: must be from 1 to {host.max_steps} here"
+    with wrong.at("guidance"):
+        _check_guidance(values["guidance"])
     try:
         from_fields(values)
     except (ValueError, TypeError) as error:
-        said = str(error)
-        field = next((name for name in SETTINGS if said.startswith(name)), "layers")
-        found.setdefault(field, said)
-    return found
+        sentence = str(error)
+        field = next((name for name in SETTINGS if sentence.startswith(name)), "layers")
+        wrong.setdefault(field, sentence)
+    return wrong
 
 
 def read(workshop: Workshop, values: Mapping[str, Any]) -> PictureOrder:
     """The order of a page's values.
 
     Raises:
-        ValueError: something is wrong with one of them.
+        FieldError: something is wrong with one of them.
     """
-    wrong = problems(workshop, values)
-    if wrong:
-        raise ValueError("; ".join(wrong.values()))
-    whole = {name: int(values[name]) for name in ("width", "height", "seed", "steps")}
+    problems(workshop, values).refuse()
+    sampling = values["sampling"]
     return PictureOrder(
         prompt=values["prompt"].strip(),
-        negative=(values["negative"] or "").strip() or None,
+        negative_prompt=(values["negative"] or "").strip() or None,
         model=values["model"],
+        height=int(values["height"]),
+        width=int(values["width"]),
+        seed=int(values["seed"]),
+        steps=int(values["steps"]),
         guidance=float(values["guidance"]),
-        sampling=values["sampling"],
-        preset=values["preset"],
         config=from_fields(values),
-        **whole,
+        methods=(SCALED, DIRECT) if sampling == BOTH else (sampling,),
     )
 
 
 def of_recipe(workshop: Workshop, recipe: Recipe, sampling: str | None = None) -> dict[str, Any]:
     """The page's values that make a recipe's picture again; `sampling` overrules how it was made."""
     method = BOTH if recipe.compare else SCALED if recipe.config else DIRECT
-    made = {
+    plain = {
         "prompt": recipe.prompt,
         "negative": recipe.negative_prompt or "",
         "model": recipe.model,
@@ -181,13 +122,14 @@ def of_recipe(workshop: Workshop, recipe: Recipe, sampling: str | None = None) -
         "sampling": sampling or method,
         "preset": AUTO,
     }
-    workshop.check_model(recipe.model)
+    workshop.models.check(recipe.model)
     if recipe.inputs != Conditioning():
         raise ValueError(
             "that picture was made from other pictures or LoRAs too: `fouriscale remake` makes it again"
         )
-    config = FouriScaleConfig.from_dict(recipe.config) if recipe.config else workshop.config(recipe.model)
-    return made | to_fields(config)
+    own = recipe.config
+    config = FouriScaleConfig.from_dict(own) if own else workshop.models.config(recipe.model)
+    return plain | to_fields(config)
 
 
 def link(workshop: Workshop, values: Mapping[str, Any]) -> str:
@@ -209,6 +151,12 @@ def of_link(workshop: Workshop, query: Mapping[str, str]) -> dict[str, Any]:
     return values | {name: v for name, v in start(workshop).items() if name in wrong}
 
 
+def _check_guidance(guidance: Any) -> None:
+    if not isinstance(guidance, int | float):
+        raise ValueError("guidance is empty: give a number")
+    check_request(SIZE_MULTIPLE, SIZE_MULTIPLE, [0], 1, float(guidance))
+
+
 def _check_pixels(height: float, width: float, most: int) -> None:
     check_size(int(height), int(width), SIZE_MULTIPLE)
     if height * width > most:
@@ -217,7 +165,3 @@ def _check_pixels(height: float, width: float, most: int) -> None:
             f"width {width:g}, height {height:g} is {height * width / 1e6:.1f} million pixels; this page makes up "
             f"to {most / 1e6:.1f} million, such as {side} x {side}"
         )
-
-
-def _lines(text: Any) -> list[str]:
-    return [line.strip() for line in str(text or "").splitlines() if line.strip()]

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import gradio as gr
 
-from . import order
-from .controls import FREE, RATIOS
+from ..events import AT_ONCE, News, answer
+from ..forms import Form
+from .config_fields import parse_sizes
+from .controls import FREE, RATIOS, Tools
 
 _GRID = 16  # pixels: what the ratio buttons round to
 
@@ -22,34 +25,49 @@ def ratio_size(ratio: tuple[float, float], scale: float, side: int) -> tuple[int
     return width, height
 
 
-def _training_side(training: str) -> int | None:
-    """The side in pixels of a square as large as the training size nearest to a square; None: not understood."""
+def training_side(sizes: str) -> int | None:
+    """The side in pixels of a square as large as the training size nearest to a square; None: not understood.
+
+    Args:
+        sizes: as typed, WIDTHxHEIGHT one a line.
+    """
     try:
-        sides = [order.parse_size(line) for line in training.splitlines()]
-        height, width = min(sides, key=lambda pair: abs(pair[0] - pair[1]))
+        height, width = min(parse_sizes(sizes), key=lambda size: abs(size[0] - size[1]))
     except ValueError:  # the plan says what is wrong with it
         return None
     return round(math.sqrt(height * width)) or None
 
 
-def wire(fields: dict[str, Any], size: dict[str, Any]) -> None:
+def wire(form: Form, tools: Tools) -> None:
     """Ratio buttons and scale write width and height, and follow them however those come about."""
+    width, height, training = form["width"], form["height"], form["training_sizes"]
 
-    def resize(ratio: str, scale: float, training: str, width: Any, height: Any) -> tuple[Any, Any]:
-        side = _training_side(training)
-        shape = RATIOS.get(ratio, (width, height))
-        return ratio_size(shape, scale, side) if side and all(shape) else (gr.skip(), gr.skip())
+    def resize(values: Mapping[Any, Any]) -> Any:
+        side = training_side(values[training])
+        shape = RATIOS.get(values[tools.ratio], (values[width], values[height]))
+        if not side or not all(shape):
+            return gr.skip()
+        return dict(zip((width, height), ratio_size(shape, values[tools.scale], side), strict=True))
 
-    def follow(training: str, width: Any, height: Any) -> tuple[Any, Any]:
-        side = _training_side(training)
-        if not (side and width and height) or min(width, height) <= 0:
-            return FREE, gr.skip()
-        scale = min(max(round(math.sqrt(width * height) / side * 4) / 4, 1), 4)
-        fitting = (r for r, shape in RATIOS.items() if ratio_size(shape, scale, side) == (width, height))
-        return next(fitting, FREE), scale
+    def follow(values: Mapping[Any, Any]) -> Any:
+        size = values[width], values[height]
+        return answer(_ratio_and_scale(tools, size, training_side(values[training])))
 
-    both, training = [fields["width"], fields["height"]], fields["training_sizes"]
-    given = [size["ratio"], size["scale"], training, *both]
-    quick: dict[str, Any] = dict(show_progress="hidden", api_visibility="private", queue=False)
-    gr.on([size["ratio"].input, size["scale"].release], resize, given, both, **quick)
-    gr.on([s.change for s in both], follow, [training, *both], [size["ratio"], size["scale"]], **quick)
+    inputs = {tools.ratio, tools.scale, training, width, height}
+    gr.on([tools.ratio.input, tools.scale.release], resize, inputs, [width, height], **AT_ONCE)
+    gr.on(
+        [width.change, height.change],
+        follow,
+        {training, width, height},
+        [tools.ratio, tools.scale],
+        **AT_ONCE,
+    )
+
+
+def _ratio_and_scale(tools: Tools, size: tuple[Any, Any], side: int | None) -> News:
+    """Which ratio button and scale a size (width, height) stands for."""
+    if not (side and all(size)) or min(size) <= 0:
+        return {tools.ratio: FREE}
+    scale = min(max(round(math.sqrt(size[0] * size[1]) / side * 4) / 4, 1), 4)
+    fitting = (name for name, shape in RATIOS.items() if ratio_size(shape, scale, side) == size)
+    return {tools.ratio: next(fitting, FREE), tools.scale: scale}

@@ -43,7 +43,7 @@ class Curve:
 
 
 def keep_curve(
-    pipe: Any, call: dict[str, Any], clip: Clip, prompt: str, seeds: Sequence[int], progress: OnProgress
+    pipe: Any, call: dict[str, Any], clip: Clip, prompt: str, seeds: Sequence[int], on_progress: OnProgress
 ) -> Curve:
     """Make a prompt's pictures with 0, 1, 2, 4 ... padding tokens kept, and with all.
 
@@ -65,13 +65,13 @@ def keep_curve(
     keeps = (*(k for k in powers if k < padding), None)
     painter = Painter(pipe, call, batch=len(seeds))
     images, seconds = [], []
-    for done, k in enumerate(
-        (keeps[0], *keeps)
-    ):  # the first is made twice: it also pays for what happens once
-        progress("pictures", done, len(keeps) + 1)
-        made, each = painter.make(Work("plain", prompt, tuple(seeds), (keep_arm(k),)))
+    # The first is made twice: it also pays for what happens once.
+    for done, k in enumerate((keeps[0], *keeps)):
+        on_progress("pictures", done, len(keeps) + 1)
+        arm = keep_arm(k)
+        pictures, each = painter.make(Work("plain", prompt, tuple(seeds), (arm,)))
         if done:
-            images.append(tuple(made[keep_arm(k), seed] for seed in seeds))
+            images.append(tuple(pictures[arm, seed] for seed in seeds))
             seconds.append(each)
     embeds = [clip.pictures(row).embeds for row in images]
     likeness = tuple(tuple(cosine(own, embeds[-1]).tolist()) for own in embeds)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,14 +12,34 @@ from fouriscale.config import FouriScaleConfig
 from fouriscale.hooks.patch import fouriscale
 from fouriscale.sampling.generate import generate
 from fouriscale.sampling.recipe import save
-from picturelab.cli.arguments import slug
 
+from .files import DIRECT, SCALED, sampled_file
 from .previews import preview
-from .runner import PageJob, stoppable
+from .runner import PageJob
 from .spectrum import Activity, activity, radial_power
+from .stopping import stoppable
 
-DIRECT, SCALED = "direct", "FouriScale"
 _PREVIEWS = 5  # a run
+
+
+@dataclass(frozen=True)
+class PictureOrder:
+    """What to sample: one picture a method, from the same noise. Sizes are in pixels.
+
+    Attributes:
+        methods: of `DIRECT` and `SCALED`.
+    """
+
+    prompt: str
+    model: str
+    height: int
+    width: int
+    seed: int
+    steps: int
+    guidance: float
+    config: FouriScaleConfig
+    methods: tuple[str, ...] = (SCALED, DIRECT)
+    negative_prompt: str | None = None
 
 
 @dataclass(frozen=True)
@@ -42,85 +61,72 @@ class SampledPicture:
 
 @dataclass(frozen=True)
 class SamplingResult:
-    """What a job made, and what FouriScale did; `activity` is None where it was not asked for."""
+    """A job's pictures, and what FouriScale did; `activity` is None where it did not sample any."""
 
-    made: tuple[SampledPicture, ...]
+    pictures: tuple[SampledPicture, ...]
     activity: Activity | None
 
     def path(self, method: str) -> Path | None:
-        return next((one.path for one in self.made if one.method == method), None)
+        return next((picture.path for picture in self.pictures if picture.method == method), None)
 
 
-def sample(
-    pipe: Any,
-    prompt: str,
-    *,
-    config: FouriScaleConfig,
-    methods: Sequence[str],
-    folder: Path,
-    job: PageJob,
-    height: int,
-    width: int,
-    seed: int,
-    steps: int,
-    guidance: float,
-    negative_prompt: str | None = None,
-) -> SamplingResult:
-    """One picture a method, from the same noise, each written into `folder`.
+def sample(pipe: Any, order: PictureOrder, *, folder: Path, job: PageJob) -> SamplingResult:
+    """The order's pictures, each written into `folder`.
 
     Args:
-        methods: of `DIRECT` and `SCALED`.
-        job: is told of progress, and stops the run between two blocks of the UNet once cancelled.
+        job: gets the progress, and stops the run between two blocks of the UNet once cancelled.
 
     Raises:
         ValueError: see `generate`. Cancelled: the job was cancelled.
     """
-    with fouriscale(pipe, config):  # a config that does not fit shows before the time is spent
+    with fouriscale(pipe, order.config):  # a config that does not fit shows before the time is spent
         pass
     # FouriScale first: a config that does not fit the size shows early too.
-    ordered = [method for method in (SCALED, DIRECT) if method in methods]
-    settings: dict[str, Any] = dict(
-        height=height,
-        width=width,
-        seed=seed,
-        steps=steps,
-        guidance=guidance,
-        negative_prompt=negative_prompt,
+    methods = [method for method in (SCALED, DIRECT) if method in order.methods]
+    job.of = order.steps * len(methods)
+    pictures = tuple(
+        _sample_one(pipe, order, method, folder, job, place=(number, len(methods)))
+        for number, method in enumerate(methods)
     )
-    made, job.of = [], steps * len(ordered)
-    for number, method in enumerate(ordered):
-        before, powers = job.seconds, list[torch.Tensor]()
-        every = max(1, steps // _PREVIEWS)
-
-        def on_step(step: int, of: int, dilation: float, method: str = method, first: int = number) -> None:
-            note = f"{method}, step {step} of {of}, dilation {dilation:.2f}"
-            job.report(first * of + step, len(ordered) * of, note)
-
-        def on_latents(
-            step: int,
-            latents: torch.Tensor,
-            method: str = method,
-            powers: list[torch.Tensor] = powers,
-            every: int = every,
-        ) -> None:
-            job.check()
-            powers.append(radial_power(latents))
-            if step % every == 0 and step < steps:
-                job.show(preview(pipe, latents), f"{method} {step}")
-
-        with stoppable(pipe.unet, job):
-            (picture,) = generate(
-                pipe,
-                prompt,
-                config=config if method == SCALED else None,
-                on_step=on_step,
-                on_latents=on_latents,
-                **settings,
-            )
-        path = folder / f"{slug(prompt)[:40]}-{seed}-{job.id[:6]}-{method.lower()}.png"
-        save(picture.image, path, picture.recipe)
-        made.append(SampledPicture(method, path, tuple(powers), job.seconds - before))
-    shown = None
+    active = None
     if SCALED in methods:
-        shown = activity(pipe.unet, config, height, width, steps, pipe.vae_scale_factor)
-    return SamplingResult(tuple(made), shown)
+        active = activity(
+            pipe.unet, order.config, order.height, order.width, order.steps, pipe.vae_scale_factor
+        )
+    return SamplingResult(pictures, active)
+
+
+def _sample_one(
+    pipe: Any, order: PictureOrder, method: str, folder: Path, job: PageJob, place: tuple[int, int]
+) -> SampledPicture:
+    """A method's picture; `place`: how many runs of the job come before it, and how many there are."""
+    before, powers = job.seconds, list[torch.Tensor]()
+    every, (number, runs) = max(1, order.steps // _PREVIEWS), place
+
+    def on_step(step: int, steps: int, dilation: float) -> None:
+        note = f"{method}, step {step} of {steps}, dilation {dilation:.2f}"
+        job.report(number * steps + step, runs * steps, note)
+
+    def on_latents(step: int, latents: torch.Tensor) -> None:
+        job.check()
+        powers.append(radial_power(latents))
+        if step % every == 0 and step < order.steps:
+            job.add_preview(preview(pipe, latents), f"{method} {step}")
+
+    with stoppable(pipe.unet, job):
+        (picture,) = generate(
+            pipe,
+            order.prompt,
+            height=order.height,
+            width=order.width,
+            seed=order.seed,
+            steps=order.steps,
+            guidance=order.guidance,
+            negative_prompt=order.negative_prompt,
+            config=order.config if method == SCALED else None,
+            on_step=on_step,
+            on_latents=on_latents,
+        )
+    path = sampled_file(folder, order.prompt, order.seed, job, method)
+    save(picture.image, path, picture.recipe)
+    return SampledPicture(method, path, tuple(powers), job.seconds - before)

@@ -12,24 +12,27 @@ from PIL import Image
 
 from padtone.audit.carry_out import carry_out, usual_batch, usual_clip
 from padtone.audit.clip import Clip
-from padtone.audit.prompts import Prompts, read_prompts, shapeworld_prompts, studies_folder
+from padtone.audit.prompts import Prompts, read_prompts, scene_prompts, studies_folder
 from padtone.audit.run import AuditSettings, plain_shares
 from padtone.families.registry import denoiser_of, family_of
 from padtone.interventions.attention import attention_to_padding
 from padtone.reports.grid import save_with_recipe
 from padtone.runs.request import Request, call_arguments, lay_out, make_arms
-from picturelab.cli.arguments import slug
-from picturelab.models import SHIPPED, origin
+from picturelab import worlds
+from picturelab.models import origin
 from picturelab.recipes import versions
+from picturelab.runs.folder import OnProgress
 
 from .curve import Curve, keep_curve
-from .runner import PageJob, followed, stoppable
+from .files import picture_name
+from .runner import PageJob
+from .stopping import counted, stoppable
 
 COMMANDS: tuple[Literal["ite", "idp"], ...] = ("ite", "idp")
 
 
 @dataclass(frozen=True)
-class Arms:
+class ArmPictures:
     """Both interventions on one prompt: {"ite" or "idp": {arm: picture}}, and their grids' files."""
 
     pictures: dict[str, dict[str, Image.Image]]
@@ -37,14 +40,14 @@ class Arms:
 
 
 @dataclass(frozen=True)
-class Attention:
+class AttentionShares:
     """Shares of attention: {group: table of (layers, steps)}, see `padtone.audit.run.plain_shares`."""
 
     groups: dict[str, list[list[float]]]
 
 
 @dataclass(frozen=True)
-class Audited:
+class AuditResult:
     """An audit's report.json as values, and where report.html is."""
 
     results: dict[str, Any]
@@ -60,40 +63,52 @@ def both_interventions(
     steps: int,
     folder: Path,
     job: PageJob,
-) -> Arms:
+) -> ArmPictures:
     """ITE and IDP from the same noise; each grid is written with its recipe, for `padtone remake`.
 
     Raises:
         ValueError: see `padtone.ite` and `padtone.idp_arms`. Cancelled: the job was cancelled.
     """
-    where = origin(pipe)
     pictures: dict[str, dict[str, Image.Image]] = {}
     grids: dict[str, Path] = {}
     for number, command in enumerate(COMMANDS):
-        request = Request(
-            command=command,
-            prompt=prompt,
-            model=where.model,
-            revision=where.revision,
-            arms=list(arms),
-            seeds=[seed],
-            clean="padding",
-            pooled="full",
-            layers=None,
-            span=(0.0, 1.0),
-            call=call_arguments(pipe, where.model, steps=steps),
-            device=str(pipe.device),
-            dtype=str(pipe.dtype).removeprefix("torch."),
-            threads=torch.get_num_threads(),
-            versions=versions(),
-        )
+        request = _request(pipe, command, prompt, arms, seed, steps)
         job.of = len(COMMANDS) * steps
-        with followed(_denoiser(pipe), job, steps, command.upper(), first=number * steps):
-            made = make_arms(pipe, request)
-        pictures[command] = {arm: images[0] for arm, images in made.items()}
-        grids[command] = folder / f"{command}-{slug(prompt)[:40]}-{seed}-{job.id[:6]}.png"
-        save_with_recipe(lay_out(request, made), grids[command], request.model_dump())
-    return Arms(pictures, grids)
+        with counted(_denoiser(pipe), job, steps, command.upper(), first=number * steps):
+            images = make_arms(pipe, request)
+        pictures[command] = {arm: of_seeds[0] for arm, of_seeds in images.items()}
+        grids[command] = folder / f"{command}-{picture_name(prompt, seed, job)}.png"
+        save_with_recipe(lay_out(request, images), grids[command], request.model_dump())
+    return ArmPictures(pictures, grids)
+
+
+def _request(
+    pipe: Any,
+    command: Literal["ite", "idp"],
+    prompt: str,
+    arms: Sequence[str | list[int]],
+    seed: int,
+    steps: int,
+) -> Request:
+    """As `padtone ite` and `padtone idp` make it, with their usual settings."""
+    model = origin(pipe)
+    return Request(
+        command=command,
+        prompt=prompt,
+        model=model.model,
+        revision=model.revision,
+        arms=list(arms),
+        seeds=[seed],
+        clean="padding",
+        pooled="full",
+        layers=None,
+        span=(0.0, 1.0),
+        call=call_arguments(pipe, model.model, steps=steps),
+        device=str(pipe.device),
+        dtype=str(pipe.dtype).removeprefix("torch."),
+        threads=torch.get_num_threads(),
+        versions=versions(),
+    )
 
 
 def curve(pipe: Any, prompt: str, *, seed: int, steps: int, job: PageJob) -> Curve:
@@ -102,19 +117,19 @@ def curve(pipe: Any, prompt: str, *, seed: int, steps: int, job: PageJob) -> Cur
     call = call_arguments(pipe, model, steps=steps)
     clip = Clip.load(usual_clip(model), pipe._execution_device)
     with stoppable(_denoiser(pipe), job):
-        return keep_curve(pipe, call, clip, prompt, [seed, seed + 1], _teller(job))
+        return keep_curve(pipe, call, clip, prompt, [seed, seed + 1], _on_progress(job))
 
 
-def attention(pipe: Any, prompt: str, *, seed: int, steps: int, job: PageJob) -> Attention:
+def attention(pipe: Any, prompt: str, *, seed: int, steps: int, job: PageJob) -> AttentionShares:
     """Attention by role, layer and step. Raises what `attention_to_padding` does."""
     call = call_arguments(pipe, origin(pipe).model, steps=steps)
-    with followed(_denoiser(pipe), job, steps, "looking"):
-        return Attention(plain_shares(attention_to_padding(pipe, prompt, seed=seed, **call)))
+    with counted(_denoiser(pipe), job, steps, "looking"):
+        return AttentionShares(plain_shares(attention_to_padding(pipe, prompt, seed=seed, **call)))
 
 
 def audit(
     pipe: Any, prompts: Prompts, *, seeds: int, steps: int | None, folder: Path, job: PageJob
-) -> Audited:
+) -> AuditResult:
     """An audit in a folder of its own.
 
     Args:
@@ -123,23 +138,23 @@ def audit(
     Raises:
         ValueError: see `padtone.audit.run`. Cancelled: the job was cancelled.
     """
-    where = origin(pipe)
+    model = origin(pipe)
     settings = AuditSettings(
-        model=where.model,
-        clip=usual_clip(where.model),
+        model=model.model,
+        clip=usual_clip(model.model),
         prompts=prompts.texts,
         kinds=prompts.kinds,
         seeds=seeds,
-        call=call_arguments(pipe, where.model, steps=steps),
-        batch=usual_batch(where.model),
+        call=call_arguments(pipe, model.model, steps=steps),
+        batch=usual_batch(model.model),
         precision=str(pipe.dtype).removeprefix("torch."),
-        revision=where.revision,
+        revision=model.revision,
     )
     with stoppable(_denoiser(pipe), job):
         results, page = carry_out(
-            pipe, settings, folder / f"audit-{job.id}", judge=prompts.judge, progress=_teller(job)
+            pipe, settings, folder / f"audit-{job.id}", judge=prompts.judge, progress=_on_progress(job)
         )
-    return Audited(results, page)
+    return AuditResult(results, page)
 
 
 def audit_prompts(model: str, typed: str, count: int) -> Prompts:
@@ -150,12 +165,10 @@ def audit_prompts(model: str, typed: str, count: int) -> Prompts:
     """
     lines = tuple(line.strip() for line in typed.splitlines() if line.strip())
     if not lines:
-        ours = model.startswith(SHIPPED)
-        return (
-            shapeworld_prompts(count)
-            if ours
-            else read_prompts(studies_folder() / "prompts.yaml").first(count)
-        )
+        shipped = worlds.split(model)
+        if shipped is not None:
+            return scene_prompts(shipped[0], count)
+        return read_prompts(studies_folder() / "prompts.yaml").first(count)
     if len(lines) < 2 or len(set(lines)) < len(lines):
         raise ValueError(
             f"an audit needs two or more prompts, all different; got {len(set(lines))} different ones"
@@ -167,5 +180,5 @@ def _denoiser(pipe: Any) -> Any:
     return denoiser_of(pipe, family_of(pipe))
 
 
-def _teller(job: PageJob) -> Any:
+def _on_progress(job: PageJob) -> OnProgress:
     return lambda stage, done, total: job.report(done, total, f"{stage}, {done} of {total}")

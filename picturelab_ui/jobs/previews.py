@@ -35,8 +35,8 @@ def preview(pipe: Any, latents: torch.Tensor, side: int = SIDE) -> Image.Image:
     finally:
         if half:
             vae.to(torch.float16)
-    made: Image.Image = pipe.image_processor.postprocess(decoded.float())[0]
-    return made
+    picture: Image.Image = pipe.image_processor.postprocess(decoded.float())[0]
+    return picture
 
 
 def _unscaled(vae: Any, latents: torch.Tensor) -> torch.Tensor:

@@ -1,6 +1,6 @@
 """Work in the background, one piece at a time: a runner whose jobs outlive the page that asked for them.
 
-Knows nothing of pages: whoever asks keeps a job's id, or is found again by the owner's name.
+Knows nothing of pages: a browser finds its job again by the owner's name.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import threading
 import time
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -82,7 +81,7 @@ class PageJob:
         self.done, self.of, self.note = done, of, note
         self.version += 1
 
-    def show(self, picture: Any, label: str) -> None:
+    def add_preview(self, picture: Any, label: str) -> None:
         """One more preview, from inside the work."""
         self.previews.append((picture, label))
         self.version += 1
@@ -97,11 +96,11 @@ class Runner:
 
     Args:
         most_waiting: jobs that may wait; one more is refused.
-        kept: finished jobs that are remembered.
+        most_finished: finished jobs that are remembered.
     """
 
-    def __init__(self, most_waiting: int = 8, kept: int = 64) -> None:
-        self._most_waiting, self._kept = most_waiting, kept
+    def __init__(self, most_waiting: int = 8, most_finished: int = 64) -> None:
+        self._most_waiting, self._most_finished = most_waiting, most_finished
         self._waiting: deque[PageJob] = deque()
         self._running: PageJob | None = None
         self._jobs: OrderedDict[str, PageJob] = OrderedDict()
@@ -166,7 +165,7 @@ class Runner:
 
     def _forget(self) -> None:
         finished = [job.id for job in self._jobs.values() if job.finished]
-        for name in finished[: max(0, len(finished) - self._kept)]:
+        for name in finished[: max(0, len(finished) - self._most_finished)]:
             del self._jobs[name]
 
     def _serve(self) -> None:
@@ -178,20 +177,7 @@ class Runner:
                 job = self._running = self._waiting.popleft()
                 job.state, job._begun = "running", time.monotonic()
                 job.version += 1
-            state: State = "done"
-            try:
-                job.check()
-                job.result = job.work(job)
-            except Cancelled:
-                state = "cancelled"
-            except (ValueError, TypeError) as error:  # what our packages raise for bad input
-                state, job.error = "failed", str(error)
-            except Exception as error:
-                _log.exception("job %s failed", job.id)
-                state, job.error = (
-                    "failed",
-                    f"this failed inside: {type(error).__name__}, {first_words(error)}",
-                )
+            state = _carry_out(job)
             with self._changed:
                 self._running = None
                 self._finish(job, state)
@@ -203,47 +189,27 @@ class Runner:
         job._finished.set()
 
 
-def first_words(error: BaseException) -> str:
+def _carry_out(job: PageJob) -> State:
+    """Do a job's work; how it ended."""
+    try:
+        job.check()
+        job.result = job.work(job)
+    except Cancelled:
+        return "cancelled"
+    except (ValueError, TypeError) as error:  # what our packages raise for bad input
+        job.error = str(error)
+        return "failed"
+    except Exception as error:
+        _log.exception("job %s failed", job.id)
+        job.error = f"this failed inside: {type(error).__name__}, {_first_words(error)}"
+        return "failed"
+    return "done"
+
+
+def _first_words(error: BaseException) -> str:
     """The first line of an error, shortened."""
     lines = str(error).strip().splitlines() or ["no message"]
     return lines[0] if len(lines[0]) <= 200 else f"{lines[0][:197]}..."
-
-
-@contextmanager
-def stoppable(model: Any, job: PageJob) -> Iterator[None]:
-    """Ask before every call of a torch module, and before every block in it, whether the job is cancelled.
-
-    Works for whatever calls the module. Blocks are its children, and theirs: at the edges of blocks no
-    attention or convolution is under way, so what others have attached there is at rest.
-    """
-    blocks = [model, *model.children(), *(b for child in model.children() for b in child.children())]
-    with ExitStack() as undo:
-        for block in blocks:
-            undo.callback(block.register_forward_pre_hook(lambda *_: job.check()).remove)
-        yield
-
-
-@contextmanager
-def followed(model: Any, job: PageJob, of: int, note: str, first: int = 0) -> Iterator[None]:
-    """`stoppable`, and every call of the module counts as a step: `first` + 1 to `first` + `of`.
-
-    Args:
-        of: calls that are expected; more are not counted.
-        note: what is being done; "step N of M" is added.
-    """
-    calls, total = 0, max(job.of, first + of)
-
-    def count(*_: Any) -> None:
-        nonlocal calls
-        calls = min(calls + 1, of)
-        job.report(first + calls, total, f"{note}, step {calls} of {of}")
-
-    hook = model.register_forward_hook(count)
-    try:
-        with stoppable(model, job):
-            yield
-    finally:
-        hook.remove()
 
 
 def _nothing(_: PageJob) -> None:

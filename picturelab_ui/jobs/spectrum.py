@@ -1,9 +1,9 @@
-"""What the method does to frequencies, on a picture of one's own: windows, spectra, and what was active."""
+"""What the method does to frequencies in a run: the latents' spectra, the windows, and what was active. Pure."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +13,7 @@ from fouriscale.config import FouriScaleConfig
 from fouriscale.hooks.modules import listed_convolutions
 from fouriscale.maths.lowpass import Window
 from fouriscale.maths.plan import Plan, size_at
+from fouriscale.maths.sizes import Fit
 
 PLAIN, DILATED, FILTERED = 0, 1, 2  # what a step does to a convolution
 
@@ -70,24 +71,24 @@ def activity(
     plan = _plan(config, fit, height, width, vae_scale_factor)
     states, windows = [], {}
     for one in listed:
-        stride = one.conv.stride[0]
-        padded = (
-            plan.padded(size_at(plan.latent_size, one.level))
-            if one.filtered and one.level is not None
-            else None
-        )
-        row = []
-        for dilation in dilations:
-            window = Window(max(dilation / stride, 1.0), config.floor)
-            passes = padded is None or all(window.is_identity(n) for n in padded)
-            row.append(PLAIN if dilation <= 1 else DILATED if passes else FILTERED)
-        states.append(tuple(row))
-        if padded is not None:
-            size = size_at(plan.latent_size, one.level or 0)
+        stride, padded = one.conv.stride[0], None
+        if one.filtered and one.level is not None:
+            size = size_at(plan.latent_size, one.level)
+            padded = plan.padded(size)
             label = f"maps {size[1]}x{size[0]}" + (f", stride {stride}" if stride > 1 else "")
             windows[label] = max(padded), stride
+        states.append(tuple(_state(dilation, stride, padded, config.floor) for dilation in dilations))
     layers = tuple(names[id(one.conv)] for one in listed)
     return Activity(layers, tuple(states), dilations, windows)
+
+
+def _state(dilation: float, stride: int, padded: tuple[int, int] | None, floor: float) -> int:
+    """What a step does to a convolution whose maps are filtered at the size `padded`; None: never filtered."""
+    if dilation <= 1:
+        return PLAIN
+    window = Window(max(dilation / stride, 1.0), floor)
+    passes = padded is None or all(window.is_identity(n) for n in padded)
+    return DILATED if passes else FILTERED
 
 
 def short_name(layer: str) -> str:
@@ -96,112 +97,19 @@ def short_name(layer: str) -> str:
     return " ".join(word.removesuffix("s") if word == "resnets" else word for word in words)
 
 
-def _plan(config: FouriScaleConfig, fit: Any, height: int, width: int, scale: int) -> Plan:
+def _plan(config: FouriScaleConfig, fit: Fit, height: int, width: int, scale: int) -> Plan:
     """A plan that knows its sizes; nothing is run with it."""
     base = math.ceil(fit.training_size[0] / scale), math.ceil(fit.training_size[1] / scale)
-    d = fit.dilation
-    return Plan(float(d), d, d, (height // scale, width // scale), base, d, config.floor, 2, True, 0, 1.0)
-
-
-def spectrum_chart(
-    found: Activity, config: FouriScaleConfig, runs: Mapping[str, Sequence[torch.Tensor]]
-) -> str:
-    """Three drawings in one, as a data address: the windows, the latents' spectra, what was active.
-
-    Args:
-        found: from `activity`.
-        config: whose floor and weak branch the windows have.
-        runs: {"direct" or "FouriScale": `radial_power` after every step}.
-    """
-    from matplotlib.figure import Figure
-
-    from picturelab.reports.drawing import styled, svg
-
-    with styled():
-        figure = Figure(figsize=(9, 7.6), layout="constrained")
-        top, below = figure.subfigures(2, 1, squeeze=False, height_ratios=(1, 1.05))[:, 0]
-        left, right = top.subplots(1, 2)
-        _draw_windows(left, found, config)
-        _draw_spectra(right, runs)
-        dilation, layers = below.subplots(1, 2, width_ratios=(1, 1.6))
-        _draw_dilation(dilation, found)
-        _draw_layers(layers, found)
-        return svg(figure)
-
-
-def _draw_windows(axes: Any, found: Activity, config: FouriScaleConfig) -> None:
-    for label, (length, stride) in found.windows.items():
-        scale = max(found.dilations[0] / stride, 1.0)
-        half = length // 2
-        frequency = torch.arange(half) / max(half - 1, 1)
-        passes = Window(scale, config.floor).mask(length)[:half]
-        if config.chosen("convolution") == "decimated":
-            passes = (frequency < 1 / scale).float()
-        (line,) = axes.plot(frequency, passes, label=label)
-        if config.chosen("third_branch"):
-            weak = Window(max(scale / config.weak_dilation_divisor, 1.0), config.floor, weak=True)
-            axes.plot(frequency, weak.mask(length)[:half], color=line.get_color(), linestyle=":")
-    axes.set(
-        title="Low-pass windows at the first step",
-        xlabel="frequency of the map, 1 is the highest",
-        ylabel="passes",
+    return Plan(
+        dilation=float(fit.dilation),
+        strong_dilation=fit.dilation,
+        weak_dilation=fit.dilation,
+        latent_size=(height // scale, width // scale),
+        training_size=base,
+        factor=fit.dilation,
+        floor=config.floor,
+        rows=2,
+        guided=True,
+        lent=0,
+        guidance_factor=1.0,
     )
-    axes.set_ylim(-0.03, 1.05)
-    if found.windows:
-        axes.legend(
-            frameon=False,
-            fontsize=8,
-            title="dotted: guidance branch" if config.chosen("third_branch") else None,
-        )
-
-
-def _draw_spectra(axes: Any, runs: Mapping[str, Sequence[torch.Tensor]]) -> None:
-    from matplotlib import colormaps
-
-    shades = colormaps["viridis"]
-    for name, powers in runs.items():
-        picked = sorted({0, len(powers) // 3, 2 * len(powers) // 3, len(powers) - 1})
-        for i in picked:
-            power = powers[i]
-            frequency = (torch.arange(len(power)) + 0.5) / len(power)
-            axes.plot(
-                frequency,
-                power,
-                color=shades(0.9 * i / max(len(powers) - 1, 1)),
-                linestyle="-" if name == "FouriScale" else "--",
-                label=f"{name}, step {i + 1}",
-            )
-    axes.set_yscale("log")
-    axes.set(
-        title="The latents' spectrum along the run", xlabel="frequency, 1 is the highest", ylabel="power"
-    )
-    axes.legend(frameon=False, fontsize=8, ncols=2)
-
-
-def _draw_dilation(axes: Any, found: Activity) -> None:
-    steps = range(1, len(found.dilations) + 1)
-    axes.bar(
-        steps, found.dilations, width=0.9, color=["#2563a8" if d > 1 else "#b8c2cc" for d in found.dilations]
-    )
-    axes.set(title="Dilation by step (grey: plain UNet)", xlabel="step", ylabel="dilation")
-    axes.locator_params(axis="x", integer=True)
-
-
-def _draw_layers(axes: Any, found: Activity) -> None:
-    from matplotlib.colors import ListedColormap
-    from matplotlib.patches import Patch
-
-    colours = ("#e4e7eb", "#8fb8de", "#2563a8")
-    axes.imshow(
-        found.states, aspect="auto", interpolation="nearest", cmap=ListedColormap(colours), vmin=0, vmax=2,
-        extent=(0.5, len(found.dilations) + 0.5, len(found.layers) + 0.5, 0.5),
-    )  # fmt: skip
-    every = math.ceil(len(found.layers) / 24)
-    axes.set_yticks(range(1, len(found.layers) + 1, every), found.layers[::every], fontsize=7)
-    axes.set(title="What each layer did", xlabel="step")
-    axes.locator_params(axis="x", integer=True)
-    labels = ("plain", "dilated", "dilated and filtered")
-    axes.legend(
-        handles=[Patch(color=c, label=said) for c, said in zip(colours, labels, strict=True)],
-        loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=3, frameon=False, fontsize=8,
-    )  # fmt: skip

@@ -30,27 +30,27 @@ def _encoder(entry: TokenRoles) -> str:
 def _runs(entry: TokenRoles) -> Iterator[str]:
     for role, run in groupby(range(len(entry.ids)), key=lambda i: entry.roles[i]):
         places = list(run)
-        made = "".join(_chip(entry, i) for i in places)
+        buttons = "".join(_chip(entry, i) for i in places)
         if role == "padding" and len(places) > 1:
             summary = f'<summary class="chip" style="{_style(role)}">padding x {len(places)}</summary>'
-            made = f'<details>{summary}<div class="chips">{made}</div></details>'
-        yield made
+            buttons = f'<details>{summary}<div class="chips">{buttons}</div></details>'
+        yield buttons
 
 
 def _chip(entry: TokenRoles, i: int) -> str:
     role = entry.roles[i]
     row = entry.rows[i] if entry.rows is not None else None
-    said = escape(f"{entry.tokens[i]}: {role}, token {i}, id {entry.ids[i]}")
-    chosen = f'data-row="{row}" aria-pressed="false"' if row is not None else "disabled"
+    title = escape(f"{entry.tokens[i]}: {role}, token {i}, id {entry.ids[i]}")
+    choice = f'data-row="{row}" aria-pressed="false"' if row is not None else "disabled"
     token = escape(entry.tokens[i]) or "(none)"
     return (
-        f'<button type="button" class="chip" style="{_style(role)}" title="{said}" {chosen}>{token}</button>'
+        f'<button type="button" class="chip" style="{_style(role)}" title="{title}" {choice}>{token}</button>'
     )
 
 
 def _legend(entries: Sequence[TokenRoles]) -> str:
-    seen = (role for role in ROLE_COLOURS if any(entry.count(role) for entry in entries))
-    parts = (f'<span class="chip" style="{_style(role)}">{role}</span>' for role in seen)
+    roles = (role for role in ROLE_COLOURS if any(entry.count(role) for entry in entries))
+    parts = (f'<span class="chip" style="{_style(role)}">{role}</span>' for role in roles)
     return f'<p class="soft legend">{" ".join(parts)}</p>'
 
 

@@ -1,4 +1,4 @@
-"""What the second tab shows of a finished job."""
+"""A finished job of the second tab, as news for what it shows."""
 
 from __future__ import annotations
 
@@ -9,53 +9,70 @@ import gradio as gr
 
 from padtone.reports.charts import attention_chart, keep_chart
 
+from ..events import AT_ONCE, News, answer
 from ..jobs.curve import Curve
-from ..jobs.padding_tokens import Arms, Attention, Audited
-from .controls import CHOSEN
+from ..jobs.padding_tokens import ArmPictures, AttentionShares, AuditResult
+from .order import CHOSEN
+from .views import KeepViews, Views
 
-SHOWN_IN = {Arms: "pad-ite", Curve: "pad-curve", Attention: "pad-attention", Audited: "pad-audit"}
+# The ids of the elements that show each kind of result.
+SHOWN_IN: dict[type, str] = {
+    ArmPictures: "pad-ite",
+    Curve: "pad-curve",
+    AttentionShares: "pad-attention",
+    AuditResult: "pad-audit",
+}
 
 
-def shown(result: Any) -> dict[str, Any]:
+def show_result(views: Views, result: Any) -> News:
     """What a result changes on the page."""
-    if isinstance(result, Arms):
-        news: dict[str, Any] = {}
-        for command, pictures in result.pictures.items():
-            news[command] = [(image, _arm_name(arm)) for arm, image in pictures.items()]
-            news[f"save_{command}"] = gr.DownloadButton(value=str(result.grids[command]), visible=True)
-        return news
+    if isinstance(result, ArmPictures):
+        return _show_arms(views, result)
     if isinstance(result, Curve):
-        return {
-            "curve_box": gr.Column(visible=True),
-            "curve": _curve_text(result),
-            "keep": gr.Slider(maximum=result.padding, value=0),
-            "kept": kept_pictures(result, 0),
-            "measured": result,
-        }
-    if isinstance(result, Attention):
-        groups = {group: {"layers": table} for group, table in result.groups.items()}
-        chart = attention_chart(groups, ("prompt", "padding"))
-        alt = "Heat maps of the picture's attention to each part of the text, by layer and step"
-        image = f'<div class="scroll"><img class="chart" src="{chart}" alt="{alt}"></div>'
-        return {"attention": f"<h3>Where the attention goes</h3>{image}{_ATTENTION_TEXT}"}
-    if isinstance(result, Audited):
-        return {
-            "audit": _report(result),
-            "save_audit": gr.DownloadButton(value=str(result.page), visible=True),
-        }
+        return _show_curve(views.keep, result)
+    if isinstance(result, AttentionShares):
+        return {views.attention: _attention(result)}
+    if isinstance(result, AuditResult):
+        download = gr.DownloadButton(value=str(result.page), visible=True)
+        return {views.audit: _report(result), views.save_audit: download}
     return {}
 
 
-_ATTENTION_TEXT = """<p class="soft">The share of the picture's attention that each part of the text gets, mean over
-heads and pixels: layers from top to bottom, steps from left to right. A token that is looked at need not matter.</p>"""
+def follow_slider(keep: KeepViews) -> None:
+    """The picture with the measured number of tokens nearest to the slider's."""
+
+    def show(curve: Curve | None, tokens: float) -> Any:
+        return answer({keep.pictures: _along_curve(curve, tokens)} if curve else {})
+
+    keep.slider.change(
+        show, [keep.measured, keep.slider], keep.pictures, trigger_mode="always_last", **AT_ONCE
+    )
 
 
-def _arm_name(arm: Any) -> str:
-    return CHOSEN if str(arm).startswith("[") else str(arm)
+def _show_arms(views: Views, result: ArmPictures) -> News:
+    news: News = {}
+    for command, pictures in result.pictures.items():
+        news[views.pictures[command]] = [(image, _arm_name(arm)) for arm, image in pictures.items()]
+        news[views.saves[command]] = gr.DownloadButton(value=str(result.grids[command]), visible=True)
+    return news
 
 
-def _curve_text(result: Curve) -> str:
-    chart = keep_chart(result.rows(), result.padding, result.noise)
+def _show_curve(keep: KeepViews, curve: Curve) -> News:
+    return {
+        keep.box: gr.Column(visible=True),
+        keep.chart: _curve(curve),
+        keep.slider: gr.Slider(maximum=curve.padding, value=0),
+        keep.pictures: _along_curve(curve, 0),
+        keep.measured: curve,
+    }
+
+
+def _arm_name(arm: str) -> str:
+    return CHOSEN if arm.startswith("[") else arm
+
+
+def _curve(curve: Curve) -> str:
+    chart = keep_chart(curve.rows(), curve.padding, curve.noise)
     return (
         "<h3>How many padding tokens are needed</h3>"
         f'<div class="scroll"><img class="chart" src="{chart}" '
@@ -65,20 +82,32 @@ def _curve_text(result: Curve) -> str:
     )
 
 
-def kept_pictures(result: Curve, keep: float) -> list[tuple[Any, str]]:
-    """The full picture, and the one with the measured number of tokens nearest to `keep`."""
-    measured = [k if k is not None else result.padding for k in result.keeps]
-    place = min(range(len(measured)), key=lambda i: abs(measured[i] - keep))
-    likeness = sum(result.likeness[place]) / len(result.likeness[place])
-    nearest = "" if measured[place] == keep else ", the nearest to that"
-    caption = f"{measured[place]} kept{nearest}: likeness {likeness:.2f}, {result.seconds[place]:.2f} s"
-    return [(result.images[-1][0], f"all {result.padding}"), (result.images[place][0], caption)]
+def _along_curve(curve: Curve, tokens: float) -> list[tuple[Any, str]]:
+    """The full picture, and the one with the measured number of tokens nearest to `tokens`."""
+    measured = [k if k is not None else curve.padding for k in curve.keeps]
+    place = min(range(len(measured)), key=lambda i: abs(measured[i] - tokens))
+    likeness = sum(curve.likeness[place]) / len(curve.likeness[place])
+    nearest = "" if measured[place] == tokens else ", the nearest to that"
+    caption = f"{measured[place]} kept{nearest}: likeness {likeness:.2f}, {curve.seconds[place]:.2f} s"
+    return [(curve.images[-1][0], f"all {curve.padding}"), (curve.images[place][0], caption)]
 
 
-def _report(result: Audited) -> str:
-    found = result.results
+def _attention(shares: AttentionShares) -> str:
+    groups = {group: {"layers": table} for group, table in shares.groups.items()}
+    chart = attention_chart(groups, ("prompt", "padding"))
+    alt = "Heat maps of the picture's attention to each part of the text, by layer and step"
+    image = f'<div class="scroll"><img class="chart" src="{chart}" alt="{alt}"></div>'
+    return f"<h3>Where the attention goes</h3>{image}{_ATTENTION_TEXT}"
+
+
+_ATTENTION_TEXT = """<p class="soft">The share of the picture's attention that each part of the text gets, mean over
+heads and pixels: layers from top to bottom, steps from left to right. A token that is looked at need not matter.</p>"""
+
+
+def _report(result: AuditResult) -> str:
     page = escape(result.page.read_text(encoding="utf-8"), quote=True)
+    verdict, reason = (escape(result.results[key]) for key in ("verdict", "reason"))
     return (
-        f"<h3>Verdict: {escape(found['verdict'])}</h3><p>{escape(found['reason'])}</p>"
+        f"<h3>Verdict: {verdict}</h3><p>{reason}</p>"
         f'<iframe class="report" title="Audit report" sandbox="" srcdoc="{page}"></iframe>'
     )

@@ -22,19 +22,19 @@ def outlined(image: Image.Image, report: Report, side: int = 384) -> Image.Image
         report: the judgement.
         side: the copy's shorter side, pixels; smaller pictures are enlarged, larger ones keep their size.
     """
-    made = enlarged(image, side)
-    width, height = made.size
-    draw, font = ImageDraw.Draw(made), ImageFont.load_default(max(12, min(width, height) // 18))
+    drawing = enlarged(image, side)
+    width, height = drawing.size
+    draw, font = ImageDraw.Draw(drawing), ImageFont.load_default(max(12, min(width, height) // 18))
     line = max(2, min(width, height) // 160)
-    for number, found in enumerate(report.objects, 1):
-        top, left, bottom, right = found.box
+    for number, one in enumerate(report.objects, 1):
+        top, left, bottom, right = one.box
         box = (left * width, top * height, right * width, bottom * height)
         draw.rectangle(
             tuple(b + d for b, d in zip(box, (-1, -1, 1, 1), strict=True)), outline="black", width=line + 2
         )
         draw.rectangle(box, outline="white", width=line)
-        label = f"{number} {found.color} {found.shape}"
+        label = f"{number} {one.color} {one.shape}"
         at = (max(0, box[0]), max(0, box[1]))
         draw.rectangle(draw.textbbox(at, label, font=font), fill="black")
         draw.text(at, label, fill="white", font=font)
-    return made
+    return drawing

@@ -40,6 +40,6 @@ def tally(scores: Iterable[Score]) -> list[list[object]]:
     rows: list[list[object]] = []
     for ((height, width), sampling), members in sorted(groups.items()):
         counts = (sum(getattr(s, what) for s in members) for what in ("repeated", "correct"))
-        shown = [f"{count} ({count / len(members):.0%})" for count in counts]
-        rows.append([f"{width} x {height}", sampling, len(members), *shown])
+        shares = [f"{count} ({count / len(members):.0%})" for count in counts]
+        rows.append([f"{width} x {height}", sampling, len(members), *shares])
     return rows

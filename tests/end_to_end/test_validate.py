@@ -8,6 +8,7 @@ import pytest
 import torch
 from PIL import Image
 
+import shapeworld
 from fouriscale.cli import main
 from fouriscale.reports import validate as validation
 from fouriscale.sampling.recipe import read
@@ -104,7 +105,7 @@ def test_a_picture_that_does_not_fit_is_noted(run, tiny_model, tmp_path, monkeyp
 def test_shipped_models_are_judged_by_the_checker(monkeypatch):
     world = validation.shipped_world("shapeworld/unet", 0)
     assert len(world.prompts) == len(validation.our_prompts()) == 12
-    scene = validation.shapeworld.sample_scenes(12, 0, objects=1)[3]
+    scene = shapeworld.sample_scenes(12, 0, objects=1)[3]
     assert scene.caption == world.prompts[3]
     assert world.judge(Image.fromarray(scene.pixels(128, 128)), 3) == {"repeated": False, "correct": True}
     assert validation.shipped_world("owner/name", 0) is None

@@ -12,15 +12,18 @@ from PIL import Image
 from fouriscale import FouriScaleConfig
 from fouriscale.sampling.recipe import Recipe, read, save
 from picturelab_ui import links
+from picturelab_ui.folders import Folders
 from picturelab_ui.high_resolution import order
+from picturelab_ui.high_resolution.config_fields import to_fields
 from picturelab_ui.high_resolution.controls import RATIOS
-from picturelab_ui.high_resolution.results import plan
+from picturelab_ui.high_resolution.plan import plan
 from picturelab_ui.high_resolution.sizes import ratio_size
-from picturelab_ui.padding_tokens import tab as padding_tokens
-from picturelab_ui.workshop import Host, Workshop
+from picturelab_ui.host import Host
+from picturelab_ui.padding_tokens import order as padding_order
+from picturelab_ui.workshop import Workshop
 from tests.ui.page_server import page_server
 
-README = Path(__file__).parents[2] / "README.md"
+DOCUMENTED = Path(__file__).parents[2] / "docs" / "page.md"
 
 
 @pytest.fixture(scope="module")
@@ -35,9 +38,9 @@ def served(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def workshop():
-    made = Workshop(Host())
-    yield made
-    made.runner.close()
+    shared = Workshop(Host())
+    yield shared
+    shared.runner.close()
 
 
 @pytest.fixture
@@ -113,19 +116,18 @@ def test_only_the_output_folder_is_served(served, tmp_path):
     _, output, url = served
     secret = tmp_path / "secret.txt"
     secret.write_text("secret")
-    for path in (secret, README, Path("/etc/passwd")):
+    for path in (secret, DOCUMENTED, Path("/etc/passwd")):
         assert httpx.get(f"{url}gradio_api/file={path}").status_code == 403
     inside = output / "shown.txt"
     inside.write_text("shown")
     assert httpx.get(f"{url}gradio_api/file={inside}").text == "shown"
 
 
-def test_the_readme_example_runs(served):
-    blocks = [part.split("```")[0] for part in README.read_text().split("```python\n")[1:]]
-    (block,) = [block for block in blocks if "gradio_client" in block]
+def test_the_documented_example_runs(served):
+    (block,) = [part.split("```")[0] for part in DOCUMENTED.read_text().split("```python\n")[1:]]
     *_, url = served
     space = {}
-    exec(compile(block.replace("http://127.0.0.1:7860", url), "README", "exec"), space)
+    exec(compile(block.replace("http://127.0.0.1:7860", url), "docs/page.md", "exec"), space)
     assert Recipe.parse(read(space["files"][0])).prompt == "a small red square on a white background"
     assert space["report"]["verdict"] == "inconclusive"  # two prompts decide nothing
     assert Path(space["html"]).read_text().startswith("<!doctype html>")
@@ -184,7 +186,7 @@ def test_links_keep_every_setting(workshop, values):
     query = dict(parse_qsl(order.link(workshop, changed)))
     assert set(query) == {"tab", "prompt", "width", "seed", "sampling", "start", "anneal", "layers", "floor"}
     assert order.of_link(workshop, query) == changed
-    preset = values | order.to_fields(FouriScaleConfig.preset("sd15")) | {"preset": "sd15"}
+    preset = values | to_fields(FouriScaleConfig.preset("sd15")) | {"preset": "sd15"}
     assert set(dict(parse_qsl(order.link(workshop, preset)))) == {"tab", "prompt", "preset"}
     assert order.of_link(workshop, dict(parse_qsl(order.link(workshop, preset)))) == preset
 
@@ -223,9 +225,10 @@ def test_the_plan_says_what_will_be_done(workshop, values):
     assert "2 at most" in said
     assert "the first 15 of 25 active" in said
     assert "known after the first picture" in said
-    told = workshop.explain("shapeworld/unet", 256, 256, 25, order.read(workshop, values).config)
-    workshop.remember(told, "shapeworld/unet", seconds=10.0, scaled=False)
-    assert f"about {10 + 10 * told.run_cost:.0f} s here" in plan(workshop, values)
+    config = order.read(workshop, values).config
+    explanation = workshop.models.explain("shapeworld/unet", 256, 256, 25, config)
+    workshop.speed.learn(explanation, "shapeworld/unet", seconds=10.0, scaled=False)
+    assert f"about {10 + 10 * explanation.run_cost:.0f} s here" in plan(workshop, values)
     assert "multiples of 8" in plan(workshop, values | {"width": 250})
 
 
@@ -236,7 +239,7 @@ def test_the_plan_with_another_models_training_size(workshop, values, monkeypatc
     def fits_none(model: str) -> FouriScaleConfig:
         raise ValueError("no preset fits")
 
-    monkeypatch.setattr(workshop, "config", fits_none)
+    monkeypatch.setattr(workshop.models, "config", fits_none)
     assert "dilation" in plan(workshop, foreign)
     assert "no preset fits" not in plan(workshop, foreign)
 
@@ -252,28 +255,27 @@ def test_ratio_buttons_keep_the_area():
 
 def test_padding_fields_are_checked(workshop):
     good = {"prompt": "a", "model": "shapeworld/unet", "seed": 0, "steps": 5, "arms": ["full"]}
-    assert padding_tokens.problems(workshop, good, []) == {}
+    assert padding_order.problems(workshop, good, []) == {}
     wrong = {"prompt": " ", "model": "owner/name", "seed": -1, "steps": None, "arms": []}
-    assert list(padding_tokens.problems(workshop, wrong, [])) == ["prompt", "model", "seed", "steps", "arms"]
-    assert "no chip" in padding_tokens.problems(workshop, good | {"arms": ["chosen chips"]}, [])["arms"]
+    assert list(padding_order.problems(workshop, wrong, [])) == ["prompt", "model", "seed", "steps", "arms"]
+    assert "no chip" in padding_order.problems(workshop, good | {"arms": ["chosen chips"]}, [])["arms"]
 
 
 def test_each_browser_has_a_folder_of_its_own(tmp_path):
-    made = Workshop(Host(output=tmp_path))
+    folders = Folders(tmp_path)
     name = "0123456789abcdef" * 2
-    assert made.folder(name, "pictures") == tmp_path / name / "pictures"
+    assert folders.of(name, "pictures") == tmp_path / name / "pictures"
     for strange in ("../../etc", "", "A" * 32, name + "/.."):
-        assert made.folder(strange, "pictures") == tmp_path / "shared" / "pictures"
-    made.runner.close()
+        assert folders.of(strange, "pictures") == tmp_path / "shared" / "pictures"
 
 
 def test_any_model_is_a_switch(tiny_model, tmp_path):
     closed, opened = Workshop(Host(output=tmp_path)), Workshop(Host(output=tmp_path, any_model=True))
     with pytest.raises(ValueError, match="this page does not load"):
-        closed.check_model(str(tiny_model))
-    opened.check_model(str(tiny_model))
-    opened.check_model("owner/name")
+        closed.models.check(str(tiny_model))
+    opened.models.check(str(tiny_model))
+    opened.models.check("owner/name")
     with pytest.raises(ValueError, match="there is no model"):
-        opened.check_model("no/such/folder")
-    for made in (closed, opened):
-        made.runner.close()
+        opened.models.check("no/such/folder")
+    for workshop in (closed, opened):
+        workshop.runner.close()

@@ -15,7 +15,8 @@ from fouriscale.cli import main
 from fouriscale.loading.configs import unet_config, vae_scale_factor
 from fouriscale.loading.single_file import COMPONENTS
 from fouriscale.reports.explain import explain
-from fouriscale.reports.memory import LiveBytes, peak_memory
+from fouriscale.reports.memory import LiveBytes
+from picturelab.memory import peak_memory
 from tests.tiny.golden import build_pipe, load_case
 
 CONFIG = FouriScaleConfig.preset("sd15", training_sizes=(128, 128), start=0.25, stop=0.75)

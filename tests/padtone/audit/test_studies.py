@@ -7,8 +7,9 @@ import pytest
 import shapeworld
 from padtone.audit import studies
 from padtone.audit.arms import IDP_ARMS, ITE_ARMS
-from padtone.audit.prompts import Prompts, read_prompts, shapeworld_prompts, studies_folder
+from padtone.audit.prompts import Prompts, read_prompts, scene_prompts, studies_folder
 from padtone.audit.studies import Study, beside_paper, load_study
+from picturelab.worlds import world
 
 KINDS = (
     "fine detail",
@@ -124,7 +125,7 @@ def test_bad_prompts(tmp_path, name, text, message):
 
 
 def test_shapeworld_prompts_are_judged_by_the_checker():
-    prompts = shapeworld_prompts(40)
+    prompts = scene_prompts(world(), 40)
     assert len(set(prompts.texts)) == 40
     assert set(prompts.kinds) == {"one object", "two objects"}
     drawn = {scene.caption: scene for scene in shapeworld.sample_scenes(200, seed=4000)}

@@ -14,6 +14,7 @@ from padtone.audit.clip import Clip
 from padtone.cli import audit as audit_cli
 from padtone.cli.commands import app
 from padtone.families import ldm
+from picturelab.worlds import world
 from tests.tiny import painters
 
 SMALL = ("--steps", "1", "--size", "64x64", "--keep", "0,2", "--looks", "1", "--device", "cpu")
@@ -71,7 +72,7 @@ def test_audit_of_a_folder(tiny_model, clip, prompts, tmp_path):
 
 @pytest.mark.slow
 def test_all_shipped_models(clip, tmp_path, monkeypatch):
-    monkeypatch.setattr(audit_cli, "_shipped", lambda: ["unet", "unet-frozen"])
+    monkeypatch.setattr(world(), "models", lambda: ["unet", "unet-frozen"])
     typed = ("audit", "--model", "shapeworld/all", "--clip", clip, "--out", tmp_path, "--count", 2, *SMALL)
     result = run(*typed)
     told = [line for line in result.stdout.splitlines() if "inconclusive" in line]

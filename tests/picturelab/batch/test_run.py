@@ -20,9 +20,10 @@ from padtone.runs.batch import Arm
 from padtone.runs.batch import remake as remake_arm
 from picturelab.batch import worker as workers
 from picturelab.batch.encodings import EncodingCache
-from picturelab.batch.reports import check_files, progress
+from picturelab.batch.progress import progress
 from picturelab.batch.sheet import write_sheet
 from picturelab.batch.stores import open_store
+from picturelab.batch.verify import check_files
 from tests.picturelab.batch_rows import manifest, pictures, row
 from tests.waiting import until
 
@@ -295,7 +296,13 @@ def test_stop_before_sampling_makes_nothing(tmp_path, tiny_model, jobs_file):
     from picturelab.batch.dispatch import Unit
     from picturelab.batch.jobs import parse
 
-    settings = workers.WorkerSettings("cpu", "float32", 1, str(tmp_path / "out"), str(tmp_path / "cache"))
+    settings = workers.WorkerSettings(
+        device="cpu",
+        dtype="float32",
+        threads=1,
+        store=str(tmp_path / "out"),
+        encodings=str(tmp_path / "cache"),
+    )
     stop = threading.Event()
     stop.set()
     worker = workers.Worker(settings)

@@ -1,6 +1,7 @@
 """FouriScale as a job: previews, spectra, what was active, and stopping in the midst."""
 
 import threading
+from dataclasses import replace
 
 import pytest
 import torch
@@ -10,7 +11,9 @@ from fouriscale import FouriScaleConfig
 from fouriscale.loading.pipeline import load_pipeline
 from fouriscale.sampling.recipe import read
 from picturelab_ui.high_resolution.settings import setting_sentences
-from picturelab_ui.jobs.high_resolution import DIRECT, SCALED, sample
+from picturelab_ui.high_resolution.spectrum_chart import spectrum_chart
+from picturelab_ui.jobs.files import DIRECT, SCALED
+from picturelab_ui.jobs.high_resolution import PictureOrder, sample
 from picturelab_ui.jobs.previews import preview
 from picturelab_ui.jobs.runner import PageJob, Runner
 from picturelab_ui.jobs.spectrum import (
@@ -20,10 +23,19 @@ from picturelab_ui.jobs.spectrum import (
     activity,
     radial_power,
     short_name,
-    spectrum_chart,
 )
 
 CONFIG = FouriScaleConfig.preset("shapeworld", mode="paper")
+ORDER = PictureOrder(
+    prompt="a red circle",
+    model="shapeworld/unet",
+    height=192,
+    width=128,
+    seed=3,
+    steps=4,
+    guidance=4.0,
+    config=CONFIG,
+)
 
 
 @pytest.fixture(scope="module")
@@ -38,12 +50,9 @@ def run(tmp_path, pipe):
     """Runs `sample` as a job; gives the job."""
     runner = Runner()
 
-    def start(**settings):
-        usual = dict(config=CONFIG, methods=(SCALED, DIRECT), folder=tmp_path, height=192, width=128)
-        given = usual | dict(seed=3, steps=4, guidance=4.0) | settings
-
+    def start(**changes):
         def work(job: PageJob):
-            return sample(pipe, "a red circle", job=job, **given)
+            return sample(pipe, replace(ORDER, **changes), folder=tmp_path, job=job)
 
         job = runner.submit(work)
         assert job.wait(120)
@@ -58,7 +67,7 @@ def test_both_pictures_progress_previews_and_spectra(run, pipe):
     assert (job.state, job.done, job.of) == ("done", 8, 8)
     assert [label for _, label in job.previews] == [f"{m} {i}" for m in (SCALED, DIRECT) for i in (1, 2, 3)]
     assert {picture.size for picture, _ in job.previews} == {(128, 192)}
-    scaled, direct = job.result.made
+    scaled, direct = job.result.pictures
     assert (scaled.method, direct.method) == (SCALED, DIRECT)
     assert read(direct.path)["config"] is None
     assert read(scaled.path) | {"config": None} == read(direct.path)
@@ -68,7 +77,9 @@ def test_both_pictures_progress_previews_and_spectra(run, pipe):
     assert len(scaled.powers) == 4
     assert not torch.equal(scaled.powers[-1], direct.powers[-1])
     assert job.result.activity.dilations[0] == 2.0
-    chart = spectrum_chart(job.result.activity, CONFIG, {one.method: one.powers for one in job.result.made})
+    chart = spectrum_chart(
+        job.result.activity, CONFIG, {one.method: one.powers for one in job.result.pictures}
+    )
     assert chart.startswith("data:image/svg+xml;base64,")
 
 
@@ -91,8 +102,8 @@ def test_stopped_in_the_midst_the_model_is_as_before(pipe, tmp_path):
     def work(own):
         ready.wait(10)
         own.previews = Stopping()
-        usual = dict(height=192, width=128, seed=3, steps=50, guidance=4.0)
-        return sample(pipe, "a", config=CONFIG, methods=(SCALED,), folder=tmp_path, job=own, **usual)
+        long = replace(ORDER, methods=(SCALED,), steps=50)
+        return sample(pipe, long, folder=tmp_path, job=own)
 
     ready = threading.Event()
     job = runner.submit(work)

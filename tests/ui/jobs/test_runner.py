@@ -3,15 +3,13 @@
 import threading
 
 import pytest
-import torch
-from torch import nn
 
-from picturelab_ui.jobs.runner import Cancelled, Runner, stoppable
+from picturelab_ui.jobs.runner import Runner
 
 
 @pytest.fixture
 def runner():
-    made = Runner(most_waiting=2, kept=3)
+    made = Runner(most_waiting=2, most_finished=3)
     yield made
     made.close()
 
@@ -47,7 +45,7 @@ def test_one_at_a_time_in_order_with_positions(runner):
 def test_progress_and_previews_are_seen_and_counted(runner):
     def work(job):
         job.report(1, 4, "drawing")
-        job.show("picture", "step 1")
+        job.add_preview("picture", "step 1")
         return job.version
 
     job = runner.submit(work)
@@ -114,38 +112,3 @@ def test_old_jobs_are_forgotten(runner):
         assert runner.submit(lambda _: None, owner=name).wait(5)
     assert runner.newest("a", "") is None
     assert runner.newest("e", "") is not None
-
-
-def test_a_model_stops_between_its_blocks_and_is_left_as_it_was(runner):
-    seen = []
-
-    class Block(nn.Module):
-        def forward(self, x):
-            seen.append(float(x))
-            runner.cancel(job)
-            return x + 1
-
-    class Model(nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.blocks = nn.ModuleList([Block(), Block()])
-
-        def forward(self, x):
-            for block in self.blocks:
-                x = block(x)
-            return x
-
-    model, ready = Model(), threading.Event()
-
-    def work(own):
-        ready.wait(5)
-        with stoppable(model, own):
-            return model(torch.zeros(()))
-
-    job = runner.submit(work)
-    ready.set()
-    assert job.wait(5)
-    assert (job.state, seen) == ("cancelled", [0.0])  # the second block was never entered
-    assert not any(module._forward_pre_hooks for module in model.modules())
-    with pytest.raises(Cancelled):
-        job.check()

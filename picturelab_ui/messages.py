@@ -1,20 +1,15 @@
-"""Progress of a job in words and a bar, the same on every tab."""
+"""What the page says in sentences of HTML: where a job stands, what is wrong, and the permanent link."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from html import escape
-
-import gradio as gr
-
-from shapeworld.captions import unknown_words, words
 
 from .jobs.runner import PageJob, Runner
 
-POLL = 0.5  # seconds between two looks at a running job
-
 
 def status(runner: Runner, job: PageJob | None, results: str = "") -> str:
-    """HTML: where the job stands; read out by screen readers when it changes.
+    """Where a job stands, in words and a bar; read out by screen readers when it changes.
 
     Args:
         results: the id of the element that shows a finished job's result, to be linked.
@@ -38,49 +33,25 @@ def status(runner: Runner, job: PageJob | None, results: str = "") -> str:
     return _box("running", f"{escape(job.note or 'starting')}{left}", bar)
 
 
-def stamp(job: PageJob | None) -> tuple[str, int]:
-    """Changes whenever there is news of the job."""
-    return (job.id, job.version) if job else ("", 0)
-
-
-def said(sentence: str) -> str:
-    """HTML: a remark."""
+def remark(sentence: str) -> str:
+    """What was done, in its place."""
     return _box("done", escape(sentence))
 
 
 def alert(error: BaseException) -> str:
-    """HTML: what is wrong."""
+    """What is wrong."""
     return f'<div class="job failed" role="alert">{escape(str(error))}.</div>'
 
 
-def problems(wrong: dict[str, str]) -> str:
-    """HTML: what is wrong with which field; `links.after_click` repeats each at its field."""
-    said = "".join(f'<p data-field="{escape(name)}">{escape(text)}.</p>' for name, text in wrong.items())
-    return f'<div class="job failed" role="alert">{said}</div>'
-
-
-def known(model: str, prompt: str) -> gr.HTML:
-    """A remark on words that a shipped model cannot read; hidden where there are none."""
-    unknown = unknown_words(prompt) if model.startswith("shapeworld/") else []
-    said = f"This small model does not know {', '.join(unknown[:8])}. Its words are {', '.join(words())}."
-    return gr.HTML(f'<p class="soft">{escape(said)}</p>', visible=bool(unknown))
+def field_alerts(problems: Mapping[str, str]) -> str:
+    """What is wrong with which field; `links.after_click` repeats each at its field."""
+    lines = (f'<p data-field="{escape(name)}">{escape(text)}.</p>' for name, text in problems.items())
+    return f'<div class="job failed" role="alert">{"".join(lines)}</div>'
 
 
 def link(query: str) -> str:
-    """HTML: a permanent link to the page with this query."""
+    """A permanent link to the page with this query."""
     return f'<a href="?{escape(query)}">Permanent link to these settings</a>'
-
-
-def buttons(running: bool) -> list[gr.Timer | gr.Button]:
-    """Updates for a tab's timer, its starting button and its cancelling one."""
-    return [gr.Timer(active=running), gr.Button(interactive=not running), gr.Button(interactive=running)]
-
-
-def cancel(runner: Runner, owner: str, kind: str) -> None:
-    """Stop the browser's job of this kind, if there is one."""
-    job = runner.newest(owner, kind)
-    if job:
-        runner.cancel(job)
 
 
 def _box(kind: str, text: str, more: str = "") -> str:

@@ -1,0 +1,61 @@
+"""The command `fouriscale page`. Heavy imports wait until it runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from picturelab.extras import brings_world, require
+from picturelab.quiet import quieten
+
+_SHIPPED = "shapeworld/unet"
+
+
+def page(
+    model: Annotated[
+        str, typer.Option(help="shapeworld/unet, a diffusers folder, a .safetensors file or a hub id.")
+    ] = _SHIPPED,
+    host: Annotated[str, typer.Option(help="The address to listen on; 0.0.0.0 for all.")] = "127.0.0.1",
+    port: Annotated[int | None, typer.Option(help="From 7860 on if left out.")] = None,
+    share: Annotated[bool, typer.Option("--share", help="A public address through Gradio's tunnel.")] = False,
+    output: Annotated[Path, typer.Option(help="Where pictures go; nothing else is served.")] = Path(
+        "outputs/page"
+    ),
+    allow_any_model: Annotated[
+        bool, typer.Option("--allow-any-model", help="Visitors may name hub ids and local folders.")
+    ] = False,
+    max_pixels: Annotated[int, typer.Option(help="Of a picture, at most.")] = 2048 * 2048,
+    max_waiting: Annotated[int, typer.Option(help="Jobs that may wait, at most.")] = 8,
+) -> None:
+    """Serve the page: high resolution, padding tokens, shapeworld."""
+    for name, value in (("max-pixels", max_pixels), ("max-waiting", max_waiting)):
+        if value < 1:
+            raise ValueError(f"{name} is {value}; it is at least 1")
+    require("fouriscale page", "app", "gradio", "matplotlib", "torchmetrics")
+    _check_shipped(model)
+    quieten()
+    from picturelab.models import locate
+
+    locate(model, files=True)
+    from picturelab_ui.host import Host
+    from picturelab_ui.page import launch
+
+    settings = Host(model, output, allow_any_model, max_pixels, max_waiting=max_waiting)
+    launch(settings, address=host, port=port, share=share)
+
+
+def _check_shipped(model: str) -> None:
+    """Is the model there that is taken where none is named?
+
+    Raises:
+        ValueError: the toy world, whose model it is, is not installed.
+    """
+    from picturelab import worlds
+
+    if model == _SHIPPED and worlds.USUAL not in worlds.worlds():
+        raise ValueError(
+            f"fouriscale page needs --model, such as a diffusers folder or a hub id, for {_SHIPPED} is not "
+            f"installed; {brings_world()}"
+        )

@@ -1,0 +1,97 @@
+"""A tab's fields by name, and what is wrong with their values, field by field."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from .events import News
+
+
+class Form(dict[str, Any]):
+    """Components by name: what a job is made of, and what a link keeps.
+
+    Args:
+        prefix: of the elements' ids; `links.after_click` says at "prefix-name" what is wrong.
+    """
+
+    def __init__(self, prefix: str) -> None:
+        super().__init__()
+        self._prefix = prefix
+
+    def add(self, name: str, field: Any) -> None:
+        field.elem_id = f"{self._prefix}-{name}"
+        self[name] = field
+
+    def read(self, inputs: Mapping[Any, Any]) -> dict[str, Any]:
+        """{name: value} of what a handler gets, {component: value}."""
+        return {name: inputs[field] for name, field in self.items()}
+
+    def fill(self, values: Mapping[str, Any]) -> News:
+        """The news that give fields these values."""
+        return {self[name]: value for name, value in values.items()}
+
+    def first_values(self) -> dict[str, Any]:
+        """Those that the page is built with."""
+        return {name: field.value for name, field in self.items()}
+
+
+class FieldProblems(dict[str, str]):
+    """{field: what is wrong with it, a sentence}; of one field the first stays. Empty if all is well."""
+
+    @contextmanager
+    def at(self, field: str) -> Iterator[None]:
+        """Bad input within belongs to this field."""
+        try:
+            yield
+        except (ValueError, TypeError) as error:
+            self.setdefault(field, str(error))
+
+    def refuse(self) -> None:
+        """Does anything stand here?
+
+        Raises:
+            FieldError: something does.
+        """
+        if self:
+            raise FieldError(self)
+
+
+class FieldError(ValueError):
+    """Fields hold what cannot be used; `problems` says what is wrong with each."""
+
+    def __init__(self, problems: FieldProblems) -> None:
+        super().__init__("; ".join(problems.values()))
+        self.problems = problems
+
+
+def check_prompt(prompt: Any) -> None:
+    """Does it say anything?
+
+    Raises:
+        ValueError: it does not.
+    """
+    if not str(prompt or "").strip():
+        raise ValueError("the prompt is empty: say what to draw")
+
+
+def check_whole(name: str, value: Any) -> None:
+    """Is this a whole number?
+
+    Raises:
+        ValueError: it is not.
+    """
+    if not isinstance(value, int | float) or not float(value).is_integer():
+        raise ValueError(f"{name} is {'empty' if value is None else repr(value)}: give a whole number")
+
+
+def check_between(name: str, value: Any, least: int, most: int) -> None:
+    """Is this a whole number from `least` to `most`?
+
+    Raises:
+        ValueError: it is not.
+    """
+    check_whole(name, value)
+    if not least <= value <= most:
+        raise ValueError(f"{name}={value:g}: must be from {least} to {most}")

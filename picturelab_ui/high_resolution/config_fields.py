@@ -1,0 +1,64 @@
+"""FouriScale's settings as people edit them: one field each, lists one entry a line, sizes as WIDTHxHEIGHT."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+from fouriscale import FouriScaleConfig
+from fouriscale.config import CHOICES, MODES
+from fouriscale.maths.sizes import RULES
+from picturelab.notation import parse_size
+
+SETTINGS = tuple(field.name for field in dataclasses.fields(FouriScaleConfig))
+AS_MODE = "as the mode says"  # a field's word for a setting that is left to the mode
+_LEFT_TO_MODE = ("third_branch", *CHOICES)
+_LISTS = ("training_sizes", "layers", "unfiltered")
+_YES_NO = {"yes": True, "no": False}
+# What the fields of these settings offer.
+OFFERED: dict[str, tuple[str, ...]] = {
+    "mode": tuple(MODES),
+    "size_rule": tuple(RULES),
+    "third_branch": (AS_MODE, *_YES_NO),
+    **{name: (AS_MODE, *known) for name, known in CHOICES.items()},
+}
+
+
+def to_fields(config: FouriScaleConfig) -> dict[str, Any]:
+    """A config's values, a field each."""
+    fields = config.to_dict()
+    words = {None: AS_MODE, True: "yes", False: "no"}
+    fields |= {name: words.get(fields[name], fields[name]) for name in _LEFT_TO_MODE}
+    fields["training_sizes"] = [f"{width}x{height}" for height, width in config.training_sizes]
+    return fields | {name: "\n".join(fields[name]) for name in _LISTS}
+
+
+def from_fields(values: Mapping[str, Any]) -> FouriScaleConfig:
+    """The config of edited fields.
+
+    Raises:
+        ValueError, TypeError: a value is wrong; the sentence begins with the field's name.
+    """
+    settings = {name: values[name] for name in SETTINGS}
+    settings |= {name: None for name in _LEFT_TO_MODE if settings[name] == AS_MODE}
+    settings["third_branch"] = _YES_NO.get(settings["third_branch"], settings["third_branch"])
+    settings |= {name: _lines(settings[name]) for name in ("layers", "unfiltered")}
+    try:
+        settings["training_sizes"] = parse_sizes(values["training_sizes"])
+    except ValueError as error:
+        raise ValueError(f"training_sizes: {error}") from None
+    return FouriScaleConfig.from_dict(settings)
+
+
+def parse_sizes(text: Any) -> list[tuple[int, int]]:
+    """[(height, width)] of sizes typed one a line.
+
+    Raises:
+        ValueError: a line is no size.
+    """
+    return [parse_size(line) for line in _lines(text)]
+
+
+def _lines(text: Any) -> list[str]:
+    return [line.strip() for line in str(text or "").splitlines() if line.strip()]

@@ -1,0 +1,72 @@
+"""Values that come back: from the gallery, from a picture's recipe, from the last picture, from a link."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from fouriscale.sampling.recipe import Recipe
+from fouriscale.sampling.recipe import read as read_recipe
+
+from .. import messages
+from ..events import AT_ONCE, QUIET, News, answer
+from ..forms import Form
+from ..jobs.files import pair
+from ..workshop import Workshop
+from . import order
+from .controls import Tools
+from .plan import plan
+from .views import Views, show_pictures
+
+
+def wire(workshop: Workshop, form: Form, tools: Tools, views: Views, status: gr.HTML) -> None:
+    """A click in the gallery, a picture dropped in, and the button Reuse."""
+
+    def from_gallery(files: list[str], choice: gr.SelectData) -> News:
+        try:
+            file = Path(files[choice.index])
+            scaled, direct = pair(file)
+            values = _of_picture(workshop, scaled or direct or file, bool(scaled and direct))
+        except (ValueError, IndexError) as error:
+            return {status: messages.alert(error)}
+        remark = messages.remark("Settings and picture restored.")
+        return form.fill(values) | show_pictures(views, scaled, direct) | {status: remark}
+
+    def from_file(file: str | None) -> News:
+        if file is None:
+            return {views.recipe_remark: ""}
+        try:
+            values = _of_picture(workshop, Path(file), True)
+        except ValueError as error:
+            sentence = str(error).replace(file, Path(file).name)
+            return {views.recipe_remark: messages.alert(ValueError(sentence))}
+        remark = messages.remark("Settings taken from the picture's recipe.")
+        return form.fill(values) | {views.recipe_remark: remark}
+
+    def last_seed(files: list[str]) -> Any:
+        try:
+            return answer({form["seed"]: read_recipe(Path(files[0]))["seed"]})
+        except (ValueError, IndexError, KeyError):
+            return answer({})
+
+    fields = [*form.values()]
+    views.gallery.select(from_gallery, views.files, [*fields, *views.pictures, status], **AT_ONCE)
+    views.recipe.change(from_file, views.recipe, [*fields, views.recipe_remark], **AT_ONCE)
+    tools.reuse.click(last_seed, views.files, form["seed"], **AT_ONCE)
+
+
+def on_opening(workshop: Workshop, form: Form, views: Views, opened: Any) -> None:
+    """The page's address fills the fields; `opened` is the event after which the page shows its job."""
+
+    def from_link(request: gr.Request) -> News:
+        values = order.of_link(workshop, dict(request.query_params))
+        return form.fill(values) | {views.plan: plan(workshop, values)}
+
+    opened.then(from_link, None, [*form.values(), views.plan], **QUIET)
+
+
+def _of_picture(workshop: Workshop, file: Path, both: bool) -> dict[str, Any]:
+    """The values of a picture's recipe; `both`: to be sampled both ways."""
+    return order.of_recipe(workshop, Recipe.parse(read_recipe(file)), order.BOTH if both else None)

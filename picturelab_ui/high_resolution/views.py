@@ -1,0 +1,147 @@
+"""What the first tab shows: plan, pictures, spectrum, gallery."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import gradio as gr
+
+from fouriscale import FouriScaleConfig
+from fouriscale.sampling.recipe import Recipe
+from fouriscale.sampling.recipe import read as read_recipe
+
+from ..events import News
+from ..jobs.files import DIRECT, SCALED, method_of, seed_of
+from ..jobs.high_resolution import SamplingResult
+from ..panel import JobPanel
+from .spectrum_chart import spectrum_chart
+
+_COMPARED = "Direct (left), FouriScale (right)"
+
+
+@dataclass(frozen=True)
+class Views:
+    """What the first tab shows.
+
+    Attributes:
+        files: the gallery's, in its order.
+        plan: what will be done.
+        slider: both pictures.
+        image: the only picture, where there is one.
+        previews: of the run.
+        save_scaled, save_direct: downloads.
+        spectrum: the drawing.
+        gallery: the browser's pictures.
+        recipe: where a picture with a recipe is dropped.
+        recipe_remark: what came of that.
+    """
+
+    files: gr.State
+    plan: gr.HTML
+    slider: gr.ImageSlider
+    image: gr.Image
+    previews: gr.Gallery
+    save_scaled: gr.DownloadButton
+    save_direct: gr.DownloadButton
+    spectrum: gr.HTML
+    gallery: gr.Gallery
+    recipe: gr.File
+    recipe_remark: gr.HTML
+
+    @property
+    def pictures(self) -> list[gr.components.Component]:
+        """What `show_pictures` changes."""
+        return [self.slider, self.image, self.save_scaled, self.save_direct]
+
+    @property
+    def of_a_job(self) -> list[gr.components.Component]:
+        """What a job changes."""
+        return [*self.pictures, self.previews, self.spectrum, self.gallery, self.files]
+
+
+def place(panel: JobPanel) -> Views:
+    """All of them, one below the other."""
+    with gr.Accordion("What will be done", open=True):
+        plan = gr.HTML('<p class="soft">working it out</p>', elem_id="hires-plan")
+    panel.place_status()
+    slider = gr.ImageSlider(
+        label=_COMPARED, type="filepath", format="png",
+        interactive=False, elem_id="hires-slider", max_height=640,
+    )  # fmt: skip
+    image = gr.Image(
+        label="Picture", type="filepath", format="png", interactive=False, visible=False, elem_id="hires-image",
+        alt_text="the picture made last",
+    )  # fmt: skip
+    previews = gr.Gallery(
+        label="Previews", columns=5, height="auto", allow_preview=False, visible=False, elem_id="hires-previews",
+        format="png", interactive=False,
+    )  # fmt: skip
+    with gr.Row():
+        save_scaled = gr.DownloadButton("Download FouriScale", visible=False, size="sm")
+        save_direct = gr.DownloadButton("Download direct", visible=False, size="sm")
+    panel.place_link()
+    with gr.Accordion("Spectrum: how it works, on this picture", open=False):
+        spectrum = gr.HTML('<p class="soft">Generate a picture with FouriScale first.</p>')
+    gallery = gr.Gallery(
+        label="Your pictures: a click restores their settings", columns=5, height="auto", object_fit="contain",
+        fit_columns=False, allow_preview=False, elem_id="hires-gallery", format="png", interactive=False,
+    )  # fmt: skip
+    recipe = gr.File(
+        label="Load recipe from image", file_types=[".png"], type="filepath", height=120, elem_id="hires-recipe"
+    )  # fmt: skip
+    recipe_remark = gr.HTML("", elem_id="hires-said")
+    return Views(
+        gr.State([]), plan, slider, image, previews, save_scaled, save_direct, spectrum, gallery, recipe,
+        recipe_remark,
+    )  # fmt: skip
+
+
+def show_result(views: Views, result: SamplingResult) -> News:
+    """What a finished job changes."""
+    news = show_pictures(views, result.path(SCALED), result.path(DIRECT))
+    scaled = result.path(SCALED)
+    if result.activity is not None and scaled is not None:
+        config = FouriScaleConfig.from_dict(Recipe.parse(read_recipe(scaled)).config or {})
+        runs = {picture.method: picture.powers for picture in result.pictures}
+        chart = spectrum_chart(result.activity, config, runs)
+        news[views.spectrum] = (
+            f'<img class="chart" src="{chart}" alt="Low-pass windows, spectra of the latents along the run, '
+            'dilation by step, and what each layer did">' + _SPECTRUM_TEXT
+        )
+    return news
+
+
+_SPECTRUM_TEXT = """<p class="soft">Top left: what each layer's filter lets through before its dilated convolution.
+Top right: how much of each frequency the unfinished picture holds, from the first step (dark) to the last (light);
+dashed is direct sampling. Dotted in the first are the windows of the guidance branch, where there is one. Below: the
+dilation falls step by step, and a layer is filtered while its window cuts
+anything off.</p>"""
+
+
+def show_pictures(views: Views, scaled: Path | None, direct: Path | None) -> News:
+    """Both in the slider, or the only one as a picture; with their downloads."""
+    only = scaled or direct
+    about = f": seed {seed_of(only)}" if only else ""
+    if scaled is not None and direct is not None:
+        slider = gr.ImageSlider((str(direct), str(scaled)), visible=True, label=_COMPARED + about)
+        image = gr.Image(visible=False)
+    else:
+        slider = gr.ImageSlider(visible=False)
+        image = gr.Image(str(only), visible=True, label=f"Picture{about}")
+    return {
+        views.slider: slider,
+        views.image: image,
+        views.save_scaled: _download(scaled),
+        views.save_direct: _download(direct),
+    }
+
+
+def show_gallery(views: Views, files: list[Path]) -> News:
+    """A browser's pictures, with captions."""
+    captions = [(str(file), f"{method_of(file)}, seed {seed_of(file)}") for file in files]
+    return {views.files: [str(file) for file in files], views.gallery: captions}
+
+
+def _download(file: Path | None) -> gr.DownloadButton:
+    return gr.DownloadButton(value=str(file) if file else None, visible=file is not None)

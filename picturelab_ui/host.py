@@ -1,0 +1,31 @@
+"""What a host allows its visitors."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from picturelab.models import DEFAULT_MODEL
+
+
+@dataclass(frozen=True)
+class Host:
+    """What this host allows.
+
+    Attributes:
+        model: the one that is loaded at the start.
+        output: where pictures and reports go; nothing else on the disk is served.
+        any_model: whether visitors may name hub ids and folders; else the shipped ones and `model`.
+        max_pixels: of a picture.
+        max_steps: of a run.
+        max_waiting: jobs that may wait.
+        max_audit: prompts times seeds of an audit.
+    """
+
+    model: str = DEFAULT_MODEL
+    output: Path = Path("outputs/page")
+    any_model: bool = False
+    max_pixels: int = 2048 * 2048
+    max_steps: int = 200
+    max_waiting: int = 8
+    max_audit: int = 64

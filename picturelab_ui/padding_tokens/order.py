@@ -1,0 +1,130 @@
+"""What a visitor asks of the second tab: one prompt's pictures and measurements, or an audit, checked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from fouriscale.sampling.generate import check_request
+from padtone.audit.arms import FIFTHS
+from padtone.audit.prompts import Prompts
+
+from .. import links
+from ..forms import FieldProblems, check_between, check_prompt
+from ..jobs.padding_tokens import audit_prompts
+from ..workshop import Workshop
+
+TAB = "padding"
+FIELDS = ("prompt", "model", "seed", "steps", "arms")
+CHOSEN = "chosen chips"
+ARMS = ("full", "prompt", "padding", "eos", "clean", *FIFTHS, CHOSEN)
+
+
+@dataclass(frozen=True)
+class PromptOrder:
+    """One prompt to measure.
+
+    Attributes:
+        arms: names of arms, and the text rows behind the chosen chips.
+    """
+
+    prompt: str
+    model: str
+    seed: int
+    steps: int
+    arms: tuple[str | list[int], ...]
+
+
+@dataclass(frozen=True)
+class AuditOrder:
+    """An audit; `steps` and `seeds` are numbers of them."""
+
+    model: str
+    prompts: Prompts
+    seeds: int
+    steps: int
+
+
+def problems(workshop: Workshop, values: Mapping[str, Any], chosen_rows: Sequence[int]) -> FieldProblems:
+    """What is wrong with the values of `FIELDS`; `chosen_rows`: text rows of the chosen chips."""
+    wrong = FieldProblems()
+    with wrong.at("prompt"):
+        check_prompt(values["prompt"])
+    with wrong.at("model"):
+        workshop.models.check(values["model"], with_unet=False)
+    for name, least, most in (("seed", 0, 2**63 - 2), ("steps", 1, workshop.host.max_steps)):
+        with wrong.at(name):
+            check_between(name, values[name], least, most)
+    if not values["arms"]:
+        wrong["arms"] = "nothing is kept: choose at least one"
+    elif CHOSEN in values["arms"] and not chosen_rows:
+        wrong["arms"] = f"{CHOSEN!r} is kept, but no chip is chosen: click some of the tokens"
+    return wrong
+
+
+def read(workshop: Workshop, values: Mapping[str, Any], chosen_rows: Sequence[int]) -> PromptOrder:
+    """The order of the values of `FIELDS`.
+
+    Raises:
+        FieldError: something is wrong with one of them.
+    """
+    problems(workshop, values, chosen_rows).refuse()
+    return PromptOrder(
+        prompt=values["prompt"].strip(),
+        model=values["model"],
+        seed=int(values["seed"]),
+        steps=int(values["steps"]),
+        arms=tuple(list(chosen_rows) if arm == CHOSEN else arm for arm in values["arms"]),
+    )
+
+
+def read_audit(
+    workshop: Workshop,
+    model: str,
+    steps: float | None,
+    prompts: str,
+    count: float | None,
+    seeds: float | None,
+) -> AuditOrder:
+    """The order of an audit.
+
+    Args:
+        prompts: typed, one a line; none takes `count` of our own.
+
+    Raises:
+        ValueError: a value is wrong.
+    """
+    workshop.models.check(model, with_unet=False)
+    check_request(8, 8, [0], int(steps or 0), 1.0)
+    chosen = audit_prompts(model, prompts, int(count or 0))
+    check_audit(workshop, len(chosen.texts), int(seeds or 0))
+    return AuditOrder(model, chosen, int(seeds or 0), int(steps or 0))
+
+
+def check_audit(workshop: Workshop, prompts: int, seeds: int) -> None:
+    """Is an audit of this size allowed here?
+
+    Raises:
+        ValueError: it is not.
+    """
+    if seeds < 2:
+        raise ValueError(f"seeds={seeds}: 2 or more are needed, for their difference is the yardstick")
+    most = workshop.host.max_audit
+    if prompts * seeds > most:
+        raise ValueError(
+            f"{prompts} prompts and {seeds} seeds are {prompts * seeds} pictures an arm; this page makes {most}"
+        )
+
+
+def link(values: Mapping[str, Any]) -> str:
+    """The query that opens the tab with these values; chips are of one prompt, and stay out."""
+    arms = [arm for arm in values["arms"] if arm != CHOSEN] or ["full"]
+    return links.to_query(TAB, {name: values[name] for name in FIELDS} | {"arms": arms})
+
+
+def of_link(workshop: Workshop, query: Mapping[str, str], usual: Mapping[str, Any]) -> dict[str, Any]:
+    """The tab's values from a query; what it does not name, or names wrongly, stays as usual."""
+    values = links.reopened(TAB, query, usual, lambda values: problems(workshop, values, []))
+    values["arms"] = [arm for arm in values["arms"] if arm in ARMS] or usual["arms"]
+    return values

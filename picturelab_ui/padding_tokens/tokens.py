@@ -1,0 +1,76 @@
+"""The tokens of a prompt: read as it is typed, drawn as chips, and chosen by a click."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import gradio as gr
+
+from padtone.interventions.ite import token_roles
+from padtone.maths.roles import TokenRoles
+
+from .. import messages
+from ..events import AT_ONCE, QUIET, News
+from ..forms import Form
+from ..workshop import Workshop
+from .chips import chips
+from .order import CHOSEN
+from .views import Views
+
+_HOW_TO_CHOOSE = '<p class="soft">Click tokens to keep just those.</p>'
+
+
+def read_tokens(workshop: Workshop, model: str, prompt: str) -> tuple[TokenRoles, ...]:
+    """What each text encoder makes of a prompt.
+
+    Raises:
+        ValueError: the model is not allowed here, or padtone does not know it.
+    """
+    workshop.models.check(model, with_unet=False)
+    with workshop.models.reader(model) as pipe:
+        return token_roles(pipe, prompt)
+
+
+def as_json(entries: Sequence[TokenRoles]) -> list[dict[str, Any]]:
+    """Roles as plain values."""
+    keys = ("name", "tokens", "ids", "roles", "cut")
+    values: list[dict[str, Any]] = json.loads(
+        json.dumps([{key: getattr(e, key) for key in keys} for e in entries])
+    )
+    return values
+
+
+def wire(workshop: Workshop, form: Form, views: Views, named: Any) -> None:
+    """The chips follow the prompt; those that are clicked become an arm."""
+    prompt, model, arms = form["prompt"], form["model"], form["arms"]
+
+    def draw(inputs: Mapping[Any, Any]) -> News:
+        news: News = {views.chosen_rows: [], views.chosen_text: _HOW_TO_CHOOSE}
+        if CHOSEN in inputs[arms]:
+            news[arms] = _without_chosen(inputs[arms])
+        try:
+            news[views.chips] = chips(read_tokens(workshop, inputs[model], inputs[prompt] or ""))
+        except ValueError as error:
+            news |= {views.chips: messages.alert(error), views.chosen_text: ""}
+        return news
+
+    def choose(names: list[str], event: gr.EventData) -> News:
+        rows = sorted(int(row) for row in event.rows)
+        tokens = ", ".join(f"{event.rows[str(row)]} ({row})" for row in rows)
+        return {
+            views.chosen_rows: rows,
+            views.chosen_text: messages.remark(f"Chosen: {tokens}.") if rows else _HOW_TO_CHOOSE,
+            arms: _without_chosen(names) + ([CHOSEN] if rows else []),
+        }
+
+    inputs, changed = {prompt, model, arms}, [views.chosen_rows, views.chosen_text, arms]
+    drawn = [views.chips, *changed]
+    gr.on([prompt.change, model.change], draw, inputs, drawn, trigger_mode="always_last", **QUIET)
+    named.then(draw, inputs, drawn, **QUIET)
+    views.chips.select(choose, arms, changed, **AT_ONCE)
+
+
+def _without_chosen(arms: Sequence[str]) -> list[str]:
+    return [arm for arm in arms if arm != CHOSEN]

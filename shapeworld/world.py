@@ -1,0 +1,49 @@
+"""What the world offers to those who find it by its entry point, see `picturelab.worlds`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from . import captions
+from .judge.checker import Report, check
+from .scenes import Scene, sample_scenes
+
+if TYPE_CHECKING:
+    import torch
+    from PIL import Image
+
+
+class Shapeworld:
+    """Scenes, the checker, and the shipped models. What needs torch is imported when it is asked for."""
+
+    def models(self) -> list[str]:
+        from .models import model_names
+
+        return model_names()
+
+    def folder(self, name: str) -> Path:
+        from .models import WEIGHTS
+
+        return WEIGHTS / name
+
+    def load(self, name: str, dtype: torch.dtype) -> Any:
+        from .models import load_pipeline
+
+        return load_pipeline(name, dtype)
+
+    def scenes(self, count: int, seed: int, objects: int | None = None) -> Sequence[Scene]:
+        return sample_scenes(count, seed, objects)
+
+    def check(self, image: Image.Image, scene: Scene) -> Report:
+        return check(image, scene)
+
+    def words(self) -> list[str]:
+        return captions.words()
+
+    def unknown_words(self, prompt: str | None) -> list[str]:
+        return captions.unknown_words(prompt)
+
+
+WORLD = Shapeworld()

@@ -1,0 +1,43 @@
+"""The command that starts the page: what it refuses in one sentence. What it serves is tested with a server."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from fouriscale.cli import main
+from picturelab import extras
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (("--max-pixels", 0), "max-pixels is 0; it is at least 1"),
+        (("--max-waiting", 0), "max-waiting is 0; it is at least 1"),
+        (("--model", "no/such/folder"), "there is no model 'no/such/folder'"),
+        (("--port", "x"), "Invalid value for '--port'"),
+    ],
+)
+def test_bad_options_are_one_sentence(run_command, words, sentence):
+    code, out, err = run_command(main, "page", *words)
+    assert (code, out) == (2, "")
+    assert err.startswith(f"Error: {sentence}")
+    assert err.count("\n") == 1
+
+
+def test_without_gradio_it_names_the_extra(run_command, monkeypatch):
+    find_spec = extras.find_spec
+    monkeypatch.setattr(extras, "find_spec", lambda name: None if name == "gradio" else find_spec(name))
+    code, _, err = run_command(main, "page")
+    assert code == 2
+    assert err == "Error: fouriscale page needs gradio: pip install 'fouriscale-padtone[app]' brings it\n"
+
+
+def test_app_py_is_the_same_command():
+    said = subprocess.run(
+        [sys.executable, ROOT / "app.py", "--max-pixels", "0"], capture_output=True, text=True, cwd=ROOT
+    )
+    assert (said.returncode, said.stderr) == (2, "Error: max-pixels is 0; it is at least 1\n")
