@@ -16,6 +16,17 @@ import torch  # noqa: E402
 
 from tests.tiny.shapeworld_pipeline import untrained_pipeline  # noqa: E402
 
+# A page's server, a built wheel, a training: whichever test asks for it first takes long.
+_SLOW_FIXTURES = {"installed", "served", "shipped", "undisturbed"}
+
+
+@pytest.hookimpl(tryfirst=True)  # before pytest leaves out what `-m` leaves out
+def pytest_collection_modifyitems(items: list[pytest.Function]) -> None:
+    """Tests with a slow fixture are slow; others say so themselves."""
+    for item in items:
+        if _SLOW_FIXTURES & set(item.fixturenames):
+            item.add_marker(pytest.mark.slow)
+
 
 def pytest_unconfigure() -> None:
     _CACHE.cleanup()

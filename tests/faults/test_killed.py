@@ -7,7 +7,8 @@ import time
 
 import pytest
 
-from tests.faults.harness import catches, entries, files, finish, outcome, parts, start, until
+from tests.faults.harness import catches, entries, files, finish, outcome, parts, start
+from tests.waiting import until
 
 FOLDERS, KILLS = 5, 4
 

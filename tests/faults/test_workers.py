@@ -5,7 +5,8 @@ import signal
 
 import pytest
 
-from tests.faults.harness import command, entries, files, finish, jobs, until, write_jobs
+from tests.faults.harness import command, entries, files, finish, jobs, write_jobs
+from tests.waiting import until
 
 ENGINES = {"local": ["--workers", "2"], "ray": ["--engine", "ray", "--workers", "2"]}
 

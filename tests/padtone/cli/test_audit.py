@@ -70,6 +70,7 @@ def test_audit_of_a_folder(tiny_model, clip, prompts, tmp_path):
         run(*typed, "--seeds", 3)
 
 
+@pytest.mark.slow
 def test_all_shipped_models(clip, tmp_path, monkeypatch):
     monkeypatch.setattr(world(), "models", lambda: ["unet", "unet-frozen"])
     typed = ("audit", "--model", "shapeworld/all", "--clip", clip, "--out", tmp_path, "--count", 2, *SMALL)

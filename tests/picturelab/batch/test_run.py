@@ -24,7 +24,8 @@ from picturelab.batch.progress import progress
 from picturelab.batch.sheet import write_sheet
 from picturelab.batch.stores import open_store
 from picturelab.batch.verify import check_files
-from tests.picturelab.batch_rows import manifest, pictures, row, until
+from tests.picturelab.batch_rows import manifest, pictures, row
+from tests.waiting import until
 
 MIXED = [
     row(1),
