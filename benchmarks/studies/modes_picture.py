@@ -1,7 +1,7 @@
 """The pictures of docs/speed-and-quality.md: direct sampling, paper mode and fast mode from the same noise.
 
-`python -m benchmarks.studies.modes_picture` writes `docs/modes.png`, whole pictures, and `docs/modes-crops.png`, a piece of
-each picture of the first scene, enlarged. To be made again when the shipped UNet or a mode has changed.
+`python -m benchmarks.studies.modes_picture` writes `docs/modes.png`, whole pictures, and `docs/modes-crops.png`, a
+piece of each picture of the first scene, enlarged. To be made again when the shipped UNet or a mode has changed.
 
 A study of 25 November 2026.
 """

@@ -1,7 +1,7 @@
 """What a million SDXL pictures of 2048 x 2048 need, from measured figures. Prints the tables of docs/scale.md.
 
-Run from the repository's root with `python -m benchmarks.studies.scale` after `python -m benchmarks.batch`. The time of a
-picture is no measurement: it is the multiply-adds that `fouriscale explain` counts over the arithmetic that a GPU is
+Run from the repository's root with `python -m benchmarks.studies.scale` after `python -m benchmarks.batch`. The time of
+a picture is no measurement: it is the multiply-adds that `fouriscale explain` counts over the arithmetic that a GPU is
 assumed to reach. Give your own with `--seconds`.
 
 A study of 24 November 2026.
