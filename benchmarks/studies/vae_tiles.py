@@ -1,8 +1,8 @@
 """What decoding in tiles changes: the shipped VAE on rendered scenes, tiled against whole.
 
 `python -m benchmarks.studies.vae_tiles` encodes scenes and decodes them at once and in diffusers' overlapping, blended
-tiles. It says how much the pictures differ, and looks for seams: across the lines where a blend of two tiles begins or ends,
-the mean step from pixel to pixel less that of the picture decoded at once.
+tiles. It says how much the pictures differ, and looks for seams: across the lines where a blend of two tiles
+begins or ends, the mean step from pixel to pixel less that of the picture decoded at once.
 Writes `benchmarks/results/vae_tiles.json`.
 
 A study of 24 November 2026.
