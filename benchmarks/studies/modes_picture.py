@@ -1,7 +1,9 @@
 """The pictures of docs/speed-and-quality.md: direct sampling, paper mode and fast mode from the same noise.
 
-`python -m benchmarks.modes_picture` writes `docs/modes.png`, whole pictures, and `docs/modes-crops.png`, a piece of
-each picture of the first scene, enlarged. To be made again when the shipped UNet or a mode has changed.
+`python -m benchmarks.studies.modes_picture` writes `docs/modes.png`, whole pictures, and `docs/modes-crops.png`, a
+piece of each picture of the first scene, enlarged. To be made again when the shipped UNet or a mode has changed.
+
+A study of 25 November 2026.
 """
 
 from __future__ import annotations
@@ -15,9 +17,9 @@ from fouriscale.reports.demo import Shown, lay_out, sample
 from picturelab.recipes import save
 from picturelab.reports.grid import labelled_row
 
-from .quality import PAPER
+from ..quality import PAPER
 
-DOCS = Path(__file__).parents[1] / "docs"
+DOCS = Path(__file__).parents[2] / "docs"
 METHODS: dict[str, dict[str, Any] | None] = {
     "direct": None,
     "paper": PAPER,

@@ -6,11 +6,13 @@ in an environment of its own:
     python3.11 -m venv .peer
     .peer/bin/pip install torch==2.13.0 diffusers==0.27.2 hidiffusion==0.1.10 'huggingface_hub<0.26' \
         'transformers<4.46' accelerate
-    .peer/bin/python benchmarks/peer_hidiffusion.py
+    .peer/bin/python benchmarks/studies/peer_hidiffusion.py
 
 As `benchmarks.speed` does: one call with guidance for every phase of a run of 50 steps, in one process, in alternating
 order; a run's time is the sum over phases of steps times the median of a call. A phase is a set of steps of equal
 multiply-adds, which torch's counter counts on shapes alone. 4x is counted, not timed.
+
+A study of 24 November 2026.
 """
 
 import argparse
@@ -28,8 +30,8 @@ from diffusers import UNet2DConditionModel
 from hidiffusion import apply_hidiffusion, remove_hidiffusion
 from torch.utils.flop_counter import FlopCounterMode
 
-HERE = Path(__file__).parent
-CONFIG = HERE.parent / "fouriscale" / "loading" / "components" / "sd15" / "unet" / "config.json"
+ROOT = Path(__file__).parents[2]
+CONFIG = ROOT / "fouriscale" / "loading" / "components" / "sd15" / "unet" / "config.json"
 STEPS = 50
 NAME = "runwayml/stable-diffusion-v1-5"  # what HiDiffusion asks for
 
@@ -78,7 +80,7 @@ def multiply_adds(call: Call, name: str, step: int) -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description="Time HiDiffusion against direct sampling.")
     parser.add_argument("--turns", type=int, default=3, help="of each case; 0 counts only")
-    parser.add_argument("--out", type=Path, default=HERE / "results" / "hidiffusion.json")
+    parser.add_argument("--out", type=Path, default=ROOT / "benchmarks" / "results" / "hidiffusion.json")
     given = parser.parse_args()
 
     rows = []

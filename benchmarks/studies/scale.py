@@ -1,8 +1,10 @@
 """What a million SDXL pictures of 2048 x 2048 need, from measured figures. Prints the tables of docs/scale.md.
 
-Run from the repository's root with `python -m benchmarks.scale` after `python -m benchmarks.batch`. The time of a
-picture is no measurement: it is the multiply-adds that `fouriscale explain` counts over the arithmetic that a GPU is
+Run from the repository's root with `python -m benchmarks.studies.scale` after `python -m benchmarks.batch`. The time of
+a picture is no measurement: it is the multiply-adds that `fouriscale explain` counts over the arithmetic that a GPU is
 assumed to reach. Give your own with `--seconds`.
+
+A study of 24 November 2026.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ from fouriscale.config import FouriScaleConfig
 from fouriscale.loading.configs import unet_config
 from fouriscale.reports.explain import direct_step, explain
 
-from .batch import RESULTS
+from ..batch import RESULTS
 
 PICTURES = 1_000_000
 SIDE, STEPS = 2048, 50

@@ -7,7 +7,9 @@ The branch lends its query and key and its own picture is thrown away, so parts 
 - every 2nd step: its query and key kept for the step in between, all of them in memory; another result;
 - none: what the fast mode does; another result.
 
-Run from the repository's root with `python -m benchmarks.third_branch`.
+Run from the repository's root with `python -m benchmarks.studies.third_branch`.
+
+A study of 24 November 2026.
 """
 
 from __future__ import annotations

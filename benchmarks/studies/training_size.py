@@ -1,8 +1,10 @@
 """The two rules for choosing a training size, compared with the shipped model at twenty sizes.
 
-`python -m benchmarks.training_size` samples each scene once by either rule, at sizes where the rules differ,
+`python -m benchmarks.studies.training_size` samples each scene once by either rule, at sizes where the rules differ,
 and has the checker judge both. Verdicts are kept at once, so a killed run goes on. The shipped model has one
 training size, so what differs is whether a little overflow means a larger dilation.
+
+A study of 24 November 2026.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ from typing import Annotated, Any
 
 import typer
 
-from .quality import PAPER, RESULTS, Cell, measure, share, to_markdown
+from ..quality import PAPER, RESULTS, Cell, measure, share, to_markdown
 
 RULES = ("published", "nearest")
 # (height, width) in pixels: up to a tenth beyond a multiple of 128 on one axis or both.

@@ -1,9 +1,11 @@
 """What decoding in tiles changes: the shipped VAE on rendered scenes, tiled against whole.
 
-`python -m benchmarks.vae_tiles` encodes scenes and decodes them at once and in diffusers' overlapping, blended tiles.
-It says how much the pictures differ, and looks for seams: across the lines where a blend of two tiles begins or ends,
-the mean step from pixel to pixel less that of the picture decoded at once.
+`python -m benchmarks.studies.vae_tiles` encodes scenes and decodes them at once and in diffusers' overlapping, blended
+tiles. It says how much the pictures differ, and looks for seams: across the lines where a blend of two tiles
+begins or ends, the mean step from pixel to pixel less that of the picture decoded at once.
 Writes `benchmarks/results/vae_tiles.json`.
+
+A study of 24 November 2026.
 """
 
 from __future__ import annotations
@@ -19,9 +21,9 @@ import typer
 from picturelab.models import fingerprint
 from shapeworld import WEIGHTS, load_pipeline, sample_scenes
 
-from .quality import circumstances
+from ..quality import circumstances
 
-RESULTS = Path(__file__).parent / "results"
+RESULTS = Path(__file__).parents[1] / "results"
 SIDES = (256, 512, 1024)
 SEED = 9
 

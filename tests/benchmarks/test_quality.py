@@ -5,8 +5,9 @@ import json
 import pytest
 import typer
 
-from benchmarks import quality, training_size
+from benchmarks import quality
 from benchmarks.quality import CELLS, PAPER, Cell, key, read_verdicts, share, summarise, to_markdown
+from benchmarks.studies import training_size
 
 SMALL = Cell("64x64, one object, direct", 1, (64, 64), None, 3, 2)
 

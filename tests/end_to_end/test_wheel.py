@@ -1,4 +1,4 @@
-"""A built wheel holds everything that it needs and works from any folder."""
+"""The two built wheels hold everything that they need and work from any folder."""
 
 import os
 import subprocess
@@ -12,11 +12,17 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory):
-    """A folder with the package installed from its wheel, and nothing else."""
+    """A folder with both distributions installed from their wheels, and nothing else."""
     built, target = tmp_path_factory.mktemp("built"), tmp_path_factory.mktemp("installed")
-    run(sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", built, cwd=ROOT)
-    (wheel,) = built.glob("*.whl")
-    run(sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", target, wheel, cwd=built)
+    for project in (ROOT, ROOT / "shapeworld"):
+        run(
+            sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", built, cwd=project
+        )
+    wheels = sorted(built.glob("*.whl"))
+    assert len(wheels) == 2
+    run(
+        sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", target, *wheels, cwd=built
+    )
     return target
 
 
@@ -31,6 +37,26 @@ def run(*command, **settings):
     done = subprocess.run([str(word) for word in command], capture_output=True, text=True, **settings)
     assert done.returncode == 0, done.stderr
     return done.stdout
+
+
+@pytest.mark.parametrize("package", ["fouriscale", "padtone", "picturelab", "picturelab_ui", "shapeworld"])
+def test_every_file_of_a_package_is_inside(installed, package):
+    """Templates, stylesheets, weights and py.typed too."""
+    listed = run("git", "ls-files", "-z", "--", package, cwd=ROOT).split("\0")
+    missing = {name for name in listed if name and not (installed / name).is_file()}
+    left_out = {"shapeworld/LICENSE", "shapeworld/pyproject.toml"} if package == "shapeworld" else set()
+    assert missing == left_out
+
+
+def test_configs_are_inside_once(installed):
+    inside = {file.relative_to(installed).as_posix() for file in installed.rglob("*.yaml")}
+    shipped = [ROOT / "configs" / "presets", ROOT / "configs" / "studies"]
+    assert inside == {
+        f"picturelab/{file.relative_to(ROOT).as_posix()}"
+        for folder in shipped
+        for file in folder.glob("*.yaml")
+    }
+    assert (installed / "picturelab" / "configs" / "validate.txt").is_file()
 
 
 def test_presets_and_components_are_inside(elsewhere, installed):

@@ -1,0 +1,1 @@
+"""Finished studies, each with its date: their results stand in docs, and here is how they were got."""
