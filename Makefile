@@ -7,26 +7,44 @@ STAMP := $(VENV)/.installed
 # Idle OpenMP threads sleep instead of spinning: on a few cores shared with others it is much faster.
 export OMP_WAIT_POLICY := PASSIVE
 
-.PHONY: install demo app test test-browser test-faults test-matrix test-oldest check bench bench-quick pictures \
-	screenshots clean
+.PHONY: install demo app test test-quick test-contract test-browser test-faults test-matrix test-oldest test-wheels \
+	coverage check bench bench-quick pictures screenshots clean
 
 install: $(STAMP)
 
-$(STAMP): pyproject.toml constraints.txt
+$(STAMP): pyproject.toml shapeworld/pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --disable-pip-version-check --quiet -c constraints.txt -e '.[app,audit,dev]'
+	$(BIN)/python -m pip install --disable-pip-version-check --quiet -c constraints.txt \
+		-e '.[all,dev]' -e './shapeworld[train]'
 	touch $@
 
 demo: install
 	$(BIN)/fouriscale demo --out outputs/demo.png
 
-# The page, on the embedded model; `.venv/bin/python app.py --help` has the switches.
+# The page, on a shipped model; `.venv/bin/fouriscale page --help` has the switches.
 app: install
-	$(BIN)/python app.py
+	$(BIN)/fouriscale page
 
 # Two processes of one thread each: faster than one of two threads, and far faster beside other work.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest
 test: install
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
+	$(PYTEST) -n 2 --dist loadfile
+
+# Without what takes long: about a minute.
+test-quick: install
+	$(PYTEST) -q -n 2 -m 'not slow'
+
+# What is leaned on of others, the rooms' names, and the authors' own latents: where something upstream changed, first.
+test-contract: install
+	$(PYTEST) -q tests/contract
+
+# `make test`, and how much of the code it ran.
+coverage: install
+	$(PYTEST) -n 2 --dist loadfile --cov --cov-report=term:skip-covered
+
+# The core's wheel in fresh environments, which pip fills from its index.
+test-wheels: install
+	$(PYTEST) -q tests/wheels
 
 # Quantisers stand apart from .venv: diffusers imports them wherever they are, and they are noisy without a GPU.
 QUANTISERS := .quantisers
@@ -40,11 +58,11 @@ $(QUANTISERS)/.installed: constraints.txt
 
 # Batches whose runs, workers and disks fail.
 test-faults: install
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2 tests/faults
+	$(PYTEST) -q -n 2 tests/faults
 
 # The page in a real browser: Debian's Chromium, or the one that CHROMIUM names.
 test-browser: install
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q tests/browser
+	$(PYTEST) -q tests/browser
 
 # The core on the oldest diffusers of the supported range, in an environment of its own.
 OLDEST := 0.41.0
@@ -53,17 +71,18 @@ test-oldest: $(OLD)/.installed
 	$(OLD)/bin/python -m pytest -q tests/contract tests/fouriscale/hooks/test_patch.py \
 		tests/fouriscale/test_presets.py tests/fouriscale/sampling/test_generate.py
 
-$(OLD)/.installed: pyproject.toml constraints.txt
+$(OLD)/.installed: pyproject.toml shapeworld/pyproject.toml constraints.txt
 	test -x $(OLD)/bin/python || $(PYTHON) -m venv $(OLD)
 	grep -vE '^(diffusers|huggingface_hub)==' constraints.txt > $(OLD)/constraints.txt
 	$(OLD)/bin/python -m pip install --disable-pip-version-check --quiet -c $(OLD)/constraints.txt \
-		'diffusers==$(OLDEST)' -e '.[dev]'
+		'diffusers==$(OLDEST)' -e '.[audit,lora,dev]' -e ./shapeworld
 	touch $@
 
 check: install
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports
 
 bench: install
 	$(BIN)/python -m benchmarks.quality
@@ -81,4 +100,4 @@ screenshots: install
 	$(BIN)/python -m benchmarks.screenshots
 
 clean:
-	rm -rf $(VENV) $(OLD) $(QUANTISERS) build dist .pytest_cache .ruff_cache .mypy_cache .hypothesis
+	rm -rf $(VENV) $(OLD) $(QUANTISERS) .coverage .import_linter_cache build dist .pytest_cache .ruff_cache .mypy_cache .hypothesis

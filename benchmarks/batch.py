@@ -56,7 +56,7 @@ def plain_loop(folder: Path, count: int, steps: int, threads: int) -> dict[str, 
 
     import shapeworld
     from fouriscale import apply_fouriscale
-    from picturelab.cli.arguments import parse_size
+    from picturelab.notation import parse_size
 
     torch.set_num_threads(threads)
     pipe: Any = shapeworld.load_pipeline("unet")
@@ -83,7 +83,8 @@ def batch_run(
     folder: Path, count: int, steps: int, workers: int, engine: str, batch: int | None
 ) -> dict[str, Any]:
     """The same jobs with `fouriscale batch`."""
-    from picturelab.batch.run import BatchOrder, run
+    from picturelab.batch.order import BatchOrder
+    from picturelab.batch.run import run
 
     order = BatchOrder(
         jobs=write_jobs(folder, rows(count, steps)),
@@ -124,9 +125,10 @@ def resume(folder: Path, count: int) -> dict[str, Any]:
 
     from picturelab.batch import run as runs
     from picturelab.batch.manifest import Entry
+    from picturelab.batch.order import BatchOrder
     from picturelab.batch.stores import Folder
 
-    order = runs.BatchOrder(
+    order = BatchOrder(
         jobs=write_jobs(folder, rows(count, STEPS)), out=str(folder / "out"), device="cpu", threads=1
     )
     plan, store = runs.read_plan(order), Folder(folder / "out")
@@ -151,7 +153,8 @@ def memory(folder: Path, count: int) -> dict[str, Any]:
     """The process's size over many small jobs: after a tenth of them, and its largest since."""
     import psutil
 
-    from picturelab.batch.run import BatchOrder, run
+    from picturelab.batch.order import BatchOrder
+    from picturelab.batch.run import run
 
     out, sizes, over = folder / "out" / "manifest.jsonl", list[tuple[int, int]](), threading.Event()
 
@@ -176,7 +179,8 @@ def scheduler(folder: Path, count: int) -> dict[str, Any]:
     from picturelab.batch.dispatch import Dispatcher, Outcome, Unit
     from picturelab.batch.engines.crew import Finished, drive
     from picturelab.batch.manifest import Entry
-    from picturelab.batch.run import BatchOrder, read_plan
+    from picturelab.batch.order import BatchOrder
+    from picturelab.batch.run import read_plan
     from picturelab.batch.stores import Folder
 
     class Idle:

@@ -27,7 +27,8 @@ from transformers import CLIPTextConfig, CLIPTextModel, T5Config, T5EncoderModel
 
 import padtone
 from padtone.interventions.ite import generators
-from shapeworld.models import build_pipeline, build_text_encoder, build_tokenizer, build_unet, build_vae
+from shapeworld.models import build_tokenizer, build_vae
+from tests.tiny.shapeworld_pipeline import untrained_pipeline
 
 PROMPT = "a large red circle on a blue background"
 ARMS = ("full", "prompt", "padding", "clean")
@@ -35,9 +36,7 @@ RESULTS = Path(__file__).parent / "results" / "padtone.json"
 
 
 def sd_pipeline() -> tuple[Any, dict]:
-    tokenizer = build_tokenizer()
-    pipe = build_pipeline(build_vae(), build_text_encoder(tokenizer), build_unet(), tokenizer)
-    return pipe, {"height": 128, "width": 128, "guidance_scale": 4.0}
+    return untrained_pipeline(), {"height": 128, "width": 128, "guidance_scale": 4.0}
 
 
 def flux_pipeline() -> tuple[Any, dict]:

@@ -1,9 +1,9 @@
-"""The pictures of README's section on padding tokens, made by the very code and commands that it shows.
+"""The pictures of docs/padtone.md, made by the very code and commands that it shows.
 
     make pictures            # or: python -m benchmarks.pictures
 
-runs them in order in an empty folder and puts what they have written into docs/, with 256 colours. To be
-done again whenever the shipped weights have changed; look at the pictures and at what README says of them.
+runs its section "Use" in order in an empty folder and puts what that has written into docs/, with 256 colours. To be
+done again whenever the shipped weights have changed; look at the pictures and at what docs/padtone.md says of them.
 """
 
 from __future__ import annotations
@@ -13,17 +13,32 @@ import json
 import re
 import shlex
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 from PIL import Image
 
 from picturelab.recipes import save
 
 ROOT = Path(__file__).parents[1]
-SECTION = "Padding tokens"
+SECTION = "Use"
 PICTURES = ("roles", "ite", "idp", "plain", "masked", "trimmed", "replaced")
-_BLOCK = re.compile(r"^```(python)?\n(.*?)^```", re.DOTALL | re.MULTILINE)
+_BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+
+
+class Block(NamedTuple):
+    """A fenced block of a Markdown page: the language it is marked with, its text, the line of its fence."""
+
+    language: str
+    text: str
+    line: int
+
+
+def blocks(page: str) -> list[Block]:
+    """All of a page's blocks, in order."""
+    return [
+        Block(match[1], match[2], page.count("\n", 0, match.start()) + 1) for match in _BLOCK.finditer(page)
+    ]
 
 
 def section(page: str, title: str) -> str:
@@ -31,15 +46,8 @@ def section(page: str, title: str) -> str:
     return page.split(f"\n## {title}\n", 1)[1].split("\n## ", 1)[0]
 
 
-def run_examples(text: str, shorten: Callable[[str], str] = str) -> int:
+def run_examples(text: str) -> None:
     """Run a text's Python blocks and its `padtone` command lines in order, in the current folder.
-
-    Args:
-        text: Markdown.
-        shorten: is applied to every block and command line, for a test's sake.
-
-    Returns:
-        How many blocks and command lines were run.
 
     Raises:
         RuntimeError: a command fails.
@@ -47,27 +55,20 @@ def run_examples(text: str, shorten: Callable[[str], str] = str) -> int:
     from padtone.cli import main
 
     names: dict = {}
-    done = 0
-    for language, block in _BLOCK.findall(text):
-        if language:
-            exec(shorten(block), names)
-            done += 1
+    for block in blocks(text):
+        if block.language == "python":
+            exec(block.text, names)
             continue
-        for line in block.splitlines():
-            words = shlex.split(shorten(line), comments=True)
-            if words[:1] != ["padtone"]:
-                continue
+        for line in block.text.splitlines():
             try:
-                main(words[1:])
-            except SystemExit as stopped:
-                if stopped.code:
-                    raise RuntimeError(f"{line!r} ends with exit code {stopped.code}") from None
-            done += 1
-    return done
+                main(shlex.split(line, comments=True)[1:])
+            except SystemExit as end:
+                if end.code:
+                    raise RuntimeError(f"{line!r} ends with exit code {end.code}") from None
 
 
 def main() -> None:
-    page = (ROOT / "README.md").read_text()
+    page = (ROOT / "docs" / "padtone.md").read_text()
     with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
         run_examples(section(page, SECTION))
         for name in PICTURES:

@@ -1,4 +1,4 @@
-"""The pictures of README's section on the page: each tab as a visitor sees it after a job.
+"""The pictures of docs/page.md: each tab as a visitor sees it after a job.
 
     make screenshots         # or: python -m benchmarks.screenshots
 

@@ -203,7 +203,7 @@ def held(shape: str, scale: int, name: str) -> int:
     import psutil
     import torch
 
-    from fouriscale.reports.memory import peak_memory
+    from picturelab.memory import peak_memory
 
     call = unet_call(shape, scale)
     gc.collect()

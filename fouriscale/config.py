@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from picturelab.files import configs_folder
+
 from .maths import sizes
 from .maths.layers import derive_layers, has_mid_block
 from .maths.schedule import Schedule, paper_span, to_step
@@ -287,13 +289,6 @@ def size_conditioning(config: FouriScaleConfig, height: int, width: int) -> dict
     chosen = config.fit(height, width)
     size = chosen.training_size if chosen.dilation > 1 else (height, width)
     return {"original_size": size, "target_size": size}
-
-
-def configs_folder() -> Path:
-    """Inside the package when installed from a wheel, beside it in a source tree."""
-    package = Path(__file__).parent
-    inside = package / "configs"
-    return inside if inside.is_dir() else package.parent / "configs"
 
 
 def _presets_folder() -> Path:

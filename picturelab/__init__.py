@@ -2,8 +2,11 @@
 
 import sys
 import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
 
-__all__ = ["Remark", "remark"]
+__all__ = ["Remark", "passing_remarks", "remark"]
 
 _INSIDE = ("fouriscale", "picturelab", "padtone", "contextlib")
 
@@ -18,3 +21,17 @@ def remark(sentence: str) -> None:
     while sys._getframe(level).f_globals.get("__name__", "").split(".")[0] in _INSIDE:
         level += 1
     warnings.warn(sentence, Remark, stacklevel=level + 1)
+
+
+@contextmanager
+def passing_remarks(on_remark: Callable[[str], None]) -> Iterator[None]:
+    """A `with` block whose remarks are passed on; other warnings, which speak to programmers, are dropped."""
+
+    def show(message: Warning | str, category: type[Warning], *_: Any, **__: Any) -> None:
+        if issubclass(category, Remark):
+            on_remark(str(message))
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", Remark)
+        warnings.showwarning = show
+        yield

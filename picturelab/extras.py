@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from importlib.util import find_spec
 
 DISTRIBUTION = "fouriscale-padtone"
@@ -32,3 +33,13 @@ def require(what: str, extra: str, *packages: str) -> None:
     missing = [name for name in packages if find_spec(name) is None]
     if missing:
         raise ValueError(f"{what} needs {', '.join(missing)}: {brings(extra)}")
+
+
+def exit_without_cli(command: str) -> None:
+    """End a command that lacks the extra `cli`: one sentence on stderr and exit code 2."""
+    try:
+        # All that no required package brings, and those that one brings today.
+        require(command, "cli", "accelerate", "jinja2", "PIL", "psutil", "rich", "typer")
+    except ValueError as error:
+        print(f"Error: {error}", file=sys.stderr)
+        sys.exit(2)

@@ -1,10 +1,12 @@
-"""Files that are there with all of their content or not at all, and the folder of files that we ship."""
+"""Files that are written: under which name, and with all of their content or not at all; and those that we ship."""
 
 from __future__ import annotations
 
 import contextlib
 import os
+import re
 import secrets
+import tempfile
 from pathlib import Path
 
 
@@ -34,6 +36,30 @@ def write_whole(path: Path, content: str | bytes, *, sync: bool = False) -> None
         with contextlib.suppress(OSError):
             part.unlink(missing_ok=True)
         raise
+
+
+def output_file(out: Path, name: str) -> Path:
+    """The file to write: `out` itself if it ends in .png, or else `name`.png in the folder `out`.
+
+    Raises:
+        ValueError: it could not be written there.
+    """
+    if out.suffix and out.suffix.lower() != ".png" and not out.is_dir():
+        raise ValueError(f"{out}: pictures are written as PNG, so name a file that ends in .png, or a folder")
+    path = out if out.suffix.lower() == ".png" and not out.is_dir() else out / f"{name}.png"
+    there = next(folder for folder in path.absolute().parents if folder.exists())
+    try:
+        with tempfile.TemporaryFile(dir=there):
+            return path
+    except OSError as error:
+        raise ValueError(
+            f"{path} cannot be written ({error.strerror}: {there}); name another file or folder"
+        ) from None
+
+
+def slug(prompt: str) -> str:
+    """A file name's worth of a prompt."""
+    return "-".join(re.findall(r"\w+", prompt.lower()))[:60] or "picture"
 
 
 def configs_folder() -> Path:

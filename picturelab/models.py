@@ -16,6 +16,7 @@ from huggingface_hub.errors import HFValidationError
 from safetensors import SafetensorError
 
 from . import worlds
+from .pipeline import Pipeline
 
 DEFAULT_MODEL = "shapeworld/unet"
 DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
@@ -82,7 +83,7 @@ def load_pipeline(
     return pipe.to(where)
 
 
-def origin(pipe: Any) -> ModelOrigin:
+def origin(pipe: Pipeline) -> ModelOrigin:
     """Where a pipeline came from; one that `load_pipeline` did not load is asked for its own name."""
     known = getattr(pipe, _SOURCE, None)
     return known or ModelOrigin(str(pipe.config.get("_name_or_path") or "unknown"), None)

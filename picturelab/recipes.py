@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-import os
 import platform
-import secrets
 from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
@@ -14,6 +12,9 @@ from typing import Any, TypeVar
 
 from PIL import Image, PngImagePlugin
 from pydantic import BaseModel, ValidationError
+
+from .files import write_whole
+from .settings import problems
 
 Model = TypeVar("Model", bound=BaseModel)
 _PACKAGES = ("fouriscale-padtone", "diffusers", "transformers", "torch", "pillow")
@@ -35,16 +36,10 @@ def save(image: Image.Image, path: str | Path, recipe: Mapping[str, Any] | None,
     path = Path(path)
     if path.suffix.lower() != ".png":
         raise ValueError(f"{path}: pictures are written as PNG, so name a file that ends in .png")
-    # Beside it, so that renaming is atomic.
-    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part.write_bytes(encoded(image, recipe, chunk))
-        os.replace(part, path)
+        write_whole(path, encoded(image, recipe, chunk))
     except OSError as error:
         raise ValueError(f"{path} cannot be written ({error.strerror or error})") from None
-    finally:
-        _remove(part)
 
 
 def encoded(image: Image.Image, recipe: Mapping[str, Any] | None, chunk: str) -> bytes:
@@ -98,9 +93,9 @@ def parsed(kind: type[Model], values: Mapping[str, Any]) -> Model:
     try:
         return kind.model_validate(dict(values))
     except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(map(str, first["loc"]))
-        raise ValueError(f"the recipe's entry {place!r} is wrong: {first['msg']}") from None
+        first = problems(error)[0]
+        entry = f"the recipe's entry {first.path!r}" if first.place else "the recipe"
+        raise ValueError(f"{entry} is wrong: {first.reason}") from None
 
 
 def versions() -> dict[str, str]:
@@ -113,10 +108,3 @@ def changed_versions(then: Mapping[str, str]) -> list[str]:
     now = versions()
     names = [name for name in sorted(now.keys() | then.keys()) if now.get(name) != then.get(name)]
     return [f"{name} {now.get(name, 'missing')} (was {then.get(name, 'missing')})" for name in names]
-
-
-def _remove(part: Path) -> None:
-    try:
-        part.unlink(missing_ok=True)
-    except NotADirectoryError:  # its folder is a file, so nothing was written
-        return

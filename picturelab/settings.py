@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -24,21 +25,63 @@ class Settings(BaseModel):
             raise ValueError(sentence(error)) from None
 
 
+@dataclass(frozen=True)
+class Problem:
+    """One thing that pydantic finds wrong.
+
+    Attributes:
+        kind: pydantic's name for it, such as "missing".
+        place: the names and positions that lead to it; empty where values do not fit together.
+        value: what stands there, as code, shortened.
+        reason: our validator's own words, or else pydantic's.
+        ours: whether they are ours.
+    """
+
+    kind: str
+    place: tuple[str, ...]
+    value: str
+    reason: str
+    ours: bool
+
+    @property
+    def path(self) -> str:
+        return ".".join(self.place)
+
+    @property
+    def clause(self) -> str:
+        """The reason as the second half of a sentence."""
+        return self.reason[0].lower() + self.reason[1:]
+
+
+def problems(error: ValidationError) -> list[Problem]:
+    """Everything that pydantic finds wrong, for the sentences of settings, recipes and jobs files."""
+    entries = []
+    for entry in error.errors():
+        own = entry["ctx"]["error"] if entry["type"] in ("value_error", "assertion_error") else None
+        entries.append(
+            Problem(
+                kind=entry["type"],
+                place=tuple(map(str, entry["loc"])),
+                value=shortened(repr(entry["input"]), 80),
+                reason=entry["msg"] if own is None else str(own),
+                ours=own is not None,
+            )
+        )
+    return entries
+
+
 def sentence(error: ValidationError) -> str:
     """The first thing that is wrong, with the offending value; our validators' own words as they are."""
-    return problem_in_words(error.errors()[0])
+    first = problems(error)[0]
+    if first.ours:
+        return first.reason
+    if first.kind == "extra_forbidden":
+        return f"there is no setting {first.path!r}"
+    if first.kind == "missing":
+        return f"{first.path} is missing"
+    return f"{first.path}={first.value}: {first.clause}"
 
 
-def problem_in_words(problem: Any) -> str:
-    """One of pydantic's problems (an entry of `ValidationError.errors()`) as a sentence of ours."""
-    own = (problem.get("ctx") or {}).get("error")
-    if own is not None:
-        return str(own)
-    place, text = ".".join(map(str, problem["loc"])), problem["msg"]
-    if problem["type"] == "extra_forbidden":
-        return f"there is no setting {place!r}"
-    if problem["type"] == "missing":
-        return f"{place} is missing"
-    value = repr(problem["input"])
-    value = value if len(value) <= 80 else f"{value[:77]}..."
-    return f"{place}={value}: {text[0].lower()}{text[1:]}"
+def shortened(text: str, most: int) -> str:
+    """A text of at most so many letters."""
+    return text if len(text) <= most else f"{text[: most - 3]}..."

@@ -9,8 +9,6 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from .captions import caption
-
 SHAPES = ("circle", "square", "triangle")
 COLORS = {
     "black": (20, 20, 20),
@@ -43,6 +41,11 @@ class Object:
     radius: float
     size: str = ""
 
+    @property
+    def phrase(self) -> str:
+        """`a large red circle`."""
+        return " ".join(word for word in ("a", self.size, self.color, self.shape) if word)
+
 
 @dataclass(frozen=True)
 class Scene:
@@ -54,7 +57,11 @@ class Scene:
 
     @property
     def caption(self) -> str:
-        return caption(self)
+        """`a large red circle on a blue background`, or
+        `a green triangle left of a yellow square on a black background`."""
+        first, *rest = (item.phrase for item in self.objects)
+        middle = f" {self.relation} {rest[0]}" if rest else ""
+        return f"{first}{middle} on a {self.background} background"
 
     def render(self, height: int, width: int) -> Image.Image:
         """The true picture, (height, width) pixels, edges anti-aliased over one pixel."""

@@ -14,7 +14,7 @@ os.environ |= {"HF_HOME": _CACHE.name, "HF_HUB_OFFLINE": "1"}  # read when huggi
 
 import torch  # noqa: E402
 
-from shapeworld import models  # noqa: E402
+from tests.tiny.shapeworld_pipeline import untrained_pipeline  # noqa: E402
 
 
 def pytest_unconfigure() -> None:
@@ -25,12 +25,8 @@ def pytest_unconfigure() -> None:
 def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A diffusers folder of the shipped model's architecture, untrained."""
     torch.manual_seed(0)
-    tokenizer = models.build_tokenizer()
-    pipe = models.build_pipeline(
-        models.build_vae(), models.build_text_encoder(tokenizer), models.build_unet(), tokenizer
-    )
     folder = tmp_path_factory.mktemp("models") / "tiny"
-    pipe.save_pretrained(folder)
+    untrained_pipeline().save_pretrained(folder)
     return folder
 
 

@@ -2,9 +2,12 @@
 
 from collections.abc import Sequence
 
+from picturelab.extras import exit_without_cli
+
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line. Bad input is one sentence on stderr and exit code 2."""
+    exit_without_cli("fouriscale")
     from picturelab.cli.run import run
 
     from .commands import app

@@ -14,11 +14,14 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from picturelab.cli.arguments import control as parse_control
-from picturelab.cli.arguments import number, output_file, parse_size, slug, weighted, whole
+from picturelab.cli.arguments import number, whole
 from picturelab.cli.batch import batch, status, verify
 from picturelab.cli.options import Device, Dtype, Guidance, Steps
-from picturelab.cli.run import complain, print_version, quieten
+from picturelab.cli.run import complain, print_version
+from picturelab.files import output_file, slug
+from picturelab.notation import control as parse_control
+from picturelab.notation import parse_size, weighted
+from picturelab.quiet import quieten
 
 from .options import Mode, Preset, in_mode, read_preset
 from .page import page

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from picturelab.cli.run import quieten
 from picturelab.extras import brings_world, require
+from picturelab.quiet import quieten
 
 _SHIPPED = "shapeworld/unet"
 

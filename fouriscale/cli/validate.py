@@ -10,7 +10,8 @@ import typer
 
 from picturelab.cli.arguments import number, whole
 from picturelab.cli.options import Device, Dtype, Guidance, Steps
-from picturelab.cli.run import quieten, stage_bars
+from picturelab.cli.run import stage_bars
+from picturelab.quiet import quieten
 
 from .options import Mode, Preset, in_mode, read_preset
 
@@ -46,8 +47,8 @@ def validate(
     config = read_preset(preset)
     texts = None if prompts is None else _read_prompts(prompts)
     quieten()
+    from picturelab.files import write_whole
     from picturelab.models import choose_device, choose_dtype
-    from picturelab.runs.folder import write_whole
 
     from ..config import config_for
     from ..hooks.patch import fouriscale

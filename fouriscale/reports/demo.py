@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image
 from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
+from picturelab.reports.grid import beneath, beside, captioned, framed
 from picturelab.worlds import Report, Scene, world
 
 from ..config import FouriScaleConfig
@@ -78,32 +79,16 @@ def sample(
 
 def lay_out(pairs: Sequence[Sequence[Shown]]) -> Image.Image:
     """All pictures on white, as many pairs a row as pictures of one size; each pair under its caption."""
-    rows: dict[tuple[int, int], list[Sequence[Shown]]] = {}
+    rows: dict[tuple[int, int], list[Image.Image]] = {}
     for pair in pairs:
-        rows.setdefault(pair[0].image.size, []).append(pair)
-    blocks = [[_pair_block(pair) for pair in row] for row in rows.values()]
-    width = max(sum(block.width + _GAP for block in row) for row in blocks) + _GAP
-    height = sum(max(block.height for block in row) + _GAP for row in blocks) + _GAP
-    page, top = Image.new("RGB", (width, height), "white"), _GAP
-    for row in blocks:
-        left = _GAP
-        for block in row:
-            page.paste(block, (left, top))
-            left += block.width + _GAP
-        top += max(block.height for block in row) + _GAP
-    return page
+        rows.setdefault(pair[0].image.size, []).append(_pair_block(pair))
+    return framed(beneath([beside(row, _GAP) for row in rows.values()], _GAP), _GAP)
 
 
 def _pair_block(pair: Sequence[Shown]) -> Image.Image:
     width, height = pair[0].image.size
-    block = Image.new("RGB", (len(pair) * (width + 4) - 4, height + 2 * _STRIP), "white")
-    draw, font = ImageDraw.Draw(block), ImageFont.load_default(14)
-    draw.text((0, _STRIP // 2), f"{pair[0].scene.caption}, {width} x {height}", "black", font, anchor="lm")
-    for i, shown in enumerate(pair):
-        left = i * (width + 4)
-        draw.text((left, _STRIP * 3 // 2), shown.method, "dimgray", font, anchor="lm")
-        block.paste(shown.image, (left, 2 * _STRIP))
-    return block
+    row = [captioned(shown.image, shown.method, _STRIP, 14, colour="dimgray") for shown in pair]
+    return captioned(beside(row, 4), f"{pair[0].scene.caption}, {width} x {height}", _STRIP, 14)
 
 
 def _counts(pairs: Sequence[Sequence[Shown]]) -> Table:

@@ -20,13 +20,14 @@ import torch
 from PIL import Image
 
 from picturelab import worlds
+from picturelab.files import configs_folder
+from picturelab.memory import peak_memory
 from picturelab.models import origin
 from picturelab.runs.folder import OnProgress, RunFolder
 
-from ..config import FouriScaleConfig, configs_folder
+from ..config import FouriScaleConfig
 from ..sampling import recipe as recipes
 from ..sampling.generate import check_request, generate
-from .memory import peak_memory
 
 METHODS = ("direct", "FouriScale")
 Judge = Callable[[Image.Image, int], dict[str, bool]]

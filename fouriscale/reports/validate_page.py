@@ -8,8 +8,8 @@ from typing import Any
 
 from PIL import Image
 
+from picturelab.files import write_whole
 from picturelab.reports.pages import environment, thumbnail
-from picturelab.runs.folder import write_whole
 
 from .validate import METHODS, sentence, store
 

@@ -13,7 +13,7 @@ import torch
 
 from picturelab.batch.instruments import EncodedText, JobPicture
 from picturelab.batch.jobs import DIRECT, Job
-from picturelab.cli.arguments import control, weighted
+from picturelab.notation import control, weighted
 
 from ..config import FouriScaleConfig, config_for
 from ..loading.pipeline import load_pipeline, locate

@@ -15,13 +15,13 @@ import torch
 from PIL import Image
 
 from picturelab.models import origin, usual_call
+from picturelab.reports.grid import labelled_row
 
 from ..config import FouriScaleConfig, size_conditioning
 from ..hooks.patch import current_state, fouriscale
 from ..maths.sizes import check_size
 from . import recipe as recipes
 from .inputs import Inputs, accepted, prepared
-from .montage import side_by_side
 from .prompts import Texts, encode_all, stacked
 
 SIZE_MULTIPLE = 8  # what Stable Diffusion's pipelines ask of height and width, whatever their VAE
@@ -137,7 +137,7 @@ def compare(pipe: Any, prompt: str, *, config: FouriScaleConfig, **settings: Any
     # FouriScale first: a config that does not fit the model shows before the time is spent.
     (scaled,) = generate(pipe, prompt, config=config, **settings)
     (direct,) = generate(pipe, prompt, config=None, **settings)
-    image = side_by_side([("direct", direct.image), ("FouriScale", scaled.image)])
+    image = labelled_row([("direct", direct.image), ("FouriScale", scaled.image)])
     return Picture(image, scaled.recipe.model_copy(update={"compare": True}))
 
 

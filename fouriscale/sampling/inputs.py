@@ -19,8 +19,8 @@ from diffusers import (
 )
 from PIL import Image, UnidentifiedImageError
 
-from picturelab.cli.arguments import Weighted
 from picturelab.models import HUB_ID, fingerprint, unreachable
+from picturelab.notation import Weighted
 
 from .recipe import Conditioning, Control, File, Lora
 

@@ -6,7 +6,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from picturelab.runs.folder import OnProgress, write_whole
+from picturelab.files import write_whole
+from picturelab.runs.folder import OnProgress
 from picturelab.worlds import split
 
 from ..reports.page import write_report

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from picturelab.files import configs_folder
+
 if TYPE_CHECKING:
     from picturelab.worlds import World
 
@@ -48,9 +50,7 @@ class Prompts:
 
 def studies_folder() -> Path:
     """Where the studies and the prompt collection lie, installed or in a checkout."""
-    package = Path(__file__).parents[1]
-    inside = package / "configs" / "studies"
-    return inside if inside.is_dir() else package.parent / "configs" / "studies"
+    return configs_folder() / "studies"
 
 
 def read_prompts(path: Path) -> Prompts:

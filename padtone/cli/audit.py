@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from picturelab.cli.arguments import parse_size, whole
+from picturelab.cli.arguments import whole
 from picturelab.cli.options import Device, Dtype, Guidance, Steps
-from picturelab.cli.run import complain, quieten, stage_bars
+from picturelab.cli.run import complain, stage_bars
+from picturelab.notation import parse_size
+from picturelab.quiet import quieten
 from picturelab.worlds import world
 
 from .options import Clean, Length, Negative, Pooled

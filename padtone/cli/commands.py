@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from picturelab.cli.arguments import output_file, parse_size, slug
 from picturelab.cli.options import Device, Dtype, Guidance, Steps
-from picturelab.cli.run import complain, print_version, quieten
+from picturelab.cli.run import complain, print_version
+from picturelab.files import output_file, slug
+from picturelab.notation import parse_size
+from picturelab.quiet import quieten
 
 from .audit import audit, remake_audit
 from .options import Clean, Length, Negative, Pooled

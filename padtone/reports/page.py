@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from picturelab.files import write_whole
 from picturelab.reports.pages import environment, thumbnail
-from picturelab.runs.folder import RunFolder, write_whole
+from picturelab.runs.folder import RunFolder
 
 from ..audit.arms import keep_arm
 from ..audit.run import picture_name, store

@@ -11,11 +11,11 @@ from pydantic import BaseModel, ConfigDict
 
 from picturelab.models import usual_call
 from picturelab.recipes import parsed
+from picturelab.reports.grid import labelled_grid
 
 from ..families.registry import denoiser_of, family_of
 from ..hooks.encoder import position_limit
 from ..interventions import idp, ite
-from ..reports.grid import labelled_grid
 
 
 class Request(BaseModel):

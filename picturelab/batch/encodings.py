@@ -5,14 +5,14 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-import os
-import secrets
 from pathlib import Path
 from typing import Any
 
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load, save
+
+from ..files import write_whole
 
 ROOM = 10 * 2**30  # bytes that one process writes at most: a million SDXL prompts would fill 300 GB
 _HELD = 256  # encodings kept in memory
@@ -22,13 +22,13 @@ class EncodingCache:
     """A folder of safetensors files, one an encoding, named by a hash of everything that decides it.
 
     Attributes:
-        made, found: encodings that had to be made, and those that were here.
+        misses, hits: encodings that had to be made, and those that were here.
     """
 
     def __init__(self, folder: Path, room: int = ROOM) -> None:
         self.folder, self._room = folder, room
         self._held: dict[str, dict[str, torch.Tensor]] = {}
-        self.made = self.found = 0
+        self.misses = self.hits = 0
 
     def get(self, what: dict[str, Any]) -> dict[str, torch.Tensor] | None:
         """An encoding on the CPU, or None. A damaged file counts as none."""
@@ -38,26 +38,20 @@ class EncodingCache:
                 self._hold(name, load((self.folder / name).read_bytes()))
             except (OSError, SafetensorError):
                 return None
-        self.found += 1
+        self.hits += 1
         return self._held[name]
 
     def put(self, what: dict[str, Any], encoding: dict[str, torch.Tensor]) -> None:
         """Keep an encoding. Where the disk has no room it is kept in memory only: it can be made again."""
-        self.made += 1
+        self.misses += 1
         name = _name(what)
         self._hold(name, {key: value.cpu().contiguous() for key, value in encoding.items()})
         content = save(self._held[name])
         if len(content) > self._room:
             return
-        part = self.folder / f".{name}.{secrets.token_hex(4)}.part"
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            part.write_bytes(content)
-            os.replace(part, self.folder / name)
+        with contextlib.suppress(OSError):
+            write_whole(self.folder / name, content)
             self._room -= len(content)
-        except OSError:
-            with contextlib.suppress(OSError):
-                part.unlink(missing_ok=True)
 
     def _hold(self, name: str, encoding: dict[str, torch.Tensor]) -> None:
         while len(self._held) >= _HELD:

@@ -13,6 +13,8 @@ from .jobs import Job
 if TYPE_CHECKING:
     from PIL import Image
 
+    from ..pipeline import Pipeline
+
 GROUP = "picturelab.instruments"
 
 EncodedText = dict[str, Any]
@@ -45,14 +47,14 @@ class Instrument(Protocol):
             ValueError: a value is out of range, or a file or model is not there.
         """
 
-    def load(self, job: Job, device: str, dtype: str) -> Any:
+    def load(self, job: Job, device: str, dtype: str) -> Pipeline:
         """The job's pipeline.
 
         Raises:
             ValueError: it cannot be loaded.
         """
 
-    def encode(self, pipe: Any, job: Job) -> EncodedText | None:
+    def encode(self, pipe: Pipeline, job: Job) -> EncodedText | None:
         """The job's text, encoded alone; None where it has to be encoded while painting.
 
         Raises:
@@ -60,7 +62,7 @@ class Instrument(Protocol):
         """
 
     def paint(
-        self, pipe: Any, jobs: Sequence[Job], encodings: Sequence[EncodedText | None]
+        self, pipe: Pipeline, jobs: Sequence[Job], encodings: Sequence[EncodedText | None]
     ) -> list[JobPicture]:
         """The pictures of jobs that are alike (`Job.alike`), made as one batch.
 
@@ -76,10 +78,10 @@ def instrument(name: str) -> Instrument:
     Raises:
         ValueError: there is none of this name.
     """
-    found = metadata.entry_points(group=GROUP, name=name)
-    if not found:
+    points = metadata.entry_points(group=GROUP, name=name)
+    if not points:
         raise ValueError(
             f"there is no instrument {name!r} here: install fouriscale-padtone again, as a whole"
         )
-    made: Instrument = next(iter(found)).load()()
-    return made
+    kind: type[Instrument] = next(iter(points)).load()
+    return kind()

@@ -9,7 +9,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from ..cli.arguments import parse_size
+from ..notation import parse_size
+from ..settings import Problem, problems
 
 DIRECT = "none"  # the preset that samples without FouriScale
 RESERVED = "sheet"  # names the contact sheet
@@ -91,11 +92,11 @@ class Job(BaseModel):
         if (self.height is None) != (self.width is None):
             raise ValueError(f"height is {self.height} and width is {self.width}; give both or neither")
         if self.keep is not None:
-            set_too = [name for name in ("config", "image", "mask", "control", "lora") if getattr(self, name)]
-            set_too += ["preset"] if self.preset not in (None, DIRECT) else []
-            if set_too:
+            others = [name for name in ("config", "image", "mask", "control", "lora") if getattr(self, name)]
+            others += ["preset"] if self.preset not in (None, DIRECT) else []
+            if others:
                 raise ValueError(
-                    f"keep is {self.keep!r} beside {' and '.join(set_too)}; "
+                    f"keep is {self.keep!r} beside {' and '.join(others)}; "
                     "padding arms are sampled directly, from the prompt alone"
                 )
         if self.preset == DIRECT and self.config:
@@ -129,28 +130,20 @@ def parse(values: Mapping[str, Any], number: int) -> Job:
     Raises:
         ValueError: everything that is wrong with it, in one sentence.
     """
-    given = {str(name): value for name, value in values.items() if value is not None}
-    given["id"] = str(given.get("id", number))
+    entries = {str(name): value for name, value in values.items() if value is not None}
+    entries["id"] = str(entries.get("id", number))
     try:
-        return Job.model_validate(given)
+        return Job.model_validate(entries)
     except ValidationError as error:
-        raise ValueError("; ".join(_told(problem) for problem in error.errors())) from None
+        raise ValueError("; ".join(_in_words(problem) for problem in problems(error))) from None
 
 
-def _told(problem: Any) -> str:
-    """One of pydantic's problems in our words, with the offending value."""
-    place = ".".join(map(str, problem["loc"][:1]))
-    said = problem["msg"].removeprefix("Value error, ")
-    if problem["type"] == "extra_forbidden":
+def _in_words(problem: Problem) -> str:
+    """A problem as whoever wrote the file reads it: by the key, with the offending value."""
+    key = "".join(problem.place[:1])
+    if problem.kind == "extra_forbidden":
         known = ", ".join(sorted({*Job.model_fields, "size"}))
-        return f"there is no key {place!r}; keys are {known}"
-    if problem["type"] == "missing":
-        return f"{place} is missing"
-    if not place:
-        return said
-    return f"{place} is {_brief(problem['input'])}: {said[0].lower()}{said[1:]}"
-
-
-def _brief(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 80 else f"{text[:77]}..."
+        return f"there is no key {key!r}; keys are {known}"
+    if problem.kind == "missing":
+        return f"{key} is missing"
+    return f"{key} is {problem.value}: {problem.clause}" if key else problem.reason

@@ -15,14 +15,14 @@ from .sources import JobsFile
 
 AT_ONCE = 4 * 2**20  # pixels of a group of jobs, where the number of jobs is not given
 MOST = 16  # jobs of a group, where the number is not given
-_TOLD = 50  # problems that are told one by one
+_LISTED = 50  # problems that are listed one by one
 
 Check = Callable[[Job], None]
 
 
 @dataclass(frozen=True)
 class Problem:
-    """What is wrong with a row of a jobs file; `id` where it can be told."""
+    """What is wrong with a row of a jobs file; `id` where it has one."""
 
     number: int
     id: str
@@ -78,11 +78,11 @@ class GroupPlan:
     def _job(self, row: int) -> Job:
         return parse({"model": self.model} | self.source.row(row), self.source.number(row))
 
-    def told(self, name: str) -> str:
+    def complaint(self, name: str) -> str:
         """Everything that is wrong with the file, one line a row."""
-        lines = [f"  {self.source.unit} {p.number}: {p.text}" for p in self.problems[:_TOLD]]
-        if len(self.problems) > _TOLD:
-            lines.append(f"  and {len(self.problems) - _TOLD} more")
+        lines = [f"  {self.source.unit} {p.number}: {p.text}" for p in self.problems[:_LISTED]]
+        if len(self.problems) > _LISTED:
+            lines.append(f"  and {len(self.problems) - _LISTED} more")
         head = f"{len(self.problems)} of {len(self.source)} jobs in {name} cannot be made"
         return "\n".join([f"{head}:", *lines])
 

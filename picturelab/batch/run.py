@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import shutil
 import signal
 import tempfile
@@ -20,6 +19,7 @@ from .dispatch import Dispatcher
 from .instruments import instrument
 from .jobs import Job
 from .manifest import Entry, Record
+from .order import BatchOrder
 from .plan import GroupPlan, make_plan, settle
 from .sources import open_jobs_file
 from .stores import ENCODINGS, PLAN, Folder, Store, open_store
@@ -29,53 +29,7 @@ if TYPE_CHECKING:
 
     from .worker import WorkerSettings
 
-ENGINES = ("local", "ray")
 OnNote = Callable[[Dispatcher, GroupPlan], None]
-
-
-@dataclass(frozen=True)
-class BatchOrder:
-    """What a batch is asked for; None is chosen here.
-
-    Attributes:
-        jobs: the jobs file.
-        out: a folder or an fsspec URL.
-        model: of jobs that name none.
-        batch: most jobs in a group.
-        workers: processes or actors; None: one an accelerator, else one.
-        threads: of torch in each; None: this process's own, or 1 where there are several workers on the CPU.
-        cache: folder of encodings that outlives the batch.
-        skip_bad: go on without the rows that hold no job.
-        retry: make failed jobs again.
-        wait: for another run on the folder to end.
-    """
-
-    jobs: Path
-    out: str
-    model: str = "shapeworld/unet"
-    batch: int | None = None
-    engine: str = "local"
-    workers: int | None = None
-    address: str | None = None
-    device: str | None = None
-    dtype: str | None = None
-    threads: int | None = None
-    cache: Path | None = None
-    skip_bad: bool = False
-    retry: bool = False
-    wait: bool = False
-
-    def __post_init__(self) -> None:
-        for name in ("batch", "workers", "threads"):
-            value = getattr(self, name)
-            if value is not None and value < 1:
-                raise ValueError(f"{name} is {value}; it is 1 or more")
-        if self.engine not in ENGINES:
-            raise ValueError(f"engine is {self.engine!r}; it can be {' or '.join(ENGINES)}")
-        if self.address is not None and self.engine != "ray":
-            raise ValueError(f"address is {self.address!r}, which is for --engine ray")
-        if self.out.startswith("memory://") and (self.engine == "ray" or (self.workers or 1) > 1):
-            raise ValueError(f"{self.out} lies in the memory of this process, so it takes one local worker")
 
 
 @dataclass(frozen=True)
@@ -87,7 +41,8 @@ class BatchResult:
         made: pictures of this run, and `seconds` that it took from the first to the last.
         busy: seconds that denoisers worked, all workers together.
         encoded: prompts that the text encoder read.
-        stopped: why it ended early: a signal's name, or what is broken.
+        signal: that ended it early.
+        broken: why it could not go on.
     """
 
     total: int
@@ -116,30 +71,31 @@ def read_plan(order: BatchOrder) -> GroupPlan:
     """The plan of an order's jobs.
 
     Raises:
-        ValueError: the file cannot be read, or rows hold no job, all told at once, and are not to be skipped.
+        ValueError: the file cannot be read, or rows hold no job, all named at once, and are not to be skipped.
     """
     plan = make_plan(open_jobs_file(order.jobs), order.model, order.batch, check)
     if plan.problems and not order.skip_bad:
-        raise ValueError(f"{plan.told(str(order.jobs))}\nmend them, or leave them out with --skip-bad")
+        raise ValueError(f"{plan.complaint(str(order.jobs))}\nmend them, or leave them out with --skip-bad")
     if not plan.groups:
-        raise ValueError(plan.told(str(order.jobs)))
+        raise ValueError(plan.complaint(str(order.jobs)))
     return plan
 
 
-def run(order: BatchOrder, told: OnNote = lambda dispatcher, plan: None) -> BatchResult:
+def run(order: BatchOrder, on_note: OnNote = lambda dispatcher, plan: None) -> BatchResult:
     """Make everything that is not there yet. SIGTERM and Ctrl-C let it finish what is being sampled.
 
     Args:
-        told: called whenever something was noted.
+        on_note: called whenever something was noted.
 
     Raises:
         ValueError: something is wrong with the order, the jobs, or the folder.
     """
     from .. import models
+    from .engines.choose import choose_device
 
     store = open_store(order.out)
     plan = read_plan(order)
-    device = _device(order)
+    device = choose_device(order)
     models.choose_dtype(order.dtype, device)  # refused before the folder is touched
     with store.begin(order.wait):
         before = _before(store)
@@ -147,7 +103,7 @@ def run(order: BatchOrder, told: OnNote = lambda dispatcher, plan: None) -> Batc
         record = store.record()
         _note_bad(store, plan, record)
         dispatcher = Dispatcher(plan, store, record, order.retry)
-        told(dispatcher, plan)
+        on_note(dispatcher, plan)
         already, begin = dispatcher.done, time.monotonic()
         stop, caught = threading.Event(), list[int]()
         workers = 0
@@ -158,7 +114,7 @@ def run(order: BatchOrder, told: OnNote = lambda dispatcher, plan: None) -> Batc
             with _signals(stop, caught):
                 crew = make_crew(order, settings)
                 workers = crew.size
-                drive(dispatcher, crew, stop, lambda: told(dispatcher, plan))
+                drive(dispatcher, crew, stop, lambda: on_note(dispatcher, plan))
         result = BatchResult(
             plan.total,
             dispatcher.done,
@@ -192,24 +148,6 @@ def _before(store: Store) -> dict[str, Any] | None:
         return dict(json.loads(content))
     except (ValueError, TypeError):
         raise ValueError(f"{store.address}/{PLAN} is damaged; name another folder") from None
-
-
-def _device(order: BatchOrder) -> torch.device:
-    """Where pictures are made: of a cluster, on what its machines have, not this one."""
-    import torch
-
-    from .. import models
-
-    if order.engine == "local":
-        return models.choose_device(order.device)
-    from .engines.ray import connect
-
-    # Cores are Ray's own count, so there may be more of them than there are: workers fit at any number of threads.
-    gpus = connect(order.address, order.workers and order.workers * (order.threads or os.cpu_count() or 1))
-    try:
-        return torch.device(order.device or ("cuda" if gpus else "cpu"))
-    except RuntimeError:
-        raise ValueError(f"there is no device {order.device!r}; name cpu or cuda, or none") from None
 
 
 def _settled(

@@ -6,6 +6,7 @@ import io
 
 from PIL import Image, ImageDraw, ImageFont
 
+from ..reports.grid import beneath, beside, framed
 from .manifest import of_status
 from .stores import Store
 
@@ -18,25 +19,25 @@ def write_sheet(store: Store) -> int:
     """Write the sheet of a store's pictures, evenly picked where there are too many; gives how many it shows."""
     done = sorted(of_status(store.record(), "done"), key=lambda entry: (entry.group or 0, entry.id))
     picked = [done[i * len(done) // min(len(done), _MOST)] for i in range(min(len(done), _MOST))]
-    rows = -(-len(picked) // _COLUMNS)
-    columns = min(len(picked), _COLUMNS)
-    side = (columns * (_TILE + _GAP) + _GAP, rows * (_TILE + _LINE + _GAP) + _GAP)
-    sheet = Image.new("RGB", side, "white")
-    draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(_LINE - 6)
-    for place, entry in enumerate(picked):
-        left = _GAP + place % _COLUMNS * (_TILE + _GAP)
-        top = _GAP + place // _COLUMNS * (_TILE + _LINE + _GAP)
-        content = store.read(entry.file or "")
-        if content is not None:
-            with Image.open(io.BytesIO(content)) as picture:
-                small = picture.convert("RGB")
-            small.thumbnail((_TILE, _TILE))
-            sheet.paste(small, (left, top))
-        draw.text((left, top + _TILE + 2), _shortened(entry.id, font), fill="black", font=font)
-    drawn = io.BytesIO()
-    sheet.save(drawn, format="PNG")
-    store.write(SHEET, drawn.getvalue())
+    cells = [_cell(store.read(entry.file or ""), entry.id) for entry in picked]
+    rows = [beside(cells[i : i + _COLUMNS], _GAP) for i in range(0, len(cells), _COLUMNS)]
+    sheet = framed(beneath(rows, _GAP), _GAP)
+    content = io.BytesIO()
+    sheet.save(content, format="PNG")
+    store.write(SHEET, content.getvalue())
     return len(picked)
+
+
+def _cell(content: bytes | None, name: str) -> Image.Image:
+    """A picture, where there is one, above its job's id."""
+    cell, font = Image.new("RGB", (_TILE, _TILE + _LINE), "white"), ImageFont.load_default(_LINE - 6)
+    if content is not None:
+        with Image.open(io.BytesIO(content)) as picture:
+            small = picture.convert("RGB")
+        small.thumbnail((_TILE, _TILE))
+        cell.paste(small, (0, 0))
+    ImageDraw.Draw(cell).text((0, _TILE + 2), _shortened(name, font), fill="black", font=font)
+    return cell
 
 
 def _shortened(name: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont) -> str:

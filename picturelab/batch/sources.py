@@ -17,6 +17,8 @@ from typing import Any, BinaryIO, Protocol
 
 import yaml
 
+from ..extras import brings
+
 KINDS = (".jsonl", ".csv", ".parquet", ".yaml", ".yml")
 
 
@@ -158,9 +160,7 @@ class Columns:
             import pyarrow as arrow
             from pyarrow import parquet
         except ImportError:
-            raise ValueError(
-                f"{path} is Parquet, which needs pyarrow: pip install 'fouriscale-padtone[parquet]' brings it"
-            ) from None
+            raise ValueError(f"{path} is Parquet, which needs pyarrow: {brings('parquet')}") from None
         with path.open("rb") as stream:
             self.sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
         try:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import secrets
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import Any, Protocol
 import fsspec
 from filelock import FileLock, Timeout
 
+from ..files import write_whole
 from . import manifest
 from .manifest import Entry, Record
 
@@ -145,36 +145,14 @@ class Folder:
             return None
 
     def write(self, name: str, content: bytes) -> None:
-        path = self.path / name
-        # Of its own name, so that two writers of one picture do not mix; beside it, so that renaming is atomic.
-        part = path.with_name(f".{name}.{secrets.token_hex(4)}.part")
-        try:
-            with part.open("wb") as stream:
-                stream.write(content)
-                stream.flush()
-                os.fsync(stream.fileno())
-            os.replace(part, path)
-            self._sync()
-        except BaseException:
-            with contextlib.suppress(OSError):
-                part.unlink(missing_ok=True)
-            raise
+        self.path.stat()  # a folder that is gone, such as an unmounted disk, is not made anew
+        write_whole(self.path / name, content, sync=True)
 
     def sizes(self) -> dict[str, int]:
         if not self.path.is_dir():
             return {}
         with os.scandir(self.path) as files:
             return {file.name: file.stat().st_size for file in files if file.is_file()}
-
-    def _sync(self) -> None:
-        """The folder's own entry, without which a power cut may undo a rename."""
-        if os.name != "posix":
-            return
-        handle = os.open(self.path, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
 
     def _mend(self) -> None:
         """Close a last line that a crash has cut short, so that the next one stands alone."""

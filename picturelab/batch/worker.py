@@ -16,11 +16,14 @@ import torch
 from accelerate.utils.memory import clear_device_cache, should_reduce_batch_size
 
 from .. import models, recipes
+from ..hooks.finite import not_finite
+from ..memory import peak_so_far, reset_peak
+from ..pipeline import Pipeline
+from ..settings import Settings
 from .dispatch import Outcome, Unit
 from .encodings import EncodingCache, finite
 from .instruments import EncodedText, JobPicture, instrument
 from .jobs import Job
-from .limits import not_finite, peak_memory
 from .manifest import Entry
 from .stores import open_store, whereabouts
 
@@ -28,20 +31,19 @@ DEPTH = 3  # units in one worker: one is encoded, one sampled, one written
 _WRITERS = 2  # threads that compress and write PNGs
 
 
-@dataclass(frozen=True)
-class WorkerSettings:
-    """How workers work, the same for all of a run; recorded with it.
-
-    Attributes:
-        device: "cpu", "cuda", "cuda:1" ...
-        threads: of torch, in each worker.
-    """
+class WorkerSettings(Settings):
+    """How workers work, the same for all of a run; recorded with it."""
 
     device: str
+    """"cpu", "cuda", "cuda:1" ..."""
     dtype: str
+    """Such as "float32"."""
     threads: int
+    """Of torch, in each worker."""
     store: str
+    """The address of where pictures go."""
     encodings: str
+    """The folder of encoded texts."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,7 @@ class _Failed:
     why: str
 
 
-_Prepared = tuple[Any, list["EncodedText | _Failed | None"], int]
+_Prepared = tuple["Pipeline | None", list["EncodedText | _Failed | None"], int]
 Begun = Future["_Prepared | None"]
 
 
@@ -69,9 +71,9 @@ class Worker:
         )
         self._writers = ThreadPoolExecutor(_WRITERS, "write")
         self._reading = threading.Lock()  # held by whoever runs a text encoder
-        self._pipe: tuple[tuple[str, ...], Any] | None = None
+        self._pipe: tuple[tuple[str, ...], Pipeline] | None = None
         self._users, self._change = 0, threading.Condition()  # units that are being made with it
-        self._name = whereabouts()
+        self._name, self._device = whereabouts(), torch.device(settings.device)
 
     def begin(self, unit: Unit, stop: threading.Event) -> Begun:
         """Have a unit encoded, after those begun before it, so that models change as rarely as planned."""
@@ -132,20 +134,20 @@ class Worker:
             pipe = self._acquire(unit.jobs[0])
         except Exception as error:
             return None, [_Failed(models.first_line(error))] * len(unit.jobs), 0
-        before, made = self._cache.made, dict[str, EncodedText | _Failed | None]()
+        before, texts = self._cache.misses, dict[str, EncodedText | _Failed | None]()
         for job in unit.jobs:
-            if job.id not in made:
+            if job.id not in texts:
                 try:
-                    made[job.id] = self._encode(pipe, job)
+                    texts[job.id] = self._encode(pipe, job)
                 except Exception as error:
-                    made[job.id] = _Failed(models.first_line(error))
-        return pipe, [made[job.id] for job in unit.jobs], self._cache.made - before
+                    texts[job.id] = _Failed(models.first_line(error))
+        return pipe, [texts[job.id] for job in unit.jobs], self._cache.misses - before
 
-    def _encode(self, pipe: Any, job: Job) -> EncodedText | None:
+    def _encode(self, pipe: Pipeline, job: Job) -> EncodedText | None:
         what = self._what(pipe, job)
-        found = self._cache.get(what)
-        if found is not None and finite(found):
-            return dict(found)
+        known = self._cache.get(what)
+        if known is not None and finite(known):
+            return dict(known)
         with self._reading:
             encoding = instrument(job.instrument).encode(pipe, job)
         if encoding is None:
@@ -158,7 +160,7 @@ class Worker:
             self._cache.put(what, encoding)
         return encoding
 
-    def _what(self, pipe: Any, job: Job) -> dict[str, Any]:
+    def _what(self, pipe: Pipeline, job: Job) -> dict[str, Any]:
         """Everything that decides an encoding to the last bit."""
         where = models.origin(pipe)
         names = ("instrument", "prompt", "negative_prompt", "guidance", "keep", "steps")
@@ -171,7 +173,7 @@ class Worker:
             "versions": recipes.versions(),
         }
 
-    def _acquire(self, job: Job) -> Any:
+    def _acquire(self, job: Job) -> Pipeline:
         """The job's pipeline. Another one is dropped first, when nobody samples with it any more."""
         wanted = (job.instrument, job.model, (job.preset or "") if job.model.endswith(".safetensors") else "")
         with self._change:
@@ -184,48 +186,52 @@ class Worker:
             self._users += 1
             return self._pipe[1]
 
-    def _release(self, pipe: Any) -> None:
+    def _release(self, pipe: Pipeline | None) -> None:
         if pipe is not None:
             with self._change:
                 self._users -= 1
                 self._change.notify()
 
     def _sample(
-        self, pipe: Any, unit: Unit, encodings: list[EncodedText | _Failed | None], stop: threading.Event
+        self,
+        pipe: Pipeline | None,
+        unit: Unit,
+        encodings: list[EncodedText | _Failed | None],
+        stop: threading.Event,
     ) -> tuple[dict[int, JobPicture | _Failed], int | None, float, int] | None:
         """What became of each job by its position, what fitted into memory, seconds and bytes."""
         if stop.is_set():
             return None
         begin = time.perf_counter()
-        peak_memory(self.settings.device, reset=True)
+        reset_peak(self._device)
         results: dict[int, JobPicture | _Failed] = {
             i: encoding for i, encoding in enumerate(encodings) if isinstance(encoding, _Failed)
         }
         todo = [i for i in range(len(unit.jobs)) if i not in results]
         fits = unit.fits
-        while todo:
+        while pipe is not None and todo:
             part = todo[: fits or len(todo)]
-            made, too_much = self._attempt(pipe, unit, part, encodings)
+            pictures, too_much = self._attempt(pipe, unit, part, encodings)
             if too_much and len(part) > 1:
                 fits = (len(part) + 1) // 2
                 clear_device_cache(garbage_collection=True)
                 continue
-            results |= made
+            results |= pictures
             todo = todo[len(part) :]
-        return results, fits, time.perf_counter() - begin, peak_memory(self.settings.device)
+        return results, fits, time.perf_counter() - begin, peak_so_far(self._device)
 
     def _attempt(
-        self, pipe: Any, unit: Unit, part: Sequence[int], encodings: Sequence[Any]
+        self, pipe: Pipeline, unit: Unit, part: Sequence[int], encodings: Sequence[Any]
     ) -> tuple[dict[int, JobPicture | _Failed], bool]:
         """Some of a unit's pictures, or that memory does not suffice. Where one fails, each is tried alone."""
         jobs, texts = [unit.jobs[i] for i in part], [encodings[i] for i in part]
         painter = instrument(jobs[0].instrument)
         reads = painter.reads_text or any(text is None for text in texts)
         try:
-            with self._reading if reads else nullcontext(), not_finite(pipe) as broken:
-                made = painter.paint(pipe, jobs, texts)
-            results: dict[int, JobPicture | _Failed] = dict(zip(part, made, strict=True))
-            for place in broken:
+            with self._reading if reads else nullcontext(), not_finite(pipe) as bad:
+                pictures = painter.paint(pipe, jobs, texts)
+            results: dict[int, JobPicture | _Failed] = dict(zip(part, pictures, strict=True))
+            for place in bad:
                 results[part[place]] = _Failed(
                     "sampling ended in NaN; another dtype, steps or guidance may help"
                 )

@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ..extras import require
+from ..quiet import quieten
 from .arguments import whole
 from .options import Device, Dtype
-from .run import complain, quieten
+from .run import complain
 
 if TYPE_CHECKING:
     from ..batch.dispatch import Dispatcher
@@ -60,8 +62,10 @@ def batch(
     Exit code 0: all done; 1: some failed, or the run was cut short; 2: bad usage or a bad file;
     130 and 143: stopped by Ctrl-C or SIGTERM, after what was in hand.
     """
+    _check_packages("batch")
     from ..batch.limits import bound_memory
-    from ..batch.run import BatchOrder, run
+    from ..batch.order import BatchOrder
+    from ..batch.run import run
     from ..batch.stores import open_store
 
     order = BatchOrder(
@@ -83,8 +87,8 @@ def batch(
     quieten()
     if engine == "local" and device in (None, "cpu") and (workers or 1) == 1:
         bound_memory("cpu", 1)
-    with _bar() as told:
-        result = run(order, told)
+    with _bar() as on_note:
+        result = run(order, on_note)
     store = open_store(out)
     if sheet and result.done:
         from ..batch.sheet import SHEET, write_sheet
@@ -97,7 +101,8 @@ def status(
     out: _Out,
 ) -> None:
     """Show how far a batch is, also while it runs."""
-    from ..batch.reports import progress
+    _check_packages("status")
+    from ..batch.progress import progress
     from ..batch.stores import open_store
 
     typer.echo("\n".join(progress(open_store(out)).sentences()))
@@ -110,24 +115,25 @@ def verify(
     ] = False,
 ) -> None:
     """Check every picture against the manifest. Exit code 1: some are missing or changed."""
+    _check_packages("verify")
     import time
 
     from ..batch.manifest import Entry
-    from ..batch.reports import check_files
     from ..batch.stores import open_store
+    from ..batch.verify import check_files
 
     store = open_store(out)
-    found = check_files(store)
-    for word, entries in (("missing", found.missing), ("changed", found.changed)):
+    check = check_files(store)
+    for word, entries in (("missing", check.missing), ("changed", check.changed)):
         for entry in entries:
             typer.echo(f"{entry.file} is {word}")
-    for name in found.strangers:
+    for name in check.strangers:
         typer.echo(f"{name} is not in the manifest")
     typer.echo(
-        f"{found.good} pictures are what they were, {len(found.missing)} missing, {len(found.changed)} changed, "
-        f"{len(found.strangers)} not in the manifest, {found.damaged} damaged lines"
+        f"{check.good} pictures are what they were, {len(check.missing)} missing, {len(check.changed)} changed, "
+        f"{len(check.strangers)} not in the manifest, {check.damaged} damaged lines"
     )
-    lost = [*found.missing, *found.changed]
+    lost = [*check.missing, *check.changed]
     if redo and lost:
         with store.begin(wait=False):
             now = time.time()
@@ -137,6 +143,11 @@ def verify(
             )
     if lost:
         raise typer.Exit(1)
+
+
+def _check_packages(command: str) -> None:
+    """Refuse, in one sentence, what an installation without the extra lacks."""
+    require(f"fouriscale {command}", "batch", "filelock", "fsspec", "psutil")
 
 
 def _sum_up(result: BatchResult, address: str) -> None:
@@ -177,7 +188,7 @@ def _bar() -> Iterator[OnNote]:
     with Progress(*columns, console=Console(stderr=True), disable=not sys.stderr.isatty()) as bars:
         task = bars.add_task("", total=None, failed=0)
 
-        def told(dispatcher: Dispatcher, plan: GroupPlan) -> None:
+        def on_note(dispatcher: Dispatcher, plan: GroupPlan) -> None:
             bars.update(
                 task,
                 total=plan.total,
@@ -185,4 +196,4 @@ def _bar() -> Iterator[OnNote]:
                 failed=dispatcher.failed,
             )
 
-        yield told
+        yield on_note

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import sys
-import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib import metadata
 from typing import TYPE_CHECKING, Any
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 from typer.exceptions import TyperException
 
-from .. import Remark
+from .. import passing_remarks
 
 if TYPE_CHECKING:
     from ..runs.folder import OnProgress
@@ -27,7 +26,7 @@ def run(app: typer.Typer, arguments: Sequence[str] | None = None) -> None:
     """
     command = typer.main.get_command(app)
     try:
-        with remarks_told(lambda sentence: complain(sentence, "Warning")):
+        with passing_remarks(lambda sentence: complain(sentence, "Warning")):
             code = command.main(args=None if arguments is None else list(arguments), standalone_mode=False)
     except TyperException as error:  # a word that the command line itself does not understand
         if error.format_message():  # empty where the help was printed instead
@@ -41,39 +40,15 @@ def run(app: typer.Typer, arguments: Sequence[str] | None = None) -> None:
     sys.exit(code or 0)
 
 
-@contextmanager
-def remarks_told(tell: Callable[[str], None]) -> Iterator[None]:
-    """Remarks are told; they speak to the person at the keyboard, libraries' warnings to programmers."""
-
-    def show(message: Warning | str, category: type[Warning], *_: Any, **__: Any) -> None:
-        if issubclass(category, Remark):
-            tell(str(message))
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("always", Remark)
-        warnings.showwarning = show
-        yield
-
-
 def complain(sentence: str, kind: str = "Error") -> None:
     typer.echo(f"{kind}: {sentence}", err=True)
 
 
-def print_version(asked: bool) -> None:
+def print_version(version: bool) -> None:
     """A callback for `--version`."""
-    if asked:
+    if version:
         typer.echo(f"fouriscale-padtone {metadata.version('fouriscale-padtone')}")
         raise typer.Exit
-
-
-def quieten() -> None:
-    """Libraries' own bars and remarks would tear ours."""
-    import diffusers
-    import transformers
-
-    for library in (diffusers, transformers):
-        library.utils.logging.set_verbosity_error()
-        library.utils.logging.disable_progress_bar()
 
 
 @contextmanager

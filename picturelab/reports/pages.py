@@ -11,16 +11,16 @@ from PIL import Image
 
 def environment(package: str) -> Environment:
     """The templates of a package, and those that all share, such as style.css."""
-    made = Environment(
+    templates = Environment(
         loader=ChoiceLoader([PackageLoader(package), PackageLoader("picturelab.reports")]),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters["percent"] = lambda share: f"{100 * share:.0f}%"
-    made.filters["number"] = _number
-    return made
+    templates.filters["percent"] = lambda share: f"{100 * share:.0f}%"
+    templates.filters["number"] = _number
+    return templates
 
 
 def thumbnail(image: Image.Image, side: int) -> str:

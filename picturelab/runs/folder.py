@@ -1,9 +1,8 @@
-"""Where a long run keeps what it has made, so that nothing is made twice after a kill."""
+"""The folder of a long run, where each piece of work is written down as done, so that none is made twice."""
 
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,11 @@ from typing import Any
 from PIL import Image
 
 from .. import recipes
+from ..files import write_whole
+from ..settings import shortened
+
+OnProgress = Callable[[str, int, int], None]
+"""Called with what is being done, how many pieces are done, and how many there are."""
 
 
 @dataclass(frozen=True)
@@ -40,11 +44,11 @@ class RunFolder:
             before, now = _flat(json.loads(path.read_text())), _flat(settings)
             other = [key for key in now | before if now.get(key) != before.get(key)]
             if other:
-                was = ", ".join(
+                changes = ", ".join(
                     f"{key} {_brief(before.get(key))} instead of {_brief(now.get(key))}" for key in other
                 )
                 raise ValueError(
-                    f"{self.folder} holds {self.kind} begun with {was}; give the same settings or another folder"
+                    f"{self.folder} holds {self.kind} begun with {changes}; give the same settings or another folder"
                 )
             return
         if self.folder.exists() and any(self.folder.iterdir()):
@@ -73,14 +77,6 @@ class RunFolder:
             return image.convert("RGB")
 
 
-def write_whole(path: Path, text: str) -> None:
-    """A file is there with all of its text or not at all, whenever the program is killed."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f".{path.name}.part")
-    unfinished.write_text(text, encoding="utf-8")
-    os.replace(unfinished, path)
-
-
 def _flat(settings: dict) -> dict[str, Any]:
     """Settings within settings by their full names, such as call.height."""
     inner = {key: value for key, value in settings.items() if isinstance(value, dict)}
@@ -89,9 +85,4 @@ def _flat(settings: dict) -> dict[str, Any]:
 
 
 def _brief(value: Any) -> str:
-    text = json.dumps(value, ensure_ascii=False)
-    return text if len(text) <= 60 else f"{text[:57]}..."
-
-
-OnProgress = Callable[[str, int, int], None]
-"""Told what is being done, how many pieces are done, and how many there are."""
+    return shortened(json.dumps(value, ensure_ascii=False), 60)

@@ -1,4 +1,8 @@
-"""Long pieces of work side by side, each in a process of its own."""
+"""Long pieces of work side by side, each in a process of its own.
+
+A process has a connection of its own, so that its death is told apart from the others': the standard library's
+ProcessPoolExecutor only says that one of them has died, and its workers outlive a killed parent.
+"""
 
 from __future__ import annotations
 
@@ -13,16 +17,16 @@ from collections.abc import Callable, Iterator, Mapping
 from multiprocessing.connection import wait
 from typing import Any
 
-from .. import Remark
+from .. import Remark, passing_remarks
 
-_TOLD, _REMARK, _FAILED, _DONE = "told", "remark", "failed", "done"
+_NEWS, _REMARK, _FAILED, _DONE = "news", "remark", "failed", "done"
 
 
 def side_by_side(
     work: Callable[..., Any],
     calls: Mapping[str, tuple[Any, ...]],
     workers: int,
-    told: Callable[[str, str, int, int], None],
+    on_progress: Callable[[str, str, int, int], None],
 ) -> Iterator[tuple[str, Any]]:
     """`work(*arguments, progress)` for every name, `workers` at a time, with one thread of torch's each.
 
@@ -31,7 +35,7 @@ def side_by_side(
     Args:
         work: a function of a module, since another process imports it.
         calls: {name: arguments}, begun in this order.
-        told: called with a name and what its `progress` was called with.
+        on_progress: called with a name and what its `progress` was called with.
 
     Yields:
         Names and results, as they are done.
@@ -62,8 +66,8 @@ def side_by_side(
                     raise ChildProcessError(
                         f"the process of {name} was {last_words(process.exitcode)}"
                     ) from None
-                if kind == _TOLD:
-                    told(name, *content)
+                if kind == _NEWS:
+                    on_progress(name, *content)
                 elif kind == _REMARK:
                     warnings.warn(f"{name}: {content}", Remark, stacklevel=2)
                 elif kind == _FAILED:
@@ -80,9 +84,8 @@ def side_by_side(
 
 def begin_worker() -> None:
     """What every worker process does first."""
-    signal.signal(
-        signal.SIGINT, signal.SIG_IGN
-    )  # Ctrl-C reaches all of a terminal's processes; the parent decides
+    # Ctrl-C reaches all of a terminal's processes; the parent decides.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
@@ -98,15 +101,13 @@ def _serve(connection: Any, name: str, work: Callable[..., Any], arguments: tupl
     threading.Thread(target=_end_with_parent, daemon=True).start()
     import torch
 
-    from ..cli.run import remarks_told
-
     torch.set_num_threads(1)
 
     def progress(*news: Any) -> None:
-        connection.send((_TOLD, news))
+        connection.send((_NEWS, news))
 
     try:
-        with remarks_told(lambda sentence: connection.send((_REMARK, sentence))):
+        with passing_remarks(lambda sentence: connection.send((_REMARK, sentence))):
             message = _DONE, work(*arguments, progress)
     except Exception as error:
         message = _FAILED, _portable(error, name)

@@ -9,7 +9,7 @@ from typing import Any
 from fouriscale import FouriScaleConfig
 from fouriscale.config import CHOICES, MODES
 from fouriscale.maths.sizes import RULES
-from picturelab.cli.arguments import parse_size
+from picturelab.notation import parse_size
 
 SETTINGS = tuple(field.name for field in dataclasses.fields(FouriScaleConfig))
 AS_MODE = "as the mode says"  # a field's word for a setting that is left to the mode

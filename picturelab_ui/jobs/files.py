@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from picturelab.cli.arguments import slug
+from picturelab.files import slug
 
 from .runner import PageJob
 

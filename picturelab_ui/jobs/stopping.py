@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
+
+from picturelab.hooks.stop import after_each_call, before_each_block
 
 from .runner import PageJob
 
@@ -15,7 +17,7 @@ def stoppable(model: Any, job: PageJob) -> Iterator[None]:
 
     Works for whatever calls the module.
     """
-    with _before_each_block(model, job.check):
+    with before_each_block(model, job.check):
         yield
 
 
@@ -34,28 +36,5 @@ def counted(model: Any, job: PageJob, of: int, note: str, first: int = 0) -> Ite
         calls = min(calls + 1, of)
         job.report(first + calls, total, f"{note}, step {calls} of {of}")
 
-    with _after_each_call(model, count), stoppable(model, job):
+    with after_each_call(model, count), stoppable(model, job):
         yield
-
-
-@contextmanager
-def _before_each_block(model: Any, check: Callable[[], None]) -> Iterator[None]:
-    """Call `check` before the module and before each of its children and theirs.
-
-    At the edges of blocks no attention or convolution is under way, so what others have attached there
-    is at rest.
-    """
-    blocks = [model, *model.children(), *(b for child in model.children() for b in child.children())]
-    with ExitStack() as undo:
-        for block in blocks:
-            undo.callback(block.register_forward_pre_hook(lambda *_: check()).remove)
-        yield
-
-
-@contextmanager
-def _after_each_call(model: Any, count: Callable[[], None]) -> Iterator[None]:
-    hook = model.register_forward_hook(lambda *_: count())
-    try:
-        yield
-    finally:
-        hook.remove()

@@ -16,7 +16,7 @@ from fouriscale.loading.pipeline import load_pipeline
 from fouriscale.sampling.generate import generate as make
 from fouriscale.sampling.inputs import Inputs
 from fouriscale.sampling.recipe import read
-from picturelab.cli.arguments import Weighted
+from picturelab.notation import Weighted
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.harness import finish, jobs, write_jobs
+from tests.faults.harness import Gate, finish, jobs, write_jobs
 
 
 @pytest.fixture(scope="session")
@@ -20,18 +20,32 @@ def undisturbed(tmp_path_factory):
     return path, folder / "out", time.monotonic() - begin
 
 
+@pytest.fixture
+def gate(tmp_path_factory):
+    """A gate in the midst of 48 jobs: five of twelve groups are planned before its own. Opened in the end."""
+    made = Gate("j020", tmp_path_factory.mktemp("gate"))
+    yield made
+    made.open()
+
+
 @pytest.fixture(scope="session")
 def faulty(tmp_path_factory):
-    """A PYTHONPATH with FouriScale's instrument replaced by one that is slow and can be deadly."""
+    """A PYTHONPATH with FouriScale's instrument replaced by one that can wait and can be deadly.
+
+    A worker that has painted a group waits before the next until the file GATE of its environment is there.
+    """
     folder = tmp_path_factory.mktemp("faulty")
     (folder / "faulty.py").write_text(
         "import os, signal, time\n"
         "from fouriscale.sampling import batch\n\n"
         "class Batch(batch.FouriScaleInstrument):\n"
+        "    painted = 0\n\n"
         "    def paint(self, pipe, jobs, encodings):\n"
+        "        while Batch.painted and not os.path.exists(os.environ['GATE']):\n"
+        "            time.sleep(0.01)\n"
         "        if any(job.negative_prompt == 'kill' and 'killer' in job.id for job in jobs):\n"
         "            os.kill(os.getpid(), signal.SIGKILL)\n"
-        "        time.sleep(float(os.environ.get('PAUSE', 0)))\n"
+        "        Batch.painted += 1\n"
         "        return super().paint(pipe, jobs, encodings)\n"
     )
     about = folder / "faulty-0.dist-info"

@@ -2,11 +2,13 @@
 
 import contextlib
 import json
+import logging
 import multiprocessing
 import os
 import subprocess
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 _SERVER = multiprocessing.get_context("forkserver")
@@ -43,9 +45,42 @@ def write_jobs(path, rows):
     return path
 
 
-def start(*arguments, log=os.devnull):
+@dataclass(frozen=True)
+class Gate:
+    """Holds a run before it paints the group with a job in it, until the test opens the gate.
+
+    What a test does between `reached` and `open` surely comes midway, however fast or slow the machine is.
+    """
+
+    job: str
+    folder: Path
+
+    @property
+    def reached(self):
+        return (self.folder / "reached").exists()
+
+    def open(self):
+        (self.folder / "open").touch()
+
+    def attach(self):
+        """Put the gate up in this process."""
+        from fouriscale.sampling.batch import FouriScaleInstrument
+
+        paint = FouriScaleInstrument.paint
+
+        def gated(instrument, pipe, jobs, encodings):
+            if any(job.id == self.job for job in jobs):
+                (self.folder / "reached").touch()
+                until((self.folder / "open").exists)
+            return paint(instrument, pipe, jobs, encodings)
+
+        FouriScaleInstrument.paint = gated
+
+
+def start(*arguments, log=os.devnull, gate=None):
     """`fouriscale batch` in a process of its own; `kill()` is kill -9."""
-    process = _SERVER.Process(target=_run, args=(["batch", *map(str, arguments), "--batch", "4"], str(log)))
+    words = ["batch", *map(str, arguments), "--batch", "4"]
+    process = _SERVER.Process(target=_run, args=(words, str(log), gate))
     process.start()
     return process
 
@@ -69,10 +104,15 @@ def command(*arguments, **environment):
     )
 
 
-def _run(arguments, log):
+def _run(arguments, log, gate):
     with open(log, "a") as said, contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
         from fouriscale.cli import main
 
+        locks = logging.getLogger("filelock")  # says when it waits
+        locks.setLevel(logging.DEBUG)
+        locks.addHandler(logging.StreamHandler(said))
+        if gate is not None:
+            gate.attach()
         main(arguments)
 
 
@@ -104,6 +144,13 @@ def outcome(folder):
     """What a manifest says of each job, less times and workers."""
     kept = ("status", "file", "sha256", "bytes", "group")
     return {name: [entry.get(key) for key in kept] for name, entry in entries(folder).items()}
+
+
+def catches(pid, kind):
+    """Whether a process has a handler of its own for a signal."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    caught = next(line.split()[1] for line in status.splitlines() if line.startswith("SigCgt:"))
+    return bool(int(caught, 16) >> (kind - 1) & 1)
 
 
 def until(true, seconds=300):

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from tests.faults.harness import entries, files, finish, outcome, parts, start, until
+from tests.faults.harness import catches, entries, files, finish, outcome, parts, start, until
 
 FOLDERS, KILLS = 5, 4
 
@@ -30,15 +30,20 @@ def test_kill_9_at_random_moments(undisturbed, tmp_path, seed):
 
 
 @pytest.mark.parametrize(("kind", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
-def test_a_signal_finishes_what_is_in_hand(undisturbed, tmp_path, kind, code):
+def test_a_signal_finishes_what_is_in_hand(undisturbed, gate, tmp_path, kind, code):
     path, expected, _ = undisturbed
-    process = start(path, "--out", tmp_path, log=tmp_path / ".log")
-    until(lambda: entries(tmp_path))
+    process = start(path, "--out", tmp_path, log=tmp_path / ".log", gate=gate)
+    until(lambda: gate.reached)
     os.kill(process.pid, kind)
+    until(
+        lambda: not catches(process.pid, kind)
+    )  # the first one has arrived: a second would be obeyed at once
+    gate.open()
     process.join()
     assert process.exitcode == code
     made = entries(tmp_path)
-    assert 0 < len(made) < 48
+    assert gate.job in made, "it was being sampled"
+    assert len(made) < 48
     assert len(made) % 4 == 0, "groups are finished"
     assert parts(tmp_path) == []
     assert files(tmp_path) == {
@@ -52,15 +57,18 @@ def test_a_signal_finishes_what_is_in_hand(undisturbed, tmp_path, kind, code):
     assert files(tmp_path) == files(expected)
 
 
-def test_of_two_runs_on_a_folder_the_second_refuses_or_waits(undisturbed, tmp_path):
+def test_of_two_runs_on_a_folder_the_second_refuses_or_waits(undisturbed, gate, tmp_path):
     path, expected, _ = undisturbed
-    first = start(path, "--out", tmp_path)
-    until(lambda: (tmp_path / ".holder").exists())
+    first = start(path, "--out", tmp_path, gate=gate)
+    until(lambda: gate.reached)
     assert finish(path, "--out", tmp_path, log=tmp_path / ".second") == 2
     assert (
         f"is in use by {os.uname().nodename}:{first.pid}; wait for it" in (tmp_path / ".second").read_text()
     )
+    (tmp_path / ".third").touch()
     waiting = start(path, "--out", tmp_path, "--wait", log=tmp_path / ".third")
+    until(lambda: "waiting" in (tmp_path / ".third").read_text())  # filelock says so
+    gate.open()
     first.join()
     waiting.join()
     assert (first.exitcode, waiting.exitcode) == (0, 0)
@@ -68,9 +76,9 @@ def test_of_two_runs_on_a_folder_the_second_refuses_or_waits(undisturbed, tmp_pa
     assert "48 of 48 done, 0 failed: " in (tmp_path / ".third").read_text()
 
 
-def test_half_a_picture_and_half_a_line(undisturbed, tmp_path):
+def test_half_a_picture_and_half_a_line(undisturbed, gate, tmp_path):
     path, expected, _ = undisturbed
-    process = start(path, "--out", tmp_path)
+    process = start(path, "--out", tmp_path, gate=gate)
     until(lambda: len(entries(tmp_path)) >= 8)
     process.kill()
     process.join()

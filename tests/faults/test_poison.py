@@ -4,7 +4,7 @@ import pytest
 import torch
 
 import shapeworld
-from picturelab.batch.reports import progress
+from picturelab.batch.progress import progress
 from picturelab.batch.stores import open_store
 from tests.faults.harness import entries, files, finish, jobs, write_jobs
 

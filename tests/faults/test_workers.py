@@ -47,11 +47,12 @@ def worker_of(out):
 def test_a_worker_killed_midway_and_a_job_that_kills(many, run, tmp_path, engine):
     path, expected = many
     out = tmp_path / "out"
-    process = run(engine, path, out, PAUSE=0.3)
+    process = run(engine, path, out, GATE=tmp_path / "open")
     until(lambda: entries(out))
     victim = worker_of(out)
     assert victim != process.pid
-    os.kill(victim, signal.SIGKILL)
+    os.kill(victim, signal.SIGKILL)  # with two more groups in hand, and none of them painted
+    (tmp_path / "open").touch()
     said, _ = process.communicate()
     assert process.returncode == 1, said
     assert "43 of 44 done, 1 failed" in said
@@ -65,12 +66,13 @@ def test_a_worker_killed_midway_and_a_job_that_kills(many, run, tmp_path, engine
 
 def test_workers_do_not_outlive_their_parent(many, run, tmp_path):
     path, _ = many
-    process = run("local", path, tmp_path / "out", PAUSE=0.3)
+    process = run("local", path, tmp_path / "out", GATE=tmp_path / "never")
     until(lambda: entries(tmp_path / "out"))
     worker = worker_of(tmp_path / "out")
     process.kill()
     process.communicate()
-    until(lambda: not os.path.exists(f"/proc/{worker}") or _is_zombie(worker), 30)
+    # It has work in hand that it cannot finish, so it ends for no other reason.
+    until(lambda: not os.path.exists(f"/proc/{worker}") or _is_zombie(worker))
 
 
 def _is_zombie(pid):

@@ -1,6 +1,7 @@
 """Rows of jobs files, and what a folder holds after a run."""
 
 import json
+import time
 from pathlib import Path
 
 
@@ -17,3 +18,11 @@ def pictures(folder):
 def manifest(folder):
     """The entries of a folder's manifest as plain values, in order."""
     return [json.loads(line) for line in (Path(folder) / "manifest.jsonl").read_text().splitlines()]
+
+
+def until(true, seconds=300):
+    """Wait for something; fails if it does not happen."""
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end, "it did not happen"
+        time.sleep(0.01)

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from picturelab.batch.run import BatchOrder, run
+from picturelab.batch.order import BatchOrder
+from picturelab.batch.run import run
 
 
 @pytest.fixture

@@ -4,13 +4,13 @@ import json
 from pathlib import Path
 
 from diffusers import (
-    AutoencoderKL,
-    DDIMScheduler,
     StableDiffusionPipeline,
     StableDiffusionXLPipeline,
     UNet2DConditionModel,
 )
 from safetensors import safe_open
+
+from tests.tiny.stable_diffusion import autoencoder, scheduler
 
 DATA = Path(__file__).parent / "data"
 
@@ -25,23 +25,7 @@ def load_case(name):
 
 
 def build_pipe(case, unet):
-    scheduler = DDIMScheduler(
-        beta_start=0.00085,
-        beta_end=0.012,
-        beta_schedule="scaled_linear",
-        clip_sample=False,
-        set_alpha_to_one=False,
-        steps_offset=1,
-    )
-    # Only its scale factor of 8 and its latent channels matter.
-    vae = AutoencoderKL(
-        block_out_channels=(4,) * 4,
-        down_block_types=("DownEncoderBlock2D",) * 4,
-        up_block_types=("UpDecoderBlock2D",) * 4,
-        norm_num_groups=2,
-        latent_channels=4,
-    )
-    parts = dict(vae=vae, text_encoder=None, tokenizer=None, unet=unet, scheduler=scheduler)
+    parts = dict(vae=autoencoder(), text_encoder=None, tokenizer=None, unet=unet, scheduler=scheduler())
     if case["kind"] == "xl":
         pipe = StableDiffusionXLPipeline(
             **parts, text_encoder_2=None, tokenizer_2=None, add_watermarker=False

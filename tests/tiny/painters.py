@@ -18,7 +18,7 @@ from torch.nn.functional import scaled_dot_product_attention
 
 from padtone.audit.clip import Clip
 from padtone.families.registry import Family, TextEncoder
-from tests.tiny import text_pipelines
+from tests.tiny.text_encoders import clip_tokenizer, t5_tokenizer
 
 CONTENT, REAL, PADDING, PICTURE, WIDTH = 8, 8, 9, 10, 11
 LENGTH, SIDE = 20, 32
@@ -136,7 +136,7 @@ class PaintPipeline:
     dtype = torch.float32
 
     def __init__(self, denoiser: torch.nn.Module, padding: str) -> None:
-        self.tokenizer = text_pipelines.t5_tokenizer(LENGTH)
+        self.tokenizer = t5_tokenizer(LENGTH)
         self.text_encoder, self.denoiser = Encoder(len(self.tokenizer), padding), denoiser
         self.scheduler = SimpleNamespace(timesteps=None)
         paint = torch.randn(CONTENT, 3 * 4 * 4, generator=torch.Generator().manual_seed(5))
@@ -206,7 +206,7 @@ def build(name: str) -> PaintPipeline:
 @functools.cache
 def clip() -> Clip:
     """A small random CLIP: it tells pictures apart, and knows nothing of words."""
-    tokenizer = text_pipelines.clip_tokenizer(length=16)
+    tokenizer = clip_tokenizer(length=16)
     size = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2}
     ids = {"bos_token_id": 1, "eos_token_id": 2, "pad_token_id": 2}
     config = transformers.CLIPConfig(

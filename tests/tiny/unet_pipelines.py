@@ -9,9 +9,7 @@ import inspect
 
 import torch
 from diffusers import (
-    AutoencoderKL,
     ControlNetModel,
-    DDIMScheduler,
     StableDiffusionPipeline,
     StableDiffusionXLPipeline,
     T2IAdapter,
@@ -22,6 +20,7 @@ from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProject
 
 from fouriscale import FouriScaleConfig
 from fouriscale.loading.single_file import tokenizers
+from tests.tiny.stable_diffusion import autoencoder, scheduler
 
 FAMILIES = ("SD", "XL")
 SIZE = 256  # pixels, both sides
@@ -85,31 +84,12 @@ def t2i_adapter(family):
     return T2IAdapter(3, _CHANNELS, 1, 8, "light_adapter").eval()
 
 
-def scheduler():
-    return DDIMScheduler(
-        beta_start=0.00085,
-        beta_end=0.012,
-        beta_schedule="scaled_linear",
-        clip_sample=False,
-        set_alpha_to_one=False,
-        steps_offset=1,
-    )
-
-
 @functools.cache
 def parts(family):
     """The components of the family's text-to-image pipeline; whoever takes them leaves them as they were."""
     torch.manual_seed(3)
-    vae = AutoencoderKL(
-        block_out_channels=(4,) * 4,
-        down_block_types=("DownEncoderBlock2D",) * 4,
-        up_block_types=("UpDecoderBlock2D",) * 4,
-        norm_num_groups=2,
-        latent_channels=4,
-        sample_size=128,
-    ).eval()
     both = tokenizers("sdxl")
-    made = dict(vae=vae, unet=unet(family), scheduler=scheduler(), tokenizer=both["tokenizer"])
+    made = dict(vae=autoencoder(), unet=unet(family), scheduler=scheduler(), tokenizer=both["tokenizer"])
     if family == "XL":
         return made | dict(
             text_encoder=_text_encoder(CLIPTextModel, 16),

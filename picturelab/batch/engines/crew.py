@@ -54,12 +54,12 @@ class Crew(Protocol):
 
 
 def drive(
-    dispatcher: Dispatcher, crew: Crew, stop: threading.Event, told: Callable[[], None] = lambda: None
+    dispatcher: Dispatcher, crew: Crew, stop: threading.Event, on_note: Callable[[], None] = lambda: None
 ) -> None:
     """Make everything, or what is in hand when `stop` is set or the run cannot go on.
 
     Args:
-        told: called whenever something was noted in the manifest.
+        on_note: called whenever something was noted in the manifest.
     """
     hands: list[list[Unit]] = [[] for _ in range(crew.size)]
     halted = False
@@ -81,7 +81,7 @@ def drive(
                 else:
                     hands[event.place].remove(event.unit)
                     _noting(dispatcher, partial(dispatcher.finish, event.unit, event.outcome))
-                told()
+                on_note()
     finally:
         crew.close()
 

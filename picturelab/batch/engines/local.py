@@ -11,17 +11,16 @@ import signal
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from typing import Any
 
-from ...cli.run import quieten
+from ...quiet import quieten
 from ...runs.processes import begin_worker, last_words
 from ..dispatch import Outcome, Unit
 from ..limits import bound_memory
 from ..worker import DEPTH, Begun, Worker, WorkerSettings, finished
 from .crew import Died, Finished
 
-_HALT, _END = "halt", "end"  # what a worker process is told besides units
+_HALT, _END = "halt", "end"  # what a worker process is sent besides units
 
 
 class OneProcess:
@@ -33,7 +32,7 @@ class OneProcess:
         self._stop = threading.Event()
         self._events: queue.SimpleQueue[Finished] = queue.SimpleQueue()
         self._threads = _Overlapping(
-            settings, self._stop, lambda unit, made: self._events.put(Finished(0, unit, made))
+            settings, self._stop, lambda unit, outcome: self._events.put(Finished(0, unit, outcome))
         )
 
     def send(self, place: int, unit: Unit) -> None:
@@ -77,7 +76,7 @@ class Processes:
             by_handle |= {connection: place, process.sentinel: place}
         ready = multiprocessing.connection.wait(list(by_handle), timeout=seconds)
         events: list[Finished | Died] = []
-        # What was said before death counts, so connections come first.
+        # What was sent before death counts, so connections come first.
         for handle in sorted(ready, key=lambda handle: isinstance(handle, int)):
             place = by_handle[handle]
             if place not in self._members:
@@ -108,7 +107,7 @@ class Processes:
 
     def _start(self, place: int) -> None:
         ours, theirs = self._context.Pipe()
-        settings = replace(self._settings, device=self._devices[place])
+        settings = self._settings.model_copy(update={"device": self._devices[place]})
         process = self._context.Process(target=_serve, args=(theirs, settings, self.size), daemon=True)
         process.start()
         theirs.close()
@@ -119,9 +118,9 @@ class _Overlapping:
     """A worker that makes `DEPTH` units at a time, each on its own thread."""
 
     def __init__(
-        self, settings: WorkerSettings, stop: threading.Event, finished: Callable[[Unit, Outcome], None]
+        self, settings: WorkerSettings, stop: threading.Event, on_finish: Callable[[Unit, Outcome], None]
     ) -> None:
-        self._worker, self._stop, self._finished = Worker(settings), stop, finished
+        self._worker, self._stop, self._on_finish = Worker(settings), stop, on_finish
         self._pool = ThreadPoolExecutor(DEPTH, "unit")
 
     def send(self, unit: Unit) -> None:
@@ -132,7 +131,7 @@ class _Overlapping:
         self._worker.close()
 
     def _run(self, unit: Unit, begun: Begun) -> None:
-        self._finished(unit, finished(self._worker, unit, begun, self._stop))
+        self._on_finish(unit, finished(self._worker, unit, begun, self._stop))
 
 
 def _serve(connection: Any, settings: WorkerSettings, workers: int) -> None:

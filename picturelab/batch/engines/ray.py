@@ -6,7 +6,8 @@ import os
 import threading
 from typing import Any
 
-from ...cli.run import quieten
+from ...extras import brings
+from ...quiet import quieten
 from ..dispatch import Outcome, Unit
 from ..worker import DEPTH, Worker, WorkerSettings, finished
 from .crew import Died, Finished
@@ -26,9 +27,7 @@ def connect(address: str | None, cores: int | None) -> bool:
     try:
         import ray
     except ImportError:
-        raise ValueError(
-            "--engine ray needs Ray: pip install 'fouriscale-padtone[cluster]' brings it"
-        ) from None
+        raise ValueError(f"--engine ray needs Ray: {brings('cluster')}") from None
     here: dict[str, Any] = {} if address else {"include_dashboard": False, "num_cpus": cores}
     try:
         ray.init(address=address, logging_level="error", log_to_driver=False, **here)
@@ -81,7 +80,7 @@ class Actors:
             except self._ray.exceptions.RayError as error:
                 dead[place] = _reason(error)
         for place, reason in dead.items():
-            self._calls = {call: told for call, told in self._calls.items() if told[0] != place}
+            self._calls = {call: (at, unit) for call, (at, unit) in self._calls.items() if at != place}
             self._ray.kill(self._actors.pop(place))
             events.append(Died(place, reason))
         return events
@@ -111,7 +110,7 @@ class _Serving:
 
 
 def _reason(error: Exception) -> str:
-    """Ray tells a death at length; its first sentence is enough for a manifest."""
+    """Ray reports a death at length; its first sentence is enough for a manifest."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     details = next(
         (line for line in lines if "exit detail" in line.lower() or "died because" in line.lower()), ""

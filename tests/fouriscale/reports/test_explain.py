@@ -1,8 +1,9 @@
 import functools
 import json
 import shutil
-import time
+import threading
 
+import psutil
 import pytest
 import torch
 from diffusers import UNet2DConditionModel
@@ -14,7 +15,8 @@ from fouriscale.cli import main
 from fouriscale.loading.configs import unet_config, vae_scale_factor
 from fouriscale.loading.single_file import COMPONENTS
 from fouriscale.reports.explain import explain
-from fouriscale.reports.memory import LiveBytes, peak_memory
+from fouriscale.reports.memory import LiveBytes
+from picturelab.memory import peak_memory
 from tests.tiny.golden import build_pipe, load_case
 
 CONFIG = FouriScaleConfig.preset("sd15", training_sizes=(128, 128), start=0.25, stop=0.75)
@@ -169,29 +171,38 @@ def test_sdxls_size_conditioning():
     assert size_conditioning(sdxl, 960, 1024) == {"original_size": (960, 1024), "target_size": (960, 1024)}
 
 
-def test_nothing_is_built_of_the_weights():
+def test_nothing_is_built_of_the_weights(monkeypatch):
     """A UNet of 2.6 thousand million weights is explained on the meta device."""
-    before = UNet2DConditionModel.from_config
+    build = UNet2DConditionModel.from_config
     seen = []
 
     def watched(config):
-        unet = before(config)
+        unet = build(config)
         seen.extend({p.device.type for p in unet.parameters()})
         return unet
 
-    UNet2DConditionModel.from_config = watched
-    try:
-        explain(unet_config("sdxl"), 1024, 1024, steps=2, config=FouriScaleConfig.preset("sdxl"))
-    finally:
-        UNet2DConditionModel.from_config = before
+    monkeypatch.setattr(UNet2DConditionModel, "from_config", watched)
+    explain(unet_config("sdxl"), 1024, 1024, steps=2, config=FouriScaleConfig.preset("sdxl"))
     assert seen == ["meta"]
 
 
-def test_peak_memory_sees_what_is_taken_and_given_back():
+def test_peak_memory_sees_what_is_taken_and_given_back(monkeypatch):
+    look = psutil.Process.memory_info
+    looks = threading.Semaphore(0)
+
+    def counted(process):
+        memory = look(process)
+        looks.release()
+        return memory
+
+    monkeypatch.setattr(psutil.Process, "memory_info", counted)
     with peak_memory(torch.device("cpu")) as idle:
-        pass
+        assert looks.acquire(timeout=300)
     with peak_memory(torch.device("cpu")) as busy:
         held = torch.ones(50_000_000)  # 200 MB
-        time.sleep(0.1)
+        while looks.acquire(blocking=False):
+            pass
+        for _ in range(2):  # the first look may have begun before
+            assert looks.acquire(timeout=300)
         del held
     assert 1.8e8 < busy.bytes - idle.bytes < 3e8

@@ -137,16 +137,10 @@ def test_long_prompts_are_cut_for_clip():
 def _ldm():
     from diffusers.pipelines.latent_diffusion.pipeline_latent_diffusion import LDMBertConfig, LDMBertModel
 
-    from tests.tiny.text_pipelines import _unet, _vae, word_tokenizer
+    from tests.tiny.cross_attention_pipelines import unet
+    from tests.tiny.image_parts import vae
+    from tests.tiny.text_encoders import bert_tokenizer
 
-    tokenizer = word_tokenizer(
-        ["[PAD]", "[CLS]", "[SEP]"],
-        "[CLS] $A [SEP]",
-        512,
-        pad_token="[PAD]",
-        cls_token="[CLS]",
-        sep_token="[SEP]",
-    )
     with torch.random.fork_rng():
         torch.manual_seed(0)
         bert = LDMBertModel(
@@ -161,10 +155,10 @@ def _ldm():
             )
         ).eval()
         return diffusers.LDMTextToImagePipeline(
-            vqvae=_vae(levels=4),
+            vqvae=vae(levels=4),
             bert=bert,
-            tokenizer=tokenizer,
-            unet=_unet(16).eval(),
+            tokenizer=bert_tokenizer(512),
+            unet=unet(16).eval(),
             scheduler=diffusers.DDIMScheduler(clip_sample=False),
         )
 

@@ -11,8 +11,9 @@ from PIL import Image, PngImagePlugin
 
 from padtone.cli import main
 from padtone.maths.roles import TokenRoles
-from padtone.reports.grid import labelled_grid, read_recipe, roles_sheet
+from padtone.reports.grid import read_recipe, roles_sheet
 from padtone.runs.request import call_arguments
+from picturelab.reports.grid import labelled_grid
 
 PROMPT = "a red circle"
 QUICK = ("--steps", "2", "--size", "32x16")

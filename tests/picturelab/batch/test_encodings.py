@@ -13,7 +13,7 @@ def test_an_encoding_comes_back_bit_for_bit(tmp_path):
     assert torch.equal(cache.get(WHAT)["prompt_embeds"], TEXT["prompt_embeds"])
     assert cache.get(WHAT | {"prompt": "a"}) is None
     assert cache.get(WHAT | {"model": "n"}) is None
-    assert (cache.made, cache.found) == (0, 1)
+    assert (cache.misses, cache.hits) == (0, 1)
 
 
 def test_a_damaged_file_counts_as_none(tmp_path):

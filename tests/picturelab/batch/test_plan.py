@@ -45,10 +45,10 @@ def test_all_that_is_wrong_is_found_at_once(plan):
     made = plan(rows, check=check)
     assert [(p.number, p.id) for p in made.problems] == [(3, "line-3"), (4, "z"), (5, "5")]
     assert [list(group.rows) for group in made.groups] == [[0, 1]]
-    told = made.told("jobs.jsonl").splitlines()
-    assert told[0] == "3 of 5 jobs in jobs.jsonl cannot be made:"
-    assert told[1] == "  line 3: id is 'X', as in line 1; ids are file names, so all differ"
-    assert told[2:] == ["  line 4: three is no good", "  line 5: prompt is missing"]
+    complaint = made.complaint("jobs.jsonl").splitlines()
+    assert complaint[0] == "3 of 5 jobs in jobs.jsonl cannot be made:"
+    assert complaint[1] == "  line 3: id is 'X', as in line 1; ids are file names, so all differ"
+    assert complaint[2:] == ["  line 4: three is no good", "  line 5: prompt is missing"]
 
 
 def test_equal_plans_have_equal_digests(plan):

@@ -1,6 +1,7 @@
 """Batches of a small model, from the jobs file to the pictures."""
 
 import hashlib
+import json
 import threading
 
 import numpy as np
@@ -19,10 +20,11 @@ from padtone.runs.batch import Arm
 from padtone.runs.batch import remake as remake_arm
 from picturelab.batch import worker as workers
 from picturelab.batch.encodings import EncodingCache
-from picturelab.batch.reports import check_files, progress
+from picturelab.batch.progress import progress
 from picturelab.batch.sheet import write_sheet
 from picturelab.batch.stores import open_store
-from tests.picturelab.batch_rows import manifest, pictures, row
+from picturelab.batch.verify import check_files
+from tests.picturelab.batch_rows import manifest, pictures, row, until
 
 MIXED = [
     row(1),
@@ -86,12 +88,31 @@ def test_a_group_of_one_is_what_generate_makes(make, pipe, tmp_path, tiny_model)
     assert (np.asarray(alone.image) == pixels(tmp_path / "out" / "1.png")).all()
 
 
-def test_a_resumed_run_equals_an_undisturbed_one(make, tmp_path):
+@pytest.mark.parametrize("overtaken", [False, True])
+def test_a_resumed_run_equals_an_undisturbed_one(make, tmp_path, monkeypatch, overtaken):
+    """What is made again is decided by the jobs that the manifest names, not by the number of its lines.
+
+    Groups of 4, 4 and 2 are in one worker's hands at the same time, and each is noted when its last picture is
+    written. So the last group may stand before the second: here it surely does where `overtaken`, since
+    job 5 is written only after job 10 is noted.
+    """
     rows = [row(i) for i in range(10)]
     make(rows, tmp_path / "whole", batch=4)
+    if overtaken:
+        write = workers.Worker._write
+
+        def late(self, job, picture):
+            if job.id == "5":
+                until(lambda: "10" in open_store(str(tmp_path / "cut")).record().entries)
+            return write(self, job, picture)
+
+        monkeypatch.setattr(workers.Worker, "_write", late)
     make(rows, tmp_path / "cut", batch=4)
-    lines = (tmp_path / "cut" / "manifest.jsonl").read_bytes().splitlines(keepends=True)
-    (tmp_path / "cut" / "manifest.jsonl").write_bytes(b"".join(lines[:6]) + lines[6][:20])
+    monkeypatch.undo()
+    lines = {entry["id"]: json.dumps(entry) + "\n" for entry in manifest(tmp_path / "cut")}
+    assert not overtaken or [*lines].index("10") < [*lines].index("5")
+    kept = [line for name, line in lines.items() if int(name) <= 6]
+    (tmp_path / "cut" / "manifest.jsonl").write_text("".join(kept) + lines["7"][:20])
     for name in ("7", "10"):
         (tmp_path / "cut" / f"{name}.png").unlink()
     (tmp_path / "cut" / "9.png").write_bytes(b"half a picture")
@@ -274,7 +295,13 @@ def test_stop_before_sampling_makes_nothing(tmp_path, tiny_model, jobs_file):
     from picturelab.batch.dispatch import Unit
     from picturelab.batch.jobs import parse
 
-    settings = workers.WorkerSettings("cpu", "float32", 1, str(tmp_path / "out"), str(tmp_path / "cache"))
+    settings = workers.WorkerSettings(
+        device="cpu",
+        dtype="float32",
+        threads=1,
+        store=str(tmp_path / "out"),
+        encodings=str(tmp_path / "cache"),
+    )
     stop = threading.Event()
     stop.set()
     worker = workers.Worker(settings)

@@ -12,8 +12,9 @@ import yaml
 from diffusers import FluxPipeline, StableDiffusionPipeline
 
 from shapeworld import models
+from shapeworld import train as entrance
 from shapeworld.masked import mask_padding
-from shapeworld.train import main
+from shapeworld.training.command import main
 from shapeworld.training.stages import DenoiserStage, Optimizer, Run
 
 TINY = {
@@ -297,7 +298,7 @@ def test_muon_follows_the_gradient_in_either_layout(layout):
 
 
 def test_shipped_configs_are_valid():
-    from shapeworld.train import _load_config
+    from shapeworld.training.command import _load_config
 
     files = sorted((Path(__file__).parents[3] / "configs" / "training").glob("*.yaml"))
     configs = {file.stem: _load_config(file) for file in files}
@@ -328,3 +329,13 @@ def test_a_wrong_config_is_one_sentence(tmp_path, changes, sentence):
 def test_a_config_that_is_not_there(tmp_path):
     with pytest.raises(typer.BadParameter, match=r"missing\.yaml: .*No such file"):
         main(tmp_path / "missing.yaml", run_folder=tmp_path, out=tmp_path, init_from=None)
+
+
+def test_without_its_extra_the_command_names_it(monkeypatch, capsys):
+    monkeypatch.setattr(entrance, "find_spec", lambda name: None if name in ("rich", "typer") else name)
+    with pytest.raises(SystemExit) as stopped:
+        entrance.main()
+    assert stopped.value.code == 2
+    assert capsys.readouterr().err == (
+        "Error: training needs rich, typer: pip install 'fouriscale-padtone-shapeworld[train]' brings it\n"
+    )

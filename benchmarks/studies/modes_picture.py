@@ -12,8 +12,8 @@ from typing import Any
 from PIL import Image
 
 from fouriscale.reports.demo import Shown, lay_out, sample
-from fouriscale.sampling.montage import side_by_side
 from picturelab.recipes import save
+from picturelab.reports.grid import labelled_row
 
 from .quality import PAPER
 
@@ -29,7 +29,7 @@ _CROP, _ENLARGED = 64, 4  # pixels a side, and times
 
 def main() -> None:
     rows = sample(_SIZES, METHODS)
-    crops = side_by_side([(shown.method, _crop(shown)) for shown in rows[0]])
+    crops = labelled_row([(shown.method, _crop(shown)) for shown in rows[0]])
     for name, picture in {"modes": lay_out(rows), "modes-crops": crops}.items():
         save(picture, DOCS / f"{name}.png", None, "fouriscale")
         print(f"wrote docs/{name}.png")

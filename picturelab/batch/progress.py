@@ -1,11 +1,9 @@
-"""What a folder of a batch tells: progress, and whether its pictures are what they were."""
+"""How far a batch is: `fouriscale status`."""
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -13,8 +11,7 @@ from .manifest import Entry, Record, of_status
 from .stores import MANIFEST, PLAN, Store
 
 _RECENT = 600  # seconds that the rate is taken over
-_FAILURES = 20  # that are told one by one
-_READERS = 8  # threads that hash
+_FAILURES = 20  # that are listed one by one
 
 
 @dataclass(frozen=True)
@@ -63,7 +60,7 @@ def progress(store: Store) -> BatchProgress:
     Raises:
         ValueError: it holds none.
     """
-    record, total = _opened(store)
+    record, total = recorded(store)
     done = list(of_status(record, "done"))
     failures = (*of_status(record, "failed"), *of_status(record, "bad"))
     return BatchProgress(
@@ -78,47 +75,12 @@ def progress(store: Store) -> BatchProgress:
     )
 
 
-@dataclass(frozen=True)
-class FileCheck:
-    """Pictures against the manifest.
-
-    Attributes:
-        good: how many are what they were.
-        missing, changed: entries whose file is not there, or is another.
-        strangers: PNG files that the manifest does not know.
-    """
-
-    good: int
-    missing: tuple[Entry, ...]
-    changed: tuple[Entry, ...]
-    strangers: tuple[str, ...]
-    damaged: int
-
-
-def check_files(store: Store) -> FileCheck:
-    """Read every picture and compare its hash.
+def recorded(store: Store) -> tuple[Record, int]:
+    """The manifest of the batch in a store, and how many jobs it was planned with.
 
     Raises:
-        ValueError: the store holds no batch.
+        ValueError: it holds no batch, or its plan is damaged.
     """
-    record, _ = _opened(store)
-    done = list(of_status(record, "done"))
-    with ThreadPoolExecutor(_READERS) as pool:
-        hashes = list(pool.map(lambda entry: _hash(store, entry), done))
-    pairs = list(zip(done, hashes, strict=True))
-    known = {entry.file for entry in record.entries.values()} | {"sheet.png"}
-    return FileCheck(
-        good=sum(entry.sha256 == found for entry, found in pairs),
-        missing=tuple(entry for entry, found in pairs if found is None),
-        changed=tuple(entry for entry, found in pairs if found not in (None, entry.sha256)),
-        strangers=tuple(
-            sorted(name for name in store.sizes() if name.endswith(".png") and name not in known)
-        ),
-        damaged=record.damaged,
-    )
-
-
-def _opened(store: Store) -> tuple[Record, int]:
     content = store.read(PLAN)
     if content is None:
         raise ValueError(f"{store.address} holds no batch: there is no {PLAN}")
@@ -126,11 +88,6 @@ def _opened(store: Store) -> tuple[Record, int]:
         return store.record(), int(json.loads(content)["total"])
     except (ValueError, KeyError, TypeError):
         raise ValueError(f"{store.address}/{PLAN} is damaged") from None
-
-
-def _hash(store: Store, entry: Entry) -> str | None:
-    content = store.read(entry.file or "")
-    return None if content is None else hashlib.sha256(content).hexdigest()
 
 
 def _rate(done: list[Entry]) -> float | None:

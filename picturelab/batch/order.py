@@ -1,0 +1,59 @@
+"""What a batch is asked for, before anything is read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Self
+
+from pydantic import model_validator
+
+from ..settings import Settings
+
+ENGINES = ("local", "ray")
+
+
+class BatchOrder(Settings):
+    """The words of `fouriscale batch`; None is chosen here."""
+
+    jobs: Path
+    """The jobs file."""
+    out: str
+    """A folder or an fsspec URL."""
+    model: str = "shapeworld/unet"
+    """Of jobs that name none."""
+    batch: int | None = None
+    """Most jobs in a group."""
+    engine: str = "local"
+    """Of `ENGINES`."""
+    workers: int | None = None
+    """Processes or actors; None: one an accelerator, else one."""
+    address: str | None = None
+    """A Ray cluster's, or "auto"; None: one is started on this machine."""
+    device: str | None = None
+    """Such as "cpu" or "cuda:0"."""
+    dtype: str | None = None
+    """Such as "float16"."""
+    threads: int | None = None
+    """Of torch in each worker; None: this process's own, or 1 where there are several workers on the CPU."""
+    cache: Path | None = None
+    """A folder of encodings that outlives the batch."""
+    skip_bad: bool = False
+    """Go on without the rows that hold no job."""
+    retry: bool = False
+    """Make failed jobs again."""
+    wait: bool = False
+    """For another run on the folder to end."""
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        for name in ("batch", "workers", "threads"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise ValueError(f"{name} is {value}; it is 1 or more")
+        if self.engine not in ENGINES:
+            raise ValueError(f"engine is {self.engine!r}; it can be {' or '.join(ENGINES)}")
+        if self.address is not None and self.engine != "ray":
+            raise ValueError(f"address is {self.address!r}, which is for --engine ray")
+        if self.out.startswith("memory://") and (self.engine == "ray" or (self.workers or 1) > 1):
+            raise ValueError(f"{self.out} lies in the memory of this process, so it takes one local worker")
+        return self

@@ -1,0 +1,62 @@
+"""Tables and figures of the documentation are the code's and the benchmarks'."""
+
+import re
+
+import yaml
+
+import padtone
+from benchmarks.audit import read, to_markdown
+from padtone.audit.prompts import studies_folder
+from padtone.audit.studies import load_study
+from padtone.maths.verdict import FEWEST_PROMPTS
+from picturelab.models import fingerprint
+from shapeworld import WEIGHTS, model_names
+from tests.docs.pages import ROOT
+
+AUDIT = (ROOT / "docs" / "audit.md").read_text()
+PADTONE = (ROOT / "docs" / "padtone.md").read_text()
+
+
+def test_the_full_audits():
+    reports = read()
+    pictures = {
+        name: len(report["settings"]["prompts_used"]) * report["settings"]["seeds"]
+        for name, report in reports.items()
+    }
+    assert pictures == dict.fromkeys(model_names(), 128)
+    for row in to_markdown(reports).splitlines():
+        assert row in AUDIT
+    audited = {name: report["settings"]["revision"] for name, report in reports.items()}
+    assert audited == {name: fingerprint(WEIGHTS / name) for name in model_names()}, "other weights by now"
+
+
+def test_the_papers_figures():
+    assert f"fewer than {FEWEST_PROMPTS} prompts" in AUDIT
+    for name, title in (
+        ("sd2", "SD 2"),
+        ("sdxl", "SDXL"),
+        ("sd3", "SD 3"),
+        ("flux", "FLUX.1-schnell"),
+        ("ldm", "LDM"),
+    ):
+        paper = load_study(name).paper
+        row = [f"{paper[f'ite {arm} to_prompt']:.2f}"[1:] for arm in ("full", "prompt", "padding", "clean")]
+        assert f"| {title} | {' | '.join(row)} |" in AUDIT
+    for kind in yaml.safe_load((studies_folder() / "prompts.yaml").read_text()):
+        assert kind in " ".join(AUDIT.split())
+
+
+def test_the_families_of_padtone():
+    for name, family in padtone.known_families().items():
+        (row,) = re.findall(rf"^\| `{name}` \|.*$", PADTONE, re.MULTILINE)
+        _, _, encoders, masks, attention, note, _ = (
+            cell.strip().replace("\\|", "|") for cell in re.split(r"(?<!\\)\|", row)
+        )
+        assert note == family.note
+        assert masks == ("yes" if family.denoiser_masks else "no")
+        assert attention == ("cross-attention" if not family.joint else f"joint, {family.attention}")
+        for cell, encoder in zip(encoders.split("; "), family.encoders, strict=True):
+            length = encoder.length or "as long as the prompt"
+            mask = "masked" if encoder.masked else "no mask"
+            pooled = ", pooled only" if encoder.feeds == "pooled" else ""
+            assert cell == f"`{encoder.name}`: {length}, `{encoder.pad}`, {mask}{pooled}"

@@ -1,0 +1,109 @@
+"""The report's drawings, read back from the SVG that they are."""
+
+import base64
+import re
+import xml.etree.ElementTree as ET
+
+import pytest
+
+from padtone.reports.charts import arm_chart, attention_chart, interval_bar, keep_chart
+from picturelab.reports.drawing import LINE, NOISE, SOFT
+
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+def drawing(address):
+    head = "data:image/svg+xml;base64,"
+    assert address.startswith(head)
+    return ET.fromstring(base64.b64decode(address.removeprefix(head)))
+
+
+def words(root):
+    return [text for element in root.iter(f"{SVG}text") if (text := "".join(element.itertext()).strip())]
+
+
+def markers(root, color):
+    """Where points of a color lie, (x, y) in the drawing's own units, y downward."""
+    return [
+        (float(use.get("x")), float(use.get("y")))
+        for group in root.iter(f"{SVG}g")
+        for use in group.findall(f"{SVG}use")
+        if f"fill: {color}" in (use.get("style") or "") and use.get("x")
+    ]
+
+
+def interval(mean, reach=0.1):
+    return {"mean": mean, "low": mean - reach, "high": mean + reach}
+
+
+def test_keep_chart_has_a_point_a_number_and_the_noise_line():
+    means, seconds = (0.5, 0.6, 0.7, 0.9, 1.0), (1.0, 1.25, 1.5, 2.0, 3.0)
+    curve = [
+        {"k": k, "to_full": interval(mean), "seconds": time}
+        for k, mean, time in zip((0, 1, 4, 8, 20), means, seconds, strict=True)
+    ]
+    root = drawing(keep_chart(curve, padding=17, noise=0.75))
+    shown = words(root)
+    assert all(shown.count(label) >= 2 for label in ("1", "4", "8", "all 17")), "below both halves"
+    assert "20" not in shown
+    assert {"another seed", "Likeness to the full picture", "Time for a picture", "seconds"} <= set(shown)
+    points = markers(root, LINE)
+    for half, values in ((points[-10:-5], means), (points[-5:], seconds)):
+        x, y = zip(*half, strict=True)
+        assert x == pytest.approx([x[0] + i * (x[1] - x[0]) for i in range(5)], rel=1e-3), "evenly spaced"
+        heights = [(y[0] - one) / (y[0] - y[-1]) for one in y]
+        assert heights == pytest.approx(
+            [(value - values[0]) / (values[-1] - values[0]) for value in values], abs=1e-3
+        )
+
+
+def test_arm_chart_has_the_first_arm_on_top():
+    arms = {
+        "full": {"to_full": interval(0.9), "other": interval(0.1)},
+        "padding": {"to_full": interval(0.5), "other": interval(0.1)},
+        "clean": {"to_full": interval(0.4), "other": interval(0.1)},
+    }
+    root = drawing(arm_chart(arms, "to_full", "likeness"))
+    shown = words(root)
+    assert "likeness" in shown
+    assert [name for name in shown if name in arms] == ["full", "padding", "clean"]
+    points = markers(root, LINE)[-3:]
+    assert points[0][1] < points[1][1] < points[2][1], "downward"
+    (full, _), (padding, _), (clean, _) = points
+    assert (full - padding) / (full - clean) == pytest.approx(0.8, abs=1e-3)
+
+
+def test_attention_chart_draws_the_wanted_groups_that_are_there():
+    groups = {
+        "padding": {"layers": [[0.1, 0.2], [0.3, 0.4]]},
+        "prompt": {"layers": [[0.5, 0.1], [0.1, 0.1]]},
+        "eos": {"layers": [[0.1, 0.1], [0.1, 0.1]]},
+    }
+    shown = words(drawing(attention_chart(groups, ["prompt", "picture", "padding"])))
+    assert [word for word in shown if word.startswith("to ")] == ["to prompt", "to padding"]
+    assert "% of attention" in shown
+    assert "50" in shown, "one scale up to the largest share"
+    assert "60" not in shown
+
+
+def test_the_same_figures_give_the_same_drawing():
+    arms = {"full": {"x": interval(0.9)}}
+    assert arm_chart(arms, "x", "likeness") == arm_chart(arms, "x", "likeness")
+
+
+@pytest.mark.parametrize(
+    ("figures", "ends", "middle", "color"),
+    [
+        ((0.25, 0.5, 0.75), (74.0, 102.0), 88.0, LINE),
+        ((-0.5, -0.25, 0.0), (32.0, 60.0), 46.0, SOFT),
+        ((-0.25, 0.0, 0.25), (46.0, 74.0), 60.0, NOISE),
+        ((0.5, 2.0, 3.0), (88.0, 116.0), 116.0, LINE),  # what lies beyond stands at the end
+    ],
+)
+def test_a_strip_by_hand(figures, ends, middle, color):
+    """60 is zero, and 1 is 56 to the right."""
+    strip = interval_bar(*figures, reach=1.0)
+    bar = re.search(r'x1="([\d.]+)" x2="([\d.]+)" y1="8" y2="8" stroke="(#\w+)"', strip)
+    assert (float(bar[1]), float(bar[2]), bar[3]) == (*ends, color)
+    dot = re.search(r'cx="([\d.]+)" cy="8" r="4" fill="(#\w+)"', strip)
+    assert (float(dot[1]), dot[2]) == (middle, color)

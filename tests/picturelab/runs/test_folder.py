@@ -1,0 +1,46 @@
+"""The folder of a long run: what it was begun with, and the pieces that are done."""
+
+import os
+
+import pytest
+from PIL import Image
+
+from picturelab.recipes import read
+from picturelab.runs.folder import RunFolder
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return RunFolder(tmp_path / "run", "an audit", "chunk")
+
+
+def test_a_piece_is_done_once_its_notes_are_there(folder):
+    folder.begin({"model": "m"})
+    assert folder.piece("two words") is None
+    picture = Image.new("RGB", (3, 2), "red")
+    folder.finish("two words", {"share": 0.5}, {"a/1.png": (picture, {"seed": 1})})
+    assert folder.piece("two words") == {"share": 0.5}
+    assert os.listdir(folder.folder / "pieces") == ["two-words.json"]
+    assert folder.picture("a/1.png").getpixel((2, 1)) == (255, 0, 0)
+    assert read(folder.folder / "images" / "a" / "1.png", "chunk", "us") == {"seed": 1}
+
+
+def test_other_settings_are_named(folder):
+    folder.begin({"model": "m", "call": {"steps": 4, "sizes": [1, 2]}, "seeds": list(range(50))})
+    folder.begin({"model": "m", "call": {"steps": 4, "sizes": (1, 2)}, "seeds": list(range(50))})
+    with pytest.raises(ValueError) as failure:  # noqa: PT011 (compared below)
+        folder.begin({"model": "m", "call": {"steps": 5, "sizes": [1, 2]}, "seeds": []})
+    numbers = str(list(range(50)))[:57]
+    assert str(failure.value) == (
+        f"{folder.folder} holds an audit begun with seeds {numbers}... instead of [], "
+        "call.steps 4 instead of 5; give the same settings or another folder"
+    )
+
+
+def test_a_folder_of_something_else_is_refused(folder):
+    folder.folder.mkdir()
+    (folder.folder / "notes.txt").write_text("mine")
+    with pytest.raises(
+        ValueError, match="is not empty and does not hold an audit; give an empty or a new folder"
+    ):
+        folder.begin({})

@@ -1,0 +1,119 @@
+"""The core's wheel in environments that hold nothing else, filled by pip's own index."""
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+WORLD = (
+    "the distribution fouriscale-padtone-shapeworld brings it: "
+    "pip install ./shapeworld in a checkout of this repository"
+)
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("built")
+    build = [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", folder]
+    subprocess.run(build, cwd=ROOT, check=True, capture_output=True)
+    (file,) = folder.glob("*.whl")
+    return file
+
+
+def environment(folder: Path, requirement: str) -> Run:
+    """Make an environment with one requirement; gives what runs its commands in an empty folder."""
+    subprocess.run([sys.executable, "-m", "venv", folder], check=True)
+    pip = [folder / "bin" / "python", "-m", "pip", "--disable-pip-version-check", "install", "--quiet"]
+    # The very torch of constraints.txt: any other comes with CUDA.
+    subprocess.run([*pip, "--constraint", ROOT / "constraints.txt", requirement], check=True)
+    elsewhere = folder / "elsewhere"
+    elsewhere.mkdir()
+
+    def run(command: str, *arguments: object) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [folder / "bin" / command, *map(str, arguments)],
+            cwd=elsewhere,
+            env={"PYTHONPATH": str(ROOT / "tests" / "tiny"), "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"},
+            capture_output=True,
+            text=True,
+        )
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def core(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    return environment(tmp_path_factory.mktemp("core"), str(wheel))
+
+
+@pytest.fixture(scope="module")
+def with_commands(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    return environment(tmp_path_factory.mktemp("cli"), f"{wheel}[cli]")
+
+
+def test_the_wheel_is_small(wheel):
+    assert wheel.stat().st_size < 2_000_000
+
+
+def test_the_core_does_what_it_is_for(core):
+    done = core("python", Path(__file__).parent / "uses_of_the_core.py")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "FouriScale applied and removed\npadtone.encode swapped rows\n"
+
+
+@pytest.mark.parametrize("command", ["fouriscale", "padtone"])
+@pytest.mark.parametrize("arguments", [(), ("--help",)], ids=["bare", "help"])
+def test_without_its_extra_a_command_names_it(core, command, arguments):
+    done = core(command, *arguments)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == (
+        f"Error: {command} needs accelerate, psutil: pip install 'fouriscale-padtone[cli]' brings it\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("presets",), "sdxl"),
+        (("explain", "--model", "sdxl", "--size", "2048x2048"), "width 2048, height 2048"),
+    ],
+    ids=lambda value: value[0] if isinstance(value, tuple) else "",
+)
+def test_commands_that_need_no_world(with_commands, arguments, sentence):
+    done = with_commands("fouriscale", *arguments)
+    assert done.returncode == 0, done.stderr
+    assert sentence in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("command", "arguments"),
+    [
+        ("fouriscale", ("generate", "x")),
+        ("fouriscale", ("explain", "--size", "256x256")),
+        ("fouriscale", ("demo",)),
+        ("fouriscale", ("validate", "--model", "shapeworld/unet", "--out", "report")),
+        ("padtone", ("roles", "x")),
+        ("padtone", ("ite", "x")),
+    ],
+    ids=lambda value: value if isinstance(value, str) else value[0],
+)
+def test_without_the_world_a_command_says_how_to_get_it(with_commands, command, arguments):
+    done = with_commands(command, *arguments)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("Error: the ")
+    assert done.stderr.endswith(f"is not installed; {WORLD}\n")
+    assert done.stderr.count("\n") == 1
+
+
+def test_an_extra_that_is_missing_is_named(with_commands):
+    done = with_commands("padtone", "audit", "--model", "some/model")
+    assert done.returncode == 2
+    assert done.stderr == (
+        "Error: padtone audit needs matplotlib, torchmetrics: "
+        "pip install 'fouriscale-padtone[audit]' brings it\n"
+    )
