@@ -1,1 +1,1 @@
-"""The page: one file a tab. Only wiring; what it shows is made by the packages."""
+"""The page: a folder for each tab, the work behind them in `jobs`, and beside these what the tabs share."""
