@@ -22,6 +22,9 @@ from tests.docs.pages import PAGES, ROOT
 from tests.docs.walk import PARSED_ONLY, walk
 from tests.tiny import painters
 
+# A dozen runs of a pipeline each.
+SLOW = ("docs/audit.md", "docs/command-line.md", "docs/padtone.md", "docs/pipelines.md")
+
 
 @pytest.fixture(scope="module")
 def adapters(tmp_path_factory):
@@ -56,7 +59,9 @@ def files(adapters, tiny_model, tmp_path, monkeypatch):
 
 
 @pytest.mark.usefixtures("files")
-@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize(
+    "page", [pytest.param(page, marks=[pytest.mark.slow] if page in SLOW else []) for page in PAGES]
+)
 def test_every_block(page, monkeypatch, capsys):
     done = walk(page)
     printed = capsys.readouterr().out.splitlines()
