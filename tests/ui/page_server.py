@@ -28,23 +28,23 @@ def page_server(output: Path, *switches: str) -> Iterator[str]:
         command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=os.environ | usual
     )
     assert process.stdout is not None
-    said: list[str] = []
-    reader = threading.Thread(target=said.extend, args=(process.stdout,), daemon=True)
+    lines: list[str] = []
+    reader = threading.Thread(target=lines.extend, args=(process.stdout,), daemon=True)
     try:
         for line in process.stdout:
-            said.append(line)
-            found = re.match(r"the page: (\S+)", line)
-            if found:
+            lines.append(line)
+            address = re.match(r"the page: (\S+)", line)
+            if address:
                 break
         else:
-            raise RuntimeError(f"the page did not start: {''.join(said[-20:])}")
+            raise RuntimeError(f"the page did not start: {''.join(lines[-20:])}")
         # Goes on reading, or the page would wait for room in the pipe.
         reader.start()
-        yield found[1]
+        yield address[1]
     finally:
         process.terminate()
         process.wait(20)
         if reader.ident:
             reader.join(5)
         process.stdout.close()
-        assert not any("Traceback" in line for line in said), "".join(said)
+        assert not any("Traceback" in line for line in lines), "".join(lines)

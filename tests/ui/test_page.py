@@ -58,16 +58,16 @@ def test_generate_gives_both_pictures_with_their_recipes(served):
     }
     with Image.open(files[0]) as image:
         assert image.size == (192, 128)
-    kept = {path.name: path.read_bytes() for path in (output / "shared" / "pictures").iterdir()}
-    assert sorted(kept.values()) == sorted(Path(file).read_bytes() for file in files)
+    written = {path.name: path.read_bytes() for path in (output / "shared" / "pictures").iterdir()}
+    assert sorted(written.values()) == sorted(Path(file).read_bytes() for file in files)
 
 
 def test_explain_and_encode_answer_in_json(served):
     client, *_ = served
-    told = client.predict("shapeworld/unet", 256, 512, api_name="/explain")
-    assert told["fit"] == {"training_size": [128, 128], "dilation": 4}
-    assert told["active"] == 15
-    assert any(line.startswith("dilation: 4") for line in told["sentences"])
+    explanation = client.predict("shapeworld/unet", 256, 512, api_name="/explain")
+    assert explanation["fit"] == {"training_size": [128, 128], "dilation": 4}
+    assert explanation["active"] == 15
+    assert any(line.startswith("dilation: 4") for line in explanation["sentences"])
     read = client.predict("a red circle", "padding", api_name="/encode")
     assert read["roles"] == ["bos", "prompt", "prompt", "prompt", "eos", *["padding"] * 19]
     assert read["kept"] == [role == "padding" for role in read["roles"]]
@@ -84,7 +84,7 @@ def test_every_argument_has_a_default(served):
 
 
 @pytest.mark.parametrize(
-    ("endpoint", "given", "said"),
+    ("endpoint", "arguments", "sentence"),
     [
         ("/generate", {"width": 250}, "width 250, height 256 does not fit"),
         ("/generate", {"width": 512}, "up to 0.1 million"),
@@ -102,11 +102,11 @@ def test_every_argument_has_a_default(served):
     ],
     ids=lambda value: json.dumps(value) if isinstance(value, dict) else "",
 )
-def test_bad_input_is_one_sentence(served, endpoint, given, said):
+def test_bad_input_is_one_sentence(served, endpoint, arguments, sentence):
     client, *_ = served
     with pytest.raises(AppError, match=r".") as refused:
-        client.predict(api_name=endpoint, **given)
-    assert said in str(refused.value)
+        client.predict(api_name=endpoint, **arguments)
+    assert sentence in str(refused.value)
     assert "Traceback" not in str(refused.value)
 
 
@@ -168,12 +168,12 @@ WRONG = [
 ]
 
 
-@pytest.mark.parametrize(("field", "value", "said"), WRONG, ids=lambda v: str(v)[:12])
-def test_what_is_wrong_is_said_at_its_field(workshop, values, field, value, said):
+@pytest.mark.parametrize(("field", "value", "sentence"), WRONG, ids=lambda v: str(v)[:12])
+def test_what_is_wrong_is_said_at_its_field(workshop, values, field, value, sentence):
     size = {"height": "width"}.get(field, field)  # a size is one sentence, at its first field
-    found = order.problems(workshop, values | {field: value})
-    assert list(found) == [size]
-    assert said in found[size]
+    wrong = order.problems(workshop, values | {field: value})
+    assert list(wrong) == [size]
+    assert sentence in wrong[size]
     with pytest.raises(ValueError, match=r"."):
         order.read(workshop, values | {field: value})
 
@@ -221,10 +221,10 @@ def test_a_recipe_fills_every_field(workshop, values, tmp_path, served):
 
 
 def test_the_plan_says_what_will_be_done(workshop, values):
-    said = plan(workshop, values)
-    assert "2 at most" in said
-    assert "the first 15 of 25 active" in said
-    assert "known after the first picture" in said
+    sentences = plan(workshop, values)
+    assert "2 at most" in sentences
+    assert "the first 15 of 25 active" in sentences
+    assert "known after the first picture" in sentences
     config = order.read(workshop, values).config
     explanation = workshop.models.explain("shapeworld/unet", 256, 256, 25, config)
     workshop.speed.learn(explanation, "shapeworld/unet", seconds=10.0, scaled=False)

@@ -37,7 +37,7 @@ def test_without_gradio_it_names_the_extra(run_command, monkeypatch):
 
 
 def test_app_py_is_the_same_command():
-    said = subprocess.run(
+    process = subprocess.run(
         [sys.executable, ROOT / "app.py", "--max-pixels", "0"], capture_output=True, text=True, cwd=ROOT
     )
-    assert (said.returncode, said.stderr) == (2, "Error: max-pixels is 0; it is at least 1\n")
+    assert (process.returncode, process.stderr) == (2, "Error: max-pixels is 0; it is at least 1\n")

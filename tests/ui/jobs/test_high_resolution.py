@@ -40,9 +40,9 @@ ORDER = PictureOrder(
 
 @pytest.fixture(scope="module")
 def pipe():
-    made = load_pipeline()
-    made.set_progress_bar_config(disable=True)
-    return made
+    pipe = load_pipeline()
+    pipe.set_progress_bar_config(disable=True)
+    return pipe
 
 
 @pytest.fixture
@@ -163,14 +163,14 @@ def test_bins_without_a_frequency_are_nan():
 
 
 def test_activity_follows_schedule_and_windows(pipe):
-    found = activity(pipe.unet, CONFIG, 512, 512, 10, pipe.vae_scale_factor)
-    assert found.dilations[:3] == (4.0, 4.0, 4.0)
-    assert found.dilations[6:] == (1.0,) * 4
-    assert all(row[6:] == (PLAIN,) * 4 for row in found.states)
-    by_name = dict(zip(found.layers, found.states, strict=True))
+    activities = activity(pipe.unet, CONFIG, 512, 512, 10, pipe.vae_scale_factor)
+    assert activities.dilations[:3] == (4.0, 4.0, 4.0)
+    assert activities.dilations[6:] == (1.0,) * 4
+    assert all(row[6:] == (PLAIN,) * 4 for row in activities.states)
+    by_name = dict(zip(activities.layers, activities.states, strict=True))
     assert by_name["up 1 upsample 0 conv"][:6] == (DILATED,) * 6  # never filtered
     assert by_name["down 1 resnet 0 conv1"][:6] == (FILTERED,) * 6
-    assert len(found.layers) == 19
+    assert len(activities.layers) == 19
     # A map of 8 keeps everything at d = 2: dilated only, as the facts say.
     small = activity(pipe.unet, CONFIG.replace(training_sizes=[32, 32]), 64, 64, 10, pipe.vae_scale_factor)
     assert set(small.states[0][:6]) == {DILATED}
@@ -182,7 +182,7 @@ def test_layers_have_short_names():
 
 
 def test_every_setting_has_its_sentence():
-    said = setting_sentences()
-    assert list(said) == list(CONFIG.to_dict())
-    assert all(len(sentence) > 20 for sentence in said.values())
-    assert said["stop"].startswith("fraction of the run")
+    sentences = setting_sentences()
+    assert list(sentences) == list(CONFIG.to_dict())
+    assert all(len(sentence) > 20 for sentence in sentences.values())
+    assert sentences["stop"].startswith("fraction of the run")

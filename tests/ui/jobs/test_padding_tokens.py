@@ -21,9 +21,9 @@ PROMPT = "a red circle"
 
 @pytest.fixture(scope="module")
 def pipe():
-    made = models.load_pipeline()
-    made.set_progress_bar_config(disable=True)
-    return made
+    pipe = models.load_pipeline()
+    pipe.set_progress_bar_config(disable=True)
+    return pipe
 
 
 @pytest.fixture
@@ -45,12 +45,12 @@ def test_both_interventions_and_their_grids(run, pipe, tmp_path):
     settings = dict(seed=1, steps=2, folder=tmp_path)
     job = run(lambda own: both_interventions(pipe, PROMPT, arms, job=own, **settings))
     assert (job.error, job.done, job.of) == ("", 4, 4)
-    made = job.result.pictures
-    assert list(made["ite"]) == ["full", "padding", "[1, 2]"]
-    assert list(made["idp"]) == ["donor", "full", "padding", "[1, 2]"]
+    pictures = job.result.pictures
+    assert list(pictures["ite"]) == ["full", "padding", "[1, 2]"]
+    assert list(pictures["idp"]) == ["donor", "full", "padding", "[1, 2]"]
     recipe = Request.parse(read_recipe(job.result.grids["ite"]))
     plain = ite(pipe, PROMPT, [1], ["full", "padding", (1, 2)], **recipe.call)
-    assert [image[0].tobytes() for image in plain.values()] == [i.tobytes() for i in made["ite"].values()]
+    assert [image[0].tobytes() for image in plain.values()] == [i.tobytes() for i in pictures["ite"].values()]
     with Image.open(job.result.grids["ite"]) as grid:
         assert (
             draw(pipe, recipe).tobytes() == grid.convert("RGB").tobytes()
@@ -68,16 +68,16 @@ def test_attention_is_a_table_a_group(run, pipe):
 
 
 def test_the_curve_ends_with_the_full_picture(pipe):
-    told = []
+    progress = []
     call = dict(height=64, width=64, num_inference_steps=2, guidance_scale=4.0)
     clip = Clip.load("shapeworld/clip")
-    curve = keep_curve(pipe, call, clip, PROMPT, [0, 1], lambda *now: told.append(now))
+    curve = keep_curve(pipe, call, clip, PROMPT, [0, 1], lambda *now: progress.append(now))
     assert curve.padding == 19
     assert curve.keeps == (0, 1, 2, 4, 8, 16, None)
     assert curve.likeness[-1] == pytest.approx((1.0, 1.0), abs=1e-5)
     assert all(value < 1 for value in curve.likeness[0])
     assert curve.noise < 1
-    assert told == [("pictures", i, 8) for i in range(8)]
+    assert progress == [("pictures", i, 8) for i in range(8)]
     rows = curve.rows()
     assert rows[0]["k"] == 0
     assert rows[0]["to_full"]["low"] == min(curve.likeness[0])

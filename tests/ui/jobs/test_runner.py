@@ -9,9 +9,9 @@ from picturelab_ui.jobs.runner import Runner
 
 @pytest.fixture
 def runner():
-    made = Runner(most_waiting=2, most_finished=3)
-    yield made
-    made.close()
+    runner = Runner(most_waiting=2, most_finished=3)
+    yield runner
+    runner.close()
 
 
 class Gate:

@@ -11,12 +11,12 @@ def test_boxes_lie_around_the_true_objects():
     (scene,) = sample_scenes(1, seed=3, objects=2)
     image = scene.render(128, 192)
     report = check(image, scene)
-    made = outlined(image, report)
-    assert made.size == (576, 384)  # the shorter side is 384
-    before = np.asarray(image.resize(made.size))
-    changed = np.abs(np.asarray(made).astype(int) - before).sum(2) > 300
-    for found in report.objects:
-        top, left, bottom, right = found.box
+    drawing = outlined(image, report)
+    assert drawing.size == (576, 384)  # the shorter side is 384
+    before = np.asarray(image.resize(drawing.size))
+    changed = np.abs(np.asarray(drawing).astype(int) - before).sum(2) > 300
+    for one in report.objects:
+        top, left, bottom, right = one.box
         row, column = round((top + bottom) / 2 * 384), round((left + right) / 2 * 576)
         assert changed[row, max(0, round(left * 576) - 4) : round(left * 576) + 5].any()
         assert changed[row, round(right * 576) - 4 : round(right * 576) + 5].any()
