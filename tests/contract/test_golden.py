@@ -1,4 +1,4 @@
-"""Parity with the authors' sampling loops, through the stock pipelines (tests/data/README.md)."""
+"""Parity with the authors' sampling loops, through the stock pipelines (tests/tiny/data/README.md)."""
 
 import pytest
 import torch
