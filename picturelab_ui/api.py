@@ -7,7 +7,7 @@ import gradio as gr
 from gradio.data_classes import FileData
 
 from fouriscale.reports.explain import sentences
-from padtone.maths.roles import check_keep, kept_rows, row_roles
+from padtone.maths.roles import check_rows, chosen_rows, row_roles
 
 from .high_resolution import order
 from .high_resolution import tab as high_resolution
@@ -52,10 +52,10 @@ def build(workshop: Workshop) -> None:
     def encode(prompt: str = order.PROMPT, keep: str = "full") -> dict:
         """The tokens of a prompt with their roles, and which of the denoiser's text rows `keep` names."""
         with _sentences():
-            check_keep(keep)
+            check_rows(keep)
             entries = padding_tokens.read_tokens(workshop, model, prompt)
             rows = max((entry.rows.stop for entry in entries if entry.rows is not None), default=0)
-            kept = kept_rows(entries, keep, rows)
+            kept = chosen_rows(entries, keep, rows)
         return {"encoders": padding_tokens.as_json(entries), "roles": row_roles(entries, rows), "kept": kept}
 
     def audit_endpoint(

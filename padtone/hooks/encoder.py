@@ -11,8 +11,10 @@ from typing import Any
 import torch
 
 from picturelab import remark
+from picturelab.pipeline import Pipeline
 
-from ..families.registry import Family, TextEncoder, family_of
+from ..families.family import Family, TextEncoder
+from ..families.registry import encoders_of, family_of
 from ..maths.roles import TokenRoles, assign, masked_span, real_span
 
 Change = Callable[
@@ -43,14 +45,13 @@ class Encoding:
 
 
 @contextmanager
-def watch_encoders(pipe: Any, family: Family, change: Change | None = None) -> Iterator[list[EncoderCall]]:
+def watch_encoders(
+    pipe: Pipeline, family: Family, change: Change | None = None
+) -> Iterator[list[EncoderCall]]:
     """Record what each text encoder receives; `change` may hand it other ids or another mask."""
     calls: list[EncoderCall] = []
     with ExitStack() as stack:
-        for encoder in family.encoders:
-            module = getattr(pipe, encoder.name, None)
-            if module is None:  # SD 3 may be loaded without T5
-                continue
+        for encoder, module in encoders_of(pipe, family):
             # Recorded before anybody's change, changed after everybody else's.
             record = module.register_forward_pre_hook(
                 _recorder(pipe, encoder, calls), with_kwargs=True, prepend=True
@@ -72,7 +73,7 @@ def position_limit(module: torch.nn.Module) -> int | None:
     return next((m.num_embeddings for m in tables if isinstance(m, torch.nn.Embedding)), None)
 
 
-def _check_length(pipe: Any, encoder: TextEncoder, module: torch.nn.Module, length: int) -> None:
+def _check_length(pipe: Pipeline, encoder: TextEncoder, module: torch.nn.Module, length: int) -> None:
     """A pipeline may pad to more than its encoder can read, such as FLUX with a CLIP in T5's place.
 
     Raises:
@@ -92,7 +93,7 @@ def _check_length(pipe: Any, encoder: TextEncoder, module: torch.nn.Module, leng
     )
 
 
-def _recorder(pipe: Any, encoder: TextEncoder, calls: list[EncoderCall]) -> Callable:
+def _recorder(pipe: Pipeline, encoder: TextEncoder, calls: list[EncoderCall]) -> Callable:
     def hook(module: torch.nn.Module, args: tuple, kwargs: dict) -> None:
         ids, mask = args[0] if args else kwargs["input_ids"], kwargs.get("attention_mask")
         _check_length(pipe, encoder, module, ids.shape[1])
@@ -112,13 +113,13 @@ def _changer(encoder: TextEncoder, change: Change) -> Callable:
     return hook
 
 
-def tokenizer_of(pipe: Any, encoder: TextEncoder) -> Any:
+def tokenizer_of(pipe: Pipeline, encoder: TextEncoder) -> Any:
     """The tokenizer of an encoder; a processor's inner one."""
     tokenizer = getattr(pipe, encoder.tokenizer)
     return getattr(tokenizer, "tokenizer", tokenizer)
 
 
-def padding_ids(pipe: Any) -> Change:
+def padding_ids(pipe: Pipeline) -> Change:
     """A change that replaces every id by padding: N padding tokens and nothing else."""
 
     def change(
@@ -131,7 +132,7 @@ def padding_ids(pipe: Any) -> Change:
 
 
 def encode_prompts(
-    pipe: Any, prompts: Sequence[str], options: dict, change: Change | None = None, warn_cut: bool = True
+    pipe: Pipeline, prompts: Sequence[str], options: dict, change: Change | None = None, warn_cut: bool = True
 ) -> Encoding:
     """Run the pipeline's own `encode_prompt` on each prompt, without guidance, as one batch.
 
@@ -148,16 +149,16 @@ def encode_prompts(
                 name: value for name, value in zip(names, values, strict=True) if name and value is not None
             }
             arguments |= {name: value for name, value in named.items() if not name.startswith("negative")}
-    latest = {call.encoder.name: call for call in calls}
+    by_encoder = {call.encoder.name: call for call in calls}
     lengths = row_counts(family, arguments)
     roles = [
-        roles_of_member(pipe, family, latest, i, prompt, call_options(pipe, options), lengths, warn_cut)
+        roles_of_member(pipe, family, by_encoder, i, prompt, call_options(pipe, options), lengths, warn_cut)
         for i, prompt in enumerate(prompts)
     ]
     return Encoding(arguments, roles)
 
 
-def call_options(pipe: Any, options: dict) -> dict:
+def call_options(pipe: Pipeline, options: dict) -> dict:
     """The options that shape the text, with the defaults of the pipeline's call, not of `encode_prompt`."""
     takes = inspect.signature(pipe.encode_prompt).parameters
     call = inspect.signature(type(pipe).__call__).parameters
@@ -173,7 +174,7 @@ def call_options(pipe: Any, options: dict) -> dict:
     return chosen
 
 
-def _arguments(pipe: Any, options: dict, extra: dict) -> dict:
+def _arguments(pipe: Pipeline, options: dict, extra: dict) -> dict:
     takes = inspect.signature(pipe.encode_prompt).parameters
     fixed = {
         "device": pipe._execution_device,
@@ -196,7 +197,7 @@ def row_counts(family: Family, arguments: dict) -> list[int]:
 
 
 def roles_of_member(
-    pipe: Any,
+    pipe: Pipeline,
     family: Family,
     calls: dict[str, EncoderCall],
     member: int,
@@ -241,7 +242,7 @@ def roles_of_member(
 
 
 def _assign(
-    pipe: Any,
+    pipe: Pipeline,
     family: Family,
     encoder: TextEncoder,
     ids: list[int],
@@ -268,8 +269,9 @@ def _assign(
     inside = [i for i, (a, b) in enumerate(offsets) if b > first and a < last and b > a]
     room = span[1] - span[0]
     cut = ""
-    if inside and inside[-1] >= room - _closing(ids[span[1] - 1 : span[1]], eos, offsets, room):
-        cut_from = max(inside[0], room - _closing(ids[span[1] - 1 : span[1]], eos, offsets, room))
+    read = room - _closing(ids[span[1] - 1 : span[1]], eos, offsets, room)  # tokens of the text, not its end
+    if inside and inside[-1] >= read:
+        cut_from = max(inside[0], read)
         cut = (before + written)[offsets[cut_from][0] : last].strip()
     template = None
     if before or after:

@@ -1,18 +1,14 @@
-"""Image grids labelled by arm, and pictures that carry the recipe they were made by."""
+"""Pictures of tokens and their roles, and image grids labelled by arm."""
 
 from __future__ import annotations
 
 import textwrap
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont
 
-from picturelab import recipes as pictures
-
 from ..maths.roles import TokenRoles
 
-RECIPE = "padtone"  # the PNG text chunk
 ROLE_COLOURS = {
     "bos": "#c9d7f2",
     "prompt": "#b9e4b4",
@@ -106,17 +102,3 @@ def _fitted(text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, width
     while text and font.getlength(text) > width:
         text = text[:-1]
     return text
-
-
-def save_with_recipe(image: Image.Image, path: Path, recipe: dict | None) -> None:
-    """Write a PNG that carries how it was made; see `picturelab.recipes.save`."""
-    pictures.save(image, path, recipe, RECIPE)
-
-
-def read_recipe(path: Path) -> dict:
-    """The recipe of a picture.
-
-    Raises:
-        ValueError: the file cannot be read, is no picture, or carries none.
-    """
-    return pictures.read(path, RECIPE, "padtone")

@@ -105,7 +105,7 @@ def test_table_says_whether_the_denoiser_masks(tiny, name):
     options = text_pipelines.text_options(name)
     full = padtone.encode(pipe, PROMPT, **options)
     rows = torch.tensor(
-        padtone.maths.roles.kept_rows(padtone.token_roles(pipe, PROMPT, **options), "padding", 10**3)
+        padtone.maths.roles.chosen_rows(padtone.token_roles(pipe, PROMPT, **options), "padding", 10**3)
     )
     noise, first = dict(full), 0
     for names in family.returns:

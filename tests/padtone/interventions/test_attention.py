@@ -5,7 +5,7 @@ import torch
 from torch.overrides import TorchFunctionMode
 
 import padtone
-from padtone.interventions.attention import attention_probabilities
+from padtone.maths.attention import attention_probabilities
 from padtone.maths.roles import ROLES, row_roles
 from tests.tiny import text_pipelines
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from padtone.audit.results import own
+from padtone.audit.scores import own
 from padtone.maths import metrics
 from padtone.maths.metrics import bootstrap, cosine, expanded_tail, kid, perceptual_distance
 

@@ -1,0 +1,126 @@
+"""What `padtone ite` and `padtone idp` share: from what was typed to a grid of pictures with its recipe."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import typer
+
+from picturelab.cli.arguments import output_file, parse_size, slug
+
+from .loading import load
+from .options import arm_names, at_least, integers
+
+if TYPE_CHECKING:
+    from picturelab.pipeline import Pipeline
+
+    from ..runs.request import Request
+
+
+@dataclass(frozen=True)
+class GridOptions:
+    """What was typed, word by word; None: left out."""
+
+    command: Literal["ite", "idp"]
+    prompt: str
+    model: str
+    arms: str
+    seeds: str
+    out: Path
+    size: str | None
+    steps: int | None
+    guidance: float | None
+    negative: str | None
+    max_length: int | None
+    clean: str
+    pooled: str
+    device: str | None
+    dtype: str | None
+    layers: str | None = None
+    span: str = "0,1"
+
+
+def make_grid(typed: GridOptions) -> None:
+    """Check what was typed before anything is loaded, then load, draw and write.
+
+    Raises:
+        ValueError: something that was typed is wrong, or the model cannot do it.
+    """
+    size = None if typed.size is None else parse_size(typed.size)
+    if size is not None:
+        at_least("height", size[0], 1)
+        at_least("width", size[1], 1)
+    at_least("steps", typed.steps, 1)
+    at_least("max-length", typed.max_length, 1)
+    at_least("guidance", typed.guidance, 0)
+    seeds, arms = integers("seeds", typed.seeds), arm_names(typed.arms)
+    layers = None if typed.layers is None else integers("layers", typed.layers)
+    span = _span(typed.span)
+    path = output_file(typed.out, f"{typed.command}-{slug(typed.prompt)}")
+    import torch
+
+    from picturelab.models import choose_device, choose_dtype, origin
+    from picturelab.recipes import versions
+
+    from ..interventions.arguments import check_arms, check_choices
+    from ..runs.request import Request, call_arguments
+
+    check_arms(arms)
+    check_choices(typed.clean, typed.pooled)
+    device = choose_device(typed.device)
+    dtype = str(choose_dtype(typed.dtype, device)).removeprefix("torch.")
+    pipe = load(typed.model, str(device), dtype)
+    call = call_arguments(
+        pipe,
+        typed.model,
+        size=size,
+        steps=typed.steps,
+        guidance=typed.guidance,
+        negative=typed.negative,
+        max_length=typed.max_length,
+    )
+    request = Request(
+        command=typed.command,
+        prompt=typed.prompt,
+        model=typed.model,
+        revision=origin(pipe).revision,
+        arms=[*arms],
+        seeds=seeds,
+        clean=typed.clean,
+        pooled=typed.pooled,
+        layers=layers,
+        span=span,
+        call=call,
+        device=str(device),
+        dtype=dtype,
+        threads=torch.get_num_threads(),
+        versions=versions(),
+    )
+    write_grid(pipe, request, path)
+
+
+def write_grid(pipe: Pipeline, request: Request, path: Path) -> None:
+    """Draw what is requested, write it with its recipe, and say where it is.
+
+    Raises:
+        ValueError: the pipeline cannot do it, see `padtone.runs.request.draw`.
+    """
+    from ..recipe import save_with_recipe
+    from ..runs.request import draw
+
+    grid = draw(pipe, request)
+    save_with_recipe(grid, path, request.model_dump())
+    arms = [*(["donor"] if request.command == "idp" else []), *map(str, request.arms)]
+    typer.echo(f"arms {', '.join(arms)}; seeds {', '.join(map(str, request.seeds))}: {path}")
+
+
+def _span(text: str) -> tuple[float, float]:
+    try:
+        start, stop = map(float, text.split(","))
+    except ValueError:
+        start, stop = 1.0, 0.0
+    if not 0 <= start < stop <= 1:
+        raise ValueError(f"span is {text!r}; it is START,STOP as fractions of the run, such as 0,0.5")
+    return start, stop
