@@ -16,7 +16,7 @@ from picturelab.pipeline import Pipeline
 
 from ..families.family import Family
 from ..families.registry import family_of
-from ..hooks.encoder import encode_prompts
+from ..interventions.encoding import encode_prompts
 from ..interventions.idp import idp_arms
 from ..interventions.ite import (
     arm_key,

@@ -58,8 +58,8 @@ def carry_out(
     clip = Clip.load(settings.clip, pipe._execution_device)  # before hours of work, not after
     audit = Audit(pipe, settings, folder, judge)  # reads the prompts and makes the plan
     audit.paint(progress)
-    scores = score(audit.painted, clip, progress)
-    content = results(audit.painted, scores)
+    scores = score(audit.pictures, clip, progress)
+    content = results(audit.pictures, scores)
     content["study"] = beside_paper(study, content) if study else None
     write_whole(folder / "report.json", json.dumps(content, indent=1))
     return content, write_report(content, folder)

@@ -28,11 +28,11 @@ def picture_name(arm: str, prompt: int, seed: int) -> str:
 
 
 @dataclass(frozen=True)
-class PaintedAudit:
-    """An audit whose pictures are there: all that its figures are computed from.
+class AuditPictures:
+    """An audit's pictures and notes: all that its figures are computed from.
 
     Attributes:
-        judge: figures of a picture that some ground truth gives, by the prompt's position.
+        judge: what a ground truth says of a picture; None: there is none.
         machine, versions: what it was painted with.
     """
 

@@ -122,10 +122,10 @@ def pieces_of(plan: AuditPlan, settings: AuditSettings) -> list[Piece]:
             if plan.idp:
                 work.append(Work("idp", prompt, (seed,), plan.idp, salt=f"{i}"))
         pieces += [Piece(piece_key(i, w), i, w) for w in work]
-    return pieces + [Piece(attention_key(i), i, None) for i in measured(plan, settings)]
+    return pieces + [Piece(attention_key(i), i, None) for i in prompts_looked_at(plan, settings)]
 
 
-def measured(plan: AuditPlan, settings: AuditSettings) -> Sequence[int]:
+def prompts_looked_at(plan: AuditPlan, settings: AuditSettings) -> Sequence[int]:
     """Positions of the prompts whose attention is measured."""
     return plan.used[: settings.looks]
 

@@ -12,12 +12,12 @@ import torch
 from ..maths import verdict
 from ..maths.metrics import KID_MINIMUM, bootstrap, kid
 from .arms import ANOTHER_SEED, FULL, keep_arm
-from .folder import PaintedAudit
-from .plan import measured
+from .folder import AuditPictures
+from .plan import prompts_looked_at
 from .scores import ROUNDED, Scores
 
 
-def results(audit: PaintedAudit, scores: Scores) -> dict[str, Any]:
+def results(audit: AuditPictures, scores: Scores) -> dict[str, Any]:
     """Everything that report.json holds.
 
     Raises:
@@ -90,7 +90,7 @@ def _kid_note(scores: Scores) -> list[str]:
 
 
 def _keep_k(
-    audit: PaintedAudit, scores: Scores, curve: Sequence[verdict.KeepPoint], smallest: int | None
+    audit: AuditPictures, scores: Scores, curve: Sequence[verdict.KeepPoint], smallest: int | None
 ) -> dict[str, Any]:
     """The curve; the last entry is the full text. Time is compared prompt by prompt, and the median taken."""
     plan = audit.plan
@@ -126,9 +126,9 @@ def _middle_half(values: Sequence[float]) -> list[float]:
     return [round(float(q), ROUNDED) for q in np.quantile(values, [0.25, 0.75])]
 
 
-def _attention(audit: PaintedAudit) -> dict[str, Any]:
+def _attention(audit: AuditPictures) -> dict[str, Any]:
     """Shares of attention, averaged over prompts: per group the mean and a table of (layers, steps)."""
-    used = measured(audit.plan, audit.settings)
+    used = prompts_looked_at(audit.plan, audit.settings)
     tables = [audit.attention(i) for i in used]
     groups = sorted({group for table in tables for group in table})
     averaged: dict[str, Any] = {}
@@ -147,7 +147,7 @@ def _attention(audit: PaintedAudit) -> dict[str, Any]:
     return {"groups": averaged, "prompts": len(used), "padding_rows": round(share, ROUNDED)}
 
 
-def _kinds(audit: PaintedAudit, scores: Scores) -> dict[str, Any]:
+def _kinds(audit: AuditPictures, scores: Scores) -> dict[str, Any]:
     """Per kind of prompt, the scores of the arms that the verdict rests on."""
     settings, used = audit.settings, audit.plan.used
     if not settings.kinds:

@@ -12,7 +12,7 @@ from picturelab.runs.folder import OnProgress
 from ..interventions.attention import attention_to_padding
 from ..maths.attention import AttentionShares
 from .arms import Painter, Work
-from .folder import PaintedAudit, picture_name, store
+from .folder import AuditPictures, picture_name, store
 from .plan import Piece, make_plan, pieces_of
 from .prompts import Judge
 from .recipe import AuditRecipe, machine_of
@@ -66,13 +66,13 @@ class Audit:
             progress("pictures", len(pieces), len(pieces))
 
     @property
-    def painted(self) -> PaintedAudit:
+    def pictures(self) -> AuditPictures:
         """What the figures are computed from; some of it is missing until `paint` has come to its end."""
-        return PaintedAudit(self.settings, self.plan, self.store, self.judge, self._machine(), self.versions)
+        return AuditPictures(self.settings, self.plan, self.store, self.judge, self._machine(), self.versions)
 
     def results(self, clip: Clip, progress: OnProgress | None = None) -> dict[str, Any]:
         """The content of report.json, see `padtone.audit.results.results`."""
-        return results(self.painted, score(self.painted, clip, progress))
+        return results(self.pictures, score(self.pictures, clip, progress))
 
     def recipe(self, work: Work, arm: str, seed: int) -> AuditRecipe:
         """What a picture carries: enough to make it again."""

@@ -17,7 +17,7 @@ from picturelab.runs.folder import OnProgress
 from ..maths import verdict
 from ..maths.metrics import cosine, perceptual_distance
 from .arms import FULL, keep_arm
-from .folder import PaintedAudit
+from .folder import AuditPictures
 from .plan import AuditPlan
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ def own(pictures: torch.Tensor, targets: torch.Tensor) -> np.ndarray:
     return itself.T.numpy().round(ROUNDED)
 
 
-def score(audit: PaintedAudit, clip: Clip, progress: OnProgress | None = None) -> Scores:
+def score(audit: AuditPictures, clip: Clip, progress: OnProgress | None = None) -> Scores:
     """Look at every picture, one prompt and seed at a time, its full picture beside it.
 
     Raises:

@@ -105,7 +105,7 @@ def audit(
 
     A killed audit goes on with the same command; nothing is made twice.
     """
-    typed = AuditOptions(
+    options = AuditOptions(
         prompts=prompts,
         count=count,
         seeds=seeds,
@@ -137,12 +137,12 @@ def audit(
         if workers is not None:
             raise ValueError(f"workers is {workers}, and the model {model}; workers are for shapeworld/all")
         with stage_bars() as progress:
-            typer.echo(_summary(*_audit(model, out, design, typed, progress)))
+            typer.echo(_summary(*_audit(model, out, design, options, progress)))
         return
-    _audit_all(out, design, typed, workers)
+    _audit_all(out, design, options, workers)
 
 
-def _audit_all(out: Path, study: Study | None, typed: AuditOptions, workers: int | None) -> None:
+def _audit_all(out: Path, study: Study | None, options: AuditOptions, workers: int | None) -> None:
     """Every shipped model, a process each: so small a model gains little from a second thread."""
     import torch
 
@@ -152,8 +152,8 @@ def _audit_all(out: Path, study: Study | None, typed: AuditOptions, workers: int
     from ..reports.page import write_index
 
     names = world().models()
-    usual = torch.get_num_threads() if choose_device(typed.device).type == "cpu" else 1
-    calls = {name: (f"{SHAPEWORLD}{name}", out / name, study, typed) for name in names}
+    usual = torch.get_num_threads() if choose_device(options.device).type == "cpu" else 1
+    calls = {name: (f"{SHAPEWORLD}{name}", out / name, study, options) for name in names}
     reports: dict[str, dict[str, Any]] = {}
     try:
         with stage_bars() as progress:
@@ -171,7 +171,7 @@ def _audit_all(out: Path, study: Study | None, typed: AuditOptions, workers: int
 
 
 def _audit(
-    model: str, out: Path, study: Study | None, typed: AuditOptions, progress: OnProgress
+    model: str, out: Path, study: Study | None, options: AuditOptions, progress: OnProgress
 ) -> tuple[dict[str, Any], Path]:
     """One model's audit from the command line's words: what `carry_out` gives."""
     quieten()  # once more: it may be a process of its own
@@ -181,21 +181,21 @@ def _audit(
     from ..audit.settings import AuditSettings
 
     ours = model.startswith(SHAPEWORLD)
-    seeds = typed.seeds or (study.seeds if study else 2)
-    chosen = _prompts(ours, study, typed)
-    pipe = load_for_audit(model, typed.device, typed.dtype)
+    seeds = options.seeds or (study.seeds if study else 2)
+    chosen = _prompts(ours, study, options)
+    pipe = load_for_audit(model, options.device, options.dtype)
     settings = AuditSettings(
         model=model,
-        clip=typed.clip or usual_clip(model),
+        clip=options.clip or usual_clip(model),
         prompts=chosen.texts,
         kinds=chosen.kinds,
         seeds=seeds,
-        call=_call(pipe, model, study, typed),
-        clean=typed.clean,
-        pooled=typed.pooled,
-        batch=typed.batch or usual_batch(model),
-        keeps=_keep_counts(typed.keep),
-        looks=typed.looks,
+        call=_call(pipe, model, study, options),
+        clean=options.clean,
+        pooled=options.pooled,
+        batch=options.batch or usual_batch(model),
+        keeps=_keep_counts(options.keep),
+        looks=options.looks,
         precision=str(pipe.dtype).removeprefix("torch."),
         revision=origin(pipe).revision,
     )
@@ -216,30 +216,30 @@ def _summary(results: dict[str, Any], page: Path) -> str:
     return f"{line}\n{page}"
 
 
-def _prompts(ours: bool, study: Study | None, typed: AuditOptions) -> Prompts:
+def _prompts(ours: bool, study: Study | None, options: AuditOptions) -> Prompts:
     from ..audit.prompts import read_prompts, scene_prompts, studies_folder
 
-    count = typed.count if typed.count is not None else study.count if study else None
-    if typed.prompts is None and study is None and ours:
+    count = options.count if options.count is not None else study.count if study else None
+    if options.prompts is None and study is None and ours:
         return scene_prompts(world(), _SMALL if count is None else count)
-    if typed.prompts is not None:
-        chosen = read_prompts(typed.prompts)
+    if options.prompts is not None:
+        chosen = read_prompts(options.prompts)
         return chosen if count is None else chosen.first(count)
     return read_prompts(studies_folder() / "prompts.yaml").first(_SMALL if count is None else count)
 
 
-def _call(pipe: Pipeline, model: str, study: Study | None, typed: AuditOptions) -> dict[str, Any]:
-    """Arguments for the pipeline: the model's own, the study's, then what was typed."""
+def _call(pipe: Pipeline, model: str, study: Study | None, options: AuditOptions) -> dict[str, Any]:
+    """Arguments for the pipeline: the model's own, the study's, then what was options."""
     from ..runs.request import call_arguments
 
     call = call_arguments(
         pipe,
         model,
-        size=parse_size(typed.size) if typed.size else None,
-        steps=typed.steps,
-        guidance=typed.guidance,
-        negative=typed.negative,
-        max_length=typed.max_length,
+        size=parse_size(options.size) if options.size else None,
+        steps=options.steps,
+        guidance=options.guidance,
+        negative=options.negative,
+        max_length=options.max_length,
     )
     if study is None:
         return call

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class GridOptions:
-    """What was typed, word by word; None: left out."""
+    """What was options, word by word; None: left out."""
 
     command: Literal["ite", "idp"]
     prompt: str
@@ -42,23 +42,23 @@ class GridOptions:
     span: str = "0,1"
 
 
-def make_grid(typed: GridOptions) -> None:
+def make_grid(options: GridOptions) -> None:
     """Check what was typed before anything is loaded, then load, draw and write.
 
     Raises:
         ValueError: something that was typed is wrong, or the model cannot do it.
     """
-    size = None if typed.size is None else parse_size(typed.size)
+    size = None if options.size is None else parse_size(options.size)
     if size is not None:
         at_least("height", size[0], 1)
         at_least("width", size[1], 1)
-    at_least("steps", typed.steps, 1)
-    at_least("max-length", typed.max_length, 1)
-    at_least("guidance", typed.guidance, 0)
-    seeds, arms = integers("seeds", typed.seeds), arm_names(typed.arms)
-    layers = None if typed.layers is None else integers("layers", typed.layers)
-    span = _span(typed.span)
-    path = output_file(typed.out, f"{typed.command}-{slug(typed.prompt)}")
+    at_least("steps", options.steps, 1)
+    at_least("max-length", options.max_length, 1)
+    at_least("guidance", options.guidance, 0)
+    seeds, arms = integers("seeds", options.seeds), arm_names(options.arms)
+    layers = None if options.layers is None else integers("layers", options.layers)
+    span = _span(options.span)
+    path = output_file(options.out, f"{options.command}-{slug(options.prompt)}")
     import torch
 
     from picturelab.models import choose_device, choose_dtype, origin
@@ -68,28 +68,28 @@ def make_grid(typed: GridOptions) -> None:
     from ..runs.request import Request, call_arguments
 
     check_arms(arms)
-    check_choices(typed.clean, typed.pooled)
-    device = choose_device(typed.device)
-    dtype = str(choose_dtype(typed.dtype, device)).removeprefix("torch.")
-    pipe = load(typed.model, str(device), dtype)
+    check_choices(options.clean, options.pooled)
+    device = choose_device(options.device)
+    dtype = str(choose_dtype(options.dtype, device)).removeprefix("torch.")
+    pipe = load(options.model, str(device), dtype)
     call = call_arguments(
         pipe,
-        typed.model,
+        options.model,
         size=size,
-        steps=typed.steps,
-        guidance=typed.guidance,
-        negative=typed.negative,
-        max_length=typed.max_length,
+        steps=options.steps,
+        guidance=options.guidance,
+        negative=options.negative,
+        max_length=options.max_length,
     )
     request = Request(
-        command=typed.command,
-        prompt=typed.prompt,
-        model=typed.model,
+        command=options.command,
+        prompt=options.prompt,
+        model=options.model,
         revision=origin(pipe).revision,
         arms=[*arms],
         seeds=seeds,
-        clean=typed.clean,
-        pooled=typed.pooled,
+        clean=options.clean,
+        pooled=options.pooled,
         layers=layers,
         span=span,
         call=call,

@@ -26,7 +26,9 @@ def argument(module: torch.nn.Module, name: str, args: tuple, kwargs: dict) -> A
     return args[place] if place is not None and place < len(args) else None
 
 
-def replaced(module: torch.nn.Module, name: str, value: Any, args: tuple, kwargs: dict) -> tuple[tuple, dict]:
+def with_argument(
+    module: torch.nn.Module, name: str, value: Any, args: tuple, kwargs: dict
+) -> tuple[tuple, dict]:
     """The same call with another value for `name`."""
     place = _place(module, name)
     if name not in kwargs and place is not None and place < len(args):

@@ -12,7 +12,7 @@ from picturelab.pipeline import Pipeline
 from ..families.family import Family
 from ..families.registry import denoiser_of
 from .attention import intercept_attention
-from .denoiser import TEXT, argument, attention_modules, replaced, text_argument, text_of
+from .denoiser import TEXT, argument, attention_modules, text_argument, text_of, with_argument
 from .padding import Padding, PromptFollower
 
 
@@ -64,14 +64,14 @@ class _VisibleText:
         if not family.joint:
             return self._with_own_masks(module, real.to(text.device), args, kwargs)
         if self.trim:
-            args, kwargs = replaced(module, text_argument(module), text[:, self.columns], args, kwargs)
+            args, kwargs = with_argument(module, text_argument(module), text[:, self.columns], args, kwargs)
             ids = argument(module, "txt_ids", args, kwargs)
             if ids is not None:  # (rows, axes) or (batch, rows, axes); rows keep their positions
-                args, kwargs = replaced(module, "txt_ids", ids[..., self.columns, :], args, kwargs)
+                args, kwargs = with_argument(module, "txt_ids", ids[..., self.columns, :], args, kwargs)
             self.rows = self.rows[:, self.columns]
         if family.mask_argument is not None:
             mask = self.rows.to(torch.long) if self.mask_is_honoured else None
-            args, kwargs = replaced(module, family.mask_argument, mask, args, kwargs)
+            args, kwargs = with_argument(module, family.mask_argument, mask, args, kwargs)
         return args, kwargs
 
     def _with_own_masks(
@@ -82,7 +82,7 @@ class _VisibleText:
         for name in self.family.own_masks:
             mask = argument(module, name, args, kwargs)
             rows = real[:, first : first + mask.shape[1]]
-            args, kwargs = replaced(module, name, rows.to(mask.dtype), args, kwargs)
+            args, kwargs = with_argument(module, name, rows.to(mask.dtype), args, kwargs)
             first += mask.shape[1]
         return args, kwargs
 
@@ -117,9 +117,9 @@ class _VisibleText:
         if self.trim:
             embeds, rows = embeds[:, self.columns], rows[:, self.columns]
             trimmed = embeds if others is None else (embeds, *others)
-            args, kwargs = replaced(module, TEXT, trimmed, args, kwargs)
+            args, kwargs = with_argument(module, TEXT, trimmed, args, kwargs)
         bias = None
         if not rows.all():
             bias = torch.zeros(rows.shape, dtype=embeds.dtype, device=embeds.device)
             bias = bias.masked_fill(~rows, torch.finfo(embeds.dtype).min)[:, None]  # (batch, 1, rows)
-        return replaced(module, "attention_mask", bias, args, kwargs)
+        return with_argument(module, "attention_mask", bias, args, kwargs)

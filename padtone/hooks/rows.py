@@ -21,8 +21,8 @@ from .denoiser import (
     attention_modules,
     blocks_of,
     place_in_batch,
-    replaced,
     text_of,
+    with_argument,
 )
 from .latest import Latest
 
@@ -118,7 +118,7 @@ class _Run:
                 if self.family.image_rows is not None and not text_only:
                     start = self.family.image_rows(self.call)
             stream = argument(module, name, args, kwargs)
-            return replaced(module, name, self._overwrite(stream, start), args, kwargs)
+            return with_argument(module, name, self._overwrite(stream, start), args, kwargs)
 
         return hook
 
@@ -130,8 +130,8 @@ class _Run:
             if text is None or not self._active(layer):
                 return args, kwargs
             if isinstance(text, tuple):
-                return replaced(module, TEXT, (self._overwrite(text[0], 0), *text[1:]), args, kwargs)
-            return replaced(module, TEXT, self._overwrite(text, 0), args, kwargs)
+                return with_argument(module, TEXT, (self._overwrite(text[0], 0), *text[1:]), args, kwargs)
+            return with_argument(module, TEXT, self._overwrite(text, 0), args, kwargs)
 
         return hook
 

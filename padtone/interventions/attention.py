@@ -6,11 +6,11 @@ from typing import Any
 
 from picturelab.pipeline import Pipeline
 
-from ..hooks.encoder import encode_prompts
 from ..hooks.looking import Look
 from ..maths.attention import AttentionShares
 from ..maths.roles import row_roles
 from .arguments import check_call, check_prompt
+from .encoding import encode_prompts
 from .ite import generators, pipe_arguments, text_names
 
 

@@ -10,10 +10,10 @@ import torch
 from picturelab.pipeline import Pipeline
 
 from ..families.family import Family
-from ..hooks.encoder import Encoding
 from ..hooks.rows import Patch, count_layers, overwrite_rows
 from ..maths.roles import RowChoice, row_roles
 from .arguments import ARMS, arm_key, check_call, check_choices, check_layers, check_prompt, span_of
+from .encoding import Encoding
 from .ite import arm_rows, encode_both, generators, pipe_arguments, stack_arguments, text_names
 
 DONOR = "donor"

@@ -11,9 +11,10 @@ from picturelab.pipeline import Pipeline
 
 from ..families.family import Family
 from ..families.registry import family_of
-from ..hooks.encoder import Encoding, encode_prompts, padding_ids
+from ..hooks.encoder import padding_ids
 from ..maths.roles import RowChoice, TokenRoles, check_rows, chosen_rows, parts_of
 from .arguments import ARMS, arm_key, check_call, check_choices, check_options, check_prompt
+from .encoding import Encoding, encode_prompts
 
 
 def swap_rows(own: Any, rest: Any, rows: torch.Tensor) -> Any:

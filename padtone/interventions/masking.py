@@ -13,9 +13,10 @@ from picturelab.pipeline import Pipeline
 
 from ..families.family import Family
 from ..families.registry import family_of
-from ..hooks.encoder import encode_prompts, padding_ids
+from ..hooks.encoder import padding_ids
 from ..hooks.hiding import hide_padding
 from ..hooks.padding import Padding, PromptFollower, Text
+from .encoding import encode_prompts
 from .ite import swap_rows
 
 
@@ -33,7 +34,7 @@ def mask_padding(pipe: Pipeline, keep: int = 0) -> Iterator[None]:
     Raises:
         ValueError: an unknown pipeline, a family without padding, or `keep` out of range.
     """
-    with _hidden(pipe, keep, trim=False):
+    with _hide(pipe, keep, trim=False):
         yield
 
 
@@ -50,7 +51,7 @@ def trim_padding(pipe: Pipeline, keep: int = 0) -> Iterator[None]:
     Raises:
         ValueError: an unknown pipeline, a family without padding, or `keep` out of range.
     """
-    with _hidden(pipe, keep, trim=True):
+    with _hide(pipe, keep, trim=True):
         yield
 
 
@@ -98,7 +99,7 @@ def replace_padding(pipe: Pipeline, source: str = "clean") -> Iterator[None]:
 
 
 @contextmanager
-def _hidden(pipe: Pipeline, keep: int, trim: bool) -> Iterator[None]:
+def _hide(pipe: Pipeline, keep: int, trim: bool) -> Iterator[None]:
     family = _padded_family(pipe)
     if not isinstance(keep, int) or keep < 0:
         raise ValueError(f"keep is {keep!r}; it is a number of padding tokens, 0 or more")

@@ -211,7 +211,7 @@ def test_attention_is_where_it_was_put(tmp_path):
                 audit._finish(piece)
         from padtone.audit.results import _attention
 
-        found = _attention(audit.painted)
+        found = _attention(audit.pictures)
         padding = found["groups"].get("padding", {"layers": [[0.0]]})["layers"][-1]
         assert padding == pytest.approx([share] * len(padding), abs=1e-5)
         assert found["prompts"] == 2

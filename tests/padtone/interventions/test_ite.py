@@ -4,7 +4,7 @@ import pytest
 import torch
 
 import padtone
-from padtone.hooks.encoder import encode_prompts
+from padtone.interventions.encoding import encode_prompts
 from padtone.interventions.ite import swap_rows
 from tests.tiny import text_pipelines
 
