@@ -20,6 +20,7 @@ class PadToneRecipe(BaseModel):
     """What every recipe holds.
 
     Attributes:
+        command: what wrote it: "ite", "idp", "audit" or "batch".
         model: what `load_pipeline` takes.
         revision: a hub commit, or a fingerprint of local weights.
         call: what the pipeline was called with.
@@ -28,6 +29,7 @@ class PadToneRecipe(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    command: str
     model: str
     revision: str | None
     call: dict[str, Any]

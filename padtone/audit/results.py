@@ -10,9 +10,10 @@ import numpy as np
 import torch
 
 from ..maths import verdict
-from ..maths.metrics import KID_MINIMUM, bootstrap, kid
+from ..maths.metrics import bootstrap
 from .arms import ANOTHER_SEED, FULL, keep_arm
 from .folder import AuditPictures
+from .kid import KID_MINIMUM, kid
 from .plan import prompts_looked_at
 from .scores import ROUNDED, Scores
 
