@@ -48,16 +48,27 @@ def draw(pipe: Pipeline, request: Request) -> Image.Image:
 
 def make_arms(pipe: Pipeline, request: Request) -> dict[str, list[Image.Image]]:
     """The pictures of a request, {arm: one per seed}; IDP's donor is an arm too. Raises what `draw` does."""
-    settings: dict[str, Any] = {
-        "arms": request.arms,
-        "clean": request.clean,
-        "pooled": request.pooled,
-        **request.call,
-    }
     if request.command == "idp":
-        settings |= {"layers": request.layers, "span": request.span}
-        return idp.idp_arms(pipe, request.prompt, request.seeds, **settings)
-    return ite.ite(pipe, request.prompt, request.seeds, **settings)
+        return idp.idp_arms(
+            pipe,
+            request.prompt,
+            request.seeds,
+            request.arms,
+            layers=request.layers,
+            span=request.span,
+            clean=request.clean,
+            pooled=request.pooled,
+            **request.call,
+        )
+    return ite.ite(
+        pipe,
+        request.prompt,
+        request.seeds,
+        request.arms,
+        clean=request.clean,
+        pooled=request.pooled,
+        **request.call,
+    )
 
 
 def lay_out(request: Request, images: dict[str, list[Image.Image]]) -> Image.Image:
