@@ -17,7 +17,7 @@ from PIL import Image
 
 from padtone.audit.prompts import SCENES_SEED
 from padtone.maths.verdict import FEWEST_PROMPTS
-from padtone.reports.grid import read_recipe
+from padtone.recipe import read_recipe
 from shapeworld import check, sample_scenes
 
 RESULTS = Path(__file__).parent / "results" / "audit"

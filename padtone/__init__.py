@@ -8,12 +8,15 @@ from picturelab.lazy import attach
 
 if TYPE_CHECKING:
     from .audit.clip import Clip
-    from .audit.run import Audit, AuditSettings
-    from .families.registry import Family, TextEncoder, known_families, register_family
-    from .interventions.attention import AttentionShares, attention_to_padding
+    from .audit.run import Audit
+    from .audit.settings import AuditSettings
+    from .families.family import Family, TextEncoder
+    from .families.registry import known_families, register_family
+    from .interventions.attention import attention_to_padding
     from .interventions.idp import idp, idp_arms
     from .interventions.ite import encode, ite, token_roles
     from .interventions.masking import mask_padding, replace_padding, trim_padding
+    from .maths.attention import AttentionShares
     from .maths.roles import TokenRoles
     from .reports.page import write_report
 
@@ -42,12 +45,12 @@ __all__ = [
 __getattr__, __dir__ = attach(
     __name__,
     {
-        "AttentionShares": "interventions.attention",
+        "AttentionShares": "maths.attention",
         "Audit": "audit.run",
-        "AuditSettings": "audit.run",
+        "AuditSettings": "audit.settings",
         "Clip": "audit.clip",
-        "Family": "families.registry",
-        "TextEncoder": "families.registry",
+        "Family": "families.family",
+        "TextEncoder": "families.family",
         "TokenRoles": "maths.roles",
         "attention_to_padding": "interventions.attention",
         "encode": "interventions.ite",

@@ -9,7 +9,7 @@ import gradio as gr
 from gradio.data_classes import FileData
 
 from fouriscale.reports.explain import sentences
-from padtone.maths.roles import check_keep, kept_rows, row_roles
+from padtone.maths.roles import check_rows, chosen_rows, row_roles
 
 from .high_resolution import order
 from .high_resolution import tab as high_resolution
@@ -58,11 +58,11 @@ def build(workshop: Workshop) -> None:
     def encode(prompt: str = usual["prompt"], keep: str = "full") -> dict:
         """The tokens of a prompt with their roles, and which of the denoiser's text rows `keep` names."""
         with _sentences():
-            check_keep(keep)
+            check_rows(keep)
             entries = read_tokens(workshop, model, prompt)
             rows = max((entry.rows.stop for entry in entries if entry.rows is not None), default=0)
-            in_keep = kept_rows(entries, keep, rows)
-        return {"encoders": as_json(entries), "roles": row_roles(entries, rows), "kept": in_keep}
+            kept = chosen_rows(entries, keep, rows)
+        return {"encoders": as_json(entries), "roles": row_roles(entries, rows), "kept": kept}
 
     def audit_endpoint(
         prompts: list[str] = [],  # noqa: B006 (never changed; shown as the default)

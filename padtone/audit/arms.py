@@ -7,12 +7,16 @@ import time
 from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
+from pydantic import ConfigDict
 
-from ..families.registry import Family, family_of
-from ..hooks.encoder import encode_prompts
+from picturelab.pipeline import Pipeline
+
+from ..families.family import Family
+from ..families.registry import family_of
+from ..interventions.encoding import encode_prompts
 from ..interventions.idp import idp_arms
 from ..interventions.ite import (
     arm_key,
@@ -25,8 +29,9 @@ from ..interventions.ite import (
     text_names,
 )
 from ..interventions.masking import trim_padding
-from ..maths.roles import Keep, TokenRoles
+from ..maths.roles import RowChoice, TokenRoles
 
+FULL, ANOTHER_SEED = "full", "another seed"  # the plain pictures, and the same from other noise
 PARTS = 5
 FIFTHS = tuple(f"padding {i}/{PARTS}" for i in range(1, PARTS + 1))
 RANDOM, OTHER = "random fifth", "other padding"
@@ -55,12 +60,12 @@ class Reading:
     def longest(self) -> int:
         return max(self.padding, default=0)
 
-    def dropped(self, keep: int) -> int:
-        """Padding rows that go when each encoder keeps `keep` of them."""
-        return sum(max(0, count - keep) for count in self.padding)
+    def dropped(self, tokens_kept: int) -> int:
+        """Padding rows that go when each encoder keeps `tokens_kept` of them."""
+        return sum(max(0, count - tokens_kept) for count in self.padding)
 
 
-def read_prompt(pipe: Any, prompt: str, call: dict) -> Reading:
+def read_prompt(pipe: Pipeline, prompt: str, call: dict) -> Reading:
     """Count a prompt's padding."""
     entries = [e for e in encode_prompts(pipe, [prompt], call).roles[0] if e.rows is not None]
     own = [e for e in entries if not _shares_rows(e, entries)]
@@ -104,6 +109,8 @@ class Work:
         salt: decides which rows the arm "random fifth" draws.
     """
 
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")  # where a recipe holds it
+
     kind: str
     prompt: str
     seeds: tuple[int, ...]
@@ -116,9 +123,9 @@ class Work:
         return arm if self.kind == "plain" else f"{self.kind} {arm}"
 
 
-def keep_arm(keep: int | None) -> str:
-    """The name of the arm that keeps `keep` padding tokens; None: all."""
-    return "full" if keep is None else f"keep {keep}"
+def keep_arm(tokens_kept: int | None) -> str:
+    """The name of the arm that keeps so many padding tokens; None: all."""
+    return FULL if tokens_kept is None else f"keep {tokens_kept}"
 
 
 @dataclass(frozen=True)
@@ -131,7 +138,7 @@ class Painter:
         batch: most pictures in one call of the pipeline.
     """
 
-    pipe: Any
+    pipe: Pipeline
     call: dict
     clean: str = "padding"
     pooled: str = "full"
@@ -144,24 +151,25 @@ class Painter:
     def make(self, work: Work) -> tuple[dict[tuple[str, int], Any], float]:
         """{(arm's full name, seed): picture}, and seconds per picture."""
         begin = self._now()
-        made: dict[tuple[str, int], Any] = {}
+        pictures: dict[tuple[str, int], Any] = {}
         if work.kind == "plain":
             (arm,) = work.arms
-            keep = None if arm == "full" else int(arm.removeprefix("keep "))
-            made = {(arm, seed): image for seed, image in self.plain(work.prompt, work.seeds, keep).items()}
+            tokens_kept = None if arm == FULL else int(arm.removeprefix("keep "))
+            by_seed = self.plain(work.prompt, work.seeds, tokens_kept)
+            pictures = {(arm, seed): image for seed, image in by_seed.items()}
         else:
             for seed in work.seeds:
                 paint = self.ite if work.kind == "ite" else self.idp
-                made |= {(work.name(arm), seed): image for arm, image in paint(work, seed).items()}
-        return made, (self._now() - begin) / len(made)
+                pictures |= {(work.name(arm), seed): image for arm, image in paint(work, seed).items()}
+        return pictures, (self._now() - begin) / len(pictures)
 
-    def plain(self, prompt: str, seeds: Sequence[int], keep: int | None = None) -> dict[int, Any]:
-        """{seed: picture} of the pipeline as people call it, with `keep` padding tokens left."""
+    def plain(self, prompt: str, seeds: Sequence[int], tokens_kept: int | None = None) -> dict[int, Any]:
+        """{seed: picture} of the pipeline as people call it, with so many padding tokens left; None: all."""
         images: list[Any] = []
         for first in range(0, len(seeds), self.batch):
             part = seeds[first : first + self.batch]
             noise = [torch.Generator("cpu").manual_seed(seed) for seed in part]
-            with nullcontext() if keep is None else trim_padding(self.pipe, keep=keep):
+            with nullcontext() if tokens_kept is None else trim_padding(self.pipe, keep=tokens_kept):
                 out = self.pipe(prompt=prompt, num_images_per_prompt=len(part), generator=noise, **self.call)
             images.extend(out.images)
         return dict(zip(seeds, images, strict=True))
@@ -184,25 +192,25 @@ class Painter:
         room = max(1, self.batch - 1)  # the donor rides along
         for first in range(0, len(work.arms), room):
             part = work.arms[first : first + room]
-            keeps = [self._keep(work.prompt, arm, work.salt) for arm in part]
-            made = idp_arms(
-                self.pipe, work.prompt, [seed], keeps, clean=self.clean, pooled=self.pooled, **self.call
+            rows = [self._rows(work.prompt, arm, work.salt) for arm in part]
+            by_rows = idp_arms(
+                self.pipe, work.prompt, [seed], rows, clean=self.clean, pooled=self.pooled, **self.call
             )
-            images |= {arm: made[arm_key(keep)][0] for arm, keep in zip(part, keeps, strict=True)}
+            images |= {arm: by_rows[arm_key(choice)][0] for arm, choice in zip(part, rows, strict=True)}
         return images
 
     def texts(self, work: Work) -> dict[str, dict[str, Any]]:
         """The pipeline's text arguments of each ITE arm."""
         own = [arm for arm in work.arms if arm != OTHER]
-        made = encode_arms(
+        encodings = encode_arms(
             self.pipe,
             work.prompt,
-            [self._keep(work.prompt, arm, work.salt) for arm in own],
+            [self._rows(work.prompt, arm, work.salt) for arm in own],
             clean=self.clean,
             pooled=self.pooled,
             options=self.call,
         )
-        texts = dict(zip(own, made, strict=True))
+        texts = dict(zip(own, encodings, strict=True))
         if OTHER in work.arms:
             texts[OTHER] = self._with_others_padding(work.prompt, work.other)
         return texts
@@ -219,7 +227,7 @@ class Painter:
             arguments[name] = swap_rows(theirs.arguments[name], full.arguments[name], both)
         return arguments
 
-    def _keep(self, prompt: str, arm: str, salt: str) -> Keep:
+    def _rows(self, prompt: str, arm: str, salt: str) -> RowChoice:
         if arm != RANDOM:
             return arm
         roles = encode_prompts(self.pipe, [prompt], self.call).roles[0]

@@ -7,12 +7,17 @@ from pathlib import Path
 from typing import Any
 
 from picturelab.files import write_whole
+from picturelab.pipeline import Pipeline
 from picturelab.runs.folder import OnProgress
 from picturelab.worlds import split
 
 from ..reports.page import write_report
 from .clip import Clip
-from .run import Audit, AuditSettings, Judge
+from .prompts import Judge
+from .results import results
+from .run import Audit
+from .scores import score
+from .settings import AuditSettings
 from .studies import Study, beside_paper
 
 _HUB_CLIP = "openai/clip-vit-base-patch32"
@@ -30,7 +35,7 @@ def usual_batch(model: str) -> int:
 
 
 def carry_out(
-    pipe: Any,
+    pipe: Pipeline,
     settings: AuditSettings,
     folder: Path,
     *,
@@ -51,9 +56,10 @@ def carry_out(
         ValueError: see `Audit` and `Clip.load`.
     """
     clip = Clip.load(settings.clip, pipe._execution_device)  # before hours of work, not after
-    audit = Audit(pipe, settings, folder, judge)
+    audit = Audit(pipe, settings, folder, judge)  # reads the prompts and makes the plan
     audit.paint(progress)
-    results = audit.results(clip, progress)
-    results["study"] = beside_paper(study, results) if study else None
-    write_whole(folder / "report.json", json.dumps(results, indent=1))
-    return results, write_report(results, folder)
+    scores = score(audit.pictures, clip, progress)
+    content = results(audit.pictures, scores)
+    content["study"] = beside_paper(study, content) if study else None
+    write_whole(folder / "report.json", json.dumps(content, indent=1))
+    return content, write_report(content, folder)

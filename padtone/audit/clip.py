@@ -15,7 +15,7 @@ _LAYERS = 4  # of the vision model, evenly spread, as LPIPS looks at five stages
 
 
 @dataclass(frozen=True)
-class Seen:
+class Features:
     """Features of some pictures.
 
     Attributes:
@@ -63,7 +63,7 @@ class Clip:
         return self.model.text_projection(pooled).float().cpu()
 
     @torch.inference_mode()
-    def pictures(self, images: Sequence[Image.Image]) -> Seen:
+    def pictures(self, images: Sequence[Image.Image]) -> Features:
         """Features of pictures of any size; the processor scales and crops them."""
         pixels = self.processor(images=list(images), return_tensors="pt")["pixel_values"]
         pixels = pixels.to(self.model.device, self.model.dtype)
@@ -71,7 +71,7 @@ class Clip:
         depth = len(out.hidden_states) - 1  # the first are the embeddings
         picked = sorted({-(-depth * part // _LAYERS) for part in range(1, _LAYERS + 1)})
         patches = tuple(out.hidden_states[layer][:, 1:].float().cpu() for layer in picked)
-        return Seen(self.model.visual_projection(out.pooler_output).float().cpu(), patches)
+        return Features(self.model.visual_projection(out.pooler_output).float().cpu(), patches)
 
 
 def shipped_clip(name: str) -> str | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,12 +12,13 @@ import yaml
 from picturelab.files import configs_folder
 
 if TYPE_CHECKING:
+    from PIL import Image
+
     from picturelab.worlds import World
 
-if TYPE_CHECKING:
-    from .run import Judge
-
 SCENES_SEED = 4000  # no scene that a model was trained on or judged with elsewhere
+Judge = Callable[["Image.Image", int], dict[str, float]]
+"""Figures of a picture that some ground truth gives, by the prompt's position."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,7 @@ class Prompts:
 
 
 def studies_folder() -> Path:
-    """Where the studies and the prompt collection lie, installed or in a checkout."""
+    """Where the studies and the prompt collection lie."""
     return configs_folder() / "studies"
 
 
@@ -100,14 +101,14 @@ def scene_prompts(world: World, count: int) -> Prompts:
     while len(scenes) < count:  # captions repeat now and then
         scenes = {scene.caption: scene for scene in world.scenes(drawn, seed=SCENES_SEED)}
         drawn += count
-    kept: Sequence[Any] = list(scenes.values())[:count]
+    chosen: Sequence[Any] = list(scenes.values())[:count]
 
     def judge(image: Any, i: int) -> dict[str, float]:
-        report = world.check(image, kept[i])
+        report = world.check(image, chosen[i])
         return {
             "all correct": float(report.correct),
-            "background correct": float(report.background == kept[i].background),
+            "background correct": float(report.background == chosen[i].background),
         }
 
-    kinds = tuple("two objects" if scene.relation else "one object" for scene in kept)
-    return Prompts(tuple(scene.caption for scene in kept), kinds, judge)
+    kinds = tuple("two objects" if scene.relation else "one object" for scene in chosen)
+    return Prompts(tuple(scene.caption for scene in chosen), kinds, judge)

@@ -1,175 +1,57 @@
-"""The figures of an audit, computed from the pictures and pieces that lie in its folder."""
+"""The content of report.json: verdict, arms, the keep-k curve and attention, computed from an audit's scores."""
 
 from __future__ import annotations
 
-import json
 import statistics
 from collections.abc import Sequence
-from dataclasses import asdict, fields
-from itertools import combinations
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
-from torch.nn.functional import normalize
 
 from ..maths import verdict
-from ..maths.metrics import KID_MINIMUM, bootstrap, cosine, kid, perceptual_distance
-from .arms import keep_arm
-from .run import machine, picture_name
-
-if TYPE_CHECKING:
-    from picturelab.runs.folder import OnProgress
-
-    from .clip import Clip, Seen
-    from .run import Audit, AuditPlan
-
-FULL, SEED = "full", "another seed"
-_ROUNDED = 6
+from ..maths.metrics import bootstrap
+from .arms import ANOTHER_SEED, FULL, keep_arm
+from .folder import AuditPictures
+from .kid import KID_MINIMUM, kid
+from .plan import prompts_looked_at
+from .scores import ROUNDED, Scores
 
 
-class Scores:
-    """Figures of every picture: {arm: {figure: (prompts, seeds)}}, and the pictures' embeddings.
-
-    Args:
-        texts: the prompts' embeddings, (prompts, width).
-    """
-
-    def __init__(self, texts: torch.Tensor, seeds: int) -> None:
-        self.texts, self.shape = texts, (len(texts), seeds)
-        self.arms: dict[str, dict[str, np.ndarray]] = {}
-        self.embeds: dict[str, list[torch.Tensor]] = {}  # prompt by prompt, seed by seed
-        self.pairs: dict[str, list[float]] = {"to_full": [], "distance": []}  # a prompt each
-
-    def put(self, arm: str, figure: str, row: int, seed: int, value: float) -> None:
-        table = self.arms.setdefault(arm, {}).setdefault(figure, np.full(self.shape, np.nan))
-        table[row, seed] = value
-
-    def put_own(self) -> None:
-        """Add what is specific to a prompt, once all pictures have been seen."""
-        fulls = torch.stack(self.embeds[FULL]).unflatten(0, self.shape)  # (prompts, seeds, width)
-        texts = self.texts[:, None].expand(-1, self.shape[1], -1)
-        for arm, embeds in self.embeds.items():
-            pictures = torch.stack(embeds).unflatten(0, self.shape)
-            self.arms[arm]["own_prompt"] = own(pictures, texts)
-            self.arms[arm]["own_full"] = own(pictures, fulls)
-
-    def figures(self, arm: str) -> verdict.Figures:
-        names = [field.name for field in fields(verdict.Figures)]
-        return verdict.Figures(**{name: self.arms[arm][name] for name in names})
-
-    def noise(self) -> verdict.Noise:
-        between = verdict.between_seeds(self.arms[FULL]["to_prompt"])
-        return verdict.Noise(1 - np.array(self.pairs["to_full"]), between)
-
-
-def own(pictures: torch.Tensor, targets: torch.Tensor) -> np.ndarray:
-    """How much more alike each picture is to its own prompt's target than chance would have it.
-
-    The table of cosine similarities, pictures by targets, centred on both sides: neither a picture that
-    resembles everything nor a target that everything resembles counts. The factor n / (n - 1) makes the
-    mean over prompts that of the own pairs minus that of the foreign ones.
-
-    Args:
-        pictures, targets: (prompts, seeds, width), two prompts or more.
-
-    Returns:
-        (prompts, seeds)
-    """
-    count = len(pictures)
-    alike = torch.einsum("psw,qsw->spq", normalize(pictures, dim=-1), normalize(targets, dim=-1)).double()
-    alike = alike - alike.mean(1, keepdim=True)
-    alike = alike - alike.mean(2, keepdim=True)
-    itself = torch.diagonal(alike, dim1=1, dim2=2) * count / (count - 1)  # (seeds, prompts)
-    return itself.T.numpy().round(_ROUNDED)
-
-
-def score(audit: Audit, clip: Clip, progress: OnProgress | None = None) -> Scores:
-    """Look at every picture, one prompt and seed at a time, its full picture beside it."""
-    plan, seeds = audit.plan, range(audit.settings.seeds)
-    arms = [FULL, *arm_names(plan)]
-    scores = Scores(clip.texts([audit.settings.prompts[i] for i in plan.used]), audit.settings.seeds)
-    for row, i in enumerate(plan.used):
-        if progress:
-            progress("looking", row, len(plan.used))
-        fulls = []
-        for seed in seeds:
-            images = [audit.store.picture(picture_name(arm, i, seed)) for arm in arms]
-            seen = clip.pictures(images)
-            _put_figures(scores, arms, row, seed, seen)
-            if audit.judge:
-                for arm, image in zip(arms, images, strict=True):
-                    for name, value in audit.judge(image, i).items():
-                        scores.put(arm, name, row, seed, value)
-            fulls.append((seen.embeds[0], tuple(layer[:1] for layer in seen.patches)))
-        pairs = list(combinations(fulls, 2))
-        scores.pairs["to_full"].append(statistics.fmean(float(cosine(a[0], b[0])) for a, b in pairs))
-        scores.pairs["distance"].append(
-            statistics.fmean(float(perceptual_distance(a[1], b[1])) for a, b in pairs)
-        )
-    scores.put_own()
-    if progress:
-        progress("looking", len(plan.used), len(plan.used))
-    return scores
-
-
-def _put_figures(scores: Scores, arms: Sequence[str], row: int, seed: int, seen: Seen) -> None:
-    full = [layer[:1].expand_as(layer) for layer in seen.patches]
-    columns = {
-        "to_prompt": cosine(seen.embeds, scores.texts[row].expand_as(seen.embeds)),
-        "to_full": cosine(seen.embeds, seen.embeds[:1].expand_as(seen.embeds)),
-        "distance": perceptual_distance(seen.patches, full),
-    }
-    for place, arm in enumerate(arms):
-        for name, column in columns.items():
-            scores.put(arm, name, row, seed, round(float(column[place]), _ROUNDED))
-        scores.embeds.setdefault(arm, []).append(seen.embeds[place])
-
-
-def arm_names(plan: AuditPlan) -> list[str]:
-    """All arms but the full one, as they are called in file names and tables."""
-    return [
-        *(f"ite {arm}" for arm in plan.ite),
-        *(f"idp {arm}" for arm in plan.idp),
-        *(keep_arm(keep) for keep in plan.keeps),
-    ]
-
-
-def results(audit: Audit, clip: Clip, progress: OnProgress | None = None) -> dict[str, Any]:
+def results(audit: AuditPictures, scores: Scores) -> dict[str, Any]:
     """Everything that report.json holds.
 
     Raises:
         FileNotFoundError: the audit's pictures are not all there.
     """
     plan, settings = audit.plan, audit.settings
-    scores = score(audit, clip, progress)
     noise, full = scores.noise(), scores.figures(FULL)
-    curve = verdict.keep_curve({k: scores.figures(keep_arm(k)) for k in plan.keeps}, full, noise)
+    curve = verdict.keep_curve({k: scores.figures(keep_arm(k)) for k in plan.keep_counts}, full, noise)
     ite, idp = (_group(scores, *group) for group in (("ite", plan.ite), ("idp", plan.idp)))
-    found = verdict.judge(full, ite, idp, scores.figures(keep_arm(plan.keeps[0])), noise)
-    smallest = verdict.smallest_keep(curve) if found.sees else None
+    decision = verdict.judge(full, ite, idp, scores.figures(keep_arm(plan.keep_counts[0])), noise)
+    smallest = verdict.smallest_keep(curve) if decision.sees else None
     keep_k = _keep_k(audit, scores, curve, smallest)
-    speedup = None if smallest is None else keep_k["curve"][plan.keeps.index(smallest)]["speedup"]
+    speedup = None if smallest is None else keep_k["curve"][plan.keep_counts.index(smallest)]["speedup"]
     arms = {
         "ite": {arm: _arm(scores, f"ite {arm}" if arm != FULL else FULL) for arm in (FULL, *plan.ite)},
         "idp": {arm: _arm(scores, f"idp {arm}") for arm in plan.idp},
     }
-    arms["ite"][SEED] = _another_seed(scores)
+    arms["ite"][ANOTHER_SEED] = _another_seed(scores)
     return {
         "model": settings.model,
-        "verdict": found.name,
-        "reason": found.reason,
+        "verdict": decision.name,
+        "reason": decision.reason,
         "droppable": 0 if smallest is None else plan.dropped(smallest),
         "padding": plan.padding,
         "speedup": speedup,
-        "findings": [f.to_dict() for f in found.findings],
+        "findings": [f.to_dict() for f in decision.findings],
         "arms": arms,
         "keep_k": keep_k,
         "attention": _attention(audit),
         "kinds": _kinds(audit, scores),
         "notes": [*plan.notes, *_kid_note(scores)],
-        "settings": json.loads(json.dumps(asdict(settings)))
-        | {"prompts_used": list(plan.used), "machine": machine(audit.pipe)},
+        "settings": settings.model_dump(mode="json")
+        | {"prompts_used": list(plan.used), "machine": audit.machine},
         "versions": audit.versions,
     }
 
@@ -209,23 +91,23 @@ def _kid_note(scores: Scores) -> list[str]:
 
 
 def _keep_k(
-    audit: Audit, scores: Scores, curve: Sequence[verdict.Kept], smallest: int | None
+    audit: AuditPictures, scores: Scores, curve: Sequence[verdict.KeepPoint], smallest: int | None
 ) -> dict[str, Any]:
     """The curve; the last entry is the full text. Time is compared prompt by prompt, and the median taken."""
     plan = audit.plan
-    base = _seconds(audit, None)
+    base = audit.seconds(None)
     rows = []
-    for kept in curve:
-        own = _seconds(audit, kept.k)
+    for point in curve:
+        own = audit.seconds(point.k)
         ratios = [a / b for a, b in zip(base, own, strict=True)]
         rows.append(
-            {"k": kept.k, "dropped": plan.dropped(kept.k), "changes": kept.answer}
-            | _arm(scores, keep_arm(kept.k))
+            {"k": point.k, "dropped": plan.dropped(point.k), "changes": point.answer}
+            | _arm(scores, keep_arm(point.k))
             | {
                 "seconds": _median(own),
                 "speedup": _median(ratios),
                 "speedup_range": _middle_half(ratios),
-                "findings": [f.to_dict() for f in kept.findings],
+                "findings": [f.to_dict() for f in point.findings],
             }
         )
     everything = {"k": None, "dropped": 0, "changes": verdict.NO} | _arm(scores, FULL)
@@ -237,47 +119,36 @@ def _keep_k(
     return {"smallest": smallest, "speedup_range": at, "padding": typical, "curve": rows}
 
 
-def _seconds(audit: Audit, keep: int | None) -> list[float]:
-    return [_piece(audit, f"p{i:03} {keep_arm(keep)}")["seconds"] for i in audit.plan.used]
-
-
-def _piece(audit: Audit, key: str) -> dict[str, Any]:
-    notes = audit.store.piece(key)
-    if notes is None:
-        raise FileNotFoundError(f"{audit.store.folder} holds no piece {key}: run the audit to its end first")
-    return notes
-
-
 def _median(values: Sequence[float]) -> float:
-    return round(statistics.median(values), _ROUNDED)
+    return round(statistics.median(values), ROUNDED)
 
 
 def _middle_half(values: Sequence[float]) -> list[float]:
-    return [round(float(q), _ROUNDED) for q in np.quantile(values, [0.25, 0.75])]
+    return [round(float(q), ROUNDED) for q in np.quantile(values, [0.25, 0.75])]
 
 
-def _attention(audit: Audit) -> dict[str, Any]:
+def _attention(audit: AuditPictures) -> dict[str, Any]:
     """Shares of attention, averaged over prompts: per group the mean and a table of (layers, steps)."""
-    used = audit.plan.used[: audit.settings.looks]
-    tables = [_piece(audit, f"p{i:03} attention")["attention"] for i in used]
+    used = prompts_looked_at(audit.plan, audit.settings)
+    tables = [audit.attention(i) for i in used]
     groups = sorted({group for table in tables for group in table})
     averaged: dict[str, Any] = {}
     for group in groups:
-        zeros = [np.zeros_like(np.array(layer)) for layer in next(iter(tables[0].values()))]
+        zeros = [np.zeros(len(layer)) for layer in next(iter(tables[0].values()))]
         layers = [
-            np.mean([table[group][n] if group in table else zeros[n] for table in tables], axis=0)
+            np.mean([np.array(table[group][n]) if group in table else zeros[n] for table in tables], axis=0)
             for n in range(len(zeros))
         ]
         averaged[group] = {
-            "mean": round(float(np.mean([layer.mean() for layer in layers])), _ROUNDED),
-            "layers": [[round(float(share), _ROUNDED) for share in layer] for layer in layers],
+            "mean": round(float(np.mean([layer.mean() for layer in layers])), ROUNDED),
+            "layers": [[round(float(share), ROUNDED) for share in layer] for layer in layers],
         }
     rows = [(sum(r.padding), sum(r.padding) + sum(r.start)) for r in (audit.plan.readings[i] for i in used)]
     share = statistics.fmean(padding / total for padding, total in rows)
-    return {"groups": averaged, "prompts": len(used), "padding_rows": round(share, _ROUNDED)}
+    return {"groups": averaged, "prompts": len(used), "padding_rows": round(share, ROUNDED)}
 
 
-def _kinds(audit: Audit, scores: Scores) -> dict[str, Any]:
+def _kinds(audit: AuditPictures, scores: Scores) -> dict[str, Any]:
     """Per kind of prompt, the scores of the arms that the verdict rests on."""
     settings, used = audit.settings, audit.plan.used
     if not settings.kinds:

@@ -3,37 +3,47 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 import yaml
+from pydantic import Field, field_validator
+
+from picturelab.settings import Settings
 
 from .prompts import studies_folder
 
 
-@dataclass(frozen=True)
-class Study:
+class Study(Settings):
     """One study, as `configs/studies/*.yaml` says it.
 
-    Attributes:
-        title: for people.
-        model: a hub id.
-        seeds, count: pictures per prompt and arm; prompts of our collection.
-        call: arguments for the pipeline's call.
-        setup: how the paper measured.
-        paper: {name of a figure: value}; a name is "GROUP ARM FIGURE", such as "ite padding to_prompt".
-        note: what a reader should know; "" nothing.
+    Raises:
+        ValueError: a value is missing, of the wrong type, or of a name that is none.
     """
 
     title: str
+    """For people."""
     model: str
+    """A hub id."""
     seeds: int
+    """Pictures per prompt and arm."""
     count: int
+    """Prompts of our collection."""
     call: dict[str, Any]
+    """Arguments for the pipeline's call."""
     setup: str
-    paper: dict[str, float] = field(default_factory=dict)
+    """How the paper measured."""
+    paper: dict[str, float] = Field(default_factory=dict)
+    """{name of a figure: value}; a name is "GROUP ARM FIGURE", such as "ite padding to_prompt"."""
     note: str = ""
+    """What a reader should know; "" nothing."""
+
+    @field_validator("paper")
+    @classmethod
+    def _check_names(cls, paper: dict[str, float]) -> dict[str, float]:
+        for name in paper:
+            _split(name)
+        return paper
 
 
 def load_study(name: str) -> Study:
@@ -48,18 +58,15 @@ def load_study(name: str) -> Study:
         known = sorted(p.stem for p in folder.glob("*.yaml") if p.stem != "prompts")
         raise ValueError(f"study is {name!r}; it can be {', '.join(known)} or a YAML file")
     values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    keys = [f.name for f in fields(Study)]
+    keys = list(Study.model_fields)
     if not isinstance(values, dict):
         raise ValueError(f"{path} must be a mapping with {', '.join(keys)}")
     unknown = sorted(map(str, values.keys() - set(keys)))
-    missing = [n for n in ("title", "model", "seeds", "count", "call", "setup") if n not in values]
+    missing = [n for n, f in Study.model_fields.items() if f.is_required() and n not in values]
     if unknown or missing:
         what = f"does not know {', '.join(unknown)}" if unknown else f"lacks {', '.join(missing)}"
         raise ValueError(f"{path} {what}; a study has {', '.join(keys)}")
-    made = Study(**values)
-    for figure in made.paper:
-        _split(figure)
-    return made
+    return Study(**values)
 
 
 def beside_paper(study: Study, results: Mapping[str, Any]) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,15 +11,16 @@ import typer
 from picturelab.cli.arguments import whole
 from picturelab.cli.options import Device, Dtype, Guidance, Steps
 from picturelab.cli.run import complain, stage_bars
+from picturelab.extras import require
 from picturelab.notation import parse_size
 from picturelab.quiet import quieten
 from picturelab.worlds import world
 
+from .loading import load_for_audit
 from .options import Clean, Length, Negative, Pooled
 
 if TYPE_CHECKING:
-    from PIL import Image
-
+    from picturelab.pipeline import Pipeline
     from picturelab.runs.folder import OnProgress
 
     from ..audit.prompts import Prompts
@@ -27,6 +28,28 @@ if TYPE_CHECKING:
 
 SHAPEWORLD = "shapeworld/"
 _SMALL = 8  # prompts where none are named
+
+
+@dataclass(frozen=True)
+class AuditOptions:
+    """What was typed for one model's audit, word by word; None: left out."""
+
+    prompts: Path | None
+    count: int | None
+    seeds: int | None
+    clip: str
+    keep: str
+    size: str
+    steps: int | None
+    guidance: float | None
+    negative: str | None
+    max_length: int | None
+    clean: str
+    pooled: str
+    looks: int
+    batch: int | None
+    device: str | None
+    dtype: str | None
 
 
 def audit(
@@ -84,14 +107,30 @@ def audit(
 
     A killed audit goes on with the same command; nothing is made twice.
     """
-    apart = ("model", "out", "study", "workers")
-    given = {name: value for name, value in locals().items() if name not in apart}
-    _check_extras()
+    options = AuditOptions(
+        prompts=prompts,
+        count=count,
+        seeds=seeds,
+        clip=clip,
+        keep=keep,
+        size=size,
+        steps=steps,
+        guidance=guidance,
+        negative=negative,
+        max_length=max_length,
+        clean=clean,
+        pooled=pooled,
+        looks=looks,
+        batch=batch,
+        device=device,
+        dtype=dtype,
+    )
+    require("padtone audit", "audit", "matplotlib", "torchmetrics")  # for the report and for KID
     quieten()  # before anything imports the libraries
     from ..audit.studies import load_study
 
-    plan = load_study(study) if study else None
-    model = model or (plan.model if plan else "")
+    design = load_study(study) if study else None
+    model = model or (design.model if design else "")
     if not model:
         raise ValueError("name a model with --model, such as shapeworld/unet or shapeworld/all, or a --study")
     if workers is not None and workers < 1:
@@ -100,12 +139,12 @@ def audit(
         if workers is not None:
             raise ValueError(f"workers is {workers}, and the model {model}; workers are for shapeworld/all")
         with stage_bars() as progress:
-            typer.echo(_summary(*_audit(model, out, plan, given, progress)))
+            typer.echo(_summary(*_audit(model, out, design, options, progress)))
         return
-    _audit_all(out, plan, given, workers)
+    _audit_all(out, design, options, workers)
 
 
-def _audit_all(out: Path, study: Study | None, given: dict[str, Any], workers: int | None) -> None:
+def _audit_all(out: Path, study: Study | None, options: AuditOptions, workers: int | None) -> None:
     """Every shipped model, a process each: so small a model gains little from a second thread."""
     import torch
 
@@ -115,16 +154,16 @@ def _audit_all(out: Path, study: Study | None, given: dict[str, Any], workers: i
     from ..reports.page import write_index
 
     names = world().models()
-    usual = torch.get_num_threads() if choose_device(given["device"]).type == "cpu" else 1
-    calls = {name: (f"{SHAPEWORLD}{name}", out / name, study, given) for name in names}
+    usual = torch.get_num_threads() if choose_device(options.device).type == "cpu" else 1
+    calls = {name: (f"{SHAPEWORLD}{name}", out / name, study, options) for name in names}
     reports: dict[str, dict[str, Any]] = {}
     try:
         with stage_bars() as progress:
 
-            def told(name: str, stage: str, done: int, total: int) -> None:
+            def on_progress(name: str, stage: str, done: int, total: int) -> None:
                 progress(f"{name} {stage}", done, total)
 
-            for name, (results, page) in side_by_side(_audit, calls, workers or usual, told):
+            for name, (results, page) in side_by_side(_audit, calls, workers or usual, on_progress):
                 reports[name] = results
                 typer.echo(_summary(results, page))
     except ChildProcessError as error:
@@ -133,45 +172,32 @@ def _audit_all(out: Path, study: Study | None, given: dict[str, Any], workers: i
     typer.echo(f"all of them: {write_index({name: reports[name] for name in names}, out)}")
 
 
-def _check_extras() -> None:
-    """The report and KID need packages that the other commands don't.
-
-    Raises:
-        ValueError: they are not installed.
-    """
-    missing = [name for name in ("matplotlib", "torchmetrics") if find_spec(name) is None]
-    if missing:
-        raise ValueError(
-            f"padtone audit needs {', '.join(missing)}: pip install 'fouriscale-padtone[audit]' brings it"
-        )
-
-
 def _audit(
-    model: str, out: Path, study: Study | None, given: dict[str, Any], progress: OnProgress
+    model: str, out: Path, study: Study | None, options: AuditOptions, progress: OnProgress
 ) -> tuple[dict[str, Any], Path]:
     """One model's audit from the command line's words: what `carry_out` gives."""
     quieten()  # once more: it may be a process of its own
     from picturelab.models import origin
 
     from ..audit.carry_out import carry_out, usual_batch, usual_clip
-    from ..audit.run import AuditSettings
+    from ..audit.settings import AuditSettings
 
     ours = model.startswith(SHAPEWORLD)
-    seeds = given["seeds"] or (study.seeds if study else 2)
-    chosen = _prompts(ours, study, given)
-    pipe = _load(model, given["device"], given["dtype"])
+    seeds = options.seeds or (study.seeds if study else 2)
+    chosen = _prompts(ours, study, options)
+    pipe = load_for_audit(model, options.device, options.dtype)
     settings = AuditSettings(
         model=model,
-        clip=given["clip"] or usual_clip(model),
+        clip=options.clip or usual_clip(model),
         prompts=chosen.texts,
         kinds=chosen.kinds,
         seeds=seeds,
-        call=_call(pipe, model, study, given),
-        clean=given["clean"],
-        pooled=given["pooled"],
-        batch=given["batch"] or usual_batch(model),
-        keeps=_numbers(given["keep"]),
-        looks=given["looks"],
+        call=_call(pipe, model, study, options),
+        clean=options.clean,
+        pooled=options.pooled,
+        batch=options.batch or usual_batch(model),
+        keeps=_keep_counts(options.keep),
+        looks=options.looks,
         precision=str(pipe.dtype).removeprefix("torch."),
         revision=origin(pipe).revision,
     )
@@ -192,50 +218,38 @@ def _summary(results: dict[str, Any], page: Path) -> str:
     return f"{line}\n{page}"
 
 
-def remake_audit(recipe: dict[str, Any]) -> Image.Image:
-    """A picture of an audit once more, from the recipe that it carries."""
-    quieten()
-    from ..audit.run import remake
-
-    device = recipe["machine"]["device"]
-    return remake(_load(recipe["model"], device if device == "cpu" else None, recipe["precision"]), recipe)
-
-
-def _prompts(ours: bool, study: Study | None, given: dict[str, Any]) -> Prompts:
+def _prompts(ours: bool, study: Study | None, options: AuditOptions) -> Prompts:
     from ..audit.prompts import read_prompts, scene_prompts, studies_folder
 
-    count = given["count"] if given["count"] is not None else study.count if study else None
-    if given["prompts"] is None and study is None and ours:
+    count = options.count if options.count is not None else study.count if study else None
+    if options.prompts is None and study is None and ours:
         return scene_prompts(world(), _SMALL if count is None else count)
-    if given["prompts"] is not None:
-        chosen = read_prompts(given["prompts"])
+    if options.prompts is not None:
+        chosen = read_prompts(options.prompts)
         return chosen if count is None else chosen.first(count)
     return read_prompts(studies_folder() / "prompts.yaml").first(_SMALL if count is None else count)
 
 
-def _call(pipe: Any, model: str, study: Study | None, given: dict[str, Any]) -> dict[str, Any]:
-    """Arguments for the pipeline: the model's own, the study's, then what was typed."""
+def _call(pipe: Pipeline, model: str, study: Study | None, options: AuditOptions) -> dict[str, Any]:
+    """Arguments for the pipeline: the model's own, the study's, then what was options."""
     from ..runs.request import call_arguments
 
-    typed = {name: given[name] for name in ("steps", "guidance", "negative", "max_length")}
-    size = parse_size(given["size"]) if given["size"] else None
-    call = call_arguments(pipe, model, size=size, **typed)
+    call = call_arguments(
+        pipe,
+        model,
+        size=parse_size(options.size) if options.size else None,
+        steps=options.steps,
+        guidance=options.guidance,
+        negative=options.negative,
+        max_length=options.max_length,
+    )
     if study is None:
         return call
     own = call_arguments(pipe, model)
     return own | study.call | {name: value for name, value in call.items() if own.get(name) != value}
 
 
-def _load(model: str, device: str | None, dtype: str | None) -> Any:
-    from ..families.ldm import is_ldm, load_ldm
-    from .commands import _load as load
-
-    pipe = load_ldm(model, device, dtype) if is_ldm(model) else load(model, device, dtype)
-    pipe.set_progress_bar_config(disable=True)
-    return pipe
-
-
-def _numbers(text: str) -> tuple[int, ...]:
+def _keep_counts(text: str) -> tuple[int, ...]:
     parts = [part.strip() for part in text.split(",") if part.strip()]
     if not all(part.isdecimal() for part in parts):
         raise ValueError(f"keep is {text!r}; it is a list of numbers of padding tokens, such as 0,1,4,16")

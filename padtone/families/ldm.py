@@ -7,7 +7,10 @@ parts by the same formulas (BERT without a mask, 77 tokens, guidance) and takes 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from picturelab.pipeline import Pipeline
 
 LENGTH = 77  # tokens that LDMTextToImagePipeline pads to, written into its code
 _CLASS = "LDMTextToImagePipeline"
@@ -26,20 +29,25 @@ def is_ldm(model: str) -> bool:
         return False
 
 
-def load_ldm(model: str, device: str | None, dtype: str | None) -> Any:
+def load_ldm(model: str, device: str | None, dtype: str | None) -> Pipeline:
     """The model as a `StableDiffusionPipeline`."""
     import torch
     from diffusers import DiffusionPipeline
 
     where = device or ("cuda" if torch.cuda.is_available() else "cpu")
     kind = getattr(torch, dtype or ("float32" if where == "cpu" else "float16"))
-    pipe = as_stable_diffusion(DiffusionPipeline.from_pretrained(model, dtype=kind))
+    ldm = DiffusionPipeline.from_pretrained(model, dtype=kind).to(where)
+    pipe = as_stable_diffusion(ldm)
     pipe.set_progress_bar_config(disable=True)
-    return pipe.to(where)
+    return pipe
 
 
-def as_stable_diffusion(ldm: Any) -> Any:
-    """The same parts in another pipeline; they are shared, not copied."""
+def as_stable_diffusion(ldm: Any) -> Pipeline:
+    """The same parts in another pipeline; they are shared, not copied.
+
+    Args:
+        ldm: a `LDMTextToImagePipeline`, which is no `Pipeline` of ours: it takes no encodings.
+    """
     from diffusers import StableDiffusionPipeline
 
     ldm.tokenizer.model_max_length = LENGTH

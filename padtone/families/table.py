@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from .registry import Family, TextEncoder, plain_text
+from .family import Family, TextEncoder, plain_text
 
 _SENTINEL = "\u241f"  # a sign for "unit separator"; no prompt contains it
 _NEGATIVE_LAST = (
@@ -62,14 +62,14 @@ def _first_and_last(pipe: Any, ids: Sequence[int], mask: Sequence[int] | None, l
 
 def _behind_template(pipe: Any, ids: Sequence[int], mask: Sequence[int] | None, length: int) -> list[int]:
     """Qwen-Image drops the padding, then the template's beginning; -1 evens out a batch."""
-    real = [i for i, kept in enumerate(mask or [1] * len(ids)) if kept]
+    real = [i for i, unmasked in enumerate(mask or [1] * len(ids)) if unmasked]
     rows = real[pipe.prompt_template_encode_start_idx :][:length]
     return rows + [-1] * (length - len(rows))
 
 
 def _unmasked(pipe: Any, ids: Sequence[int], mask: Sequence[int] | None, length: int) -> list[int]:
     """Z-Image drops the padding, each prompt for itself."""
-    return [i for i, kept in enumerate(mask or [1] * len(ids)) if kept]
+    return [i for i, real in enumerate(mask or [1] * len(ids)) if real]
 
 
 def _z_image_rows(call: dict) -> int:

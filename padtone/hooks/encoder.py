@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 
-from picturelab import remark
+from picturelab.pipeline import Pipeline
 
-from ..families.registry import Family, TextEncoder, family_of
-from ..maths.roles import TokenRoles, assign, masked_span, real_span
+from ..families.family import Family, TextEncoder
+from ..families.registry import encoders_of
 
 Change = Callable[
     [TextEncoder, torch.Tensor, "torch.Tensor | None"], tuple[torch.Tensor, "torch.Tensor | None"]
@@ -29,28 +29,14 @@ class EncoderCall:
     mask: torch.Tensor | None
 
 
-@dataclass(frozen=True)
-class Encoding:
-    """Prompts as the denoiser gets them.
-
-    Attributes:
-        arguments: the pipeline's arguments, `prompt_embeds` and its companions; one entry per prompt.
-        roles: per prompt, the roles of each encoder's tokens.
-    """
-
-    arguments: dict[str, Any]
-    roles: list[tuple[TokenRoles, ...]]
-
-
 @contextmanager
-def watch_encoders(pipe: Any, family: Family, change: Change | None = None) -> Iterator[list[EncoderCall]]:
+def watch_encoders(
+    pipe: Pipeline, family: Family, change: Change | None = None
+) -> Iterator[list[EncoderCall]]:
     """Record what each text encoder receives; `change` may hand it other ids or another mask."""
     calls: list[EncoderCall] = []
     with ExitStack() as stack:
-        for encoder in family.encoders:
-            module = getattr(pipe, encoder.name, None)
-            if module is None:  # SD 3 may be loaded without T5
-                continue
+        for encoder, module in encoders_of(pipe, family):
             # Recorded before anybody's change, changed after everybody else's.
             record = module.register_forward_pre_hook(
                 _recorder(pipe, encoder, calls), with_kwargs=True, prepend=True
@@ -72,7 +58,7 @@ def position_limit(module: torch.nn.Module) -> int | None:
     return next((m.num_embeddings for m in tables if isinstance(m, torch.nn.Embedding)), None)
 
 
-def _check_length(pipe: Any, encoder: TextEncoder, module: torch.nn.Module, length: int) -> None:
+def _check_length(pipe: Pipeline, encoder: TextEncoder, module: torch.nn.Module, length: int) -> None:
     """A pipeline may pad to more than its encoder can read, such as FLUX with a CLIP in T5's place.
 
     Raises:
@@ -92,7 +78,7 @@ def _check_length(pipe: Any, encoder: TextEncoder, module: torch.nn.Module, leng
     )
 
 
-def _recorder(pipe: Any, encoder: TextEncoder, calls: list[EncoderCall]) -> Callable:
+def _recorder(pipe: Pipeline, encoder: TextEncoder, calls: list[EncoderCall]) -> Callable:
     def hook(module: torch.nn.Module, args: tuple, kwargs: dict) -> None:
         ids, mask = args[0] if args else kwargs["input_ids"], kwargs.get("attention_mask")
         _check_length(pipe, encoder, module, ids.shape[1])
@@ -112,13 +98,13 @@ def _changer(encoder: TextEncoder, change: Change) -> Callable:
     return hook
 
 
-def tokenizer_of(pipe: Any, encoder: TextEncoder) -> Any:
+def tokenizer_of(pipe: Pipeline, encoder: TextEncoder) -> Any:
     """The tokenizer of an encoder; a processor's inner one."""
     tokenizer = getattr(pipe, encoder.tokenizer)
     return getattr(tokenizer, "tokenizer", tokenizer)
 
 
-def padding_ids(pipe: Any) -> Change:
+def padding_ids(pipe: Pipeline) -> Change:
     """A change that replaces every id by padding: N padding tokens and nothing else."""
 
     def change(
@@ -128,174 +114,3 @@ def padding_ids(pipe: Any) -> Change:
         return torch.full_like(ids, pad), mask
 
     return change
-
-
-def encode_prompts(
-    pipe: Any, prompts: Sequence[str], options: dict, change: Change | None = None, warn_cut: bool = True
-) -> Encoding:
-    """Run the pipeline's own `encode_prompt` on each prompt, without guidance, as one batch.
-
-    Args:
-        options: the pipeline call's arguments; those that `encode_prompt` also takes are used.
-        change: hands the encoders other ids or masks; the roles are those of the unchanged ones.
-    """
-    family = family_of(pipe)
-    arguments: dict[str, Any] = {}
-    with watch_encoders(pipe, family, change) as calls, torch.no_grad():
-        for names, extra in zip(family.returns, family.calls, strict=True):
-            values = pipe.encode_prompt(prompt=list(prompts), **_arguments(pipe, options, extra))
-            named = {
-                name: value for name, value in zip(names, values, strict=True) if name and value is not None
-            }
-            arguments |= {name: value for name, value in named.items() if not name.startswith("negative")}
-    latest = {call.encoder.name: call for call in calls}
-    lengths = row_counts(family, arguments)
-    roles = [
-        roles_of_member(pipe, family, latest, i, prompt, call_options(pipe, options), lengths, warn_cut)
-        for i, prompt in enumerate(prompts)
-    ]
-    return Encoding(arguments, roles)
-
-
-def call_options(pipe: Any, options: dict) -> dict:
-    """The options that shape the text, with the defaults of the pipeline's call, not of `encode_prompt`."""
-    takes = inspect.signature(pipe.encode_prompt).parameters
-    call = inspect.signature(type(pipe).__call__).parameters
-    own = {"prompt", "device", "dtype", "num_images_per_prompt", "do_classifier_free_guidance", "lora_scale"}
-    chosen = {}
-    for name in takes.keys() & call.keys():
-        if name in own or name.startswith("negative") or "embeds" in name or "mask" in name:
-            continue
-        if name in options:
-            chosen[name] = options[name]
-        elif call[name].default is not inspect.Parameter.empty:
-            chosen[name] = call[name].default
-    return chosen
-
-
-def _arguments(pipe: Any, options: dict, extra: dict) -> dict:
-    takes = inspect.signature(pipe.encode_prompt).parameters
-    fixed = {
-        "device": pipe._execution_device,
-        "num_images_per_prompt": 1,
-        "do_classifier_free_guidance": False,
-        "prompt_2": None,
-        "prompt_3": None,
-    }
-    chosen = {name: value for name, value in fixed.items() if name in takes}
-    return chosen | call_options(pipe, options) | extra
-
-
-def row_counts(family: Family, arguments: dict) -> list[int]:
-    """Rows of each tensor of text that a pipeline gets, in order of `encode_prompt`'s calls."""
-    counts = []
-    for names in family.returns:
-        embeds = arguments[names[0]]
-        counts.append(max(len(e) for e in embeds) if isinstance(embeds, list) else embeds.shape[1])
-    return counts
-
-
-def roles_of_member(
-    pipe: Any,
-    family: Family,
-    calls: dict[str, EncoderCall],
-    member: int,
-    prompt: str,
-    options: dict,
-    lengths: Sequence[int],
-    warn_cut: bool = True,
-) -> tuple[TokenRoles, ...]:
-    """The roles of one prompt of a batch, from what the encoders received."""
-    entries: list[TokenRoles] = []
-    start, total = 0, sum(lengths)
-    for encoder in family.encoders:
-        if encoder.name not in calls:
-            continue
-        call = calls[encoder.name]
-        ids = call.ids[member].tolist()
-        mask = None if call.mask is None else call.mask[member].long().tolist()
-        roles, cut = _assign(pipe, family, encoder, ids, mask, prompt, options)
-        if cut and warn_cut:
-            remark(f"{encoder.name} reads {len(ids)} tokens and cuts the prompt's end: {cut!r}")
-        if encoder.feeds == "pooled":
-            positions, rows = list(range(len(ids))), None
-        else:
-            positions = family.rows(pipe, ids, mask, total)
-            if encoder.feeds == "channels":
-                rows = entries[-1].rows
-            else:
-                rows = range(start, start + len(positions))
-                start = rows.stop
-        tokens = tokenizer_of(pipe, encoder).convert_ids_to_tokens(ids)
-        entries.append(
-            TokenRoles(
-                name=encoder.name,
-                tokens=tuple(tokens[i] if i >= 0 else "" for i in positions),
-                ids=tuple(ids[i] if i >= 0 else -1 for i in positions),
-                roles=tuple(roles[i] if i >= 0 else "padding" for i in positions),
-                rows=rows,
-                cut=cut,
-            )
-        )
-    return tuple(entries)
-
-
-def _assign(
-    pipe: Any,
-    family: Family,
-    encoder: TextEncoder,
-    ids: list[int],
-    mask: list[int] | None,
-    prompt: str,
-    options: dict,
-) -> tuple[list[str], str]:
-    """The role of every token, and the part of the prompt that did not fit."""
-    tokenizer = tokenizer_of(pipe, encoder)
-    eos = {i for i in (tokenizer.eos_token_id, tokenizer.sep_token_id) if i is not None}
-    bos = {i for i in (tokenizer.bos_token_id, tokenizer.cls_token_id) if i is not None} | set(
-        tokenizer("").input_ids
-    ) - eos
-    if mask is not None:
-        span = masked_span(mask)
-    else:
-        pad, end = tokenizer.pad_token_id, tokenizer.eos_token_id
-        span = real_span(ids, pad=pad, eos=end, side=tokenizer.padding_side)
-    before, written, after = family.text(pipe, prompt, options)
-    if hasattr(pipe, "maybe_convert_prompt"):  # textual inversion: one word, several tokens
-        written = pipe.maybe_convert_prompt(written, tokenizer)
-    offsets = _offsets(tokenizer, before + written + after, ids[span[0] : span[1]])
-    first, last = len(before), len(before) + len(written)
-    inside = [i for i, (a, b) in enumerate(offsets) if b > first and a < last and b > a]
-    room = span[1] - span[0]
-    cut = ""
-    if inside and inside[-1] >= room - _closing(ids[span[1] - 1 : span[1]], eos, offsets, room):
-        cut_from = max(inside[0], room - _closing(ids[span[1] - 1 : span[1]], eos, offsets, room))
-        cut = (before + written)[offsets[cut_from][0] : last].strip()
-    template = None
-    if before or after:
-        reached = [i for i in inside if i < room]
-        template = (span[0] + reached[0], span[0] + reached[-1] + 1) if reached else (span[1], span[1])
-    return assign(ids, span, bos=tuple(bos), eos=tuple(eos), prompt=template), cut
-
-
-def _closing(last: Sequence[int], eos: set[int], offsets: Sequence[tuple[int, int]], room: int) -> int:
-    """1 where the last token is an end token that truncation put in place of the prompt's own."""
-    return int(len(offsets) > room and bool(last) and last[0] in eos)
-
-
-def _offsets(tokenizer: Any, text: str, ids: Sequence[int]) -> list[tuple[int, int]]:
-    """Where in the text each token lies; with or without special tokens, whichever fits `ids`.
-
-    Raises:
-        ValueError: the tokenizer cannot tell, or reads the text differently from the pipeline.
-    """
-    if not tokenizer.is_fast:
-        raise ValueError(
-            f"{type(tokenizer).__name__} does not know where its tokens lie in the text; load the fast tokenizer"
-        )
-    for special in (True, False):
-        read = tokenizer(text, add_special_tokens=special, return_offsets_mapping=True)
-        compared = min(len(ids), len(read.input_ids)) - 1  # a cut text may end in an end token
-        if list(read.input_ids[:compared]) == list(ids[:compared]):
-            return [tuple(o) for o in read.offset_mapping]
-    raise ValueError(f"the pipeline's tokens do not begin as the tokenizer reads {text[:80]!r}")

@@ -6,13 +6,18 @@ import inspect
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from ..families.registry import Family, family_of
-from ..maths.roles import Keep, check_keep
+from picturelab.pipeline import Pipeline
+
+from ..families.family import Family
+from ..families.registry import family_of
+from ..maths.roles import RowChoice, check_rows
 
 ARMS = ("full", "prompt", "padding", "clean")
 
 
-def check_call(pipe: Any, seeds: Sequence[int], arms: Sequence[Keep], pipe_kwargs: dict[str, Any]) -> Family:
+def check_call(
+    pipe: Pipeline, seeds: Sequence[int], arms: Sequence[RowChoice], pipe_kwargs: dict[str, Any]
+) -> Family:
     """The arguments that `ite`, `idp` and `attention_to_padding` have in common.
 
     Raises:
@@ -23,8 +28,8 @@ def check_call(pipe: Any, seeds: Sequence[int], arms: Sequence[Keep], pipe_kwarg
     check_arms(arms)
     _check_seeds(seeds)
     for name in pipe_kwargs:
-        given = name.startswith("prompt") or "embeds" in name
-        if given or name in ("generator", "num_images_per_prompt", "latents"):
+        is_text = name.startswith("prompt") or "embeds" in name
+        if is_text or name in ("generator", "num_images_per_prompt", "latents"):
             raise ValueError(
                 f"{name} is set by padtone and cannot be given; use prompt, seeds, arms, negative_prompt"
             )
@@ -35,7 +40,7 @@ def check_call(pipe: Any, seeds: Sequence[int], arms: Sequence[Keep], pipe_kwarg
     return family
 
 
-def check_options(pipe: Any, options: dict[str, Any]) -> None:
+def check_options(pipe: Pipeline, options: dict[str, Any]) -> None:
     """Options of `encode` and `token_roles`.
 
     Raises:
@@ -45,7 +50,7 @@ def check_options(pipe: Any, options: dict[str, Any]) -> None:
     _check_names(pipe, options, inspect.signature(pipe.encode_prompt).parameters)
 
 
-def _check_names(pipe: Any, names: Iterable[str], takes: Any) -> None:
+def _check_names(pipe: Pipeline, names: Iterable[str], takes: Any) -> None:
     # Stable Diffusion's **kwargs are for these two of old, and would swallow anything else unseen.
     unknown = [name for name in names if name not in takes and name not in ("callback", "callback_steps")]
     if unknown:
@@ -60,7 +65,7 @@ def _check_seeds(seeds: Sequence[int]) -> None:
             raise ValueError(f"seeds is {seeds!r}; each is a whole number from 0 to {2**63 - 1}")
 
 
-def check_arms(arms: Sequence[Keep]) -> None:
+def check_arms(arms: Sequence[RowChoice]) -> None:
     """Arms are keys, so there is at least one and each is there once.
 
     Raises:
@@ -70,10 +75,10 @@ def check_arms(arms: Sequence[Keep]) -> None:
     if not keys or len(set(keys)) < len(keys):
         raise ValueError(f"arms is {arms!r}; it is a sequence of different arms, such as {ARMS}")
     for arm in arms:
-        check_keep(arm)
+        check_rows(arm)
 
 
-def arm_key(arm: Keep) -> Any:
+def arm_key(arm: RowChoice) -> Any:
     """The arm itself where it can be a key, else its text: a slice, or several kept at once."""
     return arm if isinstance(arm, str | int) else str(arm)
 
@@ -92,7 +97,7 @@ def check_choices(clean: str, pooled: str) -> None:
             raise ValueError(f"{name} is {value!r}; it can be {' or '.join(map(repr, choices))}")
 
 
-def check_prompt(prompt: Any) -> str:
+def check_prompt(prompt: Any) -> None:
     """A single prompt.
 
     Raises:
@@ -100,7 +105,6 @@ def check_prompt(prompt: Any) -> str:
     """
     if not isinstance(prompt, str):
         raise TypeError(f"the prompt is {prompt!r}; it must be one string")
-    return prompt
 
 
 def check_layers(layers: Sequence[int] | None, count: int) -> frozenset[int] | None:
@@ -117,12 +121,18 @@ def check_layers(layers: Sequence[int] | None, count: int) -> frozenset[int] | N
     return frozenset(layers)
 
 
-def check_steps(steps: tuple[float, float]) -> tuple[float, float]:
-    """Part of a run, as fractions.
+def span_of(span: tuple[float, float] | None, steps: tuple[float, float] | None) -> tuple[float, float]:
+    """The part of a run that `span`, or its older name `steps`, gives as fractions; all of it where neither does.
 
     Raises:
-        ValueError: it is none.
+        ValueError: both do, or it is no part of a run.
     """
-    if len(steps) != 2 or not 0.0 <= steps[0] < steps[1] <= 1.0:
-        raise ValueError(f"steps is {steps!r}; it is (start, stop) with 0 <= start < stop <= 1")
-    return float(steps[0]), float(steps[1])
+    if span is not None and steps is not None:
+        raise ValueError(
+            f"span is {span!r} and steps is {steps!r}; steps is another name of span, so give one"
+        )
+    name, part = ("steps", steps) if steps is not None else ("span", (0.0, 1.0) if span is None else span)
+    assert part is not None
+    if len(part) != 2 or not 0.0 <= part[0] < part[1] <= 1.0:
+        raise ValueError(f"{name} is {part!r}; it is (start, stop) with 0 <= start < stop <= 1")
+    return float(part[0]), float(part[1])

@@ -7,31 +7,34 @@ from typing import Any
 
 import torch
 
-from ..families.registry import Family, family_of
-from ..hooks.encoder import Encoding, encode_prompts, padding_ids
-from ..maths.roles import Keep, TokenRoles, check_keep, kept_rows
+from picturelab.pipeline import Pipeline
+
+from ..families.family import Family
+from ..families.registry import family_of
+from ..hooks.encoder import padding_ids
+from ..maths.roles import RowChoice, TokenRoles, check_rows, chosen_rows, parts_of
 from .arguments import ARMS, arm_key, check_call, check_choices, check_options, check_prompt
+from .encoding import Encoding, encode_prompts
 
 
-def swap_rows(kept: Any, rest: Any, rows: torch.Tensor) -> Any:
-    """`kept` where `rows` is True, `rest` elsewhere.
+def swap_rows(own: Any, rest: Any, rows: torch.Tensor) -> Any:
+    """`own` where `rows` is True, `rest` elsewhere.
 
     Args:
-        kept, rest: (batch, tokens, width), or lists of (tokens, width).
+        own, rest: (batch, tokens, width), or lists of (tokens, width).
         rows: (batch, tokens), bool.
     """
-    if isinstance(kept, list):
+    if isinstance(own, list):
         return [
-            torch.where(r[: len(k), None].to(k.device), k, e)
-            for k, e, r in zip(kept, rest, rows, strict=True)
+            torch.where(r[: len(o), None].to(o.device), o, e) for o, e, r in zip(own, rest, rows, strict=True)
         ]
-    return torch.where(rows[..., None].to(kept.device), kept, rest)
+    return torch.where(rows[..., None].to(own.device), own, rest)
 
 
 def encode(
-    pipe: Any,
+    pipe: Pipeline,
     prompt: str,
-    keep: Keep = "full",
+    keep: RowChoice = "full",
     *,
     clean: str = "padding",
     pooled: str = "full",
@@ -41,7 +44,7 @@ def encode(
     """Encode a prompt, with some rows from its own encoding and the rest from a clean one.
 
     Args:
-        keep: the rows to keep, see `padtone.maths.roles.kept_rows`: "full", "prompt" (everything that is not
+        keep: the rows to keep, see `padtone.maths.roles.chosen_rows`: "full", "prompt" (everything that is not
             padding), "padding", "eos", "clean", "padding 1/5", slices over rows, or several of these.
         clean: what the other rows are: "padding" (N padding tokens and nothing else) or "empty_prompt"
             (the encoding of "", with its begin and end tokens).
@@ -57,37 +60,51 @@ def encode(
         ValueError: `keep` names no row, or another argument is not one of those listed.
     """
     check_options(pipe, options)
-    check_keep(keep)
-    (made,) = encode_arms(pipe, prompt, (keep,), clean=clean, pooled=pooled, source=source, options=options)
-    return made | _negative(pipe, "", 1, options)
+    check_rows(keep)
+    _check_texts(prompt, source, clean, pooled)
+    (arguments,) = encode_arms(
+        pipe, prompt, (keep,), clean=clean, pooled=pooled, source=source, options=options
+    )
+    return arguments | _negative(pipe, "", 1, options)
+
+
+def _check_texts(prompt: Any, source: Any, clean: str, pooled: str) -> None:
+    check_choices(clean, pooled)
+    check_prompt(prompt)
+    if source is not None:
+        check_prompt(source)
 
 
 def encode_arms(
-    pipe: Any,
+    pipe: Pipeline,
     prompt: str,
-    arms: Sequence[Keep],
+    arms: Sequence[RowChoice],
     *,
     clean: str = "padding",
     pooled: str = "full",
     source: str | None = None,
     options: dict[str, Any],
 ) -> list[dict[str, Any]]:
-    """`encode` for several `keep`, with the prompt and the clean text encoded once."""
+    """`encode` for several choices of rows, with the prompt and the clean text encoded once.
+
+    Raises:
+        ValueError: an arm names no row of this prompt, or two of the texts have unequal lengths.
+    """
     family = family_of(pipe)
     names = text_names(family)
-    full, empty = encode_both(pipe, prompt, clean, pooled, options)
+    full, empty = encode_both(pipe, prompt, clean, options)
     rows = [arm_rows(family, prompt, full, arm) for arm in arms]
-    kept = full
+    lender = full
     if source is not None:
-        kept = encode_prompts(pipe, [check_prompt(source)], options)
-        _check_lengths(full, kept, names, prompt, repr(source))
-    made = []
-    for arm in rows:
+        lender = encode_prompts(pipe, [source], options)
+        _check_lengths(full, lender, names, prompt, repr(source))
+    encodings = []
+    for rows_of_arm in rows:
         arguments = full.arguments | _pooled(empty if pooled == "clean" else full)
-        for name, chosen in zip(names, arm, strict=True):
-            arguments[name] = swap_rows(kept.arguments[name], empty.arguments[name], chosen[None])
-        made.append(arguments)
-    return made
+        for name, chosen in zip(names, rows_of_arm, strict=True):
+            arguments[name] = swap_rows(lender.arguments[name], empty.arguments[name], chosen[None])
+        encodings.append(arguments)
+    return encodings
 
 
 def text_names(family: Family) -> list[str]:
@@ -100,15 +117,14 @@ def _pooled(encoding: Encoding) -> dict[str, Any]:
 
 
 def encode_both(
-    pipe: Any, prompt: str, clean: str, pooled: str, options: dict[str, Any]
+    pipe: Pipeline, prompt: str, clean: str, options: dict[str, Any]
 ) -> tuple[Encoding, Encoding]:
     """The prompt, and the clean text: under the full prompt's mask, where the encoder is masked.
 
     Raises:
-        ValueError: `clean` or `pooled` is not one of those known, or the two have unequal lengths.
+        ValueError: the two have unequal lengths.
     """
-    check_choices(clean, pooled)
-    full = encode_prompts(pipe, [check_prompt(prompt)], options)
+    full = encode_prompts(pipe, [prompt], options)
     if clean == "padding":
         empty = encode_prompts(pipe, [prompt], options, change=padding_ids(pipe), warn_cut=False)
     else:
@@ -117,27 +133,25 @@ def encode_both(
     return full, empty
 
 
-def arm_rows(family: Family, prompt: str, encoding: Encoding, keep: Keep) -> list[torch.Tensor]:
-    """The kept rows of each tensor of text, (tokens,) bool.
+def arm_rows(family: Family, prompt: str, encoding: Encoding, arm: RowChoice) -> list[torch.Tensor]:
+    """The rows that an arm names in each tensor of text, (tokens,) bool.
 
     Raises:
-        ValueError: `keep` names no row of this prompt.
+        ValueError: it names no row of this prompt.
     """
     roles = encoding.roles[0]
     lengths = [encoding.arguments[name][0].shape[0] for name in text_names(family)]
     unpadded = not family.pads or all(encoder.length is None for encoder in family.encoders)
     padded = any(entry.count("padding") for entry in roles if entry.rows is not None)
-    if unpadded and not padded and _asks(keep, "padding"):
+    if unpadded and not padded and _names(arm, "padding"):
         raise ValueError(f"{family.title} hands the denoiser no padding for {prompt!r}: {family.note}")
-    if _asks(keep, "prompt") and not any(e.count("prompt") for e in roles):
+    if _names(arm, "prompt") and not any(e.count("prompt") for e in roles):
         raise ValueError(f"the prompt {prompt!r} is empty: it has no tokens of its own to keep")
-    kept = torch.tensor(kept_rows(roles, keep, sum(lengths)))
-    return list(kept.split(lengths))
+    return list(torch.tensor(chosen_rows(roles, arm, sum(lengths))).split(lengths))
 
 
-def _asks(keep: Keep, role: str) -> bool:
-    parts = (keep,) if isinstance(keep, str | slice | int) else keep
-    return any(isinstance(part, str) and part.startswith(role) for part in parts)
+def _names(arm: RowChoice, role: str) -> bool:
+    return any(isinstance(part, str) and part.startswith(role) for part in parts_of(arm))
 
 
 def _check_lengths(full: Encoding, other: Encoding, names: Sequence[str], prompt: str, what: str) -> None:
@@ -156,10 +170,10 @@ def _check_lengths(full: Encoding, other: Encoding, names: Sequence[str], prompt
 
 
 def ite(
-    pipe: Any,
+    pipe: Pipeline,
     prompt: str,
     seeds: Sequence[int],
-    arms: Sequence[Keep] = ARMS,
+    arms: Sequence[RowChoice] = ARMS,
     *,
     clean: str = "padding",
     pooled: str = "full",
@@ -181,6 +195,7 @@ def ite(
         ValueError: see `encode`.
     """
     check_call(pipe, seeds, arms, pipe_kwargs)
+    _check_texts(prompt, source, clean, pooled)
     encoded = encode_arms(pipe, prompt, arms, clean=clean, pooled=pooled, source=source, options=pipe_kwargs)
     call = pipe_arguments(pipe, stack_arguments(encoded), len(encoded), pipe_kwargs)
     images: dict[Any, list[Any]] = {arm_key(arm): [] for arm in arms}
@@ -208,7 +223,7 @@ def stack_arguments(encoded: Sequence[dict[str, Any]]) -> dict[str, Any]:
 
 
 def pipe_arguments(
-    pipe: Any, encoded: dict[str, Any], count: int, pipe_kwargs: dict[str, Any]
+    pipe: Pipeline, encoded: dict[str, Any], count: int, pipe_kwargs: dict[str, Any]
 ) -> dict[str, Any]:
     """Arguments for one call of the pipeline with these encodings and the user's own arguments."""
     call = dict(pipe_kwargs)
@@ -218,7 +233,7 @@ def pipe_arguments(
     return encoded | _negative(pipe, negative or "", count, pipe_kwargs) | call
 
 
-def _negative(pipe: Any, prompt: str, count: int, options: dict[str, Any]) -> dict[str, Any]:
+def _negative(pipe: Pipeline, prompt: str, count: int, options: dict[str, Any]) -> dict[str, Any]:
     """The negative prompt's encoding, where the pipeline wants it next to `prompt_embeds`."""
     if family_of(pipe).negative == "text":
         return {}
@@ -226,7 +241,7 @@ def _negative(pipe: Any, prompt: str, count: int, options: dict[str, Any]) -> di
     return stack_arguments([{"negative_prompt_embeds": one}] * count)
 
 
-def token_roles(pipe: Any, prompt: str, **options: Any) -> tuple[TokenRoles, ...]:
+def token_roles(pipe: Pipeline, prompt: str, **options: Any) -> tuple[TokenRoles, ...]:
     """What each text encoder makes of a prompt, for the tokens whose rows the denoiser receives.
 
     Runs the pipeline's own `encode_prompt` and looks at what the encoders were given, so templates,
@@ -240,4 +255,5 @@ def token_roles(pipe: Any, prompt: str, **options: Any) -> tuple[TokenRoles, ...
         TypeError: not one string; an option that the pipeline does not take.
     """
     check_options(pipe, options)
-    return encode_prompts(pipe, [check_prompt(prompt)], options).roles[0]
+    check_prompt(prompt)
+    return encode_prompts(pipe, [prompt], options).roles[0]

@@ -1,8 +1,7 @@
-"""Figures from features, and how sure they are: similarities, distances, KID, intervals. Pure."""
+"""Figures from features, and how sure they are: similarities, distances, intervals. Pure."""
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -13,8 +12,6 @@ from torch.nn.functional import normalize
 
 RESAMPLES = 4000
 LEVEL = 0.95
-KID_MINIMUM = 50  # images on each side; also the size of each subset, so that figures can be compared
-KID_SUBSETS = 100
 
 
 @dataclass(frozen=True)
@@ -26,10 +23,10 @@ class Interval:
     high: float
 
     def to_dict(self) -> dict[str, float]:
-        return {"mean": _short(self.mean), "low": _short(self.low), "high": _short(self.high)}
+        return {"mean": short(self.mean), "low": short(self.low), "high": short(self.high)}
 
 
-def _short(value: float) -> float:
+def short(value: float) -> float:
     """Six digits: more would be noise of the arithmetic."""
     return float(f"{value:.6g}")
 
@@ -91,49 +88,3 @@ def perceptual_distance(a: Sequence[torch.Tensor], b: Sequence[torch.Tensor]) ->
     """
     layers = [1 - cosine(x, y).mean(-1) for x, y in zip(a, b, strict=True)]
     return torch.stack(layers).mean(0)
-
-
-@dataclass(frozen=True)
-class Kid:
-    """Kernel distance of two sets of pictures: mean and standard deviation over subsets."""
-
-    mean: float
-    deviation: float
-    images: tuple[int, int]
-
-    def to_dict(self) -> dict[str, object]:
-        return {
-            "mean": _short(self.mean),
-            "deviation": _short(self.deviation),
-            "images": list(self.images),
-            "subset": KID_MINIMUM,
-        }
-
-
-def kid(real: torch.Tensor, other: torch.Tensor) -> Kid | None:
-    """Unbiased squared maximum mean discrepancy with kernel (x.y / width + 1)^3, on given features.
-
-    torchmetrics' `KernelInceptionDistance` over `KID_SUBSETS` random subsets of `KID_MINIMUM` pictures;
-    seeded. As an unbiased estimate it may fall below 0 for sets that are alike.
-    Source: Binkowski et al., "Demystifying MMD GANs" (2018), section 4.
-
-    Args:
-        real, other: (pictures, width), any numbers of pictures.
-
-    Returns:
-        None where either set is smaller than `KID_MINIMUM`.
-    """
-    if min(len(real), len(other)) < KID_MINIMUM:
-        return None
-    from torchmetrics.image.kid import KernelInceptionDistance
-
-    with warnings.catch_warnings(), torch.random.fork_rng(devices=[]):
-        warnings.filterwarnings("ignore", ".*save all extracted features in buffer", UserWarning)
-        torch.manual_seed(0)
-        metric = KernelInceptionDistance(
-            feature=torch.nn.Identity(), subsets=KID_SUBSETS, subset_size=KID_MINIMUM
-        )
-        metric.update(real.float(), real=True)
-        metric.update(other.float(), real=False)
-        mean, deviation = metric.compute()
-    return Kid(float(mean), float(deviation), (len(real), len(other)))

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 ROLES = ("bos", "prompt", "eos", "template", "padding")
-Keep = str | slice | int | Sequence["str | slice | int"]
+# Names rows of a text: "padding", a row, a slice, or several of these.
+RowChoice = str | slice | int | Sequence["str | slice | int"]
 
 _FIFTH = re.compile(r"padding (\d+)/(\d+)")
 _NAMED = ("full", "clean", "prompt", "prompt only", "padding", "bos", "eos", "template")
@@ -62,8 +63,8 @@ def real_span(ids: Sequence[int], *, pad: int | None, eos: int | None, side: str
 
 def masked_span(mask: Sequence[int]) -> tuple[int, int]:
     """First and one-past-last token that a tokenizer's attention mask keeps."""
-    kept = [i for i, value in enumerate(mask) if value]
-    return (kept[0], kept[-1] + 1) if kept else (0, 0)
+    real = [i for i, value in enumerate(mask) if value]
+    return (real[0], real[-1] + 1) if real else (0, 0)
 
 
 def assign(
@@ -98,37 +99,40 @@ def assign(
     return roles
 
 
-def kept_rows(entries: Sequence[TokenRoles], keep: Keep, length: int) -> list[bool]:
-    """Which of the denoiser's text rows `keep` names.
+def chosen_rows(entries: Sequence[TokenRoles], choice: RowChoice, length: int) -> list[bool]:
+    """Which of the denoiser's text rows a choice names.
 
     Args:
         entries: the roles of every encoder, one prompt.
-        keep: "full"; "clean" (none); "prompt", which is everything but padding; "padding"; "bos",
+        choice: "full"; "clean" (none); "prompt", which is everything but padding; "padding"; "bos",
             "eos", "template"; "padding 2/5", the second fifth of each encoder's padding; a row, a
             slice of rows; or a sequence of these, of which the union is taken.
-            To keep the role `prompt` alone, without bos and eos, write "prompt only".
+            To name the role `prompt` alone, without bos and eos, write "prompt only".
         length: number of rows.
 
     Raises:
-        ValueError: nothing has this role, or `keep` is outside the rows.
+        ValueError: nothing has this role, or the choice reaches outside the rows.
     """
-    if isinstance(keep, str | slice | int):
-        keep = (keep,)
-    check_keep(keep)
-    kept = [False] * length
-    for part in keep:
+    check_rows(choice)
+    rows = [False] * length
+    for part in parts_of(choice):
         for row in _rows_of(entries, part, length):
-            kept[row] = True
-    return kept
+            rows[row] = True
+    return rows
 
 
-def check_keep(keep: Keep) -> None:
-    """Is `keep` something that may name rows, whatever the prompt?
+def parts_of(choice: RowChoice) -> Sequence[str | slice | int]:
+    """The single choices that a choice consists of."""
+    return (choice,) if isinstance(choice, str | slice | int) else choice
+
+
+def check_rows(choice: RowChoice) -> None:
+    """Is this something that may name rows, whatever the prompt? It is the public argument `keep`.
 
     Raises:
         ValueError: it is not.
     """
-    for part in (keep,) if isinstance(keep, str | slice | int) else keep:
+    for part in parts_of(choice):
         fifth = _FIFTH.fullmatch(part) if isinstance(part, str) else None
         if fifth and not 1 <= int(fifth[1]) <= int(fifth[2]):
             raise ValueError(f"keep is {part!r}; the first number goes from 1 to {fifth[2]}")

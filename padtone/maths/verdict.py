@@ -35,7 +35,7 @@ class Figures:
     Attributes:
         to_prompt: CLIP score of picture and prompt.
         to_full: CLIP similarity of picture and the full text's picture of the same seed.
-        own_prompt, own_full: the part of each that is specific to this prompt, see `results.own`.
+        own_prompt, own_full: the part of each that is specific to this prompt, see `padtone.audit.scores.own`.
     """
 
     to_prompt: np.ndarray
@@ -193,21 +193,21 @@ _BLIND = (
 def _choose(carried: str, read: str, needed: str, inside: str, gone: str) -> tuple[str, str]:
     """Verdict and reason from the five answers."""
     if YES in (carried, read, needed):
-        shown = {
+        signs = {
             "padding alone shows some of the prompt": carried,
             "another prompt's padding changes the picture": read,
             "an empty text's padding does so too"
             if read == YES
             else "an empty text's padding changes the picture": needed,
         }
-        parts = [text for text, answer in shown.items() if answer == YES]
-        told = " and ".join([", ".join(parts[:-1]), parts[-1]]) if len(parts) > 1 else parts[0]
+        parts = [text for text, answer in signs.items() if answer == YES]
+        reasons = " and ".join([", ".join(parts[:-1]), parts[-1]]) if len(parts) > 1 else parts[0]
         rest = {
             YES: "",
             NO: ". Yet an empty text's padding does as well as its own",
             UNCLEAR: ". Whether an empty text's padding would do as well is unclear",
         }[needed]
-        return TEXT, f"{told[0].upper()}{told[1:]}{rest}."
+        return TEXT, f"{reasons[0].upper()}{reasons[1:]}{rest}."
     if UNCLEAR in (carried, read, needed):
         also = ", though inside the denoiser padding alone does show the prompt" if inside == YES else ""
         return INCONCLUSIVE, (
@@ -236,28 +236,31 @@ def _choose(carried: str, read: str, needed: str, inside: str, gone: str) -> tup
 
 
 @dataclass(frozen=True)
-class Kept:
-    """What keeping `k` padding tokens does; `answer` yes: it changes the picture beyond the seeds' noise."""
+class KeepPoint:
+    """What keeping `k` padding tokens does.
+
+    `answer` yes: it changes the picture beyond the seeds' noise.
+    """
 
     k: int
     findings: tuple[Finding, ...]
     answer: str
 
 
-def keep_curve(arms: Mapping[int, Figures], full: Figures, noise: Noise) -> list[Kept]:
+def keep_curve(arms: Mapping[int, Figures], full: Figures, noise: Noise) -> list[KeepPoint]:
     """For each k, whether keeping only k padding tokens changes the picture beyond another seed."""
     curve = []
     for k in sorted(arms):
         findings = changes(f"Does keeping {k} padding tokens change the picture?", arms[k], full, noise)
-        curve.append(Kept(k, findings, either(findings)))
+        curve.append(KeepPoint(k, findings, either(findings)))
     return curve
 
 
-def smallest_keep(curve: Sequence[Kept]) -> int | None:
+def smallest_keep(curve: Sequence[KeepPoint]) -> int | None:
     """The smallest k from which on no tried k changes the picture; None: no such k."""
     best = None
-    for kept in sorted(curve, key=lambda kept: kept.k, reverse=True):
-        if kept.answer != NO:
+    for point in sorted(curve, key=lambda point: point.k, reverse=True):
+        if point.answer != NO:
             break
-        best = kept.k
+        best = point.k
     return best

@@ -62,15 +62,15 @@ def arm_chart(arms: Mapping[str, Mapping[str, Any]], figure_name: str, label: st
 
 def attention_chart(groups: Mapping[str, Mapping[str, Any]], wanted: Sequence[str]) -> str:
     """A heat map a group: layers downward, steps to the right, one colour scale for all."""
-    shown = [group for group in wanted if group in groups]
-    tables = [np.array(groups[group]["layers"]) for group in shown]
+    names = [group for group in wanted if group in groups]
+    tables = [np.array(groups[group]["layers"]) for group in names]
     top = max(float(table.max()) for table in tables)
     height = 1.4 + 0.16 * max(8, min(len(tables[0]), 40))
     with styled():
-        figure = Figure(figsize=(4.2 * len(shown), height), layout="constrained")
-        axes = figure.subplots(1, len(shown), squeeze=False)[0]
-        for axis, group, table in zip(axes, shown, tables, strict=True):
-            drawn = axis.pcolormesh(
+        figure = Figure(figsize=(4.2 * len(names), height), layout="constrained")
+        axes = figure.subplots(1, len(names), squeeze=False)[0]
+        for axis, group, table in zip(axes, names, tables, strict=True):
+            mesh = axis.pcolormesh(
                 np.arange(table.shape[1] + 1) + 0.5,
                 np.arange(table.shape[0] + 1) + 0.5,
                 100 * table,
@@ -82,7 +82,7 @@ def attention_chart(groups: Mapping[str, Mapping[str, Any]], wanted: Sequence[st
             axis.invert_yaxis()
             axis.set(title=f"to {group}", xlabel="step", ylabel="layer")
             axis.locator_params(integer=True)
-        figure.colorbar(drawn, ax=axes, label="% of attention")
+        figure.colorbar(mesh, ax=axes, label="% of attention")
         return svg(figure)
 
 

@@ -1,17 +1,13 @@
-"""A sheet of a prompt's tokens by role, and pictures that carry the recipe they were made by."""
+"""A sheet of a prompt's tokens, each coloured by its role."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont
 
-from picturelab import recipes as pictures
-
 from ..maths.roles import TokenRoles
 
-RECIPE = "padtone"  # the PNG text chunk
 ROLE_COLOURS = {
     "bos": "#c9d7f2",
     "prompt": "#b9e4b4",
@@ -62,17 +58,3 @@ def _fitted(text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, width
     while text and font.getlength(text) > width:
         text = text[:-1]
     return text
-
-
-def save_with_recipe(image: Image.Image, path: Path, recipe: dict | None) -> None:
-    """Write a PNG that carries how it was made; see `picturelab.recipes.save`."""
-    pictures.save(image, path, recipe, RECIPE)
-
-
-def read_recipe(path: Path) -> dict:
-    """The recipe of a picture.
-
-    Raises:
-        ValueError: the file cannot be read, is no picture, or carries none.
-    """
-    return pictures.read(path, RECIPE, "padtone")

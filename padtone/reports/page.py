@@ -10,12 +10,11 @@ from picturelab.files import write_whole
 from picturelab.reports.pages import environment, thumbnail
 from picturelab.runs.folder import RunFolder
 
-from ..audit.arms import keep_arm
-from ..audit.run import picture_name, store
+from ..audit.arms import ANOTHER_SEED, FULL, keep_arm
+from ..audit.folder import picture_name, store
 from ..maths import verdict
 from ..maths.verdict import FEWEST_PROMPTS
 
-FULL = "full"
 _SHOWN = 4  # prompts in the grid of the main arms
 _DETAILED = 2  # prompts in the grid of all arms
 _SEEDS = 2  # seeds in a grid
@@ -28,14 +27,14 @@ HEADLINES = {
     verdict.INCONCLUSIVE: "This audit could not decide.",
 }
 MEANINGS = {
-    "full": "prompt and padding as they are",
+    FULL: "prompt and padding as they are",
     "prompt": "the prompt's own words; padding from an empty text",
     "padding": "words from an empty text; the prompt's own padding",
     "clean": "an empty text: nothing but padding tokens",
     "eos": "the end token alone",
     "other padding": "the prompt's own words; another prompt's padding",
     "random fifth": "a fifth of the padding, drawn at random",
-    "another seed": "prompt and padding as they are, from other noise: the yardstick",
+    ANOTHER_SEED: "prompt and padding as they are, from other noise: the yardstick",
 } | {f"padding {i}/5": f"fifth {i} of 5 of the padding alone" for i in range(1, 6)}
 
 FIGURES = {
@@ -75,10 +74,10 @@ def render(results: Mapping[str, Any], store: RunFolder) -> str:
     from . import charts
 
     arms = results["arms"]
-    ite = {arm: arms["ite"][arm] for arm in (FULL, "another seed", *_without(arms["ite"]))}
+    ite = {arm: arms["ite"][arm] for arm in (FULL, ANOTHER_SEED, *_without(arms["ite"]))}
     reach = max((abs(f["excess"][end]) for f in results["findings"] for end in ("low", "high")), default=1)
     likeness = results["keep_k"]["curve"]
-    noise = arms["ite"]["another seed"]["to_full"]["mean"]
+    noise = arms["ite"][ANOTHER_SEED]["to_full"]["mean"]
     return (
         environment("padtone.reports")
         .get_template("report.html.j2")
@@ -94,7 +93,7 @@ def render(results: Mapping[str, Any], store: RunFolder) -> str:
             ite=ite,
             main=_grids(results, store, _main_arms(results), _SHOWN),
             everything=_grids(results, store, _all_arms(results), _DETAILED),
-            keeps=_grids(results, store, _keeps(results), 1),
+            keeps=_grids(results, store, _keep_arms(results), 1),
             keep_chart=charts.keep_chart(likeness, results["keep_k"]["padding"], noise),
             arm_charts=_arm_charts(arms, ite),
             attention_chart=charts.attention_chart(results["attention"]["groups"], ("padding", "prompt")),
@@ -120,7 +119,7 @@ def judged_figures(full: Mapping[str, Any]) -> list[str]:
 
 
 def _without(arms: Mapping[str, Any]) -> list[str]:
-    return [arm for arm in arms if arm not in (FULL, "another seed")]
+    return [arm for arm in arms if arm not in (FULL, ANOTHER_SEED)]
 
 
 def _arm_charts(arms: Mapping[str, Any], ite: Mapping[str, Any]) -> dict[str, dict[str, str]]:
@@ -138,20 +137,20 @@ def _arm_charts(arms: Mapping[str, Any], ite: Mapping[str, Any]) -> dict[str, di
 
 def _main_arms(results: Mapping[str, Any]) -> dict[str, str]:
     """{heading: folder of pictures}."""
-    shown = {"full": FULL} | {a: f"ite {a}" for a in ("prompt", "padding", "other padding", "clean")}
+    folders = {FULL: FULL} | {a: f"ite {a}" for a in ("prompt", "padding", "other padding", "clean")}
     if results["arms"]["idp"]:
-        shown |= {"prompt, in diffusion": "idp prompt", "padding, in diffusion": "idp padding"}
-    return shown
+        folders |= {"prompt, in diffusion": "idp prompt", "padding, in diffusion": "idp padding"}
+    return folders
 
 
 def _all_arms(results: Mapping[str, Any]) -> dict[str, str]:
-    shown = {"full": FULL} | {arm: f"ite {arm}" for arm in _without(results["arms"]["ite"])}
-    return shown | {f"{arm}, in diffusion": f"idp {arm}" for arm in results["arms"]["idp"]}
+    folders = {FULL: FULL} | {arm: f"ite {arm}" for arm in _without(results["arms"]["ite"])}
+    return folders | {f"{arm}, in diffusion": f"idp {arm}" for arm in results["arms"]["idp"]}
 
 
-def _keeps(results: Mapping[str, Any]) -> dict[str, str]:
-    kept = [row["k"] for row in results["keep_k"]["curve"] if row["k"] is not None]
-    return {f"keep {k}": keep_arm(k) for k in kept} | {"full": FULL}
+def _keep_arms(results: Mapping[str, Any]) -> dict[str, str]:
+    counts = [row["k"] for row in results["keep_k"]["curve"] if row["k"] is not None]
+    return {keep_arm(count): keep_arm(count) for count in counts} | {FULL: FULL}
 
 
 def _grids(results: Mapping[str, Any], store: RunFolder, arms: Mapping[str, str], prompts: int) -> list[dict]:

@@ -3,59 +3,55 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Self
 
 import torch
-from pydantic import BaseModel, ConfigDict, PositiveInt
+from pydantic import PositiveInt
 
 from picturelab import models
 from picturelab.batch.instruments import EncodedText, JobPicture
 from picturelab.batch.jobs import Job
-from picturelab.recipes import parsed, versions
+from picturelab.pipeline import Pipeline
+from picturelab.recipes import versions
 
 from ..families.registry import check_known
 from ..interventions.ite import encode_arms, pipe_arguments, stack_arguments
-from ..maths.roles import check_keep
-from ..reports.grid import RECIPE
+from ..maths.roles import check_rows
+from ..recipe import RECIPE, PromptRecipe
 from .request import call_arguments
 
 if TYPE_CHECKING:
     from PIL import Image
 
 
-class Arm(BaseModel):
-    """Everything that decides the picture of a job: one arm of ITE, and its place in its batch."""
+class Arm(PromptRecipe):
+    """Everything that decides the picture of a job: one arm of ITE, and its place in its batch.
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    Attributes:
+        keep: the arm, by the name that jobs files have for it.
+    """
 
     command: str = "batch"
-    prompt: str
     keep: str
     seed: int
-    model: str
-    revision: str | None  # a hub commit, or a fingerprint of local weights
-    call: dict[str, Any]  # what the pipeline was called with
     batch_size: PositiveInt
     batch_index: int
-    device: str
-    dtype: str
     threads: PositiveInt
-    versions: dict[str, str]
 
     @classmethod
-    def parse(cls, values: dict[str, Any]) -> Arm:
+    def parse(cls, values: Mapping[str, Any]) -> Self:
         """From plain values, such as a picture carries.
 
         Raises:
             ValueError: an entry is missing, unknown or of the wrong type.
         """
-        made = parsed(cls, values)
-        if not 0 <= made.batch_index < made.batch_size:
+        arm = super().parse(values)
+        if not 0 <= arm.batch_index < arm.batch_size:
             raise ValueError(
-                f"the recipe's batch_index={made.batch_index} lies outside its batch of {made.batch_size}"
+                f"the recipe's batch_index={arm.batch_index} lies outside its batch of {arm.batch_size}"
             )
-        return made
+        return arm
 
 
 class PadToneInstrument:
@@ -65,18 +61,18 @@ class PadToneInstrument:
     reads_text = True  # the pipeline encodes the negative prompt itself
 
     def check(self, job: Job) -> None:
-        check_keep(job.keep or "")
+        check_rows(job.keep or "")
         _located(job.model)
 
     def load(self, job: Job, device: str, dtype: str) -> Any:
         return models.load_pipeline(job.model, device=device, dtype=dtype, check=_known)
 
-    def encode(self, pipe: Any, job: Job) -> EncodedText | None:
-        (made,) = encode_arms(pipe, job.prompt, (job.keep or "full",), options=_call(pipe, job))
-        return made
+    def encode(self, pipe: Pipeline, job: Job) -> EncodedText | None:
+        (text,) = encode_arms(pipe, job.prompt, (job.keep or "full",), options=_call(pipe, job))
+        return text
 
     def paint(
-        self, pipe: Any, jobs: Sequence[Job], encodings: Sequence[EncodedText | None]
+        self, pipe: Pipeline, jobs: Sequence[Job], encodings: Sequence[EncodedText | None]
     ) -> list[JobPicture]:
         call = _call(pipe, jobs[0])
         texts = [_moved(text, pipe._execution_device) for text in encodings if text is not None]
@@ -99,7 +95,7 @@ class PadToneInstrument:
         return [JobPicture(image, arm.model_dump()) for image, arm in zip(images, arms, strict=True)]
 
 
-def remake(pipe: Any, arm: Arm) -> Image.Image:
+def remake(pipe: Pipeline, arm: Arm) -> Image.Image:
     """The picture of a recipe once more. Sets torch's thread count to the recorded one."""
     torch.set_num_threads(arm.threads)
     (text,) = encode_arms(pipe, arm.prompt, (arm.keep,), options=arm.call)
@@ -108,7 +104,7 @@ def remake(pipe: Any, arm: Arm) -> Image.Image:
 
 
 def _sampled(
-    pipe: Any, texts: Sequence[EncodedText], seeds: Sequence[int], call: dict[str, Any]
+    pipe: Pipeline, texts: Sequence[EncodedText], seeds: Sequence[int], call: dict[str, Any]
 ) -> list[Image.Image]:
     arguments = pipe_arguments(pipe, stack_arguments(texts), len(texts), call)
     noise = [torch.Generator("cpu").manual_seed(seed) for seed in seeds]
@@ -116,7 +112,7 @@ def _sampled(
     return images
 
 
-def _call(pipe: Any, job: Job) -> dict[str, Any]:
+def _call(pipe: Pipeline, job: Job) -> dict[str, Any]:
     size = None if job.height is None or job.width is None else (job.height, job.width)
     return call_arguments(
         pipe, job.model, size=size, steps=job.steps, guidance=job.guidance, negative=job.negative_prompt

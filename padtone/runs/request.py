@@ -5,54 +5,39 @@ from __future__ import annotations
 import inspect
 from typing import Any, Literal
 
-import torch
 from PIL import Image
-from pydantic import BaseModel, ConfigDict
 
 from picturelab.models import usual_call
-from picturelab.recipes import parsed
+from picturelab.pipeline import Pipeline
 from picturelab.reports.grid import labelled_grid
 
-from ..families.registry import denoiser_of, family_of
+from ..families.registry import denoiser_of, encoders_of, family_of
 from ..hooks.encoder import position_limit
 from ..interventions import idp, ite
+from ..recipe import PromptRecipe
 
 
-class Request(BaseModel):
+class Request(PromptRecipe):
     """Everything that decides a grid of arms and seeds.
 
     Pixels are equal, bit for bit, for an equal request on the same kind of processor.
+
+    Attributes:
+        arms: names, or rows of the text.
+        clean, pooled: see `padtone.encode`.
+        layers, span: blocks and part of the run that IDP patches, see `padtone.idp`; ITE has no use for them.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
     command: Literal["ite", "idp"]
-    prompt: str
-    model: str
-    revision: str | None  # a hub commit, or a fingerprint of local weights
-    arms: list[str | list[int]]  # names, or rows of the text
+    arms: list[str | list[int]]
     seeds: list[int]
     clean: str
     pooled: str
     layers: list[int] | None
-    span: tuple[float, float]  # part of the run that IDP patches, as fractions
-    call: dict[str, Any]  # what the pipeline was called with
-    device: str
-    dtype: str
-    threads: int
-    versions: dict[str, str]
-
-    @classmethod
-    def parse(cls, values: dict[str, Any]) -> Request:
-        """A request from plain values, such as a picture carries.
-
-        Raises:
-            ValueError: an entry is missing, unknown or of the wrong type.
-        """
-        return parsed(cls, values)
+    span: tuple[float, float]
 
 
-def draw(pipe: Any, request: Request) -> Image.Image:
+def draw(pipe: Pipeline, request: Request) -> Image.Image:
     """The grid of a request: one column an arm, one row a seed.
 
     Raises:
@@ -61,18 +46,29 @@ def draw(pipe: Any, request: Request) -> Image.Image:
     return lay_out(request, make_arms(pipe, request))
 
 
-def make_arms(pipe: Any, request: Request) -> dict[str, list[Image.Image]]:
+def make_arms(pipe: Pipeline, request: Request) -> dict[str, list[Image.Image]]:
     """The pictures of a request, {arm: one per seed}; IDP's donor is an arm too. Raises what `draw` does."""
-    settings: dict[str, Any] = {
-        "arms": request.arms,
-        "clean": request.clean,
-        "pooled": request.pooled,
-        **request.call,
-    }
     if request.command == "idp":
-        settings |= {"layers": request.layers, "steps": request.span}
-        return idp.idp_arms(pipe, request.prompt, request.seeds, **settings)
-    return ite.ite(pipe, request.prompt, request.seeds, **settings)
+        return idp.idp_arms(
+            pipe,
+            request.prompt,
+            request.seeds,
+            request.arms,
+            layers=request.layers,
+            span=request.span,
+            clean=request.clean,
+            pooled=request.pooled,
+            **request.call,
+        )
+    return ite.ite(
+        pipe,
+        request.prompt,
+        request.seeds,
+        request.arms,
+        clean=request.clean,
+        pooled=request.pooled,
+        **request.call,
+    )
 
 
 def lay_out(request: Request, images: dict[str, list[Image.Image]]) -> Image.Image:
@@ -82,7 +78,7 @@ def lay_out(request: Request, images: dict[str, list[Image.Image]]) -> Image.Ima
 
 
 def call_arguments(
-    pipe: Any,
+    pipe: Pipeline,
     model: str,
     *,
     size: tuple[int, int] | None = None,
@@ -103,13 +99,13 @@ def call_arguments(
     if size is not None:
         call |= {"height": size[0], "width": size[1]}
     guide = "true_cfg_scale" if _ignores_guidance_scale(pipe, takes) else "guidance_scale"
-    given = {
+    chosen = {
         "num_inference_steps": steps,
         guide: guidance,
         "negative_prompt": negative,
         "max_sequence_length": max_length or _shortest_limit(pipe, takes),
     }
-    call |= {name: value for name, value in given.items() if value is not None}
+    call |= {name: value for name, value in chosen.items() if value is not None}
     if guide == "true_cfg_scale" and call.get(guide, takes[guide].default) > 1:
         call.setdefault("negative_prompt", "")
     # Written down even where the pipeline's default is used: a later version may have another.
@@ -119,16 +115,16 @@ def call_arguments(
     return call
 
 
-def _ignores_guidance_scale(pipe: Any, takes: Any) -> bool:
+def _ignores_guidance_scale(pipe: Pipeline, takes: Any) -> bool:
     denoiser = denoiser_of(pipe, family_of(pipe))
     return "true_cfg_scale" in takes and not getattr(denoiser.config, "guidance_embeds", False)
 
 
-def _shortest_limit(pipe: Any, takes: Any) -> int | None:
+def _shortest_limit(pipe: Pipeline, takes: Any) -> int | None:
     """The longest text that every encoder can read, where that is less than the pipeline pads to."""
     if "max_sequence_length" not in takes:
         return None
     default = takes["max_sequence_length"].default
-    encoders = [getattr(pipe, e.name) for e in family_of(pipe).encoders if e.feeds == "rows"]
-    limits = [n for e in encoders if isinstance(e, torch.nn.Module) and (n := position_limit(e)) is not None]
+    readers = [module for encoder, module in encoders_of(pipe, family_of(pipe)) if encoder.feeds == "rows"]
+    limits = [limit for module in readers if (limit := position_limit(module)) is not None]
     return min(limits) if limits and isinstance(default, int) and min(limits) < default else None

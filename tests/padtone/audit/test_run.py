@@ -5,9 +5,12 @@ import json
 import pytest
 from PIL import Image
 
-from padtone.audit.run import Audit, AuditSettings, make_plan, remake
+from padtone.audit.plan import make_plan, pieces_of
+from padtone.audit.recipe import AuditRecipe, remake
+from padtone.audit.run import Audit
+from padtone.audit.settings import AuditSettings
 from padtone.maths import verdict
-from padtone.reports.grid import read_recipe
+from padtone.recipe import read_recipe
 from tests.tiny import painters
 
 
@@ -74,7 +77,7 @@ def test_killed_and_resumed_is_the_same(tmp_path):
     audit = Audit(whole, settings(), tmp_path / "whole")
     audit.paint()
     expected = audit.results(painters.clip())
-    pieces = len(audit.pieces())
+    pieces = len(pieces_of(audit.plan, audit.settings))
 
     calls = 0
     for stop_at in (5, 3, None):
@@ -133,9 +136,9 @@ def test_plan_names_what_it_leaves_out(monkeypatch):
     assert "1 of 7 prompts leave fewer than 5 padding tokens" in plan.notes[0]
     assert plan.idp == ()
     assert "only ITE was run" in plan.notes[1]
-    assert plan.keeps == (0, 1, 2, 4, 8)
+    assert plan.keep_counts == (0, 1, 2, 4, 8)
     assert plan.dropped(4) == PADDING - 4
-    assert make_plan(painters.build("register"), settings(keeps=(3, 0, 99))).keeps == (0, 3)
+    assert make_plan(painters.build("register"), settings(keeps=(3, 0, 99))).keep_counts == (0, 3)
     with pytest.raises(ValueError, match="at most 3 are left"):
         make_plan(pipe, settings(prompts=(long, f"{long} old")))
 
@@ -145,12 +148,16 @@ def test_others_padding_comes_without_its_words(tmp_path):
     prompts = ("a dog", "a big old dog under a tree", "a red cat sitting", "the cat on a red square")
     audit = Audit(painters.build("copying encoder"), settings(prompts=prompts), tmp_path)
     starts = [reading.start[0] for reading in audit.plan.readings]
-    partners = [audit.partner(i) for i in range(4)]
+    partners = [audit.plan.partner(i) for i in range(4)]
     assert starts == [3, 8, 5, 7]
     assert partners[0] == 2  # nobody is as short: the shortest of the others
     assert all(starts[p] <= starts[i] and p != i for i, p in list(enumerate(partners))[1:])
     for i, p in enumerate(partners):
-        work = next(piece.work for piece in audit.pieces() if piece.prompt == i and piece.work.kind == "ite")
+        work = next(
+            piece.work
+            for piece in pieces_of(audit.plan, audit.settings)
+            if piece.prompt == i and piece.work.kind == "ite"
+        )
         mixed = audit.painter.texts(work)["other padding"]["prompt_embeds"][0]
         ours, theirs = (audit.pipe.encode_prompt(prompts[n])[0][0] for n in (i, p))
         first = max(starts[i], starts[p])
@@ -183,24 +190,28 @@ def test_pictures_can_be_made_again(tmp_path):
         path = folder / "images" / name / "p003-s1.png"
         recipe = read_recipe(path)
         assert recipe["work"]["prompt"] == painters.PROMPTS[3]
-        again = remake(painters.build("register"), recipe)
+        again = remake(painters.build("register"), AuditRecipe.parse(recipe))
         with Image.open(path) as first:
             assert again.tobytes() == first.convert("RGB").tobytes()
     with pytest.raises(ValueError, match="'pooled' is missing"):
-        remake(painters.build("register"), {k: v for k, v in recipe.items() if k != "pooled"})
+        AuditRecipe.parse({k: v for k, v in recipe.items() if k != "pooled"})
+    with pytest.raises(ValueError, match=r"'work\.arms' is missing"):
+        AuditRecipe.parse(recipe | {"work": {k: v for k, v in recipe["work"].items() if k != "arms"}})
+    with pytest.raises(ValueError, match="'idp eos', 1"):
+        AuditRecipe.parse(recipe | {"arm": "idp eos"})
 
 
 def test_attention_is_where_it_was_put(tmp_path):
     """The register's picture reads padding alone in its last block, and nothing there without a register."""
     for name, share in (("register", 1.0), ("no register", 0.0)):
         audit = Audit(painters.build(name), settings(looks=2), tmp_path / name)
-        for piece in audit.pieces():
+        for piece in pieces_of(audit.plan, audit.settings):
             if piece.work is None:
                 audit.store.begin({}) if not (tmp_path / name).exists() else None
                 audit._finish(piece)
         from padtone.audit.results import _attention
 
-        found = _attention(audit)
+        found = _attention(audit.pictures)
         padding = found["groups"].get("padding", {"layers": [[0.0]]})["layers"][-1]
         assert padding == pytest.approx([share] * len(padding), abs=1e-5)
         assert found["prompts"] == 2

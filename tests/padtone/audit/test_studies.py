@@ -52,7 +52,7 @@ def test_beside_paper_by_hand():
         "idp clean to_full": 0.46,
         "ite eos to_prompt": 0.3,
     }
-    study = Study("t", "m", 2, 3, {}, "s", names)
+    study = Study(title="t", model="m", seeds=2, count=3, call={}, setup="s", paper=names)
     score = {"mean": 0.31, "low": 0.3, "high": 0.32}
     ite = {
         "full": {"to_prompt": score},

@@ -11,9 +11,9 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from padtone.audit.clip import Clip
-from padtone.cli import audit as audit_cli
 from padtone.cli.commands import app
 from padtone.families import ldm
+from picturelab import extras
 from picturelab.worlds import world
 from tests.tiny import painters
 
@@ -107,7 +107,7 @@ def test_bad_input(typed, message, tmp_path):
 
 
 def test_missing_packages_are_named(monkeypatch, tmp_path):
-    monkeypatch.setattr(audit_cli, "find_spec", lambda name: None if name == "torchmetrics" else name)
+    monkeypatch.setattr(extras, "find_spec", lambda name: None if name == "torchmetrics" else name)
     with pytest.raises(ValueError, match=r"needs torchmetrics: pip install 'fouriscale-padtone\[audit\]'"):
         run("audit", "--model", "shapeworld/unet", "--out", tmp_path / "out")
 

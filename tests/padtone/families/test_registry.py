@@ -7,7 +7,8 @@ import torch
 
 import padtone
 from padtone.families.registry import family_of
-from padtone.hooks.encoder import encode_prompts, watch_encoders
+from padtone.hooks.encoder import watch_encoders
+from padtone.interventions.encoding import encode_prompts
 from tests.tiny import text_pipelines
 
 PROMPT = "a red cat"
@@ -92,7 +93,7 @@ def test_table_says_what_encoders_get(tiny, name):
 
 
 def _defaults(pipe) -> dict:
-    from padtone.hooks.encoder import call_options
+    from padtone.interventions.encoding import call_options
 
     return call_options(pipe, {})
 
@@ -105,7 +106,7 @@ def test_table_says_whether_the_denoiser_masks(tiny, name):
     options = text_pipelines.text_options(name)
     full = padtone.encode(pipe, PROMPT, **options)
     rows = torch.tensor(
-        padtone.maths.roles.kept_rows(padtone.token_roles(pipe, PROMPT, **options), "padding", 10**3)
+        padtone.maths.roles.chosen_rows(padtone.token_roles(pipe, PROMPT, **options), "padding", 10**3)
     )
     noise, first = dict(full), 0
     for names in family.returns:

@@ -5,8 +5,8 @@ import torch
 
 import padtone
 from padtone.families.registry import family_of
-from padtone.hooks.denoiser import StepCounter, arguments_of, attention_modules, blocks_of, locate
-from padtone.interventions.idp import Patch, patched
+from padtone.hooks.denoiser import StepCounter, arguments_of, attention_modules, blocks_of, place_in_batch
+from padtone.hooks.rows import Patch, overwrite_rows
 from padtone.interventions.ite import encode_arms, generators, pipe_arguments, stack_arguments
 from tests.tiny import text_pipelines
 
@@ -57,7 +57,7 @@ def batch(pipe, name, encoded, patch=None, **more) -> torch.Tensor:
     arguments = pipe_arguments(pipe, encoded, count, call(name, **more))
     if patch is None:
         return torch.as_tensor(pipe(**arguments, generator=generators(0, count)).images)
-    with patched(pipe, encoded["prompt_embeds"], patch):
+    with overwrite_rows(pipe, encoded["prompt_embeds"], patch):
         return torch.as_tensor(pipe(**arguments, generator=generators(0, count)).images)
 
 
@@ -116,7 +116,7 @@ class Spy:
     def enter(self, module, args, kwargs):
         self.call = arguments_of(module, args, kwargs)
         text = self.call.get("encoder_hidden_states", self.call.get("cap_feats"))
-        self.place = locate(text, self.texts)
+        self.place = place_in_batch(text, self.texts)
         if self.place is not None:
             self.seen.append([])
 
@@ -142,7 +142,7 @@ def test_recipient_reads_the_donors_rows_at_every_block(tiny, name):
     first = 12 if name == "cogview4" else 0  # before that, padding: the same in both, for a causal encoder
     rows[:, first + 1 : first + 3] = True
     family = family_of(pipe)
-    with patched(pipe, encoded["prompt_embeds"], Patch(rows)), Spy(pipe, family, encoded) as spy:
+    with overwrite_rows(pipe, encoded["prompt_embeds"], Patch(rows)), Spy(pipe, family, encoded) as spy:
         arguments = pipe_arguments(pipe, encoded, 2, call(name, **NEGATIVE.get(name, {})))
         pipe(**arguments, generator=generators(0, 2))
     assert len(spy.seen) >= 2  # two steps
@@ -178,7 +178,7 @@ def test_planted_vector_is_found(tiny, name):
 
     hook = blocks[place].register_forward_pre_hook(plant, with_kwargs=True)
     try:
-        with patched(pipe, encoded["prompt_embeds"], Patch(rows)), Spy(pipe, family, encoded) as spy:
+        with overwrite_rows(pipe, encoded["prompt_embeds"], Patch(rows)), Spy(pipe, family, encoded) as spy:
             pipe(**pipe_arguments(pipe, encoded, 2, call(name)), generator=generators(0, 2))
     finally:
         hook.remove()
@@ -236,12 +236,21 @@ def test_layers_and_steps(tiny):
     family, encoded = family_of(pipe), texts(pipe, "flux")
     rows = torch.ones(1, 24, dtype=torch.bool)
     patch = Patch(rows, frozenset({1, 3}), (0.25, 0.75))
-    with patched(pipe, encoded["prompt_embeds"], patch), Spy(pipe, family, encoded) as spy:
+    with overwrite_rows(pipe, encoded["prompt_embeds"], patch), Spy(pipe, family, encoded) as spy:
         arguments = pipe_arguments(pipe, encoded, 2, call("flux", num_inference_steps=4))
         pipe(**arguments, generator=generators(0, 2))
     same = [[torch.equal(donor, recipient) for donor, recipient in step] for step in spy.seen]
     off, on = [False] * 4, [False, True, False, True]
     assert same == [off, on, on, off]
+
+
+def test_steps_is_another_name_of_span(tiny):
+    half, same, all_of_it = (
+        padtone.idp(tiny("flux"), PROMPT, [0], "padding", **more, **call("flux"))[0]
+        for more in ({"span": (0.0, 0.5)}, {"steps": (0.0, 0.5)}, {})
+    )
+    assert (half == same).all()
+    assert abs(half - all_of_it).max() > 1e-3
 
 
 def test_layers_of_cross_attention(tiny):
@@ -310,13 +319,13 @@ def test_steps_are_counted_by_timesteps(tiny):
     pipe = tiny("sd1")
     pipe.scheduler.set_timesteps(4)
     counter = StepCounter(pipe)
-    places = [counter.see(t) for t in pipe.scheduler.timesteps for _ in range(2)]
+    places = [counter.see({"timestep": t}) for t in pipe.scheduler.timesteps for _ in range(2)]
     assert places == [0.0, 0.0, 0.25, 0.25, 0.5, 0.5, 0.75, 0.75]
 
 
 def test_texts_that_never_arrive(tiny):
     pipe = tiny("sd1")
-    block = patched(pipe, torch.zeros(2, 77, 16), Patch(torch.ones(1, 77, dtype=torch.bool)))
+    block = overwrite_rows(pipe, torch.zeros(2, 77, 16), Patch(torch.ones(1, 77, dtype=torch.bool)))
     with pytest.raises(RuntimeError, match="never gave its denoiser the texts"):
         _run_inside(block, pipe)
 
@@ -334,6 +343,8 @@ def _run_inside(block, pipe):
         ("sd1", {"layers": [-1]}, "go from 0 to 3"),
         ("flux", {"steps": (0.5, 0.5)}, r"steps is \(0.5, 0.5\)"),
         ("flux", {"steps": (0.0, 1.5)}, "0 <= start < stop <= 1"),
+        ("flux", {"span": (0.5, 0.5)}, r"span is \(0.5, 0.5\); it is \(start, stop\)"),
+        ("flux", {"span": (0.0, 1.0), "steps": (0.0, 1.0)}, "steps is another name of span, so give one"),
         ("flux", {"keep": "padding 6/5"}, "goes from 1 to 5"),
         ("flux", {"clean": "zeros"}, "clean is 'zeros'"),
         ("lumina2", {"keep": "padding"}, "names only padding, which the Lumina 2 denoiser masks"),

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 import padtone
-from padtone.hooks.encoder import encode_prompts
+from padtone.interventions.encoding import encode_prompts
 from padtone.interventions.ite import swap_rows
 from tests.tiny import text_pipelines
 
@@ -19,7 +19,7 @@ def encode(pipe, name, prompt, *args, **more):
 def rows(pipe, name, keep, prompt=PROMPT):
     entries = padtone.token_roles(pipe, prompt, **text_pipelines.text_options(name))
     length = max(entry.rows.stop for entry in entries if entry.rows is not None)
-    return torch.tensor(padtone.maths.roles.kept_rows(entries, keep, length))
+    return torch.tensor(padtone.maths.roles.chosen_rows(entries, keep, length))
 
 
 def test_swap_rows_by_hand():
@@ -93,7 +93,7 @@ def test_pooled(tiny, name):
     assert not torch.equal(full[key], clean[key])
 
 
-def test_source_gives_the_kept_rows(tiny):
+def test_source_gives_the_chosen_rows(tiny):
     pipe = tiny("sd1")
     mixed = encode(pipe, "sd1", PROMPT, "padding", source=OTHER)["prompt_embeds"][0]
     other, clean = (

@@ -6,9 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from padtone.audit.results import own
 from padtone.maths import metrics
-from padtone.maths.metrics import bootstrap, cosine, expanded_tail, kid, perceptual_distance
+from padtone.maths.metrics import bootstrap, cosine, expanded_tail, perceptual_distance
 
 
 def test_cosine_by_hand():
@@ -23,52 +22,6 @@ def test_perceptual_distance_by_hand():
     expected = ((1 + 2) / 2 + (0 + 0.5) / 2) / 2
     assert perceptual_distance(first, second).tolist() == pytest.approx([expected])
     assert perceptual_distance(first, first).tolist() == pytest.approx([0.0], abs=1e-6)
-
-
-def test_own_by_hand():
-    """Three prompts, one seed; unit vectors with known angles."""
-    angle = [0.0, 60.0, 90.0]
-    pictures = torch.tensor([[[math.cos(math.radians(d)), math.sin(math.radians(d))]] for d in angle])
-    alike = np.cos(np.radians(np.subtract.outer(angle, angle)))
-    found = own(pictures, pictures)[:, 0]
-    for i in range(3):
-        centred = 1 - alike[i].mean() - alike[:, i].mean() + alike.mean()
-        assert found[i] == pytest.approx(1.5 * centred, abs=1e-6)
-    foreign = [alike[i, j] for i in range(3) for j in range(3) if i != j]
-    assert found.mean() == pytest.approx(1 - np.mean(foreign), abs=1e-6)
-
-
-def test_own_is_zero_for_pictures_that_know_no_prompt():
-    """The same picture for every prompt, whatever the targets: nothing is specific."""
-    generator = torch.Generator().manual_seed(0)
-    same = torch.randn(1, 2, 5, generator=generator).expand(4, 2, 5)
-    targets = torch.randn(4, 2, 5, generator=generator)
-    assert own(same, targets) == pytest.approx(np.zeros((4, 2)), abs=2e-6)
-
-
-def test_kid_by_hand():
-    """With as many pictures as a subset holds, every subset is the whole: the unbiased estimate itself."""
-    generator = torch.Generator().manual_seed(0)
-    n, width = metrics.KID_MINIMUM, 6
-    real, other = (torch.randn(n, width, generator=generator).double() + shift for shift in (0.0, 0.3))
-    kernel = lambda a, b: (a @ b.T / width + 1) ** 3  # noqa: E731
-    same = sum(
-        (k.sum() - k.diagonal().sum()) / (n * (n - 1)) for k in (kernel(real, real), kernel(other, other))
-    )
-    expected = float(same - 2 * kernel(real, other).mean())
-    found = kid(real.float(), other.float())
-    assert found.mean == pytest.approx(expected, rel=1e-4)
-    assert found.deviation == pytest.approx(0, abs=1e-5)
-    assert found.images == (n, n)
-
-
-def test_kid_is_seeded_and_left_out_below_its_minimum():
-    generator = torch.Generator().manual_seed(1)
-    real, other = (torch.randn(metrics.KID_MINIMUM + 10, 4, generator=generator) for _ in range(2))
-    before = torch.random.get_rng_state()
-    assert kid(real, other) == kid(real, other)
-    assert torch.equal(torch.random.get_rng_state(), before)
-    assert kid(real[: metrics.KID_MINIMUM - 1], other) is None
 
 
 def test_bootstrap_of_two_values_by_hand():

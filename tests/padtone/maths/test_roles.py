@@ -2,7 +2,7 @@
 
 import pytest
 
-from padtone.maths.roles import TokenRoles, assign, kept_rows, masked_span, real_span, row_roles
+from padtone.maths.roles import TokenRoles, assign, chosen_rows, masked_span, real_span, row_roles
 
 CLIP = {"bos": (1,), "eos": (2,)}
 
@@ -81,29 +81,29 @@ def test_assign_template():
         (("bos", "eos", slice(5, 6)), "100101"),
     ],
 )
-def test_kept_rows(keep, rows):
-    assert kept_rows([entry("bppe..")], keep, 6) == [r == "1" for r in rows]
+def test_chosen_rows(keep, rows):
+    assert chosen_rows([entry("bppe..")], keep, 6) == [r == "1" for r in rows]
 
 
 def test_fifths_are_counted_in_each_encoder_and_cover_the_padding():
     entries = [entry("bpe......."), entry("pe.....", start=10, name="text_encoder_3")]
-    fifths = [kept_rows(entries, f"padding {i}/5", 17) for i in range(1, 6)]
+    fifths = [chosen_rows(entries, f"padding {i}/5", 17) for i in range(1, 6)]
     assert [i for i, kept in enumerate(fifths[0]) if kept] == [3, 12]
     assert [i for i, kept in enumerate(fifths[4]) if kept] == [8, 9, 16]
     assert [sum(rows) for rows in zip(*fifths, strict=True)] == [
-        int(k) for k in kept_rows(entries, "padding", 17)
+        int(k) for k in chosen_rows(entries, "padding", 17)
     ]
 
 
 def test_pooled_encoder_has_no_rows():
     entries = [entry("bpe..", rows=False), entry("pe.", name="text_encoder_2")]
     assert row_roles(entries, 3) == ["prompt", "eos", "padding"]
-    assert kept_rows(entries, "padding 1/1", 3) == [False, False, True]
+    assert chosen_rows(entries, "padding 1/1", 3) == [False, False, True]
 
 
 def test_rows_of_no_encoder_have_no_role():
     assert row_roles([entry("pe")], 4) == ["prompt", "eos", "", ""]
-    assert kept_rows([entry("pe")], "prompt", 4) == [True, True, False, False]
+    assert chosen_rows([entry("pe")], "prompt", 4) == [True, True, False, False]
 
 
 def test_encoders_on_the_same_rows_must_agree():
@@ -126,12 +126,12 @@ def test_encoders_on_the_same_rows_must_agree():
 )
 def test_bad_keep(keep, message):
     with pytest.raises(ValueError, match=message):
-        kept_rows([entry("bppe..")], keep, 6)
+        chosen_rows([entry("bppe..")], keep, 6)
 
 
 def test_no_padding_left():
     with pytest.raises(ValueError, match="the prompt fills all 4 rows and leaves no padding"):
-        kept_rows([entry("bppe")], "padding", 4)
+        chosen_rows([entry("bppe")], "padding", 4)
 
 
 def test_count_and_at():

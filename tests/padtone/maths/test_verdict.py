@@ -120,7 +120,7 @@ def test_between_seeds_by_hand():
     ],
 )
 def test_smallest_keep(answers, smallest):
-    curve = [verdict.Kept(k, (), answer) for k, answer in answers.items()]
+    curve = [verdict.KeepPoint(k, (), answer) for k, answer in answers.items()]
     assert verdict.smallest_keep(curve) == smallest
 
 

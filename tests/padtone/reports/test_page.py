@@ -6,7 +6,8 @@ from html.parser import HTMLParser
 
 import pytest
 
-from padtone.audit.run import Audit, AuditSettings
+from padtone.audit.run import Audit
+from padtone.audit.settings import AuditSettings
 from padtone.maths import verdict
 from padtone.reports.page import HEADLINES, MEANINGS, code_line, render, write_index, write_report
 from tests.tiny import painters

@@ -15,7 +15,7 @@ from fouriscale.sampling.batch import FouriScaleInstrument as Scaled
 from fouriscale.sampling.generate import generate
 from fouriscale.sampling.generate import remake as remake_scaled
 from fouriscale.sampling.recipe import Recipe, read
-from padtone.reports.grid import read_recipe
+from padtone.recipe import read_recipe
 from padtone.runs.batch import Arm
 from padtone.runs.batch import remake as remake_arm
 from picturelab.batch import worker as workers

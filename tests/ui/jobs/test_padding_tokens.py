@@ -8,7 +8,7 @@ from PIL import Image
 from padtone.audit.clip import Clip
 from padtone.interventions.ite import ite
 from padtone.maths.roles import TokenRoles
-from padtone.reports.grid import read_recipe
+from padtone.recipe import read_recipe
 from padtone.runs.request import Request, draw
 from picturelab import models
 from picturelab_ui.jobs.curve import keep_curve

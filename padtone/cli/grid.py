@@ -1,0 +1,127 @@
+"""What `padtone ite` and `padtone idp` share: from what was typed to a grid of pictures with its recipe."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import typer
+
+from picturelab.files import output_file, slug
+from picturelab.notation import parse_size
+
+from .loading import load
+from .options import arm_names, at_least, integers
+
+if TYPE_CHECKING:
+    from picturelab.pipeline import Pipeline
+
+    from ..runs.request import Request
+
+
+@dataclass(frozen=True)
+class GridOptions:
+    """What was options, word by word; None: left out."""
+
+    command: Literal["ite", "idp"]
+    prompt: str
+    model: str
+    arms: str
+    seeds: str
+    out: Path
+    size: str | None
+    steps: int | None
+    guidance: float | None
+    negative: str | None
+    max_length: int | None
+    clean: str
+    pooled: str
+    device: str | None
+    dtype: str | None
+    layers: str | None = None
+    span: str = "0,1"
+
+
+def make_grid(options: GridOptions) -> None:
+    """Check what was typed before anything is loaded, then load, draw and write.
+
+    Raises:
+        ValueError: something that was typed is wrong, or the model cannot do it.
+    """
+    size = None if options.size is None else parse_size(options.size)
+    if size is not None:
+        at_least("height", size[0], 1)
+        at_least("width", size[1], 1)
+    at_least("steps", options.steps, 1)
+    at_least("max-length", options.max_length, 1)
+    at_least("guidance", options.guidance, 0)
+    seeds, arms = integers("seeds", options.seeds), arm_names(options.arms)
+    layers = None if options.layers is None else integers("layers", options.layers)
+    span = _span(options.span)
+    path = output_file(options.out, f"{options.command}-{slug(options.prompt)}")
+    import torch
+
+    from picturelab.models import choose_device, choose_dtype, origin
+    from picturelab.recipes import versions
+
+    from ..interventions.arguments import check_arms, check_choices
+    from ..runs.request import Request, call_arguments
+
+    check_arms(arms)
+    check_choices(options.clean, options.pooled)
+    device = choose_device(options.device)
+    dtype = str(choose_dtype(options.dtype, device)).removeprefix("torch.")
+    pipe = load(options.model, str(device), dtype)
+    call = call_arguments(
+        pipe,
+        options.model,
+        size=size,
+        steps=options.steps,
+        guidance=options.guidance,
+        negative=options.negative,
+        max_length=options.max_length,
+    )
+    request = Request(
+        command=options.command,
+        prompt=options.prompt,
+        model=options.model,
+        revision=origin(pipe).revision,
+        arms=[*arms],
+        seeds=seeds,
+        clean=options.clean,
+        pooled=options.pooled,
+        layers=layers,
+        span=span,
+        call=call,
+        device=str(device),
+        dtype=dtype,
+        threads=torch.get_num_threads(),
+        versions=versions(),
+    )
+    write_grid(pipe, request, path)
+
+
+def write_grid(pipe: Pipeline, request: Request, path: Path) -> None:
+    """Draw what is requested, write it with its recipe, and say where it is.
+
+    Raises:
+        ValueError: the pipeline cannot do it, see `padtone.runs.request.draw`.
+    """
+    from ..recipe import save_with_recipe
+    from ..runs.request import draw
+
+    grid = draw(pipe, request)
+    save_with_recipe(grid, path, request.model_dump())
+    arms = [*(["donor"] if request.command == "idp" else []), *map(str, request.arms)]
+    typer.echo(f"arms {', '.join(arms)}; seeds {', '.join(map(str, request.seeds))}: {path}")
+
+
+def _span(text: str) -> tuple[float, float]:
+    try:
+        start, stop = map(float, text.split(","))
+    except ValueError:
+        start, stop = 1.0, 0.0
+    if not 0 <= start < stop <= 1:
+        raise ValueError(f"span is {text!r}; it is START,STOP as fractions of the run, such as 0,0.5")
+    return start, stop

@@ -1,0 +1,74 @@
+"""How the commands load a pipeline that padtone knows. Heavy imports wait until then."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, TypeVar
+
+from picturelab.cli.run import complain
+from picturelab.quiet import quieten
+
+if TYPE_CHECKING:
+    from picturelab.pipeline import Pipeline
+
+    from ..recipe import PromptRecipe
+
+Recipe = TypeVar("Recipe", bound="PromptRecipe")
+
+
+def load(model: str, device: str | None, dtype: str | None, revision: str | None = None) -> Pipeline:
+    """A pipeline that padtone knows.
+
+    Raises:
+        ValueError: see `picturelab.models.load_pipeline`; a pipeline that padtone does not know.
+    """
+    quieten()
+    from picturelab import models
+
+    from ..families.registry import check_known
+
+    kind = models.locate(model)
+    pipe: Pipeline = models.load_pipeline(
+        model,
+        device=device or None,
+        dtype=dtype or None,
+        revision=revision if kind == "hub" else None,
+        check=lambda index, name: check_known(index.get("_class_name"), name),
+    )
+    pipe.set_progress_bar_config(disable=not sys.stderr.isatty())
+    return pipe
+
+
+def load_for_audit(model: str, device: str | None, dtype: str | None) -> Pipeline:
+    """The same, Latent Diffusion's first model too, without a bar for each picture.
+
+    Raises:
+        ValueError: see `load`.
+    """
+    from ..families.ldm import is_ldm, load_ldm
+
+    pipe = load_ldm(model, device, dtype) if is_ldm(model) else load(model, device, dtype)
+    pipe.set_progress_bar_config(disable=True)
+    return pipe
+
+
+def load_for(recipe: Recipe) -> tuple[Recipe, Pipeline]:
+    """A recipe as it holds now, and its pipeline; says what has changed since.
+
+    Raises:
+        ValueError: see `load`.
+    """
+    from picturelab.models import origin
+    from picturelab.recipes import changed_versions
+
+    changes = changed_versions(recipe.versions)
+    if changes:
+        complain(f"versions differ, so pixels may too: {', '.join(changes)}", "Warning")
+    pipe = load(recipe.model, recipe.device, recipe.dtype, recipe.revision)
+    revision = origin(pipe).revision
+    if revision != recipe.revision:
+        complain(
+            f"the weights of {recipe.model} are {revision} and were {recipe.revision}, so pixels will differ",
+            "Warning",
+        )
+    return recipe.model_copy(update={"revision": revision}), pipe

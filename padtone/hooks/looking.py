@@ -1,0 +1,109 @@
+"""How much of the image's attention goes where, seen in the attention calls of a running denoiser."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+import torch
+
+from picturelab.pipeline import Pipeline
+
+from ..families.family import Family
+from ..families.registry import denoiser_of
+from ..maths.attention import AttentionShares, attention_probabilities, one_member
+from ..maths.roles import ROLES
+from .attention import intercept_attention
+from .denoiser import StepCounter, arguments_of, attention_modules, place_in_batch, text_of
+from .latest import Latest
+
+
+class Look:
+    """Collects the shares of one prompt's attention while the pipeline runs.
+
+    Args:
+        text: the prompt's encoding as the pipeline is given it; by it the denoiser's calls are recognised.
+        roles: the role of each row of the text.
+        queries: most image tokens to look at.
+    """
+
+    def __init__(self, pipe: Pipeline, family: Family, text: Any, roles: Sequence[str], queries: int) -> None:
+        self.pipe, self.family, self.queries = pipe, family, queries
+        self.place = Latest(lambda batch: place_in_batch(batch, text))
+        self.groups = (*ROLES, "image")
+        # A row that no encoder filled (SD 3 without T5) holds zeros and counts as padding.
+        self.roles = torch.tensor([self.groups.index(role or "padding") for role in roles])
+        self.counter = StepCounter(pipe)
+        self.member: int | None = None
+        self.call: dict = {}
+        self.shares: list[dict[int, torch.Tensor]] = []
+        self.counts: list[int] = []
+
+    @contextmanager
+    def watching(self) -> Iterator[None]:
+        """Inside the block, every call of the denoiser is looked at."""
+        modules = attention_modules(self.pipe, self.family)
+        self.shares, self.counts = [{} for _ in modules], [0 for _ in modules]
+        denoiser = denoiser_of(self.pipe, self.family)
+        with ExitStack() as stack:
+            stack.callback(denoiser.register_forward_pre_hook(self._enter, with_kwargs=True).remove)
+            stack.enter_context(intercept_attention(modules, self._see))
+            yield
+
+    def result(self) -> AttentionShares:
+        """What was seen."""
+        layers = tuple(torch.stack([steps[i] for i in sorted(steps)]) for steps in self.shares)
+        return AttentionShares(self.groups, layers, tuple(self.counts))
+
+    def _enter(self, module: torch.nn.Module, args: tuple, kwargs: dict) -> None:
+        self.member = self.place(text_of(module, args, kwargs))
+        if self.member is not None:
+            self.call = arguments_of(module, args, kwargs)
+            self.counter.see(self.call)
+
+    def _see(self, layer: int, call: dict) -> dict:
+        rows = len(self.roles)
+        # An image prompt adapter's `attn2` attends a second time, to its own rows: not text.
+        text = self.family.joint or call["key"].shape[-2] == rows
+        if self.member is not None and text:
+            query, key, bias = one_member(call, self.member)  # (heads, tokens, width) twice
+            groups = self._groups_of_keys(key.shape[1]).to(key.device)
+            picked = self._picked_queries(query.shape[1], key.shape[1]).to(key.device)
+            probabilities = attention_probabilities(query, key, picked, bias, call.get("scale"))
+            shares = torch.zeros(key.shape[0], len(self.groups), device=key.device)
+            shares.index_add_(1, groups, probabilities.mean(dim=1))
+            self.shares[layer][self.counter.step] = shares.cpu()
+            self.counts[layer] = len(picked)
+        return call
+
+    def _text_place(self, keys: int) -> tuple[int, int]:
+        """Where the text begins among the keys, and how many rows it has there."""
+        rows = len(self.roles)
+        if self.family.attention == "cross":
+            return 0, rows
+        if self.family.mask_argument == "encoder_attention_mask":  # Lumina 2 cuts the padding off
+            rows = int(self.call["encoder_attention_mask"][self.member].sum())
+        if self.family.attention == "text first":
+            return self.family.offset, rows
+        if self.family.image_rows is not None:
+            return self.family.image_rows(self.call), rows
+        return keys - rows, rows
+
+    def _groups_of_keys(self, keys: int) -> torch.Tensor:
+        start, rows = self._text_place(keys)
+        groups = torch.full((keys,), self.groups.index("image"))
+        groups[start : start + rows] = self.roles[:rows]
+        if self.family.image_rows is not None:  # behind the text: the denoiser's own padding
+            groups[start + rows :] = self.groups.index("padding")
+        return groups
+
+    def _picked_queries(self, queries: int, keys: int) -> torch.Tensor:
+        """Positions of the image tokens to look at."""
+        if self.family.attention == "cross":
+            first, last = 0, queries
+        else:
+            start, rows = self._text_place(keys)
+            first, last = (start + rows, queries) if self.family.attention == "text first" else (0, start)
+        count = min(self.queries, last - first)
+        return torch.linspace(first, last - 1, count).round().long()

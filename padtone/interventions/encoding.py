@@ -1,0 +1,203 @@
+"""Prompts encoded by the pipeline itself, with the role of every token that its encoders read."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from picturelab import remark
+from picturelab.pipeline import Pipeline
+
+from ..families.family import Family, TextEncoder
+from ..families.registry import family_of
+from ..hooks.encoder import Change, EncoderCall, tokenizer_of, watch_encoders
+from ..maths.roles import TokenRoles, assign, masked_span, real_span
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """Prompts as the denoiser gets them.
+
+    Attributes:
+        arguments: the pipeline's arguments, `prompt_embeds` and its companions; one entry per prompt.
+        roles: per prompt, the roles of each encoder's tokens.
+    """
+
+    arguments: dict[str, Any]
+    roles: list[tuple[TokenRoles, ...]]
+
+
+def encode_prompts(
+    pipe: Pipeline, prompts: Sequence[str], options: dict, change: Change | None = None, warn_cut: bool = True
+) -> Encoding:
+    """Run the pipeline's own `encode_prompt` on each prompt, without guidance, as one batch.
+
+    Args:
+        options: the pipeline call's arguments; those that `encode_prompt` also takes are used.
+        change: hands the encoders other ids or masks; the roles are those of the unchanged ones.
+    """
+    family = family_of(pipe)
+    arguments: dict[str, Any] = {}
+    with watch_encoders(pipe, family, change) as calls, torch.no_grad():
+        for names, extra in zip(family.returns, family.calls, strict=True):
+            values = pipe.encode_prompt(prompt=list(prompts), **_arguments(pipe, options, extra))
+            named = {
+                name: value for name, value in zip(names, values, strict=True) if name and value is not None
+            }
+            arguments |= {name: value for name, value in named.items() if not name.startswith("negative")}
+    by_encoder = {call.encoder.name: call for call in calls}
+    lengths = row_counts(family, arguments)
+    roles = [
+        roles_of_member(pipe, family, by_encoder, i, prompt, call_options(pipe, options), lengths, warn_cut)
+        for i, prompt in enumerate(prompts)
+    ]
+    return Encoding(arguments, roles)
+
+
+def call_options(pipe: Pipeline, options: dict) -> dict:
+    """The options that shape the text, with the defaults of the pipeline's call, not of `encode_prompt`."""
+    takes = inspect.signature(pipe.encode_prompt).parameters
+    call = inspect.signature(type(pipe).__call__).parameters
+    own = {"prompt", "device", "dtype", "num_images_per_prompt", "do_classifier_free_guidance", "lora_scale"}
+    chosen = {}
+    for name in takes.keys() & call.keys():
+        if name in own or name.startswith("negative") or "embeds" in name or "mask" in name:
+            continue
+        if name in options:
+            chosen[name] = options[name]
+        elif call[name].default is not inspect.Parameter.empty:
+            chosen[name] = call[name].default
+    return chosen
+
+
+def _arguments(pipe: Pipeline, options: dict, extra: dict) -> dict:
+    takes = inspect.signature(pipe.encode_prompt).parameters
+    fixed = {
+        "device": pipe._execution_device,
+        "num_images_per_prompt": 1,
+        "do_classifier_free_guidance": False,
+        "prompt_2": None,
+        "prompt_3": None,
+    }
+    chosen = {name: value for name, value in fixed.items() if name in takes}
+    return chosen | call_options(pipe, options) | extra
+
+
+def row_counts(family: Family, arguments: dict) -> list[int]:
+    """Rows of each tensor of text that a pipeline gets, in order of `encode_prompt`'s calls."""
+    counts = []
+    for names in family.returns:
+        embeds = arguments[names[0]]
+        counts.append(max(len(e) for e in embeds) if isinstance(embeds, list) else embeds.shape[1])
+    return counts
+
+
+def roles_of_member(
+    pipe: Pipeline,
+    family: Family,
+    calls: dict[str, EncoderCall],
+    member: int,
+    prompt: str,
+    options: dict,
+    lengths: Sequence[int],
+    warn_cut: bool = True,
+) -> tuple[TokenRoles, ...]:
+    """The roles of one prompt of a batch, from what the encoders received."""
+    entries: list[TokenRoles] = []
+    start, total = 0, sum(lengths)
+    for encoder in family.encoders:
+        if encoder.name not in calls:
+            continue
+        call = calls[encoder.name]
+        ids = call.ids[member].tolist()
+        mask = None if call.mask is None else call.mask[member].long().tolist()
+        roles, cut = _assign(pipe, family, encoder, ids, mask, prompt, options)
+        if cut and warn_cut:
+            remark(f"{encoder.name} reads {len(ids)} tokens and cuts the prompt's end: {cut!r}")
+        if encoder.feeds == "pooled":
+            positions, rows = list(range(len(ids))), None
+        else:
+            positions = family.rows(pipe, ids, mask, total)
+            if encoder.feeds == "channels":
+                rows = entries[-1].rows
+            else:
+                rows = range(start, start + len(positions))
+                start = rows.stop
+        tokens = tokenizer_of(pipe, encoder).convert_ids_to_tokens(ids)
+        entries.append(
+            TokenRoles(
+                name=encoder.name,
+                tokens=tuple(tokens[i] if i >= 0 else "" for i in positions),
+                ids=tuple(ids[i] if i >= 0 else -1 for i in positions),
+                roles=tuple(roles[i] if i >= 0 else "padding" for i in positions),
+                rows=rows,
+                cut=cut,
+            )
+        )
+    return tuple(entries)
+
+
+def _assign(
+    pipe: Pipeline,
+    family: Family,
+    encoder: TextEncoder,
+    ids: list[int],
+    mask: list[int] | None,
+    prompt: str,
+    options: dict,
+) -> tuple[list[str], str]:
+    """The role of every token, and the part of the prompt that did not fit."""
+    tokenizer = tokenizer_of(pipe, encoder)
+    eos = {i for i in (tokenizer.eos_token_id, tokenizer.sep_token_id) if i is not None}
+    bos = {i for i in (tokenizer.bos_token_id, tokenizer.cls_token_id) if i is not None} | set(
+        tokenizer("").input_ids
+    ) - eos
+    if mask is not None:
+        span = masked_span(mask)
+    else:
+        pad, end = tokenizer.pad_token_id, tokenizer.eos_token_id
+        span = real_span(ids, pad=pad, eos=end, side=tokenizer.padding_side)
+    before, written, after = family.text(pipe, prompt, options)
+    if hasattr(pipe, "maybe_convert_prompt"):  # textual inversion: one word, several tokens
+        written = pipe.maybe_convert_prompt(written, tokenizer)
+    offsets = _offsets(tokenizer, before + written + after, ids[span[0] : span[1]])
+    first, last = len(before), len(before) + len(written)
+    inside = [i for i, (a, b) in enumerate(offsets) if b > first and a < last and b > a]
+    room = span[1] - span[0]
+    cut = ""
+    read = room - _closing(ids[span[1] - 1 : span[1]], eos, offsets, room)  # tokens of the text, not its end
+    if inside and inside[-1] >= read:
+        cut_from = max(inside[0], read)
+        cut = (before + written)[offsets[cut_from][0] : last].strip()
+    template = None
+    if before or after:
+        reached = [i for i in inside if i < room]
+        template = (span[0] + reached[0], span[0] + reached[-1] + 1) if reached else (span[1], span[1])
+    return assign(ids, span, bos=tuple(bos), eos=tuple(eos), prompt=template), cut
+
+
+def _closing(last: Sequence[int], eos: set[int], offsets: Sequence[tuple[int, int]], room: int) -> int:
+    """1 where the last token is an end token that truncation put in place of the prompt's own."""
+    return int(len(offsets) > room and bool(last) and last[0] in eos)
+
+
+def _offsets(tokenizer: Any, text: str, ids: Sequence[int]) -> list[tuple[int, int]]:
+    """Where in the text each token lies; with or without special tokens, whichever fits `ids`.
+
+    Raises:
+        ValueError: the tokenizer cannot tell, or reads the text differently from the pipeline.
+    """
+    if not tokenizer.is_fast:
+        raise ValueError(
+            f"{type(tokenizer).__name__} does not know where its tokens lie in the text; load the fast tokenizer"
+        )
+    for special in (True, False):
+        read = tokenizer(text, add_special_tokens=special, return_offsets_mapping=True)
+        compared = min(len(ids), len(read.input_ids)) - 1  # a cut text may end in an end token
+        if list(read.input_ids[:compared]) == list(ids[:compared]):
+            return [tuple(o) for o in read.offset_mapping]
+    raise ValueError(f"the pipeline's tokens do not begin as the tokenizer reads {text[:80]!r}")
