@@ -179,8 +179,8 @@ def _audit(
     quieten()  # once more: it may be a process of its own
     from picturelab.models import origin
 
-    from ..audit.carry_out import carry_out, usual_batch, usual_clip
     from ..audit.settings import AuditSettings
+    from ..runs.audit import carry_out, usual_batch, usual_clip
 
     ours = model.startswith(SHAPEWORLD)
     seeds = options.seeds or (study.seeds if study else 2)

@@ -30,7 +30,7 @@ def roles(
     from ..families.registry import family_of
     from ..interventions.ite import token_roles
     from ..recipe import save_with_recipe
-    from ..reports.grid import roles_sheet
+    from ..reports.roles import roles_sheet
     from ..runs.request import call_arguments
 
     pipe = load(model, "cpu", None)

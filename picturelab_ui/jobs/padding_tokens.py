@@ -10,7 +10,6 @@ from typing import Any, Literal
 import torch
 from PIL import Image
 
-from padtone.audit.carry_out import carry_out, usual_batch, usual_clip
 from padtone.audit.clip import Clip
 from padtone.audit.prompts import Prompts, read_prompts, scene_prompts, studies_folder
 from padtone.audit.run import plain_shares
@@ -18,6 +17,7 @@ from padtone.audit.settings import AuditSettings
 from padtone.families.registry import denoiser_of, family_of
 from padtone.interventions.attention import attention_to_padding
 from padtone.recipe import save_with_recipe
+from padtone.runs.audit import carry_out, usual_batch, usual_clip
 from padtone.runs.request import Request, call_arguments, lay_out, make_arms
 from picturelab import worlds
 from picturelab.models import origin

@@ -7,7 +7,7 @@ from html import escape
 from itertools import groupby
 
 from padtone.maths.roles import TokenRoles
-from padtone.reports.grid import ROLE_COLOURS
+from padtone.reports.roles import ROLE_COLOURS
 
 
 def chips(entries: Sequence[TokenRoles]) -> str:

@@ -16,7 +16,8 @@ PAGE = Path(__file__).parents[2] / "docs" / "compatibility.md"
 _OTHER_UNETS = ("UNetMotionModel", "UNetControlNetXSModel")
 NOT_TRIED = [
     "real weights of any model, since no model hub can be reached where this is built",
-    "CUDA, MPS and several devices; float16 and bfloat16 are tested on the CPU only (`tests/fouriscale/hooks/test_patch.py`)",
+    "CUDA, MPS and several devices; float16 and bfloat16 are tested on the CPU only "
+    "(`tests/fouriscale/hooks/test_patch.py`)",
     "xformers, which needs a GPU",
     "quantised convolutions; bitsandbytes and torchao leave them as they are, and so do the cells above",
     "`torch.compile` with inductor: the graphs are checked with the backend that runs them as they are",

@@ -12,7 +12,7 @@ from PIL import Image, PngImagePlugin
 from padtone.cli import main
 from padtone.maths.roles import TokenRoles
 from padtone.recipe import read_recipe
-from padtone.reports.grid import roles_sheet
+from padtone.reports.roles import roles_sheet
 from padtone.runs.request import call_arguments
 from picturelab.reports.grid import labelled_grid
 

@@ -11,14 +11,14 @@ from picturelab.pipeline import Pipeline
 from picturelab.runs.folder import OnProgress
 from picturelab.worlds import split
 
+from ..audit.clip import Clip
+from ..audit.prompts import Judge
+from ..audit.results import results
+from ..audit.run import Audit
+from ..audit.scores import score
+from ..audit.settings import AuditSettings
+from ..audit.studies import Study, beside_paper
 from ..reports.page import write_report
-from .clip import Clip
-from .prompts import Judge
-from .results import results
-from .run import Audit
-from .scores import score
-from .settings import AuditSettings
-from .studies import Study, beside_paper
 
 _HUB_CLIP = "openai/clip-vit-base-patch32"
 _SHIPPED_BATCH, _BATCH = 16, 4
