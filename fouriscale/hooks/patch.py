@@ -20,8 +20,9 @@ import torch
 from diffusers import UNet2DConditionModel
 from torch import nn
 
-from ..config import FouriScaleConfig, config_for
+from ..config import FouriScaleConfig
 from ..maths.plan import Plan, Sparsity
+from ..recognise import config_for
 from . import modules
 from .attention import DownsampledKeys, LentProjection, PolyphaseAttention
 from .convolution import SpreadConvolution, pick_rows

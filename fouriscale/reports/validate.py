@@ -20,10 +20,11 @@ import torch
 from PIL import Image
 
 from picturelab import worlds
+from picturelab.files import configs_folder
 from picturelab.models import origin
 from picturelab.runs.folder import OnProgress, RunFolder
 
-from ..config import FouriScaleConfig, configs_folder
+from ..config import FouriScaleConfig
 from ..sampling import recipe as recipes
 from ..sampling.generate import check_request, generate
 from .memory import peak_memory

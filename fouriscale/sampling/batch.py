@@ -15,8 +15,9 @@ from picturelab.batch.instruments import EncodedText, JobPicture
 from picturelab.batch.jobs import DIRECT, Job
 from picturelab.cli.arguments import control, weighted
 
-from ..config import FouriScaleConfig, config_for
+from ..config import FouriScaleConfig
 from ..loading.pipeline import load_pipeline, locate
+from ..recognise import config_for
 from .generate import SIZE_MULTIPLE, check_request, generate, sampling_defaults
 from .inputs import Inputs
 from .prompts import encode

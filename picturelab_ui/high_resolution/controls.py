@@ -8,7 +8,7 @@ from typing import Any
 import gradio as gr
 
 from fouriscale import preset_names
-from fouriscale.config import preset_notes
+from fouriscale.presets import preset_notes
 
 from .. import watch
 from ..workshop import Workshop

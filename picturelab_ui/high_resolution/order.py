@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -21,7 +20,7 @@ from ..workshop import Workshop, usual_settings
 AUTO = "recognised from the model"
 BOTH = "both, compared"
 SAMPLINGS = (BOTH, SCALED, DIRECT)
-SETTINGS = tuple(field.name for field in dataclasses.fields(FouriScaleConfig))
+SETTINGS = tuple(FouriScaleConfig.model_fields)
 PLAIN = ("prompt", "negative", "model", "width", "height", "seed", "steps", "guidance", "sampling", "preset")
 FIELDS = PLAIN + SETTINGS
 AS_MODE = "as the mode says"  # a field's word for a setting that is left to the mode
