@@ -12,7 +12,7 @@ import torch
 from fouriscale.config import FouriScaleConfig
 from fouriscale.hooks.modules import listed_convolutions
 from fouriscale.maths.lowpass import Window
-from fouriscale.maths.plan import Plan, size_at
+from fouriscale.maths.plan import padded_size, size_at
 
 PLAIN, DILATED, FILTERED = 0, 1, 2  # what a step does to a convolution
 
@@ -67,12 +67,18 @@ def activity(
     names = {id(module): short_name(name) for name, module in unet.named_modules()}
     schedule, fit = config.schedule(height, width, steps), config.fit(height, width)
     dilations = tuple(schedule.at(i) if schedule.active(i) else 1.0 for i in range(steps))
-    plan = _plan(config, fit, height, width, vae_scale_factor)
+    latent_size = height // vae_scale_factor, width // vae_scale_factor
+    rows, columns = (math.ceil(side / vae_scale_factor) for side in fit.training_size)
     states, windows = [], {}
     for one in listed:
         stride = one.conv.stride[0]
         padded = (
-            plan.padded(size_at(plan.latent_size, one.level))
+            padded_size(
+                size_at(latent_size, one.level),
+                latent_size=latent_size,
+                training_size=(rows, columns),
+                factor=fit.dilation,
+            )
             if one.filtered and one.level is not None
             else None
         )
@@ -83,7 +89,7 @@ def activity(
             row.append(PLAIN if dilation <= 1 else DILATED if passes else FILTERED)
         states.append(tuple(row))
         if padded is not None:
-            size = size_at(plan.latent_size, one.level or 0)
+            size = size_at(latent_size, one.level or 0)
             label = f"maps {size[1]}x{size[0]}" + (f", stride {stride}" if stride > 1 else "")
             windows[label] = max(padded), stride
     layers = tuple(names[id(one.conv)] for one in listed)
@@ -94,13 +100,6 @@ def short_name(layer: str) -> str:
     """`down_blocks.1.resnets.0.conv1` as `down 1 resnet 0 conv1`."""
     words = layer.replace("_blocks", "").replace("_block", "").replace("samplers", "sample").split(".")
     return " ".join(word.removesuffix("s") if word == "resnets" else word for word in words)
-
-
-def _plan(config: FouriScaleConfig, fit: Any, height: int, width: int, scale: int) -> Plan:
-    """A plan that knows its sizes; nothing is run with it."""
-    base = math.ceil(fit.training_size[0] / scale), math.ceil(fit.training_size[1] / scale)
-    d = fit.dilation
-    return Plan(float(d), d, d, (height // scale, width // scale), base, d, config.floor, 2, True, 0, 1.0)
 
 
 def spectrum_chart(
