@@ -1,4 +1,4 @@
-"""Direct sampling against FouriScale with the embedded model, in one picture."""
+"""The picture of `fouriscale demo`: direct sampling against FouriScale with the embedded model."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _METHODS: dict[str, dict[str, Any] | None] = {"direct": None, "FouriScale": {}}
 
 
 @dataclass(frozen=True)
-class Shown:
+class JudgedPicture:
     """One picture of the demo, and what the checker says of it."""
 
     scene: Scene
@@ -50,7 +50,7 @@ def demo(out: Path) -> None:
 
 def sample(
     sizes: Sequence[tuple[int, int, int]], methods: Mapping[str, dict[str, Any] | None]
-) -> list[tuple[Shown, ...]]:
+) -> list[tuple[JudgedPicture, ...]]:
     """Pictures of the same scenes by each method, from the same noise.
 
     Args:
@@ -59,7 +59,7 @@ def sample(
     """
     shapeworld, pipe = world(), load_pipeline("shapeworld/unet")
     pipe.set_progress_bar_config(disable=True)
-    rows: list[tuple[Shown, ...]] = []
+    rows: list[tuple[JudgedPicture, ...]] = []
     with Progress(console=Console(stderr=True)) as bar:
         task = bar.add_task("sampling", total=sum(count for *_, count in sizes) * len(methods))
         for height, width, count in sizes:
@@ -67,18 +67,19 @@ def sample(
                 row = []
                 for method, changes in methods.items():
                     config = None if changes is None else FouriScaleConfig.preset("shapeworld", **changes)
-                    (made,) = generate(
+                    (picture,) = generate(
                         pipe, scene.caption, height=height, width=width, seed=number, config=config
                     )
-                    row.append(Shown(scene, method, made.image, shapeworld.check(made.image, scene)))
+                    report = shapeworld.check(picture.image, scene)
+                    row.append(JudgedPicture(scene, method, picture.image, report))
                     bar.advance(task)
                 rows.append(tuple(row))
     return rows
 
 
-def lay_out(pairs: Sequence[Sequence[Shown]]) -> Image.Image:
+def lay_out(pairs: Sequence[Sequence[JudgedPicture]]) -> Image.Image:
     """All pictures on white, as many pairs a row as pictures of one size; each pair under its caption."""
-    rows: dict[tuple[int, int], list[Sequence[Shown]]] = {}
+    rows: dict[tuple[int, int], list[Sequence[JudgedPicture]]] = {}
     for pair in pairs:
         rows.setdefault(pair[0].image.size, []).append(pair)
     blocks = [[_pair_block(pair) for pair in row] for row in rows.values()]
@@ -94,26 +95,26 @@ def lay_out(pairs: Sequence[Sequence[Shown]]) -> Image.Image:
     return page
 
 
-def _pair_block(pair: Sequence[Shown]) -> Image.Image:
+def _pair_block(pair: Sequence[JudgedPicture]) -> Image.Image:
     width, height = pair[0].image.size
     block = Image.new("RGB", (len(pair) * (width + 4) - 4, height + 2 * _STRIP), "white")
     draw, font = ImageDraw.Draw(block), ImageFont.load_default(14)
     draw.text((0, _STRIP // 2), f"{pair[0].scene.caption}, {width} x {height}", "black", font, anchor="lm")
-    for i, shown in enumerate(pair):
+    for i, picture in enumerate(pair):
         left = i * (width + 4)
-        draw.text((left, _STRIP * 3 // 2), shown.method, "dimgray", font, anchor="lm")
-        block.paste(shown.image, (left, 2 * _STRIP))
+        draw.text((left, _STRIP * 3 // 2), picture.method, "dimgray", font, anchor="lm")
+        block.paste(picture.image, (left, 2 * _STRIP))
     return block
 
 
-def _counts(pairs: Sequence[Sequence[Shown]]) -> Table:
+def _counts(pairs: Sequence[Sequence[JudgedPicture]]) -> Table:
     """How many of each size and method were repeated and correct, according to the checker."""
     table = Table("width x height", "sampling", "pictures", "repeated", "correct")
     for height, width, _ in _SIZES:
         for number, method in enumerate(_METHODS):
-            shown = [pair[number] for pair in pairs if pair[0].image.size == (width, height)]
+            pictures = [pair[number] for pair in pairs if pair[0].image.size == (width, height)]
             repeated, correct = (
-                sum(getattr(s.report, what) for s in shown) for what in ("repeated", "correct")
+                sum(getattr(picture.report, what) for picture in pictures) for what in ("repeated", "correct")
             )
-            table.add_row(f"{width} x {height}", method, str(len(shown)), str(repeated), str(correct))
+            table.add_row(f"{width} x {height}", method, str(len(pictures)), str(repeated), str(correct))
     return table

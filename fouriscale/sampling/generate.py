@@ -13,6 +13,7 @@ import torch
 from PIL import Image
 
 from picturelab.models import origin, usual_call
+from picturelab.pipeline import Pipeline, UNetPipeline
 
 from ..config import FouriScaleConfig
 from ..hooks.patch import current_state, fouriscale
@@ -40,7 +41,7 @@ class Picture:
 
 
 def generate(
-    pipe: Any,
+    pipe: UNetPipeline,
     prompt: str | Sequence[str],
     *,
     height: int,
@@ -130,7 +131,7 @@ def generate(
     ]
 
 
-def compare(pipe: Any, prompt: str, *, config: FouriScaleConfig, **settings: Any) -> Picture:
+def compare(pipe: UNetPipeline, prompt: str, *, config: FouriScaleConfig, **settings: Any) -> Picture:
     """One prompt sampled directly and with FouriScale, side by side in one labelled picture.
 
     Takes and raises what `generate` does.
@@ -142,7 +143,7 @@ def compare(pipe: Any, prompt: str, *, config: FouriScaleConfig, **settings: Any
     return Picture(image, scaled.recipe.model_copy(update={"compare": True}))
 
 
-def remake(pipe: Any, recipe: recipes.Recipe, on_step: OnStep | None = None) -> Image.Image:
+def remake(pipe: UNetPipeline, recipe: recipes.Recipe, on_step: OnStep | None = None) -> Image.Image:
     """The picture of a recipe once more. Sets torch's thread count to the recorded one.
 
     Args:
@@ -198,7 +199,7 @@ def check_request(height: int, width: int, seeds: Sequence[int], steps: int, gui
         )
 
 
-def sampling_defaults(pipe: Any) -> tuple[int, float]:
+def sampling_defaults(pipe: Pipeline) -> tuple[int, float]:
     """Steps and guidance: those that the model's folder names, and else the pipeline's own."""
     defaults = inspect.signature(type(pipe).__call__).parameters
     names = ("num_inference_steps", "guidance_scale")
@@ -221,7 +222,7 @@ def _reporter(on_step: OnStep | None, on_latents: OnLatents | None) -> Callable[
     return report
 
 
-def _shared_recipe(pipe: Any) -> dict[str, Any]:
+def _shared_recipe(pipe: UNetPipeline) -> dict[str, Any]:
     where = origin(pipe)
     settings = {k: v for k, v in pipe.scheduler.config.items() if not k.startswith("_")}
     return dict(

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from typing import Any
 
 import psutil
 import torch
+from diffusers import AutoencoderKL
 
 
-def decoder_overflows(vae: Any, height: int, width: int, batch: int) -> bool:
+def decoder_overflows(vae: AutoencoderKL, height: int, width: int, batch: int) -> bool:
     """Whether decoding `batch` pictures of `height` x `width` pixels at once needs more memory than is free."""
     return decoder_bytes(vae, height, width, batch) > _free_bytes(vae.device)
 
 
-def decoder_bytes(vae: Any, height: int, width: int, batch: int) -> int:
+def decoder_bytes(vae: AutoencoderKL, height: int, width: int, batch: int) -> int:
     """About how many bytes a decoder's feature maps take at their peak.
 
     The peak lies where the last upsampling hands its maps, at full size and still with the channels of
@@ -35,12 +35,13 @@ def _free_bytes(device: torch.device) -> int:
     return psutil.virtual_memory().available
 
 
-def tiles_already(vae: Any) -> bool:
+def tiles_already(vae: AutoencoderKL) -> bool:
+    """Whether somebody has turned tiling on."""
     return bool(getattr(vae, "use_tiling", False))
 
 
 @contextlib.contextmanager
-def tiling(vae: Any, on: bool) -> Iterator[None]:
+def tiling(vae: AutoencoderKL, on: bool) -> Iterator[None]:
     """VAE tiling on or off for a `with` block."""
     before = tiles_already(vae)
     _set_tiling(vae, on)
@@ -50,6 +51,6 @@ def tiling(vae: Any, on: bool) -> Iterator[None]:
         _set_tiling(vae, before)
 
 
-def _set_tiling(vae: Any, on: bool) -> None:
+def _set_tiling(vae: AutoencoderKL, on: bool) -> None:
     if on != tiles_already(vae):
         (vae.enable_tiling if on else vae.disable_tiling)()
