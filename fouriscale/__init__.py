@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING
 from picturelab.lazy import attach
 
 if TYPE_CHECKING:
-    from .config import FouriScaleConfig, preset_names, size_conditioning
+    from .config import FouriScaleConfig
     from .hooks.patch import apply_fouriscale, fouriscale, remove_fouriscale
+    from .presets import preset_names
+    from .sampling.conditioning import size_conditioning
     from .sampling.recipe import save
 
 __version__ = version("fouriscale-padtone")
@@ -31,9 +33,9 @@ __getattr__, __dir__ = attach(
         "FouriScaleConfig": "config",
         "apply_fouriscale": "hooks.patch",
         "fouriscale": "hooks.patch",
-        "preset_names": "config",
+        "preset_names": "presets",
         "remove_fouriscale": "hooks.patch",
         "save": "sampling.recipe",
-        "size_conditioning": "config",
+        "size_conditioning": "sampling.conditioning",
     },
 )

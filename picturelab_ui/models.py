@@ -12,11 +12,11 @@ from typing import Any
 import torch
 
 from fouriscale import FouriScaleConfig
-from fouriscale.config import config_for
 from fouriscale.loading.configs import unet_config, vae_scale_factor
 from fouriscale.loading.pipeline import locate
+from fouriscale.recognise import config_for
 from fouriscale.reports.explain import Explanation, explain
-from fouriscale.sampling.generate import decoder_bytes
+from fouriscale.sampling.vae import decoder_bytes
 from padtone.families.registry import check_known, family_of
 from picturelab import models, worlds
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from PIL import Image
 
-from fouriscale.reports.demo import Shown, lay_out, sample
+from fouriscale.reports.demo import JudgedPicture, lay_out, sample
 from picturelab.recipes import save
 from picturelab.reports.grid import labelled_row
 
@@ -37,7 +37,7 @@ def main() -> None:
         print(f"wrote docs/{name}.png")
 
 
-def _crop(shown: Shown) -> Image.Image:
+def _crop(shown: JudgedPicture) -> Image.Image:
     """The piece around the middle of the upper edge of the largest object found, or the picture's middle."""
     found = shown.report.objects
     top, left, _, right = found[0].box if found else (0.5, 0.5, 0.5, 0.5)

@@ -1,13 +1,16 @@
-"""Options of several commands that choose FouriScale's settings."""
+"""Options of several commands: which settings, and where to."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 if TYPE_CHECKING:
     from ..config import FouriScaleConfig
+
+OUTPUTS = Path("outputs")  # where pictures go if nothing else is said
 
 Preset = Annotated[
     str | None, typer.Option(help="A preset's name or a YAML file; recognised from the model if left out.")

@@ -50,9 +50,9 @@ def validate(
     from picturelab.files import write_whole
     from picturelab.models import choose_device, choose_dtype
 
-    from ..config import config_for
     from ..hooks.patch import fouriscale
     from ..loading.pipeline import load_pipeline, locate
+    from ..recognise import config_for
     from ..reports import validate as validation
     from ..reports.validate_page import write_page
     from ..sampling.generate import sampling_defaults

@@ -1,4 +1,4 @@
-"""Hooks around self-attentions: query and key lent to the guidance branch, and fewer tokens for each to see.
+"""Hooks around self-attentions: query and key of the guidance branch, and fewer tokens for each to see.
 
 No processor is replaced, so whichever there is does the rest. Only shapes tell what is a map's tokens, so that
 compiled code needs no state.
@@ -15,8 +15,8 @@ import torch
 from diffusers.models.attention_processor import Attention
 from torch import nn
 
-from ..maths.plan import Planned
 from ..maths.tokens import Grids, SampledTokens
+from .place import Planned
 
 # What somebody may give a self-attention of their own, and which is over all tokens.
 _OWN = ("attention_mask", "encoder_hidden_states")
@@ -92,15 +92,15 @@ class DownsampledKeys:
 
 
 @dataclass(frozen=True)
-class LentProjection:
+class GuidanceProjection:
     """A hook on a query or key projection: the guidance branch's are those of the conditional rows."""
 
     attachment: Planned
 
     def __call__(self, _: nn.Module, __: tuple, projected: torch.Tensor) -> torch.Tensor | None:
         plan = self.attachment.plan
-        if not (plan and plan.lent):
+        if not (plan and plan.guidance_rows):
             return None
-        grids = len(projected) // (plan.rows + plan.lent)  # of each row
-        rows, lent = plan.rows * grids, plan.lent * grids
-        return torch.cat([projected[:rows], projected[rows - lent : rows]])
+        grids = len(projected) // (plan.rows + plan.guidance_rows)  # of each row
+        rows, guidance_rows = plan.rows * grids, plan.guidance_rows * grids
+        return torch.cat([projected[:rows], projected[rows - guidance_rows : rows]])

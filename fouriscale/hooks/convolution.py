@@ -1,25 +1,25 @@
-"""What stands in for a convolution's `_conv_forward`, and the picking of rows from arguments."""
+"""What stands in for a convolution's `_conv_forward`."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import nn
 
 from ..maths.convolve import dilated
 from ..maths.decimate import Decimation
+from ..maths.filters import Filter
 from ..maths.lowpass import LowPass
-from ..maths.plan import Plan, Planned
+from ..maths.plan import Plan
+from .place import PlannedWithFilters
 
 
 @dataclass(frozen=True)
 class SpreadConvolution:
     """Stands in for a convolution's `_conv_forward`, which gets the weight after every offload and cast."""
 
-    attachment: Planned
+    attachment: PlannedWithFilters
     conv: nn.Conv2d
     filtered: bool
 
@@ -28,7 +28,7 @@ class SpreadConvolution:
         if plan is None:
             return type(self.conv)._conv_forward(self.conv, x, weight, bias)
         strong = self._filter(plan, x, weak=False)
-        if not plan.lent:
+        if not plan.guidance_rows:
             return self._branch(x, weight, bias, plan.strong_dilation, strong)
         weak = self._filter(plan, x, weak=True)
         decimated = isinstance(strong, Decimation) or isinstance(weak, Decimation)
@@ -46,23 +46,11 @@ class SpreadConvolution:
         weight: torch.Tensor,
         bias: torch.Tensor | None,
         dilation: int,
-        low: LowPass | Decimation | None,
+        low: Filter | None,
     ) -> torch.Tensor:
         if isinstance(low, Decimation):
             return low.interpolated(dilated(self.conv, low.decimated(x), weight, bias, 1))
         return dilated(self.conv, low(x) if low else x, weight, bias, dilation)
 
-    def _filter(self, plan: Plan, x: torch.Tensor, weak: bool) -> LowPass | Decimation | None:
-        return plan.filter(x, self.conv.stride[0], weak) if self.filtered else None
-
-
-def pick_rows(value: Any, rows: int, pick: Callable[[torch.Tensor], torch.Tensor]) -> Any:
-    """Apply `pick` to every tensor batched like a sample of so many rows, however nested."""
-    if isinstance(value, torch.Tensor):
-        return pick(value) if value.ndim and len(value) == rows else value
-    if isinstance(value, (list, tuple)):
-        return type(value)(pick_rows(item, rows, pick) for item in value)
-    if isinstance(value, dict):
-        # IP-Adapter's masks hold one entry an adapter in their first dimension, not one a row.
-        return {k: v if k == "ip_adapter_masks" else pick_rows(v, rows, pick) for k, v in value.items()}
-    return value
+    def _filter(self, plan: Plan, x: torch.Tensor, weak: bool) -> Filter | None:
+        return self.attachment.filters.filter(plan, x, self.conv.stride[0], weak) if self.filtered else None

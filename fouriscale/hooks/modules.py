@@ -17,7 +17,7 @@ CONV_FORWARD = "_conv_forward"  # torch's own method, which the patch shadows on
 
 
 @dataclass(frozen=True)
-class Listed:
+class ListedConvolution:
     """A convolution that the config names.
 
     Attributes:
@@ -31,7 +31,9 @@ class Listed:
     level: int | None
 
 
-def listed_convolutions(unet: UNet2DConditionModel, config: FouriScaleConfig, ours: type) -> list[Listed]:
+def listed_convolutions(
+    unet: UNet2DConditionModel, config: FouriScaleConfig, ours: type
+) -> list[ListedConvolution]:
     """Each convolution that the config names.
 
     Raises:
@@ -48,15 +50,15 @@ def listed_convolutions(unet: UNet2DConditionModel, config: FouriScaleConfig, ou
                 f"layer pattern {pattern!r} matches no convolution with a kernel larger than 1 in this "
                 f"{type(unet).__name__}; its names begin with {', '.join(sorted({n.split('.')[0] for n in named}))}"
             )
-    listed = {name: conv for name, conv in named.items() if _at_or_below(name, config.layers)}
-    for name, conv in listed.items():
+    convolutions = {name: conv for name, conv in named.items() if _at_or_below(name, config.layers)}
+    for name, conv in convolutions.items():
         forward = vars(conv).get(CONV_FORWARD)
         if forward is not None and not isinstance(forward, ours):
             raise ValueError(f"the convolution {name} is already patched by {forward!r}; take that off first")
     levels = len(unet.config["block_out_channels"])
     return [
-        Listed(conv, not _at_or_below(name, config.unfiltered), level_of(name, levels))
-        for name, conv in listed.items()
+        ListedConvolution(conv, not _at_or_below(name, config.unfiltered), level_of(name, levels))
+        for name, conv in convolutions.items()
     ]
 
 

@@ -1,10 +1,10 @@
-"""Attach FouriScale to a loaded UNet and take it off again. The only place that touches others' modules.
+"""Attach FouriScale to a loaded UNet and take it off again.
 
 Five attachments, made and undone together: a pre-hook on the UNet appends the guidance branch's rows, a
 hook on it drops them again, listed convolutions get a dilated `_conv_forward`, hooks on the self-attentions'
-query and key projections lend those of the conditional rows, and hooks around the self-attentions lessen what
-each token sees where the config asks for it. torch's own hooks and `_conv_forward` survive model offload,
-which re-installs accelerate's hooks after every image.
+query and key projections give the guidance branch those of the conditional rows, and hooks around the
+self-attentions lessen what each token sees where the config asks for it. torch's own hooks and `_conv_forward`
+survive model offload, which re-installs accelerate's hooks after every image.
 """
 
 from __future__ import annotations
@@ -14,20 +14,25 @@ import dataclasses
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 
 import torch
 from diffusers import UNet2DConditionModel
 from torch import nn
 
-from ..config import FouriScaleConfig, config_for
+from picturelab.pipeline import UNetPipeline
+
+from ..config import FouriScaleConfig
+from ..maths.filters import FilterCache
 from ..maths.plan import Plan, Sparsity
+from ..recognise import config_for
 from . import modules
-from .attention import DownsampledKeys, LentProjection, PolyphaseAttention
-from .convolution import SpreadConvolution, pick_rows
+from .attention import DownsampledKeys, GuidanceProjection, PolyphaseAttention
+from .convolution import SpreadConvolution
 from .modules import CONV_FORWARD
 from .pipelines import (
     OwnLoop,
+    Sampler,
     bare_unet,
     refuse_early_guidance,
     refuse_other_batches,
@@ -36,24 +41,36 @@ from .pipelines import (
     unet_of,
 )
 from .place import find_place, plan_for, sparsity_for
+from .rows import pick_rows
 
 _ATTRIBUTE = "_fouriscale"  # where the UNet keeps its attachment
-_SPARSE: dict[str, Any] = {"polyphase": PolyphaseAttention, "downsampled keys": DownsampledKeys}
+_SPARSE: dict[str, type[PolyphaseAttention | DownsampledKeys]] = {
+    "polyphase": PolyphaseAttention,
+    "downsampled keys": DownsampledKeys,
+}
+
+Host = TypeVar("Host", bound="UNetPipeline | UNet2DConditionModel")
 
 
 def apply_fouriscale(
-    pipe: Any,
+    pipe: Host,
     config: FouriScaleConfig | None = None,
     *,
     scheduler: Any = None,
     vae_scale_factor: int = 8,
     guided: bool = True,
-) -> Any:
+) -> Host:
     """Make a pipeline sample beyond its UNet's training size. Returns what it was given.
 
     A second call replaces the first. Sizes within the training size are left as they are, and so is
     every step from the config's `stop` on, but for its `late_attention`. Pipelines that share a UNet share
-    its attachment: each run follows the pipeline that is running, and one removal ends it for all.
+    its attachment: each run follows the pipeline that is running, and one removal ends it for all. Which one
+    that is the call stack tells: the innermost pipeline with this UNet whose `__call__` has not returned. A
+    pipeline that samples from another method gets scheduler and guidance of the pipeline that `apply_fouriscale`
+    was last called with.
+
+    Under `torch.compile`, applying and removing call `torch.compiler.reset()`, since compiled code does not look
+    for new hooks: every compiled model of the process is compiled anew at its next call.
 
     Args:
         pipe: a diffusers pipeline with a UNet2DConditionModel, or such a UNet for a loop of your own.
@@ -79,7 +96,7 @@ def apply_fouriscale(
     return pipe
 
 
-def remove_fouriscale(pipe: Any) -> Any:
+def remove_fouriscale(pipe: Host) -> Host:
     """Take FouriScale off again, leaving the UNet as it was. Returns what it was given.
 
     Nothing to remove is fine. Takes a pipeline or a UNet.
@@ -94,7 +111,7 @@ def remove_fouriscale(pipe: Any) -> Any:
 
 
 @contextlib.contextmanager
-def fouriscale(pipe: Any, config: FouriScaleConfig | None = None, **settings: Any) -> Iterator[Any]:
+def fouriscale(pipe: Host, config: FouriScaleConfig | None = None, **settings: Any) -> Iterator[Host]:
     """FouriScale for the length of a `with` block; what was there before is there again after it.
 
     Takes and raises what `apply_fouriscale` does, and yields what it was given.
@@ -109,14 +126,18 @@ def fouriscale(pipe: Any, config: FouriScaleConfig | None = None, **settings: An
             _attach(before.pipe, before.unet, before.config)
 
 
-def current_state(pipe: Any) -> Attachment | None:
+def current_state(pipe: UNetPipeline | UNet2DConditionModel) -> Attachment | None:
     """What is attached to the pipeline's UNet, or None."""
     return getattr(unet_of(pipe), _ATTRIBUTE, None)
 
 
 def _caller(
-    pipe: Any, unet: UNet2DConditionModel, scheduler: Any, vae_scale_factor: int, guided: bool
-) -> Any:
+    pipe: UNetPipeline | UNet2DConditionModel,
+    unet: UNet2DConditionModel,
+    scheduler: Any,
+    vae_scale_factor: int,
+    guided: bool,
+) -> Sampler:
     if bare_unet(pipe) is not unet:
         if scheduler is not None:
             raise ValueError(
@@ -133,7 +154,7 @@ def _caller(
     return OwnLoop(unet, scheduler, vae_scale_factor, bool(guided))
 
 
-def _attach(pipe: Any, unet: UNet2DConditionModel, config: FouriScaleConfig) -> None:
+def _attach(pipe: Sampler, unet: UNet2DConditionModel, config: FouriScaleConfig) -> None:
     attachment = Attachment(pipe, unet, config)  # checks everything before anything is changed
     remove_fouriscale(unet)
     attachment.attach()
@@ -148,8 +169,7 @@ class _Call(threading.local):
     inner: bool = False  # whether this is that call
 
     def __init__(self) -> None:
-        self.filters: dict[float, dict] = {}  # by dilation
-        self.filters_for: tuple = ()
+        self.filters = FilterCache()
 
 
 class Attachment:
@@ -159,7 +179,7 @@ class Attachment:
         pipe, unet, config: what it was made for.
     """
 
-    def __init__(self, pipe: Any, unet: UNet2DConditionModel, config: FouriScaleConfig):
+    def __init__(self, pipe: Sampler, unet: UNet2DConditionModel, config: FouriScaleConfig):
         self.pipe, self.unet, self.config = pipe, unet, config
         self._call = _Call()
         self._undo, self._undo_layers = ExitStack(), ExitStack()
@@ -178,6 +198,11 @@ class Attachment:
     def sparsity(self) -> Sparsity | None:
         """Which tokens see which in the UNet's latest call in this thread; None: all see all."""
         return self._call.sparsity
+
+    @property
+    def filters(self) -> FilterCache:
+        """Those of this thread's calls."""
+        return self._call.filters
 
     @property
     def dilation(self) -> float:
@@ -207,20 +232,21 @@ class Attachment:
         self._convolutions = modules.listed_convolutions(self.unet, self.config, SpreadConvolution)
         self._attentions = modules.self_attentions(self.unet)
         self._places = {
-            (listed.level, listed.conv.stride[0])
-            for listed in self._convolutions
-            if listed.filtered and listed.level is not None
+            (convolution.level, convolution.conv.stride[0])
+            for convolution in self._convolutions
+            if convolution.filtered and convolution.level is not None
         }
         modules.refuse_fused(self._attentions)
 
     def _attach_layers(self) -> None:
         with ExitStack() as undo:
-            for listed in self._convolutions:
-                setattr(listed.conv, CONV_FORWARD, SpreadConvolution(self, listed.conv, listed.filtered))
-                undo.callback(delattr, listed.conv, CONV_FORWARD)
+            for convolution in self._convolutions:
+                conv = convolution.conv
+                setattr(conv, CONV_FORWARD, SpreadConvolution(self, conv, convolution.filtered))
+                undo.callback(delattr, conv, CONV_FORWARD)
             for attention, level in self._attentions.items():
                 for projection in (attention.to_q, attention.to_k):
-                    undo.callback(projection.register_forward_hook(LentProjection(self)).remove)
+                    undo.callback(projection.register_forward_hook(GuidanceProjection(self)).remove)
                 if level is not None:
                     for kind in self._sparse:
                         kind(self, level).attach(attention, undo)
@@ -263,9 +289,9 @@ class Attachment:
         if plan and plan.guided and self.config.split_rows:
             args, kwargs = self._without_unconditional(plan, args, kwargs)
         plan = call.plan
-        if plan and plan.lent:
-            lent = plan.lent
-            return pick_rows((args, kwargs), plan.rows, lambda rows: torch.cat([rows, rows[-lent:]]))
+        if plan and plan.guidance_rows:
+            count = plan.guidance_rows
+            return pick_rows((args, kwargs), plan.rows, lambda rows: torch.cat([rows, rows[-count:]]))
         return (args, kwargs) if call.unconditional is not None else None
 
     def _decide(self, sample: torch.Tensor, timestep: torch.Tensor | float) -> None:
@@ -279,16 +305,15 @@ class Attachment:
             return
         modules.refuse_fused(self._attentions)
         refuse_early_guidance(pipe, self.config.early_guidance)
+        plan = self._call.plan = plan_for(place, self.config, rows_of(pipe, sample))
         run = place.schedule, place.latent_size, sample.device, sample.dtype
-        filters = self._kept_filters(run, place.schedule.at(place.step))
-        plan = self._call.plan = plan_for(place, self.config, rows_of(pipe, sample), filters)
-        plan.build_filters(self._places, sample.device, sample.dtype)
+        self._call.filters.prepare(plan, run, self._places, sample.device, sample.dtype)
 
     def _without_unconditional(self, plan: Plan, args: tuple, kwargs: dict[str, Any]) -> tuple[tuple, dict]:
         """Make the unconditional estimate by a call of its own; what is left to do is the conditional rows."""
         call, half = self._call, plan.rows // 2
         first_args, first_kwargs = pick_rows((args, kwargs), plan.rows, lambda rows: rows[:half])
-        call.plan, call.inner = dataclasses.replace(plan, rows=half, guided=False, lent=0), True
+        call.plan, call.inner = dataclasses.replace(plan, rows=half, guided=False, guidance_rows=0), True
         try:
             call.unconditional = self.unet(*first_args, **first_kwargs)[0]
         finally:
@@ -296,20 +321,14 @@ class Attachment:
         call.plan = dataclasses.replace(plan, rows=half, guided=False)
         return pick_rows((args, kwargs), plan.rows, lambda rows: rows[half:])
 
-    def _kept_filters(self, run: tuple, dilation: float) -> dict:
-        """Filters are kept from image to image, and let go when the size or schedule changes."""
-        if run != self._call.filters_for:
-            self._call.filters, self._call.filters_for = {}, run
-        return self._call.filters.setdefault(dilation, {})
-
     @torch.compiler.disable
     def _after_unet(self, _: nn.Module, __: tuple, output: Any) -> Any:
-        """Turn [unconditional, conditional, lent] into [unconditional, lent]."""
+        """Turn [unconditional, conditional, guidance branch] into [unconditional, guidance branch]."""
         call, plan = self._call, self.plan
         if plan is None or call.inner:
             return None
         sample, unconditional = output[0], call.unconditional
-        conditional = sample[plan.rows :] if plan.lent else sample
+        conditional = sample[plan.rows :] if plan.guidance_rows else sample
         if plan.guided:
             unconditional, conditional = sample[: plan.rows // 2], conditional[-(plan.rows // 2) :]
         if unconditional is not None:

@@ -7,8 +7,16 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from diffusers import DiffusionPipeline, ModularPipeline, UNet2DConditionModel
+from diffusers import UNet2DConditionModel
 
+from picturelab.pipeline import UNetPipeline
+
+from ..maths.plan import Rows
+
+# Where diffusers' pipelines have their base classes. Importing those takes longer than all the rest of FouriScale,
+# and where nobody has imported them yet no pipeline can be there.
+_PIPELINE = ("diffusers.pipelines.pipeline_utils", "DiffusionPipeline")
+_MODULAR = ("diffusers.modular_pipelines.modular_pipeline", "ModularPipeline")
 # These batch otherwise, though some of them tell of their guidance as Stable Diffusion's pipelines do.
 _OTHER_BATCHES = ("PAG", "InstructPix2Pix", "Panorama", "LEdits", "Kandinsky")
 _PAIR = {"pred_cond", "pred_uncond"}  # the predictions of a guider that FouriScale can serve
@@ -24,19 +32,8 @@ class OwnLoop:
     guided: bool  # whether the rows are [unconditional, conditional]
 
 
-@dataclass(frozen=True)
-class Rows:
-    """The rows of one UNet call.
-
-    Attributes:
-        count: how many the caller passes.
-        guided: whether they are [unconditional, conditional], half each.
-        conditional: how many are conditional; they come last.
-    """
-
-    count: int
-    guided: bool
-    conditional: int
+Sampler = UNetPipeline | OwnLoop
+"""What calls a UNet step by step."""
 
 
 def bare_unet(model: Any) -> Any:
@@ -44,7 +41,7 @@ def bare_unet(model: Any) -> Any:
     return getattr(model, "_orig_mod", model)
 
 
-def unet_of(pipe: Any) -> UNet2DConditionModel:
+def unet_of(pipe: UNetPipeline | UNet2DConditionModel) -> UNet2DConditionModel:
     """The UNet of a pipeline, or the UNet given; ValueError if it is none that FouriScale knows."""
     unet = bare_unet(getattr(pipe, "unet", pipe))
     if not isinstance(unet, UNet2DConditionModel):
@@ -55,7 +52,7 @@ def unet_of(pipe: Any) -> UNet2DConditionModel:
     return unet
 
 
-def running_pipeline(unet: UNet2DConditionModel, otherwise: Any) -> Any:
+def running_pipeline(unet: UNet2DConditionModel, otherwise: Sampler) -> Sampler:
     """The pipeline whose run this thread is in, if it samples with this UNet, or else `otherwise`.
 
     Several pipelines may share a UNet, and made with `from_pipe` they share the scheduler too. Only the
@@ -65,20 +62,20 @@ def running_pipeline(unet: UNet2DConditionModel, otherwise: Any) -> Any:
     while frame:
         if frame.f_code.co_name == "__call__":
             caller = frame.f_locals.get("self")
-            if isinstance(caller, (DiffusionPipeline, ModularPipeline)):
+            if _is_one(caller, _PIPELINE, _MODULAR):
                 model = getattr(caller, "unet", None)
                 if model is not None and bare_unet(model) is unet:
-                    return caller
+                    return caller  # type: ignore[return-value]
         frame = frame.f_back  # type: ignore[assignment]
     return otherwise
 
 
-def refuse_other_batches(pipe: Any) -> None:
+def refuse_other_batches(pipe: Sampler) -> None:
     """ValueError if the pipeline's rows are not [unconditional, conditional], or conditional alone."""
     if isinstance(pipe, OwnLoop):
         return
     name = type(pipe).__name__
-    if isinstance(pipe, ModularPipeline):
+    if _is_one(pipe, _MODULAR):
         guider = getattr(pipe, "guider", None)
         if guider is not None and not set(guider._input_predictions) <= _PAIR:
             raise ValueError(
@@ -95,16 +92,16 @@ def refuse_other_batches(pipe: Any) -> None:
         )
 
 
-def refuse_early_guidance(pipe: Any, factor: float) -> None:
+def refuse_early_guidance(pipe: Sampler, factor: float) -> None:
     """ValueError if guidance cannot be amplified, since the pipeline asks for one condition at a time."""
-    if factor != 1 and isinstance(pipe, ModularPipeline):
+    if factor != 1 and _is_one(pipe, _MODULAR):
         raise ValueError(
             f"early_guidance={factor:g}: {type(pipe).__name__} asks the UNet for one condition at a time, so there is "
             "no difference to amplify; leave it at 1 and raise the guider's guidance_scale"
         )
 
 
-def rows_of(pipe: Any, sample: torch.Tensor) -> Rows:
+def rows_of(pipe: Sampler, sample: torch.Tensor) -> Rows:
     """How the rows of `sample` (B, C, height, width) are arranged.
 
     Raises:
@@ -113,9 +110,10 @@ def rows_of(pipe: Any, sample: torch.Tensor) -> Rows:
     """
     refuse_other_batches(pipe)
     count = len(sample)
-    if isinstance(pipe, ModularPipeline):  # one condition a call
+    if _is_one(pipe, _MODULAR):  # one condition a call
         guider = getattr(pipe, "guider", None)
-        return Rows(count, guided=False, conditional=count if guider is None or guider.is_conditional else 0)
+        conditional = count if guider is None or guider.is_conditional else 0
+        return Rows(count=count, guided=False, conditional=conditional)
     if isinstance(pipe, OwnLoop):
         guided = pipe.guided
         if guided and (count % 2 or not torch.equal(sample[: count // 2], sample[count // 2 :])):
@@ -130,7 +128,7 @@ def rows_of(pipe: Any, sample: torch.Tensor) -> Rows:
         raise ValueError(
             f"the UNet was called with {count} rows: with guidance FouriScale needs pairs of them"
         )
-    return Rows(count, guided, count // 2 if guided else count)
+    return Rows(count=count, guided=guided, conditional=count // 2 if guided else count)
 
 
 def _guided_now(pipe: Any) -> bool:
@@ -141,3 +139,9 @@ def _guided_now(pipe: Any) -> bool:
             f"the UNet was called outside {type(pipe).__name__}, which has not run yet: for a loop of your own, "
             "use apply_fouriscale(unet, config, scheduler=scheduler, vae_scale_factor=8)"
         ) from None
+
+
+def _is_one(value: object, *places: tuple[str, str]) -> bool:
+    """Whether a value is of one of these classes, (module, name), without importing them."""
+    classes = [getattr(sys.modules.get(module), name, None) for module, name in places]
+    return isinstance(value, tuple(filter(None, classes)))

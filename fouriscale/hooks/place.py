@@ -1,21 +1,22 @@
-"""What a call of the UNet is to do, from the pipeline that is running."""
+"""Where in a run a call of the UNet is, and what it is to do there."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Protocol
 
 import torch
 
 from ..config import FouriScaleConfig
-from ..maths.plan import Plan, Sparsity
+from ..maths.filters import FilterCache
+from ..maths.plan import Plan, Rows, Sparsity
 from ..maths.schedule import Schedule
-from ..maths.tokens import Size
-from .pipelines import Rows
+from ..maths.sizes import Size
+from .pipelines import Sampler
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Place:
     """Where in which run a call of the UNet is.
 
@@ -39,34 +40,30 @@ class Place:
 
 
 def find_place(
-    pipe: Any, config: FouriScaleConfig, sample: torch.Tensor, timestep: torch.Tensor | float
+    pipe: Sampler, config: FouriScaleConfig, sample: torch.Tensor, timestep: torch.Tensor | float
 ) -> Place | None:
     """None within the training size."""
     latent_size = (sample.shape[-2], sample.shape[-1])
     scale = pipe.vae_scale_factor
     height, width = (side * scale for side in latent_size)
-    chosen = config.fit(height, width)
-    if chosen.dilation == 1:
+    fit = config.fit(height, width)
+    if fit.dilation == 1:
         return None
     timesteps = pipe.scheduler.timesteps
     # Not every scheduler counts its steps, and image-to-image starts in their midst: look the step up.
     now = timestep.flatten()[0] if isinstance(timestep, torch.Tensor) else timestep
-    rows, columns = (math.ceil(side / scale) for side in chosen.training_size)
+    rows, columns = (math.ceil(side / scale) for side in fit.training_size)
     return Place(
         latent_size=latent_size,
         training_size=(rows, columns),
-        factor=chosen.dilation,
+        factor=fit.dilation,
         schedule=config.schedule(height, width, len(timesteps)),
         step=int((timesteps - now).abs().argmin()),
     )
 
 
-def plan_for(place: Place, config: FouriScaleConfig, rows: Rows, filters: dict) -> Plan:
-    """What an active call does to convolutions and rows.
-
-    Args:
-        filters: those kept for the place's dilation; more are added.
-    """
+def plan_for(place: Place, config: FouriScaleConfig, rows: Rows) -> Plan:
+    """What an active call does to convolutions and rows."""
     dilation = place.schedule.at(place.step)
     return Plan(
         dilation=dilation,
@@ -78,10 +75,9 @@ def plan_for(place: Place, config: FouriScaleConfig, rows: Rows, filters: dict) 
         floor=config.floor,
         rows=rows.count,
         guided=rows.guided,
-        lent=rows.conditional if config.chosen("third_branch") else 0,
+        guidance_rows=rows.conditional if config.chosen("third_branch") else 0,
         guidance_factor=config.early_guidance if place.step < place.schedule.start else 1.0,
         decimated=config.chosen("convolution") == "decimated",
-        filters=filters,
     )
 
 
@@ -91,6 +87,23 @@ def sparsity_for(place: Place, config: FouriScaleConfig) -> Sparsity | None:
     if kind == "full":
         return None
     if kind == "downsampled keys":
-        return Sparsity(place.latent_size, place.training_size)
+        return Sparsity(latent_size=place.latent_size, training_size=place.training_size)
     factor = math.ceil(place.schedule.at(place.step)) if place.active else place.factor
-    return Sparsity(place.latent_size, place.training_size, factor)
+    return Sparsity(latent_size=place.latent_size, training_size=place.training_size, factor=factor)
+
+
+class Planned(Protocol):
+    """Whatever knows what the UNet call in flight does."""
+
+    @property
+    def plan(self) -> Plan | None: ...
+
+    @property
+    def sparsity(self) -> Sparsity | None: ...
+
+
+class PlannedWithFilters(Planned, Protocol):
+    """And has the filters that it needs."""
+
+    @property
+    def filters(self) -> FilterCache: ...

@@ -11,7 +11,7 @@ from diffusers import AutoencoderKL, UNet2DConditionModel
 from picturelab import worlds
 from picturelab.models import unreachable
 
-from ..config import preset_names
+from ..presets import preset_names
 from . import single_file
 from .pipeline import check_unet_entry, locate
 

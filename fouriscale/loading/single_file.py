@@ -99,13 +99,13 @@ def recognise(path: Path, preset: str | None = None) -> str:
         return family
     if preset in _SD2:
         return str(preset)
-    told = [name for name, mark in zip(_SD2, ("512", "768"), strict=True) if mark in path.name]
-    if len(told) != 1:
+    names = [name for name, mark in zip(_SD2, ("512", "768"), strict=True) if mark in path.name]
+    if len(names) != 1:
         raise ValueError(
             f"{path} is a Stable Diffusion 2 checkpoint and does not say for which size: give the preset sd21 "
             "(512 pixels) or sd21-768 (768 pixels, v-prediction)"
         )
-    return told[0]
+    return names[0]
 
 
 def _family(shapes: dict[str, tuple[int, ...]]) -> str | None:

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 import torch
 
-from .tokens import Size
+from .sizes import Size
 
 
 def _cosines(count: int, places: torch.Tensor, length: int) -> torch.Tensor:
@@ -32,11 +32,11 @@ def decimation(size: int, d: int) -> torch.Tensor:
 
     Where d does not divide the axis, its last sample goes on.
     """
-    kept = math.ceil(size / d)
-    length = kept * d
-    samples = _cosines(kept, torch.arange(length, dtype=torch.float64), length)  # (length, kept)
-    places = d * torch.arange(kept, dtype=torch.float64) + (d - 1) / 2
-    matrix = _cosines(kept, places, length) @ samples.T
+    count = math.ceil(size / d)
+    length = count * d
+    samples = _cosines(count, torch.arange(length, dtype=torch.float64), length)  # (length, count)
+    places = d * torch.arange(count, dtype=torch.float64) + (d - 1) / 2
+    matrix = _cosines(count, places, length) @ samples.T
     matrix[:, size - 1] = matrix[:, size - 1 :].sum(1)
     return matrix[:, :size]
 
@@ -47,10 +47,10 @@ def interpolation(size: int, d: int, stride: int) -> torch.Tensor:
     The plain convolution's sample j lies at place `d stride j + (d - 1) / 2` of the axis, the wanted
     one's sample k at `stride k`.
     """
-    kept, wanted = (math.ceil(math.ceil(size / n) / stride) for n in (d, 1))
+    count, wanted = (math.ceil(math.ceil(size / n) / stride) for n in (d, 1))
     places = (stride * torch.arange(wanted, dtype=torch.float64) - (d - 1) / 2) / (stride * d)
-    grid = _cosines(kept, torch.arange(kept, dtype=torch.float64), kept)  # (kept, kept), orthogonal
-    return _cosines(kept, places, kept) @ grid.T
+    grid = _cosines(count, torch.arange(count, dtype=torch.float64), count)  # (count, count), orthogonal
+    return _cosines(count, places, count) @ grid.T
 
 
 @dataclass(frozen=True)

@@ -1,20 +1,30 @@
-"""What one call of the UNet does. Pure."""
+"""What one call of the UNet does, as plain values. Pure."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
-from dataclasses import dataclass, field
-from typing import Protocol
+from dataclasses import dataclass
 
-import torch
-
-from .decimate import Decimation
-from .lowpass import LowPass, Window
-from .tokens import Grids, SampledTokens, Size
+from .sizes import Size
+from .tokens import Grids, SampledTokens
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
+class Rows:
+    """The rows of one UNet call.
+
+    Attributes:
+        count: how many the caller passes.
+        guided: whether they are [unconditional, conditional], half each.
+        conditional: how many are conditional; they come last.
+    """
+
+    count: int
+    guided: bool
+    conditional: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class Plan:
     """What one call of the UNet does.
 
@@ -28,10 +38,9 @@ class Plan:
         floor: what the filter leaves of the frequencies it stops.
         rows: of the sample as the caller passes it.
         guided: whether they are [unconditional, conditional].
-        lent: conditional rows appended for the guidance branch.
+        guidance_rows: conditional rows appended for the guidance branch.
         guidance_factor: on the difference between conditional and unconditional.
         decimated: whether filtered convolutions of the strong branch are computed at the training size.
-        filters: by (size, stride, weak); None where the filter is the identity.
     """
 
     dilation: float
@@ -43,53 +52,12 @@ class Plan:
     floor: float
     rows: int
     guided: bool
-    lent: int
+    guidance_rows: int
     guidance_factor: float
     decimated: bool = False
-    filters: dict[tuple[Size, int, bool], LowPass | Decimation | None] = field(
-        default_factory=dict, compare=False
-    )
-
-    def padded(self, size: Size) -> Size:
-        """What a map of `size` is padded to: `factor` times its counterpart at the training size."""
-        level = max(
-            round(math.log2(whole / part)) for whole, part in zip(self.latent_size, size, strict=True)
-        )
-        height, width = (math.ceil(side / 2**level) * self.factor for side in self.training_size)
-        return max(height, size[0]), max(width, size[1])
-
-    def build_filters(
-        self, places: Iterable[tuple[int, int]], device: torch.device, dtype: torch.dtype
-    ) -> None:
-        """Make the filters for maps at each (level, stride), in both branches, that are not there yet.
-
-        Ahead of the UNet rather than where they are used, so that a compiled UNet finds tensors and
-        does not depend on how they came about.
-        """
-        for level, stride in places:
-            for weak in (False, True) if self.lent else (False,):
-                self._build(size_at(self.latent_size, level), stride, weak, device, dtype)
-
-    def filter(self, x: torch.Tensor, stride: int, weak: bool) -> LowPass | Decimation | None:
-        """What filters maps x (B, C, height, width) before a convolution of this stride."""
-        size = (x.shape[-2], x.shape[-1])
-        if (size, stride, weak) not in self.filters:  # a map that `build_filters` could not foresee
-            self._build(size, stride, weak, x.device, x.dtype)
-        return self.filters[size, stride, weak]
-
-    def _build(self, size: Size, stride: int, weak: bool, device: torch.device, dtype: torch.dtype) -> None:
-        if (size, stride, weak) in self.filters:
-            return
-        made: LowPass | Decimation | None
-        if self.decimated and not weak:
-            made = Decimation.build(size, self.strong_dilation, stride, device, dtype)
-        else:
-            window = Window(max(self.dilation / stride, 1.0), self.floor, weak)
-            made = LowPass.build(size, self.padded(size), window, device, dtype)
-        self.filters[size, stride, weak] = made
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Sparsity:
     """Which tokens see which in the self-attentions of one call of the UNet.
 
@@ -114,17 +82,21 @@ class Sparsity:
         return SampledTokens(size_at(self.latent_size, level), size_at(self.training_size, level))
 
 
-class Planned(Protocol):
-    """Whatever knows what the UNet call in flight does."""
-
-    @property
-    def plan(self) -> Plan | None: ...
-
-    @property
-    def sparsity(self) -> Sparsity | None: ...
-
-
 def size_at(latent_size: Size, level: int) -> Size:
     """Of the maps `level` downsamplings below a sample of `latent_size`."""
     height, width = (math.ceil(side / 2**level) for side in latent_size)
     return height, width
+
+
+def padded_size(size: Size, *, latent_size: Size, training_size: Size, factor: int) -> Size:
+    """What a map of `size` is padded to before it is filtered: `factor` times its counterpart at the training size.
+
+    Args:
+        size: of the map.
+        latent_size: of the sample.
+        training_size: in latent pixels.
+        factor: how many times the training size is taken on each axis.
+    """
+    level = max(round(math.log2(whole / part)) for whole, part in zip(latent_size, size, strict=True))
+    height, width = (math.ceil(side / 2**level) * factor for side in training_size)
+    return max(height, size[0]), max(width, size[1])

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 import torch
 from torch.nn import functional as F
 
-Size = tuple[int, int]  # (height, width)
+from .sizes import Size
+
 _BARRED = -10000.0  # added to the logits of tokens that are none, as diffusers does; float16 holds it
 
 

@@ -1,4 +1,4 @@
-"""Direct sampling against FouriScale with the embedded model, in one picture."""
+"""The picture of `fouriscale demo`: direct sampling against FouriScale with the embedded model."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _METHODS: dict[str, dict[str, Any] | None] = {"direct": None, "FouriScale": {}}
 
 
 @dataclass(frozen=True)
-class Shown:
+class JudgedPicture:
     """One picture of the demo, and what the checker says of it."""
 
     scene: Scene
@@ -51,7 +51,7 @@ def demo(out: Path) -> None:
 
 def sample(
     sizes: Sequence[tuple[int, int, int]], methods: Mapping[str, dict[str, Any] | None]
-) -> list[tuple[Shown, ...]]:
+) -> list[tuple[JudgedPicture, ...]]:
     """Pictures of the same scenes by each method, from the same noise.
 
     Args:
@@ -60,7 +60,7 @@ def sample(
     """
     shapeworld, pipe = world(), load_pipeline("shapeworld/unet")
     pipe.set_progress_bar_config(disable=True)
-    rows: list[tuple[Shown, ...]] = []
+    rows: list[tuple[JudgedPicture, ...]] = []
     with Progress(console=Console(stderr=True)) as bar:
         task = bar.add_task("sampling", total=sum(count for *_, count in sizes) * len(methods))
         for height, width, count in sizes:
@@ -68,16 +68,17 @@ def sample(
                 row = []
                 for method, changes in methods.items():
                     config = None if changes is None else FouriScaleConfig.preset("shapeworld", **changes)
-                    (made,) = generate(
+                    (picture,) = generate(
                         pipe, scene.caption, height=height, width=width, seed=number, config=config
                     )
-                    row.append(Shown(scene, method, made.image, shapeworld.check(made.image, scene)))
+                    report = shapeworld.check(picture.image, scene)
+                    row.append(JudgedPicture(scene, method, picture.image, report))
                     bar.advance(task)
                 rows.append(tuple(row))
     return rows
 
 
-def lay_out(pairs: Sequence[Sequence[Shown]]) -> Image.Image:
+def lay_out(pairs: Sequence[Sequence[JudgedPicture]]) -> Image.Image:
     """All pictures on white, as many pairs a row as pictures of one size; each pair under its caption."""
     rows: dict[tuple[int, int], list[Image.Image]] = {}
     for pair in pairs:
@@ -85,20 +86,20 @@ def lay_out(pairs: Sequence[Sequence[Shown]]) -> Image.Image:
     return framed(beneath([beside(row, _GAP) for row in rows.values()], _GAP), _GAP)
 
 
-def _pair_block(pair: Sequence[Shown]) -> Image.Image:
+def _pair_block(pair: Sequence[JudgedPicture]) -> Image.Image:
     width, height = pair[0].image.size
-    row = [captioned(shown.image, shown.method, _STRIP, 14, colour="dimgray") for shown in pair]
+    row = [captioned(picture.image, picture.method, _STRIP, 14, colour="dimgray") for picture in pair]
     return captioned(beside(row, 4), f"{pair[0].scene.caption}, {width} x {height}", _STRIP, 14)
 
 
-def _counts(pairs: Sequence[Sequence[Shown]]) -> Table:
+def _counts(pairs: Sequence[Sequence[JudgedPicture]]) -> Table:
     """How many of each size and method were repeated and correct, according to the checker."""
     table = Table("width x height", "sampling", "pictures", "repeated", "correct")
     for height, width, _ in _SIZES:
         for number, method in enumerate(_METHODS):
-            shown = [pair[number] for pair in pairs if pair[0].image.size == (width, height)]
+            pictures = [pair[number] for pair in pairs if pair[0].image.size == (width, height)]
             repeated, correct = (
-                sum(getattr(s.report, what) for s in shown) for what in ("repeated", "correct")
+                sum(getattr(picture.report, what) for picture in pictures) for what in ("repeated", "correct")
             )
-            table.add_row(f"{width} x {height}", method, str(len(shown)), str(repeated), str(correct))
+            table.add_row(f"{width} x {height}", method, str(len(pictures)), str(repeated), str(correct))
     return table

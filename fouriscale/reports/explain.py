@@ -20,6 +20,9 @@ from ..hooks.patch import fouriscale
 from ..maths import sizes
 from .memory import LiveBytes
 
+_REFINER_WIDTH = 1280  # the cross_attention_dim of SDXL's refiner, which has OpenCLIP's text alone
+_PROMPT_TOKENS = 77  # rows of CLIP's text encoders, padding included
+
 
 @dataclass(frozen=True)
 class Explanation:
@@ -58,7 +61,10 @@ class Explanation:
 
 
 class _Guided:
-    """Stands in for a pipeline that samples with guidance."""
+    """Stands in for a pipeline that samples with guidance.
+
+    No `OwnLoop`, whose rows are compared with each other: here they have no values.
+    """
 
     do_classifier_free_guidance = True
 
@@ -91,25 +97,25 @@ def explain(
     dilations = tuple(schedule.at(i) if schedule.active(i) else 1.0 for i in range(steps))
     latent_size = height // vae_scale_factor, width // vae_scale_factor
     with torch.device("meta"):
-        unet: Any = UNet2DConditionModel.from_config(dict(unet_config)).eval()
-    listed = listed_convolutions(unet, config, object)
+        unet = UNet2DConditionModel.from_config(dict(unet_config)).eval()
+    convolutions = listed_convolutions(unet, config, object)
     direct, direct_peak = _multiply_adds(unet, latent_size, 0), _peak_values(unet, latent_size, 0)
-    each: dict[int, int] = {}  # by whole dilation, which decides but for a trifle
+    costs: dict[int, int] = {}  # by whole dilation, which decides but for a trifle
     with fouriscale(_Guided(unet, vae_scale_factor, steps), config):
         for step, d in enumerate(dilations):
-            if math.ceil(d) not in each:
-                each[math.ceil(d)] = _multiply_adds(unet, latent_size, steps - 1 - step)
+            if math.ceil(d) not in costs:
+                costs[math.ceil(d)] = _multiply_adds(unet, latent_size, steps - 1 - step)
         peak = _peak_values(unet, latent_size, steps - 1)
     return Explanation(
         size=(height, width),
         fit=fit,
         config=config,
-        convolutions=(len(listed), sum(one.filtered for one in listed)),
+        convolutions=(len(convolutions), sum(one.filtered for one in convolutions)),
         steps=steps,
         dilations=dilations,
         direct_cost=direct,
-        step_cost=each[math.ceil(dilations[0])] / direct,
-        run_cost=sum(each[math.ceil(d)] for d in dilations) / (steps * direct),
+        step_cost=costs[math.ceil(dilations[0])] / direct,
+        run_cost=sum(costs[math.ceil(d)] for d in dilations) / (steps * direct),
         parameters=sum(p.numel() for p in unet.parameters()),
         peak_values=(peak, direct_peak),
     )
@@ -118,18 +124,18 @@ def explain(
 def direct_step(unet_config: Mapping[str, Any], latent_size: tuple[int, int]) -> int:
     """Multiply-adds of one guided step of direct sampling at a latent size (height, width)."""
     with torch.device("meta"):
-        unet: Any = UNet2DConditionModel.from_config(dict(unet_config)).eval()
+        unet = UNet2DConditionModel.from_config(dict(unet_config)).eval()
     return _multiply_adds(unet, latent_size, 0)
 
 
-def _multiply_adds(unet: Any, latent_size: tuple[int, int], timestep: int) -> int:
+def _multiply_adds(unet: UNet2DConditionModel, latent_size: tuple[int, int], timestep: int) -> int:
     """Of one guided call; only shapes are followed."""
     with FlopCounterMode(display=False) as counter:
         guided_call(unet, latent_size, timestep)
     return counter.get_total_flops() // 2
 
 
-def _peak_values(unet: Any, latent_size: tuple[int, int], timestep: int) -> int:
+def _peak_values(unet: UNet2DConditionModel, latent_size: tuple[int, int], timestep: int) -> int:
     """Most float32 numbers alive at once in one guided call, weights left out."""
     with LiveBytes() as live, _WholeAttention():
         guided_call(unet, latent_size, timestep)
@@ -147,22 +153,22 @@ class _WholeAttention(TorchFunctionMode):
 
 
 @torch.no_grad()
-def guided_call(unet: Any, latent_size: tuple[int, int], timestep: int) -> None:
+def guided_call(unet: UNet2DConditionModel, latent_size: tuple[int, int], timestep: int) -> None:
     """One guided call of a UNet of shapes without values."""
     device = unet.device
-    given: dict[str, Any] = {}
+    extra: dict[str, Any] = {}
     width = unet.config.cross_attention_dim
     if unet.config.addition_embed_type == "text_time":
         times = unet.add_embedding.linear_1.in_features
         sort = unet.config.addition_time_embed_dim
         # Base models take six sizes, the refiner four and a score; the rest is the pooled prompt.
-        count = 5 if unet.config.cross_attention_dim == 1280 else 6
-        given["added_cond_kwargs"] = {
+        count = 5 if width == _REFINER_WIDTH else 6
+        extra["added_cond_kwargs"] = {
             "text_embeds": torch.empty(2, times - count * sort, device=device),
             "time_ids": torch.empty(2, count, device=device),
         }
     sample = torch.empty(2, unet.config.in_channels, *latent_size, device=device)
-    unet(sample, timestep, torch.empty(2, 77, width, device=device), **given)
+    unet(sample, timestep, torch.empty(2, _PROMPT_TOKENS, width, device=device), **extra)
 
 
 _ATTENTION = {
@@ -185,31 +191,31 @@ def _parts(config: FouriScaleConfig) -> str:
     )
 
 
-def sentences(told: Explanation) -> list[str]:
+def sentences(explanation: Explanation) -> list[str]:
     """An explanation in words, one line a subject."""
-    height, width = told.size
-    base = told.fit.training_size
-    padded = max(told.fit.padded_size[0], height), max(told.fit.padded_size[1], width)
+    height, width = explanation.size
+    base = explanation.fit.training_size
+    padded = max(explanation.fit.padded_size[0], height), max(explanation.fit.padded_size[1], width)
     lines = [f"size: width {width}, height {height}"]
-    if told.fit.dilation == 1:
+    if explanation.fit.dilation == 1:
         return [
             *lines,
             f"training size: width {base[1]}, height {base[0]}; the size lies within it, so nothing is done",
         ]
     share = 1 - height * width / (padded[0] * padded[1])
-    count, filtered = told.convolutions
-    peak, direct = told.peak_values
+    count, filtered = explanation.convolutions
+    peak, direct = explanation.peak_values
     return [
         *lines,
         f"training size: width {base[1]}, height {base[0]}",
-        f"dilation: {told.fit.dilation} at most",
+        f"dilation: {explanation.fit.dilation} at most",
         f"padding: to width {padded[1]}, height {padded[0]} while filtering, {share:.0%} of it empty",
-        f"layers: {count} convolutions, {filtered} of them filtered: {', '.join(told.config.layers)}",
-        f"steps: the first {told.active} of {told.steps} active, the others {_late(told.config)}",
-        f"mode: {told.config.mode}: {_parts(told.config)}",
-        f"cost: {told.step_cost:.2f} times the multiply-adds of direct sampling in the first step, "
-        f"{told.run_cost:.2f} times over the run",
+        f"layers: {count} convolutions, {filtered} of them filtered: {', '.join(explanation.config.layers)}",
+        f"steps: the first {explanation.active} of {explanation.steps} active, the others {_late(explanation.config)}",
+        f"mode: {explanation.config.mode}: {_parts(explanation.config)}",
+        f"cost: {explanation.step_cost:.2f} times the multiply-adds of direct sampling in the first step, "
+        f"{explanation.run_cost:.2f} times over the run",
         f"memory: feature maps of {4 * peak / 1e9:.2f} GB in float32, {2 * peak / 1e9:.2f} GB in float16, "
-        f"{peak / direct:.2f} times those of direct sampling, beside the UNet's {told.parameters / 1e6:.1f} "
+        f"{peak / direct:.2f} times those of direct sampling, beside the UNet's {explanation.parameters / 1e6:.1f} "
         "million weights",
     ]

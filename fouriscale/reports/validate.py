@@ -6,7 +6,6 @@ who have them; `report.json` is what they can send.
 
 from __future__ import annotations
 
-import dataclasses
 import itertools
 import platform
 import statistics
@@ -18,12 +17,15 @@ from typing import Any
 
 import torch
 from PIL import Image
+from pydantic import model_validator
 
 from picturelab import worlds
 from picturelab.files import configs_folder
 from picturelab.memory import peak_memory
 from picturelab.models import origin
+from picturelab.pipeline import UNetPipeline
 from picturelab.runs.folder import OnProgress, RunFolder
+from picturelab.settings import Settings
 
 from ..config import FouriScaleConfig
 from ..sampling import recipe as recipes
@@ -38,34 +40,45 @@ def store(folder: Path) -> RunFolder:
     return RunFolder(folder, "a validation", recipes.CHUNK)
 
 
-@dataclass(frozen=True)
-class ValidationSettings:
+class ValidationSettings(Settings):
     """What a validation is run with; a killed one goes on only with the same.
 
-    Attributes:
-        model: a name, for the report.
-        revision: of its weights.
-        prompts: picture i of every size and method is of prompt i.
-        sizes: (height, width) in pixels.
-        seed: of the first prompt's noise; the next prompt's is one higher.
-        steps, guidance: of every picture.
-        config: FouriScale's settings.
-        precision: the weights' dtype.
-        device: where it runs, such as "cuda (NVIDIA A100-SXM4-80GB)".
+    Raises:
+        ValueError: a value is out of range, or there is no prompt or no size.
     """
 
     model: str
-    revision: str | None
-    prompts: tuple[str, ...]
-    sizes: tuple[tuple[int, int], ...]
-    seed: int
-    steps: int
-    guidance: float
-    config: dict[str, Any]
-    precision: str
-    device: str
+    """A name, for the report."""
 
-    def __post_init__(self) -> None:
+    revision: str | None
+    """Of its weights."""
+
+    prompts: tuple[str, ...]
+    """Picture i of every size and method is of prompt i."""
+
+    sizes: tuple[tuple[int, int], ...]
+    """(height, width) in pixels."""
+
+    seed: int
+    """Of the first prompt's noise; the next prompt's is one higher."""
+
+    steps: int
+    """Of every picture."""
+
+    guidance: float
+    """Of every picture."""
+
+    config: dict[str, Any]
+    """FouriScale's settings."""
+
+    precision: str
+    """The weights' dtype."""
+
+    device: str
+    """Where it runs, such as "cuda (NVIDIA A100-SXM4-80GB)"."""
+
+    @model_validator(mode="after")
+    def _check(self) -> ValidationSettings:
         if not self.prompts or not self.sizes:
             raise ValueError(
                 f"{len(self.prompts)} prompts and {len(self.sizes)} sizes: give at least one each"
@@ -73,6 +86,7 @@ class ValidationSettings:
         seeds = range(self.seed, self.seed + len(self.prompts))
         for height, width in self.sizes:
             check_request(height, width, seeds, self.steps, self.guidance)
+        return self
 
 
 def our_prompts() -> tuple[str, ...]:
@@ -81,7 +95,7 @@ def our_prompts() -> tuple[str, ...]:
 
 
 def validate(
-    pipe: Any,
+    pipe: UNetPipeline,
     settings: ValidationSettings,
     folder: Path,
     judge: Judge | None = None,
@@ -97,7 +111,7 @@ def validate(
         settings: what to make.
         folder: for pictures and notes; empty, new, or of the same settings.
         judge: says of picture i what is true of it, such as {"repeated": False}; None where nothing can.
-        progress: told (what, pieces done, pieces in all).
+        progress: called with (what, pieces done, pieces in all).
 
     Returns:
         The content of report.json.
@@ -105,27 +119,27 @@ def validate(
     Raises:
         ValueError: the folder holds something else, or FouriScale cannot be applied to the pipeline.
     """
-    kept = store(folder)
-    kept.begin(dataclasses.asdict(settings))
+    run = store(folder)
+    run.begin(settings.model_dump())
     pieces = list(_pieces(settings))
     warm: set[tuple[tuple[int, int], str]] = set()
     for done, (size, method, i) in enumerate(pieces):
         if progress:
             progress("pictures", done, len(pieces))
         key = _key(size, method, i)
-        if kept.piece(key) is None:
+        if run.piece(key) is None:
             if (size, method) not in warm:
                 _sample(pipe, settings, size, method, i, steps=1)  # kernels are chosen in a shape's first run
                 warm.add((size, method))
             notes, picture = _sample(pipe, settings, size, method, i, steps=settings.steps)
             if picture is None:
-                kept.finish(key, notes, {})
+                run.finish(key, notes, {})
                 continue
             notes |= judge(picture.image, i) if judge else {}
-            kept.finish(key, notes, {f"{key}.png": (picture.image, picture.recipe.model_dump())})
+            run.finish(key, notes, {f"{key}.png": (picture.image, picture.recipe.model_dump())})
     if progress:
         progress("pictures", len(pieces), len(pieces))
-    return results(settings, kept)
+    return results(settings, run)
 
 
 def _pieces(settings: ValidationSettings) -> Iterator[tuple[tuple[int, int], str, int]]:
@@ -139,7 +153,7 @@ def _key(size: tuple[int, int], method: str, i: int) -> str:
 
 
 def _sample(
-    pipe: Any, settings: ValidationSettings, size: tuple[int, int], method: str, i: int, steps: int
+    pipe: UNetPipeline, settings: ValidationSettings, size: tuple[int, int], method: str, i: int, steps: int
 ) -> tuple[dict[str, Any], Any]:
     """(notes, picture); the picture is None where memory ran out."""
     config = FouriScaleConfig.from_dict(settings.config) if method == "FouriScale" else None
@@ -164,13 +178,13 @@ def _sample(
     return {"error": "out of memory"}, None
 
 
-def results(settings: ValidationSettings, kept: RunFolder) -> dict[str, Any]:
+def results(settings: ValidationSettings, run: RunFolder) -> dict[str, Any]:
     """The content of report.json: per size the figures of both methods, and every picture's."""
     images: list[dict[str, Any]] = []
     sizes: list[dict[str, Any]] = []
     for size in settings.sizes:
         notes = {
-            method: [kept.piece(_key(size, method, i)) or {} for i in range(len(settings.prompts))]
+            method: [run.piece(_key(size, method, i)) or {} for i in range(len(settings.prompts))]
             for method in METHODS
         }
         figures = {method: _figures(notes[method]) for method in METHODS}
@@ -200,7 +214,7 @@ def results(settings: ValidationSettings, kept: RunFolder) -> dict[str, Any]:
             for i, note in enumerate(notes[method])
         ]
     return {
-        "settings": dataclasses.asdict(settings),
+        "settings": settings.model_dump(),
         "versions": recipes.versions(),
         "sizes": sizes,
         "images": images,
@@ -208,14 +222,16 @@ def results(settings: ValidationSettings, kept: RunFolder) -> dict[str, Any]:
 
 
 def _figures(notes: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    made = [note for note in notes if "seconds" in note]
-    judged = sorted({name for note in made for name, value in note.items() if isinstance(value, bool)})
+    pictures = [note for note in notes if "seconds" in note]
+    judgements = sorted(
+        {name for note in pictures for name, value in note.items() if isinstance(value, bool)}
+    )
     return {
-        "pictures": len(made),
-        "out_of_memory": len(notes) - len(made),
-        "seconds": statistics.median(note["seconds"] for note in made) if made else None,
-        "peak_bytes": max((note["peak_bytes"] for note in made), default=None),
-        **{name: sum(note[name] for note in made) for name in judged},
+        "pictures": len(pictures),
+        "out_of_memory": len(notes) - len(pictures),
+        "seconds": statistics.median(note["seconds"] for note in pictures) if pictures else None,
+        "peak_bytes": max((note["peak_bytes"] for note in pictures), default=None),
+        **{name: sum(note[name] for note in pictures) for name in judgements},
     }
 
 
@@ -243,7 +259,7 @@ def shipped_world(model: str, seed: int) -> JudgedPrompts | None:
 
 
 def settings_for(
-    pipe: Any,
+    pipe: UNetPipeline,
     config: FouriScaleConfig,
     *,
     prompts: Sequence[str],

@@ -24,18 +24,18 @@ def write_page(results: Mapping[str, Any], folder: Path) -> Path:
         results: the content of report.json.
         folder: the validation's folder.
     """
-    kept, path = store(folder), folder / "report.html"
+    run, path = store(folder), folder / "report.html"
 
-    def shown(row: Mapping[str, Any], i: int) -> dict[str, dict[str, Any]]:
+    def views(row: Mapping[str, Any], i: int) -> dict[str, dict[str, Any]]:
         by_method = {}
         for note in results["images"]:
             if (note["height"], note["width"], note["prompt"]) == (row["height"], row["width"], i):
-                image = kept.picture(Path(note["file"]).name) if note["file"] else None
+                image = run.picture(Path(note["file"]).name) if note["file"] else None
                 by_method[note["method"]] = note | _views(image)
         return by_method
 
     page = environment("fouriscale.reports").get_template("validate.html.j2")
-    write_whole(path, page.render(r=results, methods=METHODS, shown=shown, sentence=sentence))
+    write_whole(path, page.render(r=results, methods=METHODS, views=views, sentence=sentence))
     return path
 
 

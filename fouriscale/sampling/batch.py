@@ -14,9 +14,11 @@ import torch
 from picturelab.batch.instruments import EncodedText, JobPicture
 from picturelab.batch.jobs import DIRECT, Job
 from picturelab.notation import control, weighted
+from picturelab.pipeline import UNetPipeline
 
-from ..config import FouriScaleConfig, config_for
+from ..config import FouriScaleConfig
 from ..loading.pipeline import load_pipeline, locate
+from ..recognise import config_for
 from .generate import SIZE_MULTIPLE, check_request, generate, sampling_defaults
 from .inputs import Inputs
 from .prompts import encode
@@ -32,22 +34,22 @@ class FouriScaleInstrument:
     def check(self, job: Job) -> None:
         size = (job.height or SIZE_MULTIPLE, job.width or SIZE_MULTIPLE)
         check_request(*size, [job.seed], job.steps or 1, job.guidance or 0.0)
-        _located(job.model)
-        _given_config(job.preset, json.dumps(job.config))
+        _kind(job.model)
+        _named_config(job.preset, json.dumps(job.config))
         _inputs(job)
 
     def load(self, job: Job, device: str, dtype: str) -> Any:
         preset = None if job.preset == DIRECT else job.preset
         return load_pipeline(job.model, device=device, dtype=dtype, preset=preset)
 
-    def encode(self, pipe: Any, job: Job) -> EncodedText | None:
+    def encode(self, pipe: UNetPipeline, job: Job) -> EncodedText | None:
         if job.lora:  # the text encoder may be changed by it
             return None
         guidance = sampling_defaults(pipe)[1] if job.guidance is None else job.guidance
         return encode(pipe, job.prompt, job.negative_prompt, guidance)
 
     def paint(
-        self, pipe: Any, jobs: Sequence[Job], encodings: Sequence[EncodedText | None]
+        self, pipe: UNetPipeline, jobs: Sequence[Job], encodings: Sequence[EncodedText | None]
     ) -> list[JobPicture]:
         first = jobs[0]
         inputs = _inputs(first)
@@ -55,7 +57,7 @@ class FouriScaleInstrument:
         height, width = _size(pipe, first, config, inputs)
         _check_fits(pipe, height, width)
         texts = [text for text in encodings if text is not None]
-        made = generate(
+        pictures = generate(
             pipe,
             [job.prompt for job in jobs],
             height=height,
@@ -68,25 +70,25 @@ class FouriScaleInstrument:
             inputs=inputs,
             texts=texts if len(texts) == len(jobs) else None,
         )
-        return [JobPicture(picture.image, picture.recipe.model_dump()) for picture in made]
+        return [JobPicture(picture.image, picture.recipe.model_dump()) for picture in pictures]
 
 
-def _config(pipe: Any, job: Job) -> FouriScaleConfig | None:
+def _config(pipe: UNetPipeline, job: Job) -> FouriScaleConfig | None:
     """The job's settings; None samples directly."""
     if job.preset == DIRECT:
         return None
-    config = _given_config(job.preset, json.dumps(job.config))
+    config = _named_config(job.preset, json.dumps(job.config))
     return config or config_for(pipe.unet).replace(**(job.config or {}))
 
 
-def _size(pipe: Any, job: Job, config: FouriScaleConfig | None, inputs: Inputs) -> tuple[int, int]:
+def _size(pipe: UNetPipeline, job: Job, config: FouriScaleConfig | None, inputs: Inputs) -> tuple[int, int]:
     """(height, width) in pixels, as `fouriscale generate` chooses it."""
     if job.height is not None and job.width is not None:
         return job.height, job.width
     return inputs.size or (config or config_for(pipe.unet)).scaled_size(2)
 
 
-def _check_fits(pipe: Any, height: int, width: int) -> None:
+def _check_fits(pipe: UNetPipeline, height: int, width: int) -> None:
     """Refuse a size that no machine of this kind could hold, before it fills the memory of this one.
 
     Raises:
@@ -96,18 +98,18 @@ def _check_fits(pipe: Any, height: int, width: int) -> None:
     needed = (
         2 * unet.config.block_out_channels[0] * (height // scale) * (width // scale) * unet.dtype.itemsize
     )
-    here = psutil.virtual_memory().total
+    memory = psutil.virtual_memory().total
     if unet.device.type == "cuda":
-        here = torch.cuda.get_device_properties(unet.device).total_memory
-    if needed > here:
+        memory = torch.cuda.get_device_properties(unet.device).total_memory
+    if needed > memory:
         raise ValueError(
             f"width {width}, height {height} needs {needed / 2**30:,.0f} GiB for the first layer alone, and there "
-            f"are {here / 2**30:,.0f} GiB here"
+            f"are {memory / 2**30:,.0f} GiB here"
         )
 
 
 @functools.lru_cache(maxsize=1024)
-def _given_config(preset: str | None, changes: str) -> FouriScaleConfig | None:
+def _named_config(preset: str | None, changes: str) -> FouriScaleConfig | None:
     """A named preset with changes, which are JSON, so that they can be a key; None: not named."""
     different = json.loads(changes) or {}
     if preset == DIRECT:
@@ -120,7 +122,7 @@ def _given_config(preset: str | None, changes: str) -> FouriScaleConfig | None:
 
 
 @functools.lru_cache(maxsize=1024)
-def _located(model: str) -> str:
+def _kind(model: str) -> str:
     return locate(model)
 
 

@@ -5,24 +5,26 @@ from __future__ import annotations
 import contextlib
 import inspect
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import diffusers
-import psutil
 import torch
 from PIL import Image
 
 from picturelab.models import origin, usual_call
+from picturelab.pipeline import Pipeline, UNetPipeline
 from picturelab.reports.grid import labelled_row
 
-from ..config import FouriScaleConfig, size_conditioning
+from ..config import FouriScaleConfig
 from ..hooks.patch import current_state, fouriscale
 from ..maths.sizes import check_size
 from . import recipe as recipes
+from .conditioning import size_conditioning
 from .inputs import Inputs, accepted, prepared
 from .prompts import Texts, encode_all, stacked
+from .schedulers import recorded_scheduler
+from .vae import decoder_overflows, tiles_already, tiling
 
 SIZE_MULTIPLE = 8  # what Stable Diffusion's pipelines ask of height and width, whatever their VAE
 
@@ -39,7 +41,7 @@ class Picture:
 
 
 def generate(
-    pipe: Any,
+    pipe: UNetPipeline,
     prompt: str | Sequence[str],
     *,
     height: int,
@@ -88,7 +90,7 @@ def generate(
             "FouriScale is applied to this pipeline: give its config, or call remove_fouriscale(pipe) first"
         )
     if vae_tiling is None:
-        vae_tiling = _tiles_already(pipe.vae) or decoder_overflows(pipe.vae, height, width, len(prompts))
+        vae_tiling = tiles_already(pipe.vae) or decoder_overflows(pipe.vae, height, width, len(prompts))
 
     call: dict[str, Any] = dict(
         height=height,
@@ -100,7 +102,7 @@ def generate(
         callback_on_step_end=_reporter(on_step, on_latents),
     )
     inputs = inputs or Inputs()
-    with _tiling(pipe.vae, vae_tiling), prepared(pipe, inputs, height, width) as (runner, extra):
+    with tiling(pipe.vae, vae_tiling), prepared(pipe, inputs, height, width) as (runner, extra):
         scaled: Any = contextlib.nullcontext()
         if config is not None:
             scaled = fouriscale(runner, config)
@@ -129,7 +131,7 @@ def generate(
     ]
 
 
-def compare(pipe: Any, prompt: str, *, config: FouriScaleConfig, **settings: Any) -> Picture:
+def compare(pipe: UNetPipeline, prompt: str, *, config: FouriScaleConfig, **settings: Any) -> Picture:
     """One prompt sampled directly and with FouriScale, side by side in one labelled picture.
 
     Takes and raises what `generate` does.
@@ -141,7 +143,7 @@ def compare(pipe: Any, prompt: str, *, config: FouriScaleConfig, **settings: Any
     return Picture(image, scaled.recipe.model_copy(update={"compare": True}))
 
 
-def remake(pipe: Any, recipe: recipes.Recipe, on_step: OnStep | None = None) -> Image.Image:
+def remake(pipe: UNetPipeline, recipe: recipes.Recipe, on_step: OnStep | None = None) -> Image.Image:
     """The picture of a recipe once more. Sets torch's thread count to the recorded one.
 
     Args:
@@ -153,7 +155,7 @@ def remake(pipe: Any, recipe: recipes.Recipe, on_step: OnStep | None = None) -> 
         ValueError: the recipe's values are out of range, or a file that it names has changed or gone.
     """
     torch.set_num_threads(recipe.threads)
-    pipe.scheduler = _scheduler(recipe.scheduler)
+    pipe.scheduler = recorded_scheduler(recipe.scheduler)
     config = None if recipe.config is None else FouriScaleConfig.from_dict(recipe.config)
     settings: dict[str, Any] = dict(
         height=recipe.height,
@@ -197,57 +199,12 @@ def check_request(height: int, width: int, seeds: Sequence[int], steps: int, gui
         )
 
 
-def sampling_defaults(pipe: Any) -> tuple[int, float]:
+def sampling_defaults(pipe: Pipeline) -> tuple[int, float]:
     """Steps and guidance: those that the model's folder names, and else the pipeline's own."""
     defaults = inspect.signature(type(pipe).__call__).parameters
     names = ("num_inference_steps", "guidance_scale")
     usual = {name: defaults[name].default for name in names} | usual_call(origin(pipe).model)
     return int(usual["num_inference_steps"]), float(usual["guidance_scale"])
-
-
-def decoder_overflows(vae: Any, height: int, width: int, batch: int) -> bool:
-    """Whether decoding `batch` pictures of `height` x `width` pixels at once needs more memory than is free."""
-    return decoder_bytes(vae, height, width, batch) > _free_bytes(vae.device)
-
-
-def decoder_bytes(vae: Any, height: int, width: int, batch: int) -> int:
-    """About how many bytes a decoder's feature maps take at their peak.
-
-    The peak lies where the last upsampling hands its maps, at full size and still with the channels of
-    the level before, to the last block: input, output and about two maps in between. Measured on the CPU
-    in float32: 1.07 GB for Stable Diffusion's decoder at 512 x 512, where this says 1.07 GB.
-    """
-    channels = vae.config.block_out_channels[:2][-1]
-    # SDXL's VAE overflows in float16, so diffusers decodes with it in float32.
-    element = 4 if getattr(vae.config, "force_upcast", False) else vae.dtype.itemsize
-    return 4 * batch * channels * height * width * element
-
-
-def _free_bytes(device: torch.device) -> int:
-    if device.type == "cuda":
-        unused = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
-        return torch.cuda.mem_get_info(device)[0] + unused
-    return psutil.virtual_memory().available
-
-
-def _tiles_already(vae: Any) -> bool:
-    return bool(getattr(vae, "use_tiling", False))
-
-
-@contextlib.contextmanager
-def _tiling(vae: Any, on: bool) -> Iterator[None]:
-    """VAE tiling on or off for a `with` block."""
-    before = _tiles_already(vae)
-    _set_tiling(vae, on)
-    try:
-        yield
-    finally:
-        _set_tiling(vae, before)
-
-
-def _set_tiling(vae: Any, on: bool) -> None:
-    if on != _tiles_already(vae):
-        (vae.enable_tiling if on else vae.disable_tiling)()
 
 
 def _reporter(on_step: OnStep | None, on_latents: OnLatents | None) -> Callable[..., dict[str, Any]] | None:
@@ -265,7 +222,7 @@ def _reporter(on_step: OnStep | None, on_latents: OnLatents | None) -> Callable[
     return report
 
 
-def _shared_recipe(pipe: Any) -> dict[str, Any]:
+def _shared_recipe(pipe: UNetPipeline) -> dict[str, Any]:
     where = origin(pipe)
     settings = {k: v for k, v in pipe.scheduler.config.items() if not k.startswith("_")}
     return dict(
@@ -277,32 +234,3 @@ def _shared_recipe(pipe: Any) -> dict[str, Any]:
         device=str(pipe.device),
         versions=recipes.versions(),
     )
-
-
-def choose_scheduler(name: str, pipe: Any) -> Any:
-    """A scheduler by name in place of the pipeline's, with the same noise schedule.
-
-    Args:
-        name: a class of diffusers that fits the pipeline, with or without "Scheduler", in any case.
-
-    Raises:
-        ValueError: none that fits has this name; the sentence lists them.
-    """
-    fitting = {kind.__name__: kind for kind in pipe.scheduler.compatibles}
-    extra = {kind.__name__: kind for kind in (diffusers.LCMScheduler, diffusers.TCDScheduler)}
-    wanted = name.lower().removesuffix("scheduler")
-    for known, kind in (fitting | extra).items():
-        if known.lower().removesuffix("scheduler") == wanted:
-            return kind.from_config(pipe.scheduler.config)
-    known = ", ".join(sorted(n.removesuffix("Scheduler") for n in fitting | extra))
-    raise ValueError(f"scheduler {name!r} does not fit this model; those that do are {known}")
-
-
-def _scheduler(recorded: dict[str, Any]) -> Any:
-    """The recipe's scheduler. Its name comes from a file, so only diffusers' schedulers are made."""
-    name = recorded.get("class")
-    kind = getattr(diffusers, name, None) if isinstance(name, str) else None
-    if not (isinstance(kind, type) and issubclass(kind, diffusers.SchedulerMixin)):
-        raise ValueError(f"the recipe's scheduler {name!r} is none of diffusers'")
-    scheduler: Any = kind
-    return scheduler.from_config(recorded.get("config", {}))

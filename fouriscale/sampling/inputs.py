@@ -7,7 +7,6 @@ import hashlib
 import inspect
 import warnings
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,35 +17,40 @@ from diffusers import (
     ControlNetModel,
 )
 from PIL import Image, UnidentifiedImageError
+from pydantic import model_validator
 
 from picturelab.models import HUB_ID, fingerprint, unreachable
 from picturelab.notation import Weighted
+from picturelab.pipeline import Pipeline, UNetPipeline
+from picturelab.settings import Settings
 
 from .recipe import Conditioning, Control, File, Lora
 
 
-@dataclass(frozen=True)
-class Inputs:
+class Inputs(Settings):
     """Files that a picture is made from. Checks itself, but for what only loading can tell.
-
-    Attributes:
-        image: a picture to start from.
-        strength: how much of it is made anew, in (0, 1]; None takes the pipeline's own.
-        mask: white where the picture is drawn anew, black where it is kept.
-        controls: ControlNet (folder or hub id) and its picture, with a scale each.
-        loras: .safetensors files, with a scale each.
 
     Raises:
         ValueError: a file cannot be read, a value is out of range, or the picture is missing.
     """
 
     image: Path | None = None
-    strength: float | None = None
-    mask: Path | None = None
-    controls: tuple[tuple[str, Path, float], ...] = ()
-    loras: tuple[Weighted, ...] = ()
+    """A picture to start from."""
 
-    def __post_init__(self) -> None:
+    strength: float | None = None
+    """How much of it is made anew, in (0, 1]; None takes the pipeline's own."""
+
+    mask: Path | None = None
+    """White where the picture is drawn anew, black where it is kept."""
+
+    controls: tuple[tuple[str, Path, float], ...] = ()
+    """ControlNet (folder or hub id) and its picture, with a scale each."""
+
+    loras: tuple[Weighted, ...] = ()
+    """.safetensors files, with a scale each."""
+
+    @model_validator(mode="after")
+    def _check(self) -> Inputs:
         for name in ("strength", "mask"):
             if getattr(self, name) is not None and self.image is None:
                 raise ValueError(f"{name}={getattr(self, name)!s}: needs a picture to start from, --image")
@@ -65,6 +69,7 @@ class Inputs:
                 raise ValueError(
                     f"lora {lora.name!r}: must be a .safetensors file that exists; pickled weights can run code"
                 )
+        return self
 
     @property
     def size(self) -> tuple[int, int] | None:
@@ -119,7 +124,9 @@ class Inputs:
 
 
 @contextlib.contextmanager
-def prepared(pipe: Any, inputs: Inputs, height: int, width: int) -> Iterator[tuple[Any, dict[str, Any]]]:
+def prepared(
+    pipe: UNetPipeline, inputs: Inputs, height: int, width: int
+) -> Iterator[tuple[UNetPipeline, dict[str, Any]]]:
     """The pipeline that samples with these inputs, and arguments for its call; LoRAs come off at the end.
 
     Args:
@@ -132,7 +139,7 @@ def prepared(pipe: Any, inputs: Inputs, height: int, width: int) -> Iterator[tup
         yield _pipeline(pipe, inputs), _arguments(inputs, height, width)
 
 
-def accepted(pipe: Any, arguments: dict[str, Any]) -> dict[str, Any]:
+def accepted(pipe: Pipeline, arguments: dict[str, Any]) -> dict[str, Any]:
     """Those arguments that the pipeline's call takes: image-to-image takes its size from the picture."""
     known = inspect.signature(type(pipe).__call__).parameters
     return {
@@ -140,7 +147,7 @@ def accepted(pipe: Any, arguments: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _pipeline(pipe: Any, inputs: Inputs) -> Any:
+def _pipeline(pipe: UNetPipeline, inputs: Inputs) -> UNetPipeline:
     if inputs.image is None and not inputs.controls:
         return pipe
     kind: Any = AutoPipelineForText2Image
@@ -150,32 +157,32 @@ def _pipeline(pipe: Any, inputs: Inputs) -> Any:
     if inputs.controls:
         nets = [_controlnet(model, pipe) for model, _, _ in inputs.controls]
         extra["controlnet"] = nets if len(nets) > 1 else nets[0]
-    made = kind.from_pipe(pipe, **extra)
-    made.set_progress_bar_config(**getattr(pipe, "_progress_bar_config", {}))
-    return made
+    runner: UNetPipeline = kind.from_pipe(pipe, **extra)
+    runner.set_progress_bar_config(**getattr(pipe, "_progress_bar_config", {}))
+    return runner
 
 
 def _arguments(inputs: Inputs, height: int, width: int) -> dict[str, Any]:
     def fitted(path: Path, mode: str = "RGB") -> Image.Image:
         return _open(path).convert(mode).resize((width, height), Image.Resampling.LANCZOS)
 
-    given: dict[str, Any] = {}
+    arguments: dict[str, Any] = {}
     if inputs.controls:
         pictures = [fitted(picture) for _, picture, _ in inputs.controls]
         scales = [scale for _, _, scale in inputs.controls]
         one = len(pictures) == 1
-        given["image" if inputs.image is None else "control_image"] = pictures[0] if one else pictures
-        given["controlnet_conditioning_scale"] = scales[0] if one else scales
+        arguments["image" if inputs.image is None else "control_image"] = pictures[0] if one else pictures
+        arguments["controlnet_conditioning_scale"] = scales[0] if one else scales
     if inputs.image is not None:
-        given["image"] = fitted(inputs.image)
+        arguments["image"] = fitted(inputs.image)
         if inputs.strength is not None:
-            given["strength"] = inputs.strength
+            arguments["strength"] = inputs.strength
     if inputs.mask is not None:
-        given["mask_image"] = fitted(inputs.mask, "L")
-    return given
+        arguments["mask_image"] = fitted(inputs.mask, "L")
+    return arguments
 
 
-def _controlnet(model: str, pipe: Any) -> ControlNetModel:
+def _controlnet(model: str, pipe: UNetPipeline) -> ControlNetModel:
     try:
         net = ControlNetModel.from_pretrained(
             model, dtype=pipe.unet.dtype, use_safetensors=True, local_files_only=Path(model).is_dir()

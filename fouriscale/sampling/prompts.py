@@ -7,6 +7,8 @@ from typing import Any
 
 import torch
 
+from picturelab.pipeline import UNetPipeline
+
 Texts = dict[str, torch.Tensor]
 """A prompt's encodings as arguments for the pipeline's call, one row each."""
 
@@ -14,7 +16,7 @@ _NAMES = ("prompt_embeds", "negative_prompt_embeds")
 _POOLED = ("pooled_prompt_embeds", "negative_pooled_prompt_embeds")
 
 
-def encode(pipe: Any, prompt: str, negative: str | None, guidance: float) -> Texts | None:
+def encode(pipe: UNetPipeline, prompt: str, negative: str | None, guidance: float) -> Texts | None:
     """What the pipeline's own `encode_prompt` makes of a prompt.
 
     Args:
@@ -27,23 +29,25 @@ def encode(pipe: Any, prompt: str, negative: str | None, guidance: float) -> Tex
     if read is None:
         return None
     with torch.no_grad():
-        made = read(
+        encodings = read(
             prompt=prompt,
             device=pipe._execution_device,
             num_images_per_prompt=1,
             do_classifier_free_guidance=guidance > 1,
             negative_prompt=negative,
         )
-    names = {2: _NAMES, 4: _NAMES + _POOLED}.get(len(made))
+    names = {2: _NAMES, 4: _NAMES + _POOLED}.get(len(encodings))
     if names is None:
         return None
-    return {name: value for name, value in zip(names, made, strict=True) if value is not None}
+    return {name: value for name, value in zip(names, encodings, strict=True) if value is not None}
 
 
-def encode_all(pipe: Any, prompts: Sequence[str], negative: str | None, guidance: float) -> dict[str, Any]:
+def encode_all(
+    pipe: UNetPipeline, prompts: Sequence[str], negative: str | None, guidance: float
+) -> dict[str, Any]:
     """Arguments for one call with several prompts; equal ones are encoded once."""
-    made = {prompt: encode(pipe, prompt, negative, guidance) for prompt in dict.fromkeys(prompts)}
-    texts = [made[prompt] for prompt in prompts]
+    by_prompt = {prompt: encode(pipe, prompt, negative, guidance) for prompt in dict.fromkeys(prompts)}
+    texts = [by_prompt[prompt] for prompt in prompts]
     if any(text is None for text in texts):
         several = None if negative is None else [negative] * len(prompts)
         return {"prompt": list(prompts), "negative_prompt": several}

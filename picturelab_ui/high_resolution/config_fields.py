@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,7 +10,7 @@ from fouriscale.config import CHOICES, MODES
 from fouriscale.maths.sizes import RULES
 from picturelab.notation import parse_size
 
-SETTINGS = tuple(field.name for field in dataclasses.fields(FouriScaleConfig))
+SETTINGS = tuple(FouriScaleConfig.model_fields)
 AS_MODE = "as the mode says"  # a field's word for a setting that is left to the mode
 _LEFT_TO_MODE = ("third_branch", *CHOICES)
 _LISTS = ("training_sizes", "layers", "unfiltered")

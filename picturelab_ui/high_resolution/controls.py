@@ -10,7 +10,8 @@ from typing import Any
 import gradio as gr
 
 from fouriscale import preset_names
-from fouriscale.config import preset_notes
+from fouriscale.config import setting_docs
+from fouriscale.presets import preset_notes
 
 from ..forms import Form
 from ..panel import JobPanel
@@ -19,7 +20,6 @@ from ..workshop import Workshop
 from . import order
 from .config_fields import OFFERED
 from .order import AUTO, BOTH, SAMPLINGS
-from .settings import setting_sentences
 
 RATIOS = {"1:1": (1, 1), "3:2": (3, 2), "16:9": (16, 9), "9:16": (9, 16), "21:9": (21, 9)}
 FREE = "free"
@@ -70,7 +70,7 @@ def place(workshop: Workshop, usual: Mapping[str, Any], panel: JobPanel) -> tupl
         )
         preset_text = gr.HTML(notes(AUTO))
     with gr.Accordion("Every setting", open=False):
-        for name, sentence in setting_sentences().items():
+        for name, sentence in setting_docs().items():
             form.add(name, _setting(name, sentence, usual[name]))
     _examples(form, usual)
     return form, Tools(unknown, ratio, scale, dice, reuse, generate, preset_text)

@@ -12,8 +12,7 @@ import torch
 from fouriscale.config import FouriScaleConfig
 from fouriscale.hooks.modules import listed_convolutions
 from fouriscale.maths.lowpass import Window
-from fouriscale.maths.plan import Plan, size_at
-from fouriscale.maths.sizes import Fit
+from fouriscale.maths.plan import padded_size, size_at
 
 PLAIN, DILATED, FILTERED = 0, 1, 2  # what a step does to a convolution
 
@@ -68,13 +67,16 @@ def activity(
     names = {id(module): short_name(name) for name, module in unet.named_modules()}
     schedule, fit = config.schedule(height, width, steps), config.fit(height, width)
     dilations = tuple(schedule.at(i) if schedule.active(i) else 1.0 for i in range(steps))
-    plan = _plan(config, fit, height, width, vae_scale_factor)
+    latent_size = height // vae_scale_factor, width // vae_scale_factor
+    rows, columns = (math.ceil(side / vae_scale_factor) for side in fit.training_size)
     states, windows = [], {}
     for one in listed:
         stride, padded = one.conv.stride[0], None
         if one.filtered and one.level is not None:
-            size = size_at(plan.latent_size, one.level)
-            padded = plan.padded(size)
+            size = size_at(latent_size, one.level)
+            padded = padded_size(
+                size, latent_size=latent_size, training_size=(rows, columns), factor=fit.dilation
+            )
             label = f"maps {size[1]}x{size[0]}" + (f", stride {stride}" if stride > 1 else "")
             windows[label] = max(padded), stride
         states.append(tuple(_state(dilation, stride, padded, config.floor) for dilation in dilations))
@@ -95,21 +97,3 @@ def short_name(layer: str) -> str:
     """`down_blocks.1.resnets.0.conv1` as `down 1 resnet 0 conv1`."""
     words = layer.replace("_blocks", "").replace("_block", "").replace("samplers", "sample").split(".")
     return " ".join(word.removesuffix("s") if word == "resnets" else word for word in words)
-
-
-def _plan(config: FouriScaleConfig, fit: Fit, height: int, width: int, scale: int) -> Plan:
-    """A plan that knows its sizes; nothing is run with it."""
-    base = math.ceil(fit.training_size[0] / scale), math.ceil(fit.training_size[1] / scale)
-    return Plan(
-        dilation=float(fit.dilation),
-        strong_dilation=fit.dilation,
-        weak_dilation=fit.dilation,
-        latent_size=(height // scale, width // scale),
-        training_size=base,
-        factor=fit.dilation,
-        floor=config.floor,
-        rows=2,
-        guided=True,
-        lent=0,
-        guidance_factor=1.0,
-    )

@@ -1,6 +1,6 @@
 """Everything of torch, diffusers and peft that this package leans on and that they do not promise to keep.
 
-`tests/test_0_leans_on.py` checks each entry, so a release that moves one says so before anything else fails.
+`test_upstream.py` checks each entry, so a release that moves one says so before anything else fails.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ import diffusers
 import torch
 from diffusers.models import attention_processor
 from torch import nn
+
+from fouriscale.hooks import pipelines
 
 
 @dataclass(frozen=True)
@@ -106,6 +108,17 @@ LEANS = (
         ),
     ),
     Lean(
+        "the pipelines' base classes stand in modules of these names",
+        "hooks/pipelines.py",
+        lambda: all(
+            kind.__module__ == module and kind.__name__ == name
+            for kind, (module, name) in (
+                (diffusers.DiffusionPipeline, pipelines._PIPELINE),
+                (diffusers.ModularPipeline, pipelines._MODULAR),
+            )
+        ),
+    ),
+    Lean(
         "Attention has to_q, to_k and is_cross_attention",
         "hooks/modules.py",
         lambda: (
@@ -129,7 +142,7 @@ LEANS = (
     ),
     Lean(
         "IP-Adapter's masks come as cross_attention_kwargs['ip_adapter_masks']",
-        "hooks/convolution.py",
+        "hooks/rows.py",
         lambda: "ip_adapter_masks" in _parameters(attention_processor.IPAdapterAttnProcessor2_0.__call__),
     ),
     Lean(

@@ -1,14 +1,11 @@
-import dataclasses
+import pickle
 
 import pytest
-import torch
 import yaml
-from diffusers import UNet2DConditionModel
 
 import fouriscale
-from fouriscale import FouriScaleConfig, preset_names
-from fouriscale.config import preset_notes, recognise_preset
-from tests.tiny.golden import load_case
+from fouriscale import FouriScaleConfig
+from fouriscale.config import setting_docs
 
 SD15 = FouriScaleConfig.preset("sd15")
 
@@ -21,27 +18,45 @@ def test_public_names_are_sorted_and_there():
         fouriscale.nothing  # noqa: B018
 
 
-def test_presets_hold_the_published_values():
-    assert {"sd15", "sd21", "sdxl", "shapeworld"} <= set(preset_names())
-    sdxl = FouriScaleConfig.preset("sdxl")
-    assert len(sdxl.training_sizes) == 40
-    assert (832, 1216) in sdxl.training_sizes
-    assert (sdxl.floor, sdxl.weak_dilation_divisor, sdxl.start, sdxl.stop) == (0.6, 1.5, 0.4, 0.7)
-    assert (SD15.floor, SD15.weak_dilation_divisor, SD15.start, SD15.stop) == (0.0, 1.0, None, None)
-    assert SD15.training_sizes == ((512, 512),)
-    assert SD15.unfiltered == ("*upsamplers*",)
-
-
-@pytest.mark.parametrize("name", preset_names())
-def test_presets_say_what_they_were_checked_with(name):
-    notes = preset_notes(name)
-    assert len(notes["description"]) > 20
-    assert len(notes["checked_with"]) > 20
-
-
 def test_settings_are_frozen():
-    with pytest.raises(dataclasses.FrozenInstanceError):
+    with pytest.raises(ValueError, match="frozen"):
         SD15.stop = 0.5
+    again = pickle.loads(pickle.dumps(SD15))
+    assert (again, hash(again)) == (SD15, hash(SD15))
+    assert SD15.replace(stop=0.5) != SD15
+
+
+def test_made_like_any_class_of_pythons():
+    by_place = FouriScaleConfig((512, 512), ["mid_block.*"])
+    assert by_place == FouriScaleConfig(training_sizes=(512, 512), layers=["mid_block.*"])
+    assert str(by_place) == repr(by_place)
+    for arguments, sentence in (
+        ({"layers": ["a"]}, "missing 1 required positional argument: 'training_sizes'"),
+        (
+            {"layers": ["a"], "training_sizes": (8, 8), "dilation": 2},
+            "unexpected keyword argument 'dilation'",
+        ),
+    ):
+        with pytest.raises(TypeError, match=sentence):
+            FouriScaleConfig(**arguments)
+    with pytest.raises(TypeError, match="multiple values for argument 'layers'"):
+        FouriScaleConfig((8, 8), ["a"], layers=["b"])
+    with pytest.raises(TypeError, match="17 values"):
+        FouriScaleConfig(*range(17))
+
+
+def test_every_setting_has_its_sentence():
+    docs = setting_docs()
+    assert list(docs) == list(SD15.to_dict())
+    assert all(len(sentence) > 20 and "\n" not in sentence for sentence in docs.values())
+    assert docs["stop"].startswith("fraction of the run")
+
+
+def test_the_fault_that_is_named_is_the_first_of_the_order_of_checks():
+    with pytest.raises(ValueError, match="training_sizes="):
+        FouriScaleConfig(training_sizes=[], layers="a")
+    with pytest.raises(TypeError, match="layers="):
+        FouriScaleConfig(training_sizes=(8, 8), layers="a", mode="slow")
 
 
 @pytest.mark.parametrize("given", [(512, 512), [512, 512], [[512, 512]], ((512, 512),)])
@@ -99,31 +114,3 @@ def test_bad_files_get_one_sentence(tmp_path):
             FouriScaleConfig.load(tmp_path / "bad.yaml")
         assert sentence in str(caught.value)
         assert "\n" not in str(caught.value)
-
-
-def unet_like(**config):
-    """A UNet with this config and no memory: only its config is read."""
-    with torch.device("meta"):
-        return UNet2DConditionModel(**config)
-
-
-def test_presets_are_recognised_from_the_config_alone():
-    sd = {"block_out_channels": (320, 640, 1280, 1280), "attention_head_dim": 8}
-    assert recognise_preset(unet_like(**sd, cross_attention_dim=768, sample_size=64)) == "sd15"
-    assert recognise_preset(unet_like(**sd, cross_attention_dim=1024, sample_size=64)) == "sd21"
-    assert recognise_preset(unet_like(**sd, cross_attention_dim=1024, sample_size=96)) == "sd21-768"
-    sdxl = unet_like(
-        block_out_channels=(320, 640, 1280),
-        down_block_types=("DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
-        up_block_types=("CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"),
-        cross_attention_dim=2048,
-        addition_embed_type="text_time",
-        addition_time_embed_dim=256,
-        projection_class_embeddings_input_dim=2816,
-    )
-    assert recognise_preset(sdxl) == "sdxl"
-    _, _, unknown = load_case("xl_square_2x")
-    with pytest.raises(
-        ValueError, match=r"no preset fits a UNet with .* sd15, sd21, sd21-768, sdxl, shapeworld"
-    ):
-        recognise_preset(unknown)

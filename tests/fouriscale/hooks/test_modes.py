@@ -127,8 +127,8 @@ def test_split_rows_give_the_same_picture(pipe, mode, changes):
     apart = scaled(pipe, config.replace(split_rows=True), prompts=2)
     hook.remove()
     assert relative(apart, whole) < 1e-5
-    lent = 2 if config.chosen("third_branch") else 0
-    assert rows == 3 * [2, 2 + lent] + [4]  # three active steps of four
+    guidance_rows = 2 if config.chosen("third_branch") else 0
+    assert rows == 3 * [2, 2 + guidance_rows] + [4]  # three active steps of four
 
 
 def test_split_rows_without_guidance_are_not_split(pipe):

@@ -7,9 +7,9 @@ import pytest
 import torch
 from diffusers import StableDiffusionPipeline
 
-from fouriscale.config import recognise_preset
 from fouriscale.loading import pipeline as loading
 from fouriscale.loading import single_file
+from fouriscale.recognise import recognise_preset
 from picturelab import models
 from tests.tiny import checkpoints
 

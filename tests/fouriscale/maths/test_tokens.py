@@ -13,7 +13,7 @@ from diffusers.models.attention_processor import (
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fouriscale.hooks.attention import DownsampledKeys, LentProjection, PolyphaseAttention
+from fouriscale.hooks.attention import DownsampledKeys, GuidanceProjection, PolyphaseAttention
 from fouriscale.maths.plan import Plan, Sparsity, size_at
 from fouriscale.maths.tokens import Grids, SampledTokens, places
 
@@ -128,8 +128,12 @@ def hooks(attention):
     return [[*module._forward_hooks, *module._forward_pre_hooks] for module in modules]
 
 
+def sparse(latent_size, training_size, factor=None):
+    return Sparsity(latent_size=latent_size, training_size=training_size, factor=factor)
+
+
 def polyphase(size, factor=2):
-    return Sparsity(size, (1, 1), factor)
+    return sparse(size, (1, 1), factor)
 
 
 PROCESSORS = [AttnProcessor, AttnProcessor2_0, lambda: SlicedAttnProcessor(1)]
@@ -156,14 +160,14 @@ def test_each_grid_attends_within_itself(attention, processor, size):
 def test_downsampled_keys_and_values_are_as_many_as_in_training(attention, processor, size, training_size):
     attention.set_processor(processor())
     tokens = torch.randn(2, math.prod(size), 8)
-    out = attended(attention, tokens, Sparsity(size, training_size))
+    out = attended(attention, tokens, sparse(size, training_size))
     seen = SampledTokens(size, training_size)(tokens)
     assert seen.shape[1] == math.prod(min(sides) for sides in zip(size, training_size, strict=True))
     torch.testing.assert_close(out, attention(tokens, encoder_hidden_states=seen), atol=1e-6, rtol=1e-5)
     assert not torch.allclose(out, attention(tokens), atol=1e-3)
 
 
-@pytest.mark.parametrize("sparsity", [polyphase((8, 12)), Sparsity((8, 12), (4, 6))])
+@pytest.mark.parametrize("sparsity", [polyphase((8, 12)), sparse((8, 12), (4, 6))])
 @torch.no_grad()
 def test_equals_full_attention_where_all_grids_are_alike(attention, sparsity):
     coarse = torch.randn(2, 4, 6, 8)
@@ -173,7 +177,7 @@ def test_equals_full_attention_where_all_grids_are_alike(attention, sparsity):
     assert not torch.allclose(attended(attention, tiled, sparsity), attention(tiled), atol=1e-3)
 
 
-@pytest.mark.parametrize("sparsity", [polyphase((6, 4)), Sparsity((6, 4), (3, 2))])
+@pytest.mark.parametrize("sparsity", [polyphase((6, 4)), sparse((6, 4), (3, 2))])
 @torch.no_grad()
 def test_leaves_alone_what_it_is_not_for(attention, sparsity):
     tokens, prompt = torch.randn(2, 24, 8), torch.randn(2, 7, 8)
@@ -190,7 +194,7 @@ def test_leaves_alone_what_it_is_not_for(attention, sparsity):
 @torch.no_grad()
 def test_one_token_is_left_alone(attention):
     token = torch.randn(4, 1, 8)
-    for sparsity in (polyphase((1, 1)), Sparsity((1, 1), (1, 1))):
+    for sparsity in (polyphase((1, 1)), sparse((1, 1), (1, 1))):
         assert torch.equal(attended(attention, token, sparsity), attention(token))
 
 
@@ -199,7 +203,7 @@ def test_a_mask_of_ones_own(attention):
     tokens, bias = torch.randn(2, 24, 8), torch.randn(2, 1, 24)
     masked = attention(tokens, attention_mask=bias)
     assert torch.equal(attended(attention, tokens, polyphase((6, 4)), attention_mask=bias), masked)
-    keys = Sparsity((6, 4), (3, 2))
+    keys = sparse((6, 4), (3, 2))
     for arguments in (((), {"attention_mask": bias}), ((None, bias), {})):
         with pytest.raises(
             ValueError, match=r'attention_mask of shape \(2, 1, 24\) .* set attention="full" and'
@@ -218,26 +222,26 @@ def test_what_tells_self_attention_from_cross_attention_is_left_as_it_is(attenti
             return super().__call__(attn, hidden_states, encoder_hidden_states, **settings)
 
     attention.set_processor(Own())
-    attended(attention, torch.randn(2, 24, 8), Sparsity((6, 4), (3, 2)))
+    attended(attention, torch.randn(2, 24, 8), sparse((6, 4), (3, 2)))
     assert given == [None]
 
 
 def test_levels_and_their_sizes():
     assert [size_at((33, 20), level) for level in range(4)] == [(33, 20), (17, 10), (9, 5), (5, 3)]
-    grids = Sparsity((33, 20), (16, 12), 2)
+    grids = sparse((33, 20), (16, 12), 2)
     assert (grids.grids(1), grids.keys(1)) == (Grids((17, 10), 2), None)
-    keys = Sparsity((33, 20), (16, 12))
+    keys = sparse((33, 20), (16, 12))
     assert (keys.grids(1), keys.keys(1)) == (None, SampledTokens((17, 10), (8, 6)))
 
 
 @torch.no_grad()
-def test_lent_queries_and_keys_with_downsampled_keys(attention):
+def test_the_guidance_branchs_queries_and_keys_with_downsampled_keys(attention):
     """The guidance branch's row has its own values and the conditional row's attention, here written out."""
-    plan, keys = lending_plan(rows=2, lent=1), Sparsity((6, 4), (3, 2))
+    plan, keys = plan_with(rows=2, guidance_rows=1), sparse((6, 4), (3, 2))
     tokens = torch.randn(3, 24, 8)
     with ExitStack() as undo:
         for projection in (attention.to_q, attention.to_k):
-            undo.callback(projection.register_forward_hook(LentProjection(Holder(plan=plan))).remove)
+            undo.callback(projection.register_forward_hook(GuidanceProjection(Holder(plan=plan))).remove)
         out = attended(attention, tokens, keys)
     seen = SampledTokens((6, 4), (3, 2))(tokens)
     query, key, value = attention.to_q(tokens[1]), attention.to_k(seen[1]), attention.to_v(seen[2])
@@ -248,16 +252,17 @@ def test_lent_queries_and_keys_with_downsampled_keys(attention):
     torch.testing.assert_close(out[2], attention.to_out[0](torch.cat(heads, -1)), atol=1e-5, rtol=1e-4)
 
 
-def lending_plan(rows, lent):
+def plan_with(rows, guidance_rows):
     return Plan(
         dilation=2.0, strong_dilation=2, weak_dilation=2, latent_size=(4, 4), training_size=(2, 2), factor=2,
-        floor=0.0, rows=rows, guided=True, lent=lent, guidance_factor=1.0,
+        floor=0.0, rows=rows, guided=True, guidance_rows=guidance_rows,
+        guidance_factor=1.0,
     )  # fmt: skip
 
 
-def test_lent_queries_stay_with_their_row_and_grid():
-    plan = lending_plan(rows=4, lent=2)
+def test_the_guidance_branchs_queries_stay_with_their_row_and_grid():
+    plan = plan_with(rows=4, guidance_rows=2)
     rows = torch.arange(6.0).reshape(6, 1, 1).expand(6, 16, 1) * 100 + NUMBERS
     grids = Grids((4, 4), 2)
-    lent = grids.join(LentProjection(Holder(plan=plan))(None, (), grids.split(rows)))
-    assert torch.equal(lent, rows[[0, 1, 2, 3, 2, 3]])
+    projected = grids.join(GuidanceProjection(Holder(plan=plan))(None, (), grids.split(rows)))
+    assert torch.equal(projected, rows[[0, 1, 2, 3, 2, 3]])

@@ -1,4 +1,4 @@
-from fouriscale.reports.demo import Shown, lay_out
+from fouriscale.reports.demo import JudgedPicture, lay_out
 from shapeworld import check, sample_scenes
 
 
@@ -8,7 +8,10 @@ def test_every_picture_is_on_the_page_untouched():
         for scene in sample_scenes(2, seed=3, objects=1):
             image = scene.render(*size)
             pairs.append(
-                tuple(Shown(scene, method, image, check(image, scene)) for method in ("direct", "FouriScale"))
+                tuple(
+                    JudgedPicture(scene, method, image, check(image, scene))
+                    for method in ("direct", "FouriScale")
+                )
             )
     page = lay_out(pairs)
     found = 0

@@ -5,7 +5,8 @@ import torch
 
 from fouriscale import FouriScaleConfig, apply_fouriscale
 from fouriscale.loading.pipeline import load_pipeline
-from fouriscale.sampling.generate import compare, decoder_bytes, generate, remake, sampling_defaults
+from fouriscale.sampling.generate import compare, generate, remake, sampling_defaults
+from fouriscale.sampling.vae import decoder_bytes
 
 SIZE = dict(height=136, width=192)
 CONFIG = FouriScaleConfig.preset("shapeworld", mode="paper")
@@ -102,7 +103,7 @@ def test_tiling_is_recorded_and_taken_back(pipe):
 def test_a_picture_too_large_for_memory_is_decoded_in_tiles(pipe, monkeypatch):
     needed = decoder_bytes(pipe.vae, **SIZE, batch=1)
     for free, tiled in ((needed, False), (needed - 1, True)):
-        monkeypatch.setattr("fouriscale.sampling.generate._free_bytes", lambda device, free=free: free)
+        monkeypatch.setattr("fouriscale.sampling.vae._free_bytes", lambda device, free=free: free)
         (picture,) = generate(pipe, "a red circle", steps=1, **SIZE)
         assert picture.recipe.vae_tiling is tiled
 

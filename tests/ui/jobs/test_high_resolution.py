@@ -8,9 +8,9 @@ import torch
 from PIL import Image
 
 from fouriscale import FouriScaleConfig
+from fouriscale.config import setting_docs
 from fouriscale.loading.pipeline import load_pipeline
 from fouriscale.sampling.recipe import read
-from picturelab_ui.high_resolution.settings import setting_sentences
 from picturelab_ui.high_resolution.spectrum_chart import spectrum_chart
 from picturelab_ui.jobs.files import DIRECT, SCALED
 from picturelab_ui.jobs.high_resolution import PictureOrder, sample
@@ -182,7 +182,7 @@ def test_layers_have_short_names():
 
 
 def test_every_setting_has_its_sentence():
-    sentences = setting_sentences()
+    sentences = setting_docs()
     assert list(sentences) == list(CONFIG.to_dict())
     assert all(len(sentence) > 20 for sentence in sentences.values())
     assert sentences["stop"].startswith("fraction of the run")

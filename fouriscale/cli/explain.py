@@ -1,0 +1,51 @@
+"""The commands `fouriscale explain` and `presets`: what would be done, before anything is loaded."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from picturelab.cli.arguments import whole
+from picturelab.notation import parse_size
+from picturelab.quiet import quieten
+
+from .options import Mode, Preset, in_mode, read_preset
+
+
+def explain(
+    size: Annotated[str, typer.Option(help="WIDTHxHEIGHT.")],
+    model: Annotated[
+        str, typer.Option(help="A preset, a folder with configs, or what `generate --model` takes.")
+    ] = "shapeworld/unet",
+    preset: Preset = None,
+    mode: Mode = None,
+    steps: Annotated[int, typer.Option(parser=whole, metavar="<int>", help="Of the run.")] = 50,
+) -> None:
+    """Print what would be done for a size and what it would cost; no weight is loaded."""
+    height, width = parse_size(size)
+    config = read_preset(preset)
+    quieten()
+    from ..loading.configs import unet_config, vae_scale_factor
+    from ..recognise import config_for
+    from ..reports import explain as reports
+
+    unet = unet_config(model, preset)
+    config = in_mode(config or config_for(unet), mode)
+    explanation = reports.explain(
+        unet, height, width, steps=steps, config=config, vae_scale_factor=vae_scale_factor(model, preset)
+    )
+    typer.echo("\n".join(reports.sentences(explanation)))
+
+
+def presets() -> None:
+    """List the presets and the results they were checked with."""
+    from ..presets import preset_names, preset_notes
+
+    table = Table("preset", "what it is", "checked with", show_lines=True)
+    for name in preset_names():
+        notes = preset_notes(name)
+        table.add_row(name, notes["description"], notes["checked_with"])
+    Console().print(table)

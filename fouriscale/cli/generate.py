@@ -1,0 +1,114 @@
+"""The command `fouriscale generate`. Heavy imports wait until it runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from picturelab.cli.arguments import number, whole
+from picturelab.cli.options import Device, Dtype, Guidance, Steps
+from picturelab.files import output_file, slug
+from picturelab.notation import control as parse_control
+from picturelab.notation import parse_size, weighted
+from picturelab.quiet import quieten
+
+from .options import OUTPUTS, Mode, Preset, in_mode, read_preset
+from .progress import sampling_bar
+
+
+def generate(
+    prompt: Annotated[str, typer.Argument(help="What to draw.")],
+    size: Annotated[
+        str | None, typer.Option(help="WIDTHxHEIGHT; twice the training size if left out.")
+    ] = None,
+    model: Annotated[
+        str, typer.Option(help="shapeworld/unet, a diffusers folder, a .safetensors file or a hub id.")
+    ] = "shapeworld/unet",
+    preset: Preset = None,
+    mode: Mode = None,
+    negative: Annotated[str | None, typer.Option(help="What not to draw.")] = None,
+    seed: Annotated[int, typer.Option(parser=whole, metavar="<int>", help="Decides the initial noise.")] = 0,
+    steps: Steps = None,
+    guidance: Guidance = None,
+    scheduler: Annotated[
+        str | None, typer.Option(help="Such as EulerDiscrete; the model's own if left out.")
+    ] = None,
+    image: Annotated[Path | None, typer.Option(help="A picture to start from.")] = None,
+    strength: Annotated[
+        float | None,
+        typer.Option(parser=number, metavar="<float>", help="How much of --image is made anew, up to 1."),
+    ] = None,
+    mask: Annotated[Path | None, typer.Option(help="White where --image is drawn anew.")] = None,
+    control: Annotated[
+        list[str] | None, typer.Option(help="A ControlNet, MODEL=PICTURE or MODEL=PICTURE@SCALE; repeatable.")
+    ] = None,
+    lora: Annotated[list[str] | None, typer.Option(help="A LoRA, FILE or FILE@SCALE; repeatable.")] = None,
+    compare: Annotated[bool, typer.Option("--compare", help="Sample directly too, side by side.")] = False,
+    out: Annotated[Path, typer.Option(help="A file ending in .png, or a folder.")] = OUTPUTS,
+    device: Device = None,
+    dtype: Dtype = None,
+    no_recipe: Annotated[bool, typer.Option("--no-recipe", help="Leave the recipe out of the PNG.")] = False,
+) -> None:
+    """Make a picture with FouriScale."""
+    height_width = None if size is None else parse_size(size)
+    path = output_file(out, f"{slug(prompt)}-{seed}")
+    config = read_preset(preset)
+    quieten()
+    from picturelab.models import choose_device, choose_dtype
+
+    from ..hooks.patch import fouriscale
+    from ..loading.pipeline import load_pipeline, locate
+    from ..recognise import config_for
+    from ..sampling import generate as sampling
+    from ..sampling.inputs import Inputs
+    from ..sampling.recipe import save
+    from ..sampling.schedulers import choose_scheduler
+
+    inputs = Inputs(
+        image=image,
+        strength=strength,
+        mask=mask,
+        controls=tuple(map(parse_control, control or ())),
+        loras=tuple(map(weighted, lora or ())),
+    )
+    height_width = height_width or inputs.size
+    checked_size = height_width or (sampling.SIZE_MULTIPLE, sampling.SIZE_MULTIPLE)
+    sampling.check_request(
+        *checked_size, [seed], 1 if steps is None else steps, 0.0 if guidance is None else guidance
+    )
+    choose_dtype(dtype, choose_device(device))
+    locate(model)
+
+    with Console(stderr=True).status(f"loading {model}"):
+        pipe: Any = load_pipeline(model, device=device, dtype=dtype, preset=preset)
+        config = in_mode(config or config_for(pipe.unet), mode)
+        if scheduler is not None:
+            pipe.scheduler = choose_scheduler(scheduler, pipe)
+        with fouriscale(pipe, config):  # refuses here, before any sampling, what does not fit
+            pass
+    pipe.set_progress_bar_config(disable=True)
+    height, width = height_width or config.scaled_size(2)
+    settings: dict[str, Any] = dict(
+        height=height,
+        width=width,
+        seed=seed,
+        steps=steps,
+        guidance=guidance,
+        negative_prompt=negative,
+        config=config,
+        inputs=inputs,
+    )
+    with sampling_bar(runs=2 if compare else 1) as on_step:
+        if compare:
+            picture = sampling.compare(pipe, prompt, **settings, on_step=on_step)
+        else:
+            (picture,) = sampling.generate(pipe, prompt, **settings, on_step=on_step)
+    save(picture.image, path, None if no_recipe else picture.recipe)
+    recipe = picture.recipe
+    typer.echo(
+        f"width {width}, height {height}, seed {seed}, {recipe.steps} steps, guidance {recipe.guidance:g}"
+        f"{', VAE in tiles' if recipe.vae_tiling else ''}: {path}"
+    )

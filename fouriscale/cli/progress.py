@@ -1,0 +1,34 @@
+"""The bar that runs while a picture is sampled."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+if TYPE_CHECKING:
+    from ..sampling.generate import OnStep
+
+
+@contextlib.contextmanager
+def sampling_bar(runs: int) -> Iterator[OnStep]:
+    """A bar with step, dilation and time left over `runs` runs of the sampler, on stderr."""
+    columns = (
+        BarColumn(),
+        TextColumn("step {task.completed}/{task.fields[of]}, dilation {task.fields[dilation]:.2f}"),
+        TimeRemainingColumn(),
+    )
+    before = 0
+    with Progress(*columns, console=Console(stderr=True)) as bar:
+        task = bar.add_task("sampling", total=None, of="?", dilation=1.0)
+
+        def on_step(step: int, steps: int, dilation: float) -> None:
+            nonlocal before
+            total = runs * steps
+            bar.update(task, completed=before + step, total=total, of=total, dilation=dilation)
+            before += steps if step == steps else 0
+
+        yield on_step

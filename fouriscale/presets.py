@@ -1,0 +1,60 @@
+"""The preset files that come with the package: their names, their notes, and reading one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from picturelab.files import configs_folder
+
+_NOTES = ("description", "checked_with")
+BESIDE_SETTINGS = (*_NOTES, "recognise")  # what a preset file says besides the settings
+
+
+def preset_names() -> list[str]:
+    """The names that `FouriScaleConfig.preset` takes, sorted."""
+    return sorted(file.stem for file in presets_folder().glob("*.yaml"))
+
+
+def preset_notes(name: str) -> dict[str, str]:
+    """A preset's `description` and the result it was checked with, `checked_with`.
+
+    Raises:
+        ValueError: no preset has this name.
+    """
+    values = read_yaml(preset_file(name))
+    return {key: " ".join(str(values[key]).split()) for key in _NOTES}
+
+
+def presets_folder() -> Path:
+    """Where the preset files lie, one `NAME.yaml` each."""
+    return configs_folder() / "presets"
+
+
+def preset_file(name: str) -> Path:
+    """A preset's file.
+
+    Raises:
+        ValueError: no preset has this name; the sentence lists them.
+    """
+    if name not in preset_names():
+        raise ValueError(f"unknown preset {name!r}; presets are {', '.join(preset_names())}")
+    return presets_folder() / f"{name}.yaml"
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """A file of settings as plain values.
+
+    Raises:
+        ValueError: it cannot be read, or is no mapping.
+    """
+    try:
+        values = yaml.safe_load(path.read_text())
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        reason = getattr(error, "strerror", None) or " ".join(str(error).split())
+        raise ValueError(f"{path}: cannot be read as YAML ({reason})") from None
+    if not isinstance(values, dict):
+        raise ValueError(f"{path}: must hold settings as 'name: value' lines")
+    return values
