@@ -17,8 +17,9 @@ from PIL import Image
 from fouriscale.cli import main as fouriscale
 from fouriscale.sampling import recipe as scaled
 from padtone.cli import main as padtone
-from padtone.reports import grid
-from picturelab.batch.run import BatchOrder, read_plan
+from padtone.recipe import read_recipe, save_with_recipe
+from picturelab.batch.order import BatchOrder
+from picturelab.batch.run import read_plan
 
 DATA = Path(__file__).parent / "data"
 # Of 255 a channel. On the processor that made them, pictures are equal bit for bit; others sum in another order,
@@ -28,8 +29,8 @@ RECIPES = {
     "generate": (fouriscale, scaled.read),
     "paper": (fouriscale, scaled.read),
     "compare": (fouriscale, scaled.read),
-    "ite": (padtone, grid.read_recipe),
-    "idp": (padtone, grid.read_recipe),
+    "ite": (padtone, read_recipe),
+    "idp": (padtone, read_recipe),
 }
 JOBS = {"lines.jsonl": "circle", "cells.csv": "plain", "grid.yaml": "c1-p1-s3"}
 
@@ -65,7 +66,7 @@ def test_a_recipe_of_other_versions_is_remade_with_a_warning(run_command, tmp_pa
     recipe["versions"] |= {"diffusers": "0.30.0"}
     with Image.open(DATA / "recipes" / f"{name}.png") as image:
         if main is padtone:
-            grid.save_with_recipe(image, tmp_path / "old.png", recipe)
+            save_with_recipe(image, tmp_path / "old.png", recipe)
         else:
             scaled.save(image, tmp_path / "old.png", recipe)
     code, _, err = run_command(main, "remake", tmp_path / "old.png", "--out", tmp_path / "again.png")
@@ -128,5 +129,5 @@ def test_a_picture_that_is_gone_is_made_again(run_command, old_batch, name):
     assert (entry["id"], entry["status"], entry["file"]) == (JOBS[name], "done", gone)
     assert entry["sha256"] == hashlib.sha256((folder / gone).read_bytes()).hexdigest()
     expect_the_same_picture(folder / gone, old)
-    read = grid.read_recipe if JOBS[name] == "arm" else scaled.read
+    read = read_recipe if JOBS[name] == "arm" else scaled.read
     expect_what_was_recorded(read(folder / gone), read(old))

@@ -27,13 +27,12 @@ EXCEPTIONS = {
     "padtone/families/ldm.py": ["ldm.tokenizer.model_max_length = ..."],
     "picturelab/models.py": ["setattr(pipe, _SOURCE, ModelOrigin(model, state))"],
     # The scheduler that was asked for.
-    "fouriscale/cli/commands.py": ["pipe.scheduler = ..."],
+    "fouriscale/cli/generate.py": ["pipe.scheduler = ..."],
     "fouriscale/sampling/generate.py": ["pipe.scheduler = ..."],
     # Our own package, not a module of torch.
     "picturelab/lazy.py": ["setattr(sys.modules[package], name, value)"],
-    # Not in rooms of hooks yet.
+    # Costs are counted on a UNet without values that it has built itself.
     "fouriscale/reports/explain.py": ["TorchFunctionMode"],
-    "picturelab/batch/limits.py": ["pipe.vae.decoder.register_forward_hook()"],
 }
 
 
@@ -89,12 +88,11 @@ def rooms(package: str) -> list[Path]:
 @pytest.mark.parametrize("package", PACKAGES)
 def test_only_rooms_of_hooks_touch_others_modules(package):
     files = {
-        str(path.relative_to(ROOT)): touches(path.read_text(encoding="utf-8")) for path in rooms(package)
+        path.relative_to(ROOT).as_posix(): sorted(set(touches(path.read_text()))) for path in rooms(package)
     }
     assert len(files) > 20
-    assert {
-        name: deeds for name, deeds in files.items() if not set(deeds) <= set(EXCEPTIONS.get(name, ()))
-    } == {}
+    exceptions = {name: deeds for name, deeds in EXCEPTIONS.items() if name.startswith(f"{package}/")}
+    assert {name: deeds for name, deeds in files.items() if deeds} == exceptions
 
 
 @pytest.mark.parametrize("package", ["fouriscale", "padtone"])

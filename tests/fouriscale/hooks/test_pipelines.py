@@ -8,7 +8,8 @@ import torch
 from diffusers import DiffusionPipeline, ModularPipeline
 
 from fouriscale.hooks import pipelines
-from fouriscale.hooks.pipelines import OwnLoop, Rows
+from fouriscale.hooks.pipelines import OwnLoop
+from fouriscale.maths.plan import Rows
 from tests.tiny.golden import build_pipe, load_case
 
 PAIR = ["pred_cond", "pred_uncond"]
@@ -47,8 +48,8 @@ class Calling(DiffusionPipeline):
 
 
 def test_an_own_loops_rows_lie_as_it_says():
-    assert pipelines.rows_of(own_loop(True), sample(1, 2, 1, 2)) == Rows(4, guided=True, conditional=2)
-    assert pipelines.rows_of(own_loop(False), sample(1, 2, 3)) == Rows(3, guided=False, conditional=3)
+    assert pipelines.rows_of(own_loop(True), sample(1, 2, 1, 2)) == Rows(count=4, guided=True, conditional=2)
+    assert pipelines.rows_of(own_loop(False), sample(1, 2, 3)) == Rows(count=3, guided=False, conditional=3)
 
 
 @pytest.mark.parametrize("values", [(1, 2, 3), (1, 2, 1, 3)])
@@ -63,19 +64,19 @@ def test_a_stock_pipeline_tells_of_its_guidance(stock, monkeypatch):
     with pytest.raises(ValueError, match="outside StableDiffusionPipeline, which has not run yet"):
         pipelines.rows_of(stock, sample(1, 2))
     monkeypatch.setattr(stock, "_guidance_scale", 7.5, raising=False)
-    assert pipelines.rows_of(stock, sample(1, 2, 1, 2)) == Rows(4, guided=True, conditional=2)
+    assert pipelines.rows_of(stock, sample(1, 2, 1, 2)) == Rows(count=4, guided=True, conditional=2)
     with pytest.raises(ValueError, match="called with 3 rows: with guidance FouriScale needs pairs"):
         pipelines.rows_of(stock, sample(1, 2, 3))
     monkeypatch.setattr(stock, "_guidance_scale", 1.0)
-    assert pipelines.rows_of(stock, sample(1, 2, 3)) == Rows(3, guided=False, conditional=3)
+    assert pipelines.rows_of(stock, sample(1, 2, 3)) == Rows(count=3, guided=False, conditional=3)
 
 
 def test_a_modular_pipeline_asks_for_one_condition_at_a_time():
     guider = SimpleNamespace(_input_predictions=PAIR, is_conditional=True)
-    assert pipelines.rows_of(Modular(guider), sample(1, 2)) == Rows(2, guided=False, conditional=2)
+    assert pipelines.rows_of(Modular(guider), sample(1, 2)) == Rows(count=2, guided=False, conditional=2)
     guider.is_conditional = False
-    assert pipelines.rows_of(Modular(guider), sample(1, 2)) == Rows(2, guided=False, conditional=0)
-    assert pipelines.rows_of(Modular(None), sample(1, 2)) == Rows(2, guided=False, conditional=2)
+    assert pipelines.rows_of(Modular(guider), sample(1, 2)) == Rows(count=2, guided=False, conditional=0)
+    assert pipelines.rows_of(Modular(None), sample(1, 2)) == Rows(count=2, guided=False, conditional=2)
 
 
 def test_a_guider_with_more_predictions_is_refused():

@@ -2,7 +2,7 @@
 
 import torch
 
-from fouriscale.hooks.convolution import pick_rows
+from fouriscale.hooks.rows import pick_rows
 
 
 def last(value):
