@@ -54,7 +54,9 @@ def validate(
     from ..loading.pipeline import load_pipeline, locate
     from ..recognise import config_for
     from ..reports import validate as validation
+    from ..reports.validate_figures import sentence
     from ..reports.validate_page import write_page
+    from ..reports.validate_settings import settings_for
     from ..sampling.generate import sampling_defaults
 
     choose_dtype(dtype, choose_device(device))
@@ -66,7 +68,7 @@ def validate(
     with fouriscale(pipe, config):  # refuses here, before any sampling, what does not fit
         pass
     usual_steps, usual_guidance = sampling_defaults(pipe)
-    settings = validation.settings_for(
+    settings = settings_for(
         pipe,
         config,
         prompts=texts or (world.prompts if world else validation.our_prompts()),
@@ -80,7 +82,7 @@ def validate(
     write_whole(out / "report.json", json.dumps(results, indent=1))
     page = write_page(results, out)
     for row in results["sizes"]:
-        typer.echo(f"width {row['width']}, height {row['height']}: {validation.sentence(row)}")
+        typer.echo(f"width {row['width']}, height {row['height']}: {sentence(row)}")
     typer.echo(f"{page}")
 
 

@@ -7,86 +7,27 @@ who have them; `report.json` is what they can send.
 from __future__ import annotations
 
 import itertools
-import platform
-import statistics
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 from PIL import Image
-from pydantic import model_validator
 
 from picturelab import worlds
 from picturelab.files import configs_folder
 from picturelab.memory import peak_memory
-from picturelab.models import origin
 from picturelab.pipeline import UNetPipeline
-from picturelab.runs.folder import OnProgress, RunFolder
-from picturelab.settings import Settings
+from picturelab.runs.folder import OnProgress
 
 from ..config import FouriScaleConfig
-from ..sampling import recipe as recipes
-from ..sampling.generate import check_request, generate
+from ..sampling.generate import generate
+from .validate_figures import METHODS, piece_key, results, store
+from .validate_settings import ValidationSettings
 
-METHODS = ("direct", "FouriScale")
 Judge = Callable[[Image.Image, int], dict[str, bool]]
-
-
-def store(folder: Path) -> RunFolder:
-    """A validation's folder."""
-    return RunFolder(folder, "a validation", recipes.CHUNK)
-
-
-class ValidationSettings(Settings):
-    """What a validation is run with; a killed one goes on only with the same.
-
-    Raises:
-        ValueError: a value is out of range, or there is no prompt or no size.
-    """
-
-    model: str
-    """A name, for the report."""
-
-    revision: str | None
-    """Of its weights."""
-
-    prompts: tuple[str, ...]
-    """Picture i of every size and method is of prompt i."""
-
-    sizes: tuple[tuple[int, int], ...]
-    """(height, width) in pixels."""
-
-    seed: int
-    """Of the first prompt's noise; the next prompt's is one higher."""
-
-    steps: int
-    """Of every picture."""
-
-    guidance: float
-    """Of every picture."""
-
-    config: dict[str, Any]
-    """FouriScale's settings."""
-
-    precision: str
-    """The weights' dtype."""
-
-    device: str
-    """Where it runs, such as "cuda (NVIDIA A100-SXM4-80GB)"."""
-
-    @model_validator(mode="after")
-    def _check(self) -> ValidationSettings:
-        if not self.prompts or not self.sizes:
-            raise ValueError(
-                f"{len(self.prompts)} prompts and {len(self.sizes)} sizes: give at least one each"
-            )
-        seeds = range(self.seed, self.seed + len(self.prompts))
-        for height, width in self.sizes:
-            check_request(height, width, seeds, self.steps, self.guidance)
-        return self
 
 
 def our_prompts() -> tuple[str, ...]:
@@ -126,7 +67,7 @@ def validate(
     for done, (size, method, i) in enumerate(pieces):
         if progress:
             progress("pictures", done, len(pieces))
-        key = _key(size, method, i)
+        key = piece_key(size, method, i)
         if run.piece(key) is None:
             if (size, method) not in warm:
                 _sample(pipe, settings, size, method, i, steps=1)  # kernels are chosen in a shape's first run
@@ -146,10 +87,6 @@ def _pieces(settings: ValidationSettings) -> Iterator[tuple[tuple[int, int], str
     for size, i in itertools.product(settings.sizes, range(len(settings.prompts))):
         for method in METHODS if i % 2 == 0 else METHODS[::-1]:
             yield size, method, i
-
-
-def _key(size: tuple[int, int], method: str, i: int) -> str:
-    return f"{size[1]}x{size[0]}-{method}-{i:02}"
 
 
 def _sample(
@@ -178,63 +115,6 @@ def _sample(
     return {"error": "out of memory"}, None
 
 
-def results(settings: ValidationSettings, run: RunFolder) -> dict[str, Any]:
-    """The content of report.json: per size the figures of both methods, and every picture's."""
-    images: list[dict[str, Any]] = []
-    sizes: list[dict[str, Any]] = []
-    for size in settings.sizes:
-        notes = {
-            method: [run.piece(_key(size, method, i)) or {} for i in range(len(settings.prompts))]
-            for method in METHODS
-        }
-        figures = {method: _figures(notes[method]) for method in METHODS}
-        direct, ours = (figures[method] for method in METHODS)
-        pairs = [(d, f) for d, f in zip(*notes.values(), strict=True) if "seconds" in d and "seconds" in f]
-        sizes.append(
-            {
-                "height": size[0],
-                "width": size[1],
-                **figures,
-                "time_ratio": statistics.median(f["seconds"] / d["seconds"] for d, f in pairs)
-                if pairs
-                else None,
-                "memory_ratio": ours["peak_bytes"] / direct["peak_bytes"] if pairs else None,
-            }
-        )
-        images += [
-            {
-                "height": size[0],
-                "width": size[1],
-                "method": method,
-                "prompt": i,
-                "file": f"images/{_key(size, method, i)}.png" if "seconds" in note else None,
-                **note,
-            }
-            for method in METHODS
-            for i, note in enumerate(notes[method])
-        ]
-    return {
-        "settings": settings.model_dump(),
-        "versions": recipes.versions(),
-        "sizes": sizes,
-        "images": images,
-    }
-
-
-def _figures(notes: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    pictures = [note for note in notes if "seconds" in note]
-    judgements = sorted(
-        {name for note in pictures for name, value in note.items() if isinstance(value, bool)}
-    )
-    return {
-        "pictures": len(pictures),
-        "out_of_memory": len(notes) - len(pictures),
-        "seconds": statistics.median(note["seconds"] for note in pictures) if pictures else None,
-        "peak_bytes": max((note["peak_bytes"] for note in pictures), default=None),
-        **{name: sum(note[name] for note in pictures) for name in judgements},
-    }
-
-
 @dataclass(frozen=True)
 class JudgedPrompts:
     """Prompts whose pictures can be judged."""
@@ -256,63 +136,3 @@ def shipped_world(model: str, seed: int) -> JudgedPrompts | None:
         return {"repeated": report.repeated, "correct": report.correct}
 
     return JudgedPrompts(tuple(scene.caption for scene in scenes), judge)
-
-
-def settings_for(
-    pipe: UNetPipeline,
-    config: FouriScaleConfig,
-    *,
-    prompts: Sequence[str],
-    scales: Sequence[float],
-    seed: int,
-    steps: int,
-    guidance: float,
-) -> ValidationSettings:
-    """A validation's settings for a loaded pipeline, at `scales` times its training size.
-
-    Raises:
-        ValueError: a value is out of range.
-    """
-    for scale in scales:
-        if not 1 < scale <= 8:
-            raise ValueError(f"scale={scale:g}: must be above 1 and at most 8 times the training size")
-    where = origin(pipe)
-    return ValidationSettings(
-        model=where.model,
-        revision=where.revision,
-        prompts=tuple(prompts),
-        sizes=tuple(config.scaled_size(scale) for scale in scales),
-        seed=seed,
-        steps=steps,
-        guidance=guidance,
-        config=config.to_dict(),
-        precision=str(pipe.dtype).removeprefix("torch."),
-        device=_in_words(pipe.device),
-    )
-
-
-def sentence(row: Mapping[str, Any]) -> str:
-    """What came out at one size, in words.
-
-    Args:
-        row: an entry of `sizes` in report.json.
-    """
-    direct, ours = (row[method] for method in METHODS)
-    lost = [f"{row[m]['out_of_memory']} of {m}" for m in METHODS if row[m]["out_of_memory"]]
-    parts = [f"out of memory: {' and '.join(lost)}"] if lost else []
-    if row["time_ratio"] is not None:
-        parts.append(
-            f"FouriScale took {row['time_ratio']:.2f} times as long as direct sampling and "
-            f"{row['memory_ratio']:.2f} times the memory"
-        )
-    if "repeated" in direct and "repeated" in ours:
-        parts.append(
-            f"repeated: {direct['repeated']} of {direct['pictures']} direct, "
-            f"{ours['repeated']} of {ours['pictures']} with FouriScale"
-        )
-    return "; ".join(parts)
-
-
-def _in_words(device: torch.device) -> str:
-    name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.machine()
-    return f"{device.type} ({name})"

@@ -11,7 +11,7 @@ from PIL import Image
 from picturelab.files import write_whole
 from picturelab.reports.pages import environment, thumbnail
 
-from .validate import METHODS, sentence, store
+from .validate_figures import METHODS, sentence, store
 
 _SIDE = 384  # pixels of a thumbnail
 _CROP = 256  # pixels of the picture's middle at most, and half of it at most

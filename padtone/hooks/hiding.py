@@ -13,7 +13,7 @@ from ..families.family import Family
 from ..families.registry import denoiser_of
 from .attention import intercept_attention
 from .denoiser import TEXT, argument, attention_modules, text_argument, text_of, with_argument
-from .padding import Padding, PromptFollower
+from .padding_rows import Padding, PromptFollower
 
 
 @contextmanager

@@ -6,7 +6,7 @@ from typing import Any
 
 from picturelab.pipeline import Pipeline
 
-from ..hooks.looking import Look
+from ..hooks.attention_shares import Look
 from ..maths.attention import AttentionShares
 from ..maths.roles import row_roles
 from .arguments import check_call, check_prompt

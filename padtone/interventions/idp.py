@@ -10,7 +10,7 @@ import torch
 from picturelab.pipeline import Pipeline
 
 from ..families.family import Family
-from ..hooks.rows import Patch, count_layers, overwrite_rows
+from ..hooks.swapping import Patch, count_layers, overwrite_rows
 from ..maths.roles import RowChoice, row_roles
 from .arguments import ARMS, arm_key, check_call, check_choices, check_layers, check_prompt, span_of
 from .encoding import Encoding

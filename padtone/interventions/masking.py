@@ -15,7 +15,7 @@ from ..families.family import Family
 from ..families.registry import family_of
 from ..hooks.encoder import padding_ids
 from ..hooks.hiding import hide_padding
-from ..hooks.padding import Padding, PromptFollower, Text
+from ..hooks.padding_rows import Padding, PromptFollower, Text
 from .encoding import encode_prompts
 from .ite import swap_rows
 

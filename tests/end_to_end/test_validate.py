@@ -11,6 +11,7 @@ from PIL import Image
 import shapeworld
 from fouriscale.cli import main
 from fouriscale.reports import validate as validation
+from fouriscale.reports import validate_figures
 from fouriscale.sampling.recipe import read
 
 QUICK = ["--scale", "1.25", "--steps", "2", "--device", "cpu", "--out", "report"]
@@ -110,7 +111,7 @@ def test_shipped_models_are_judged_by_the_checker(monkeypatch):
     assert world.judge(Image.fromarray(scene.pixels(128, 128)), 3) == {"repeated": False, "correct": True}
     assert validation.shipped_world("owner/name", 0) is None
     notes = [{"seconds": s, "peak_bytes": 1, "repeated": s > 1} for s in (1.0, 2.0, 4.0)]
-    assert validation._figures([*notes, {"error": "out of memory"}]) == {
+    assert validate_figures._figures([*notes, {"error": "out of memory"}]) == {
         "pictures": 3,
         "out_of_memory": 1,
         "seconds": 2.0,

@@ -6,7 +6,7 @@ import torch
 import padtone
 from padtone.families.registry import family_of
 from padtone.hooks.denoiser import StepCounter, arguments_of, attention_modules, blocks_of, place_in_batch
-from padtone.hooks.rows import Patch, overwrite_rows
+from padtone.hooks.swapping import Patch, overwrite_rows
 from padtone.interventions.ite import encode_arms, generators, pipe_arguments, stack_arguments
 from tests.tiny import text_pipelines
 

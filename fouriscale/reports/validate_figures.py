@@ -1,0 +1,103 @@
+"""A validation's folder, and the figures of both methods that come out of it."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from picturelab.runs.folder import RunFolder
+
+from ..sampling import recipe as recipes
+from .validate_settings import ValidationSettings
+
+METHODS = ("direct", "FouriScale")
+
+
+def store(folder: Path) -> RunFolder:
+    """A validation's folder."""
+    return RunFolder(folder, "a validation", recipes.CHUNK)
+
+
+def piece_key(size: tuple[int, int], method: str, i: int) -> str:
+    return f"{size[1]}x{size[0]}-{method}-{i:02}"
+
+
+def results(settings: ValidationSettings, run: RunFolder) -> dict[str, Any]:
+    """The content of report.json: per size the figures of both methods, and every picture's."""
+    images: list[dict[str, Any]] = []
+    sizes: list[dict[str, Any]] = []
+    for size in settings.sizes:
+        notes = {
+            method: [run.piece(piece_key(size, method, i)) or {} for i in range(len(settings.prompts))]
+            for method in METHODS
+        }
+        figures = {method: _figures(notes[method]) for method in METHODS}
+        direct, ours = (figures[method] for method in METHODS)
+        pairs = [(d, f) for d, f in zip(*notes.values(), strict=True) if "seconds" in d and "seconds" in f]
+        sizes.append(
+            {
+                "height": size[0],
+                "width": size[1],
+                **figures,
+                "time_ratio": statistics.median(f["seconds"] / d["seconds"] for d, f in pairs)
+                if pairs
+                else None,
+                "memory_ratio": ours["peak_bytes"] / direct["peak_bytes"] if pairs else None,
+            }
+        )
+        images += [
+            {
+                "height": size[0],
+                "width": size[1],
+                "method": method,
+                "prompt": i,
+                "file": f"images/{piece_key(size, method, i)}.png" if "seconds" in note else None,
+                **note,
+            }
+            for method in METHODS
+            for i, note in enumerate(notes[method])
+        ]
+    return {
+        "settings": settings.model_dump(),
+        "versions": recipes.versions(),
+        "sizes": sizes,
+        "images": images,
+    }
+
+
+def _figures(notes: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    pictures = [note for note in notes if "seconds" in note]
+    judgements = sorted(
+        {name for note in pictures for name, value in note.items() if isinstance(value, bool)}
+    )
+    return {
+        "pictures": len(pictures),
+        "out_of_memory": len(notes) - len(pictures),
+        "seconds": statistics.median(note["seconds"] for note in pictures) if pictures else None,
+        "peak_bytes": max((note["peak_bytes"] for note in pictures), default=None),
+        **{name: sum(note[name] for note in pictures) for name in judgements},
+    }
+
+
+def sentence(row: Mapping[str, Any]) -> str:
+    """What came out at one size, in words.
+
+    Args:
+        row: an entry of `sizes` in report.json.
+    """
+    direct, ours = (row[method] for method in METHODS)
+    lost = [f"{row[m]['out_of_memory']} of {m}" for m in METHODS if row[m]["out_of_memory"]]
+    parts = [f"out of memory: {' and '.join(lost)}"] if lost else []
+    if row["time_ratio"] is not None:
+        parts.append(
+            f"FouriScale took {row['time_ratio']:.2f} times as long as direct sampling and "
+            f"{row['memory_ratio']:.2f} times the memory"
+        )
+    if "repeated" in direct and "repeated" in ours:
+        parts.append(
+            f"repeated: {direct['repeated']} of {direct['pictures']} direct, "
+            f"{ours['repeated']} of {ours['pictures']} with FouriScale"
+        )
+    return "; ".join(parts)

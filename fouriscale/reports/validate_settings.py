@@ -1,0 +1,104 @@
+"""What a validation is run with."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from pydantic import model_validator
+
+from picturelab.models import origin
+from picturelab.pipeline import UNetPipeline
+from picturelab.settings import Settings
+
+from ..config import FouriScaleConfig
+from ..sampling.generate import check_request
+
+
+class ValidationSettings(Settings):
+    """What a validation is run with; a killed one goes on only with the same.
+
+    Raises:
+        ValueError: a value is out of range, or there is no prompt or no size.
+    """
+
+    model: str
+    """A name, for the report."""
+
+    revision: str | None
+    """Of its weights."""
+
+    prompts: tuple[str, ...]
+    """Picture i of every size and method is of prompt i."""
+
+    sizes: tuple[tuple[int, int], ...]
+    """(height, width) in pixels."""
+
+    seed: int
+    """Of the first prompt's noise; the next prompt's is one higher."""
+
+    steps: int
+    """Of every picture."""
+
+    guidance: float
+    """Of every picture."""
+
+    config: dict[str, Any]
+    """FouriScale's settings."""
+
+    precision: str
+    """The weights' dtype."""
+
+    device: str
+    """Where it runs, such as "cuda (NVIDIA A100-SXM4-80GB)"."""
+
+    @model_validator(mode="after")
+    def _check(self) -> ValidationSettings:
+        if not self.prompts or not self.sizes:
+            raise ValueError(
+                f"{len(self.prompts)} prompts and {len(self.sizes)} sizes: give at least one each"
+            )
+        seeds = range(self.seed, self.seed + len(self.prompts))
+        for height, width in self.sizes:
+            check_request(height, width, seeds, self.steps, self.guidance)
+        return self
+
+
+def settings_for(
+    pipe: UNetPipeline,
+    config: FouriScaleConfig,
+    *,
+    prompts: Sequence[str],
+    scales: Sequence[float],
+    seed: int,
+    steps: int,
+    guidance: float,
+) -> ValidationSettings:
+    """A validation's settings for a loaded pipeline, at `scales` times its training size.
+
+    Raises:
+        ValueError: a value is out of range.
+    """
+    for scale in scales:
+        if not 1 < scale <= 8:
+            raise ValueError(f"scale={scale:g}: must be above 1 and at most 8 times the training size")
+    where = origin(pipe)
+    return ValidationSettings(
+        model=where.model,
+        revision=where.revision,
+        prompts=tuple(prompts),
+        sizes=tuple(config.scaled_size(scale) for scale in scales),
+        seed=seed,
+        steps=steps,
+        guidance=guidance,
+        config=config.to_dict(),
+        precision=str(pipe.dtype).removeprefix("torch."),
+        device=_in_words(pipe.device),
+    )
+
+
+def _in_words(device: torch.device) -> str:
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.machine()
+    return f"{device.type} ({name})"
