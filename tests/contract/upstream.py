@@ -57,7 +57,7 @@ def _sees_the_caller() -> bool:
 LEANS = (
     Lean(
         "torch.nn.Conv2d.forward calls self._conv_forward(input, weight, bias)",
-        "hooks/patch.py",
+        "hooks/attachment.py",
         lambda: (
             _parameters(nn.Conv2d._conv_forward) == ["self", "input", "weight", "bias"]
             and _calls_conv_forward()
@@ -80,7 +80,7 @@ LEANS = (
     ),
     Lean(
         "UNet2DConditionModel.forward begins with sample, timestep, encoder_hidden_states",
-        "hooks/patch.py",
+        "hooks/attachment.py",
         lambda: (
             _parameters(diffusers.UNet2DConditionModel.forward)[1:4]
             == ["sample", "timestep", "encoder_hidden_states"]
