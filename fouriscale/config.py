@@ -103,29 +103,6 @@ class FouriScaleConfig(Settings):
     """how a target's training size is chosen, "published" (least padding with an equal factor
     on both axes) or "nearest" (nearest aspect ratio, a tenth of overflow allowed)."""
 
-    def __init__(self, *values: Any, **named: Any) -> None:
-        names = list(type(self).model_fields)
-        if len(values) > len(names):
-            raise TypeError(f"{len(values)} values for FouriScaleConfig, which has {len(names)} settings")
-        for name, value in zip(names, values, strict=False):  # by place, in the order above
-            if name in named:
-                raise TypeError(f"FouriScaleConfig.__init__() got multiple values for argument {name!r}")
-            named[name] = value
-        # A wrong name is a fault in somebody's code, in Python's own words; `from_dict` reads what people write.
-        for name in named:
-            if name not in names:
-                raise TypeError(f"FouriScaleConfig.__init__() got an unexpected keyword argument {name!r}")
-        missing = [name for name in REQUIRED if name not in named]
-        if missing:
-            plural = "" if len(missing) == 1 else "s"
-            raise TypeError(
-                f"FouriScaleConfig.__init__() missing {len(missing)} required positional argument{plural}: "
-                f"{' and '.join(map(repr, missing))}"
-            )
-        super().__init__(**named)
-
-    __str__ = Settings.__repr__
-
     @model_validator(mode="before")
     @classmethod
     def _check(cls, values: dict[str, Any]) -> dict[str, Any]:

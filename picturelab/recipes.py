@@ -94,8 +94,7 @@ def parsed(kind: type[Model], values: Mapping[str, Any]) -> Model:
         return kind.model_validate(dict(values))
     except ValidationError as error:
         first = problems(error)[0]
-        entry = f"the recipe's entry {first.path!r}" if first.place else "the recipe"
-        raise ValueError(f"{entry} is wrong: {first.reason}") from None
+        raise ValueError(f"the recipe's entry {first.path!r} is wrong: {first.reason}") from None
 
 
 def versions() -> dict[str, str]:

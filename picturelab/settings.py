@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,20 +11,41 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 
 class Settings(BaseModel):
-    """Frozen values by name. Each field's docstring is what help pages and the page say of it.
+    """Frozen values, given as to a dataclass. A field's docstring is what help pages and the page say of it.
 
     Raises:
-        ValueError: a value is out of range, missing, or of a name that is none.
-        TypeError: a value has the wrong type, where a validator of ours says so.
+        ValueError: a value is wrong.
+        TypeError: a name is missing or none of the fields', as in any call; or a value has the wrong type, where
+            a validator of ours says so.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+    __str__ = BaseModel.__repr__  # with the class's name, as a dataclass is printed
 
-    def __init__(self, **values: Any) -> None:
+    def __init__(self, *values: Any, **named: Any) -> None:
         try:
-            super().__init__(**values)
+            arguments = _signature(type(self)).bind(*values, **named).arguments
+        except TypeError as error:
+            raise TypeError(f"{type(self).__name__}: {error}") from None
+        try:
+            super().__init__(**arguments)
         except ValidationError as error:
             raise ValueError(sentence(error)) from None
+
+
+@functools.cache
+def _signature(kind: type[Settings]) -> inspect.Signature:
+    """Of a dataclass with the same fields."""
+    return inspect.Signature(
+        [
+            inspect.Parameter(
+                name,
+                inspect.Parameter.POSITIONAL_OR_KEYWORD,
+                default=inspect.Parameter.empty if field.is_required() else field.get_default(),
+            )
+            for name, field in kind.model_fields.items()
+        ]
+    )
 
 
 @dataclass(frozen=True)
@@ -75,10 +98,6 @@ def sentence(error: ValidationError) -> str:
     first = problems(error)[0]
     if first.ours:
         return first.reason
-    if first.kind == "extra_forbidden":
-        return f"there is no setting {first.path!r}"
-    if first.kind == "missing":
-        return f"{first.path} is missing"
     return f"{first.path}={first.value}: {first.clause}"
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from pydantic import Field, model_validator
@@ -16,7 +15,7 @@ class AuditSettings(Settings):
     """What an audit is run with; it is stored, and the same audit can only go on with the same.
 
     Raises:
-        ValueError: a value is out of range, missing, or of a name that is none.
+        ValueError: a value is out of range. TypeError: a name is missing or none of these.
     """
 
     model: str
@@ -45,11 +44,6 @@ class AuditSettings(Settings):
     """What the model was loaded in, for the record."""
     revision: str | None = None
     """Which state of the model it was, for the record."""
-
-    def __init__(
-        self, model: str, clip: str, prompts: Sequence[str], kinds: Sequence[str] = (), **more: Any
-    ) -> None:
-        super().__init__(model=model, clip=clip, prompts=prompts, kinds=kinds, **more)
 
     @model_validator(mode="after")
     def _check(self) -> AuditSettings:

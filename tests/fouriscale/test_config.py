@@ -31,7 +31,7 @@ def test_made_like_any_class_of_pythons():
     assert by_place == FouriScaleConfig(training_sizes=(512, 512), layers=["mid_block.*"])
     assert str(by_place) == repr(by_place)
     for arguments, sentence in (
-        ({"layers": ["a"]}, "missing 1 required positional argument: 'training_sizes'"),
+        ({"layers": ["a"]}, "missing a required argument: 'training_sizes'"),
         (
             {"layers": ["a"], "training_sizes": (8, 8), "dilation": 2},
             "unexpected keyword argument 'dilation'",
@@ -41,7 +41,7 @@ def test_made_like_any_class_of_pythons():
             FouriScaleConfig(**arguments)
     with pytest.raises(TypeError, match="multiple values for argument 'layers'"):
         FouriScaleConfig((8, 8), ["a"], layers=["b"])
-    with pytest.raises(TypeError, match="17 values"):
+    with pytest.raises(TypeError, match="too many positional arguments"):
         FouriScaleConfig(*range(17))
 
 

@@ -19,7 +19,6 @@ from picturelab.batch.worker import WorkerSettings
             {"out": "memory://a", "workers": 2},
             "memory://a lies in the memory of this process, so it takes one",
         ),
-        ({"speed": 2}, "there is no setting 'speed'"),
     ],
 )
 def test_what_does_not_fit_is_refused(values, sentence):
