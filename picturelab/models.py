@@ -21,7 +21,7 @@ from .pipeline import Pipeline
 DEFAULT_MODEL = "shapeworld/unet"
 DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
 HUB_ID = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")
-_SOURCE = "_model_source"  # where a loaded pipeline keeps its `ModelOrigin`
+_ORIGIN = "_model_source"  # where a loaded pipeline keeps its `ModelOrigin`
 _SAMPLE = 2**20  # bytes read at each place of a weights file for its fingerprint
 
 CheckIndex = Callable[[dict[str, Any], str], None]
@@ -79,13 +79,13 @@ def load_pipeline(
     else:
         folder = _download(model, revision, check)
         pipe, state = _load_folder(folder, model, precision), folder.name  # named by its commit
-    setattr(pipe, _SOURCE, ModelOrigin(model, state))
+    setattr(pipe, _ORIGIN, ModelOrigin(model, state))
     return pipe.to(where)
 
 
 def origin(pipe: Pipeline) -> ModelOrigin:
     """Where a pipeline came from; one that `load_pipeline` did not load is asked for its own name."""
-    known = getattr(pipe, _SOURCE, None)
+    known = getattr(pipe, _ORIGIN, None)
     return known or ModelOrigin(str(pipe.config.get("_name_or_path") or "unknown"), None)
 
 

@@ -28,7 +28,7 @@ def parse_size(text: str) -> tuple[int, int]:
     return int(match[2]), int(match[1])
 
 
-def weighted(text: str) -> Weighted:
+def parse_weighted(text: str) -> Weighted:
     """NAME or NAME@SCALE.
 
     Raises:
@@ -48,7 +48,7 @@ def weighted(text: str) -> Weighted:
     return Weighted(name, value)
 
 
-def control(text: str) -> tuple[str, Path, float]:
+def parse_control(text: str) -> tuple[str, Path, float]:
     """A ControlNet, its picture and its scale, MODEL=PICTURE or MODEL=PICTURE@SCALE.
 
     Raises:
@@ -60,5 +60,5 @@ def control(text: str) -> tuple[str, Path, float]:
             f"control {text!r} is not understood: give MODEL=PICTURE or MODEL=PICTURE@SCALE, "
             "such as controlnets/canny=edges.png@0.7"
         )
-    picture = weighted(rest)
+    picture = parse_weighted(rest)
     return model, Path(picture.name), picture.scale

@@ -18,7 +18,7 @@ from .jobs.padding_tokens import audit, audit_prompts
 from .jobs.runner import PageJob
 from .models import usual_settings
 from .padding_tokens.order import check_audit
-from .padding_tokens.tokens import as_json, read_tokens
+from .padding_tokens.tokens import read_tokens
 from .workshop import Workshop
 
 _OWNER = ""  # programs have no browser: their files go to the common folder
@@ -62,7 +62,11 @@ def build(workshop: Workshop) -> None:
             entries = read_tokens(workshop, model, prompt)
             rows = max((entry.rows.stop for entry in entries if entry.rows is not None), default=0)
             kept = chosen_rows(entries, keep, rows)
-        return {"encoders": as_json(entries), "roles": row_roles(entries, rows), "kept": kept}
+        return {
+            "encoders": [entry.to_dict() for entry in entries],
+            "roles": row_roles(entries, rows),
+            "kept": kept,
+        }
 
     def audit_endpoint(
         prompts: list[str] = [],  # noqa: B006 (never changed; shown as the default)

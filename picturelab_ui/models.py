@@ -17,7 +17,7 @@ from fouriscale.loading.pipeline import locate
 from fouriscale.recognise import config_for
 from fouriscale.reports.explain import Explanation, explain
 from fouriscale.sampling.vae import decoder_bytes
-from padtone.families.registry import check_known, family_of
+from padtone.families.registry import check_index, family_of
 from picturelab import models, worlds
 
 from .host import Host
@@ -70,7 +70,7 @@ class Models:
         if with_unet:
             locate(name)
         else:
-            models.locate(name, lambda index, model: check_known(index.get("_class_name"), model))
+            models.locate(name, check_index)
 
     def pipeline(self, name: str) -> Any:
         """A loaded pipeline; the last two stay loaded. For the runner's thread."""

@@ -38,7 +38,6 @@ from .masked import mask_padding
 
 WEIGHTS = Path(__file__).parent / "weights"
 IMAGE_SIZE = 128  # the UNets' training size in pixels
-JOINT_IMAGE_SIZE = 64  # the joint-attention models'
 TEXT_LENGTH = 24  # tokens, beginning and end included; the longest caption needs 14
 LONG_TEXT_LENGTH = 72  # the joint-attention models', with more than four times as much padding as caption
 CLIP_IMAGE_SIZE = 64

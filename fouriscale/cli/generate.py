@@ -11,8 +11,7 @@ from rich.console import Console
 from picturelab.cli.arguments import number, whole
 from picturelab.cli.options import Device, Dtype, Guidance, Steps
 from picturelab.files import output_file, slug
-from picturelab.notation import control as parse_control
-from picturelab.notation import parse_size, weighted
+from picturelab.notation import parse_control, parse_size, parse_weighted
 from picturelab.quiet import quieten
 
 from .options import OUTPUTS, Mode, Preset, in_mode, read_preset
@@ -72,7 +71,7 @@ def generate(
         strength=strength,
         mask=mask,
         controls=tuple(map(parse_control, control or ())),
-        loras=tuple(map(weighted, lora or ())),
+        loras=tuple(map(parse_weighted, lora or ())),
     )
     height_width = height_width or inputs.size
     checked_size = height_width or (sampling.SIZE_MULTIPLE, sampling.SIZE_MULTIPLE)

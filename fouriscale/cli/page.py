@@ -33,7 +33,7 @@ def page(
     for name, value in (("max-pixels", max_pixels), ("max-waiting", max_waiting)):
         if value < 1:
             raise ValueError(f"{name} is {value}; it is at least 1")
-    require("fouriscale page", "app", "gradio", "matplotlib", "torchmetrics")
+    require("fouriscale page", "app", "gradio", "matplotlib", "scipy", "torchmetrics")
     _check_shipped(model)
     quieten()
     from picturelab.models import locate

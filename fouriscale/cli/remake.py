@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from picturelab.cli.run import complain
+from picturelab.cli.remaking import warn_of_versions, warn_of_weights
 from picturelab.files import output_file
 from picturelab.quiet import quieten
 
@@ -31,30 +31,25 @@ def remake(
     path = output_file(out, f"{image.stem}-remade")
     quieten()
     from picturelab.models import choose_device, choose_dtype, origin
+    from picturelab.recipes import versions
 
     from ..loading.pipeline import load_pipeline, locate
     from ..sampling import generate as sampling
-    from ..sampling.recipe import Recipe, changed_versions, read, save, versions
+    from ..sampling.recipe import Recipe, read, save
 
     recipe = Recipe.parse(read(image))
     sampling.check_request(recipe.height, recipe.width, [recipe.seed], recipe.steps, recipe.guidance)
     choose_dtype(recipe.dtype, choose_device(recipe.device))
     preset = None if locate(recipe.model) != "file" else _preset_of(recipe.config)
-    changed = changed_versions(recipe)
-    if changed:
-        complain(f"versions differ, so pixels may too: {', '.join(changed)}", "Warning")
-    wanted = recipe.revision if locate(recipe.model) == "hub" else None
+    warn_of_versions(recipe.versions)
+    commit = recipe.revision if locate(recipe.model) == "hub" else None
     with Console(stderr=True).status(f"loading {recipe.model}"):
         pipe: Any = load_pipeline(
-            recipe.model, device=recipe.device, dtype=recipe.dtype, preset=preset, revision=wanted
+            recipe.model, device=recipe.device, dtype=recipe.dtype, preset=preset, revision=commit
         )
     pipe.set_progress_bar_config(disable=True)
     revision = origin(pipe).revision
-    if revision != recipe.revision:
-        complain(
-            f"the weights of {recipe.model} are {revision} and were {recipe.revision}, so pixels will differ",
-            "Warning",
-        )
+    warn_of_weights(recipe.model, revision, recipe.revision)
     with sampling_bar(runs=2 if recipe.compare else 1) as on_step:
         again = sampling.remake(pipe, recipe, on_step)
     save(again, path, recipe.model_copy(update={"versions": versions(), "revision": revision}))

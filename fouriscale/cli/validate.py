@@ -10,7 +10,7 @@ import typer
 
 from picturelab.cli.arguments import number, whole
 from picturelab.cli.options import Device, Dtype, Guidance, Steps
-from picturelab.cli.run import stage_bars
+from picturelab.cli.progress import stage_bars
 from picturelab.quiet import quieten
 
 from .options import Mode, Preset, in_mode, read_preset

@@ -1,1 +1,1 @@
-"""What is attached to a UNet, and taken off again: the only room that touches its modules."""
+"""What is attached to a UNet, and taken off again: no other room of this package touches its modules."""

@@ -40,8 +40,8 @@ def part_config(model: str, part: str, preset: str | None = None) -> dict[str, A
         ValueError: there is no such model, or its config cannot be read.
     """
     if model in preset_names():
-        folder = single_file.COMPONENTS / model
-        return _read(folder if folder.is_dir() else worlds.world(model).folder("unet"), model, part)
+        folder = worlds.world().folder("unet") if model == worlds.USUAL else single_file.COMPONENTS / model
+        return _read(folder, model, part)
     if (Path(model) / "unet" / "config.json").is_file():
         return _read(Path(model), model, part)
     kind = locate(model)

@@ -24,10 +24,10 @@ from picturelab.runs.folder import OnProgress
 
 from ..config import FouriScaleConfig
 from ..sampling.generate import generate
-from .validate_figures import METHODS, piece_key, results, store
+from .validate_figures import METHODS, piece_key, results, run_folder
 from .validate_settings import ValidationSettings
 
-Judge = Callable[[Image.Image, int], dict[str, bool]]
+SceneJudge = Callable[[Image.Image, int], dict[str, bool]]
 
 
 def our_prompts() -> tuple[str, ...]:
@@ -39,7 +39,7 @@ def validate(
     pipe: UNetPipeline,
     settings: ValidationSettings,
     folder: Path,
-    judge: Judge | None = None,
+    judge: SceneJudge | None = None,
     progress: OnProgress | None = None,
 ) -> dict[str, Any]:
     """Sample every prompt at every size directly and with FouriScale; what is done already is kept.
@@ -60,7 +60,7 @@ def validate(
     Raises:
         ValueError: the folder holds something else, or FouriScale cannot be applied to the pipeline.
     """
-    run = store(folder)
+    run = run_folder(folder)
     run.begin(settings.model_dump())
     pieces = list(_pieces(settings))
     warm: set[tuple[tuple[int, int], str]] = set()
@@ -120,7 +120,7 @@ class JudgedPrompts:
     """Prompts whose pictures can be judged."""
 
     prompts: tuple[str, ...]
-    judge: Judge
+    judge: SceneJudge
 
 
 def shipped_world(model: str, seed: int) -> JudgedPrompts | None:

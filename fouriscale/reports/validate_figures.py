@@ -15,7 +15,7 @@ from .validate_settings import ValidationSettings
 METHODS = ("direct", "FouriScale")
 
 
-def store(folder: Path) -> RunFolder:
+def run_folder(folder: Path) -> RunFolder:
     """A validation's folder."""
     return RunFolder(folder, "a validation", recipes.CHUNK)
 

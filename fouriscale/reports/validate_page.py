@@ -11,7 +11,7 @@ from PIL import Image
 from picturelab.files import write_whole
 from picturelab.reports.pages import environment, thumbnail
 
-from .validate_figures import METHODS, sentence, store
+from .validate_figures import METHODS, run_folder, sentence
 
 _SIDE = 384  # pixels of a thumbnail
 _CROP = 256  # pixels of the picture's middle at most, and half of it at most
@@ -24,7 +24,7 @@ def write_page(results: Mapping[str, Any], folder: Path) -> Path:
         results: the content of report.json.
         folder: the validation's folder.
     """
-    run, path = store(folder), folder / "report.html"
+    run, path = run_folder(folder), folder / "report.html"
 
     def views(row: Mapping[str, Any], i: int) -> dict[str, dict[str, Any]]:
         by_method = {}

@@ -13,7 +13,7 @@ import torch
 
 from picturelab.batch.instruments import EncodedText, JobPicture
 from picturelab.batch.jobs import DIRECT, Job
-from picturelab.notation import control, weighted
+from picturelab.notation import parse_control, parse_weighted
 from picturelab.pipeline import UNetPipeline
 
 from ..config import FouriScaleConfig
@@ -133,6 +133,6 @@ def _inputs(job: Job) -> Inputs:
         image=Path(job.image) if job.image else None,
         strength=job.strength,
         mask=Path(job.mask) if job.mask else None,
-        controls=tuple(map(control, job.control)),
-        loras=tuple(map(weighted, job.lora)),
+        controls=tuple(map(parse_control, job.control)),
+        loras=tuple(map(parse_weighted, job.lora)),
     )

@@ -70,7 +70,7 @@ def generate(
         inputs: a picture to start from, a mask, ControlNets, LoRAs.
         vae_tiling: whether the VAE decodes in tiles; None does where the decoder would not fit into memory.
         on_step, on_latents: called after every step; what they raise ends the run.
-        texts: each prompt's encodings, from `texts.encode` with this pipeline; None encodes them here.
+        texts: each prompt's encodings, from `prompts.encode` with this pipeline; None encodes them here.
 
     Raises:
         ValueError: a value is out of range, or FouriScale cannot be applied to the pipeline.

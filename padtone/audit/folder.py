@@ -17,7 +17,7 @@ from .prompts import Judge
 from .settings import AuditSettings
 
 
-def store(folder: Path) -> RunFolder:
+def run_folder(folder: Path) -> RunFolder:
     """An audit's folder."""
     return RunFolder(folder, "an audit", RECIPE)
 
@@ -38,14 +38,14 @@ class AuditPictures:
 
     settings: AuditSettings
     plan: AuditPlan
-    store: RunFolder
+    run_folder: RunFolder
     judge: Judge | None
     machine: dict[str, Any]
     versions: dict[str, str]
 
     def picture(self, arm: str, prompt: int, seed: int) -> Image.Image:
         """One picture, by its arm's full name and its prompt's position."""
-        return self.store.picture(picture_name(arm, prompt, seed))
+        return self.run_folder.picture(picture_name(arm, prompt, seed))
 
     def seconds(self, tokens_kept: int | None) -> list[float]:
         """Of a picture with so many padding tokens, a prompt each; None: with all.
@@ -64,9 +64,9 @@ class AuditPictures:
         return self._notes(attention_key(prompt))["attention"]
 
     def _notes(self, key: str) -> dict[str, Any]:
-        notes = self.store.piece(key)
+        notes = self.run_folder.piece(key)
         if notes is None:
             raise FileNotFoundError(
-                f"{self.store.folder} holds no piece {key}: run the audit to its end first"
+                f"{self.run_folder.folder} holds no piece {key}: run the audit to its end first"
             )
         return notes

@@ -12,7 +12,7 @@ from picturelab.runs.folder import OnProgress
 from ..interventions.attention import attention_to_padding
 from ..maths.attention import AttentionShares
 from .arms import Painter, Work
-from .folder import AuditPictures, picture_name, store
+from .folder import AuditPictures, picture_name, run_folder
 from .plan import Piece, make_plan, pieces_of
 from .prompts import Judge
 from .recipe import AuditRecipe, machine_of
@@ -41,7 +41,7 @@ class Audit:
     ) -> None:
         self.pipe, self.settings, self.judge = pipe, settings, judge
         self.plan = make_plan(pipe, settings)
-        self.store = store(folder)
+        self.run_folder = run_folder(folder)
         self.versions = {name: version(name) for name in PACKAGES}
         self.painter = Painter(pipe, settings.call, settings.clean, settings.pooled, settings.batch)
 
@@ -53,9 +53,9 @@ class Audit:
         """
         record = self.settings.model_dump() | {"versions": self.versions, "machine": self._machine()}
         del record["clip"]  # another one may look at the same pictures
-        self.store.begin(record)
+        self.run_folder.begin(record)
         pieces = pieces_of(self.plan, self.settings)
-        todo = [piece for piece in pieces if self.store.piece(piece.key) is None]
+        todo = [piece for piece in pieces if self.run_folder.piece(piece.key) is None]
         if any(piece.work and piece.work.kind == "plain" for piece in todo):
             self._warm_up()
         for i, piece in enumerate(todo):
@@ -68,7 +68,9 @@ class Audit:
     @property
     def pictures(self) -> AuditPictures:
         """What the figures are computed from; some of it is missing until `paint` has come to its end."""
-        return AuditPictures(self.settings, self.plan, self.store, self.judge, self._machine(), self.versions)
+        return AuditPictures(
+            self.settings, self.plan, self.run_folder, self.judge, self._machine(), self.versions
+        )
 
     def results(self, clip: Clip, progress: OnProgress | None = None) -> dict[str, Any]:
         """The content of report.json, see `padtone.audit.results.results`."""
@@ -97,14 +99,14 @@ class Audit:
         if work is None:
             prompt = self.settings.prompts[piece.prompt]
             shares = attention_to_padding(self.pipe, prompt, seed=0, **self.settings.call)
-            self.store.finish(piece.key, {"attention": plain_shares(shares)}, {})
+            self.run_folder.finish(piece.key, {"attention": plain_shares(shares)}, {})
             return
         images, seconds = self.painter.make(work)
         pictures = {
             picture_name(arm, piece.prompt, seed): (image, self.recipe(work, arm, seed).model_dump())
             for (arm, seed), image in images.items()
         }
-        self.store.finish(piece.key, {"seconds": round(seconds, 6)}, pictures)
+        self.run_folder.finish(piece.key, {"seconds": round(seconds, 6)}, pictures)
 
     def _warm_up(self) -> None:
         """Two steps, so that the first timed call does not pay for what happens once."""

@@ -26,7 +26,7 @@ class AuditSettings(Settings):
     """All different."""
     kinds: tuple[str, ...] = ()
     """A kind for each prompt; empty: none."""
-    seeds: int = 2
+    seeds: int = Field(default=2, strict=True)
     """Pictures per prompt and arm; seeds 0, 1, ..."""
     call: dict[str, Any] = Field(default_factory=dict)
     """Arguments for the pipeline's call."""
@@ -34,11 +34,11 @@ class AuditSettings(Settings):
     """What a swapped row becomes, see `padtone.encode`."""
     pooled: str = "full"
     """Whose pooled vector is used, see `padtone.encode`."""
-    batch: int = 4
+    batch: int = Field(default=4, strict=True)
     """Most pictures in one call of the pipeline."""
     keeps: tuple[int, ...] = ()
     """Numbers of padding tokens for the keep-k curve; empty: 0, 1, 2, 4 ..."""
-    looks: int = 4
+    looks: int = Field(default=4, strict=True)
     """Prompts whose attention is measured."""
     precision: str = "float32"
     """What the model was loaded in, for the record."""

@@ -10,7 +10,8 @@ import typer
 
 from picturelab.cli.arguments import whole
 from picturelab.cli.options import Device, Dtype, Guidance, Steps
-from picturelab.cli.run import complain, stage_bars
+from picturelab.cli.progress import stage_bars
+from picturelab.cli.run import complain
 from picturelab.extras import require
 from picturelab.notation import parse_size
 from picturelab.quiet import quieten
@@ -125,7 +126,7 @@ def audit(
         device=device,
         dtype=dtype,
     )
-    require("padtone audit", "audit", "matplotlib", "torchmetrics")  # for the report and for KID
+    require("padtone audit", "audit", "matplotlib", "scipy", "torchmetrics")  # for the report and for KID
     quieten()  # before anything imports the libraries
     from ..audit.studies import load_study
 
@@ -231,7 +232,7 @@ def _prompts(ours: bool, study: Study | None, options: AuditOptions) -> Prompts:
 
 
 def _call(pipe: Pipeline, model: str, study: Study | None, options: AuditOptions) -> dict[str, Any]:
-    """Arguments for the pipeline: the model's own, the study's, then what was options."""
+    """Arguments for the pipeline: the model's own, the study's, then what was typed."""
     from ..runs.request import call_arguments
 
     call = call_arguments(

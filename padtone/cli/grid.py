@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class GridOptions:
-    """What was options, word by word; None: left out."""
+    """What was typed, word by word; None: left out."""
 
     command: Literal["ite", "idp"]
     prompt: str

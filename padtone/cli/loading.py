@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, TypeVar
 
-from picturelab.cli.run import complain
+from picturelab.cli.remaking import warn_of_versions, warn_of_weights
 from picturelab.quiet import quieten
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ def load(model: str, device: str | None, dtype: str | None, revision: str | None
     quieten()
     from picturelab import models
 
-    from ..families.registry import check_known
+    from ..families.registry import check_index
 
     kind = models.locate(model)
     pipe: Pipeline = models.load_pipeline(
@@ -33,7 +33,7 @@ def load(model: str, device: str | None, dtype: str | None, revision: str | None
         device=device or None,
         dtype=dtype or None,
         revision=revision if kind == "hub" else None,
-        check=lambda index, name: check_known(index.get("_class_name"), name),
+        check=check_index,
     )
     pipe.set_progress_bar_config(disable=not sys.stderr.isatty())
     return pipe
@@ -59,16 +59,9 @@ def load_for(recipe: Recipe) -> tuple[Recipe, Pipeline]:
         ValueError: see `load`.
     """
     from picturelab.models import origin
-    from picturelab.recipes import changed_versions
 
-    changes = changed_versions(recipe.versions)
-    if changes:
-        complain(f"versions differ, so pixels may too: {', '.join(changes)}", "Warning")
+    warn_of_versions(recipe.versions)
     pipe = load(recipe.model, recipe.device, recipe.dtype, recipe.revision)
     revision = origin(pipe).revision
-    if revision != recipe.revision:
-        complain(
-            f"the weights of {recipe.model} are {revision} and were {recipe.revision}, so pixels will differ",
-            "Warning",
-        )
+    warn_of_weights(recipe.model, revision, recipe.revision)
     return recipe.model_copy(update={"revision": revision}), pipe

@@ -43,10 +43,7 @@ def roles(
     if path is not None:
         save_with_recipe(roles_sheet(entries, prompt), path, None)
     if as_json:
-        keys = ("name", "tokens", "ids", "roles", "cut")
-        typer.echo(
-            json.dumps([{key: getattr(entry, key) for key in keys} for entry in entries], ensure_ascii=False)
-        )
+        typer.echo(json.dumps([entry.to_dict() for entry in entries], ensure_ascii=False))
         return
     for entry in entries:
         where = (

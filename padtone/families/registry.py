@@ -6,6 +6,8 @@ encoder and denoiser mask the padding, and where the text sits in joint attentio
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 
 from picturelab.pipeline import Pipeline
@@ -42,6 +44,11 @@ def family_of(pipe: Pipeline) -> Family:
         f"{type(pipe).__name__} is not a pipeline that padtone knows; add it with padtone.register_family, "
         f"or use one of {', '.join(known)}"
     )
+
+
+def check_index(index: dict[str, Any], model: str) -> None:
+    """`check_known` of a model_index.json, as `picturelab.models` asks for it."""
+    check_known(index.get("_class_name"), model)
 
 
 def check_known(class_name: str | None, model: str) -> None:

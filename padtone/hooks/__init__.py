@@ -1,1 +1,1 @@
-"""What is attached to encoders and denoisers, and taken off again: the only room that touches their modules."""
+"""What is attached to encoders and denoisers, and taken off again: no other room of this package touches them."""

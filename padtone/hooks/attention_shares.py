@@ -19,7 +19,7 @@ from .denoiser import StepCounter, arguments_of, attention_modules, place_in_bat
 from .latest import Latest
 
 
-class Look:
+class AttentionWatch:
     """Collects the shares of one prompt's attention while the pipeline runs.
 
     Args:

@@ -1,4 +1,4 @@
-"""Look: how much of the image's attention goes to the prompt, and how much to the padding."""
+"""AttentionWatch: how much of the image's attention goes to the prompt, and how much to the padding."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 from picturelab.pipeline import Pipeline
 
-from ..hooks.attention_shares import Look
+from ..hooks.attention_shares import AttentionWatch
 from ..maths.attention import AttentionShares
 from ..maths.roles import row_roles
 from .arguments import check_call, check_prompt
@@ -38,7 +38,7 @@ def attention_to_padding(
     full = encode_prompts(pipe, [prompt], pipe_kwargs)
     encoded, names = full.arguments, text_names(family)
     length = sum(encoded[name][0].shape[0] for name in names)
-    look = Look(pipe, family, encoded[names[0]], row_roles(full.roles[0], length), queries)
+    look = AttentionWatch(pipe, family, encoded[names[0]], row_roles(full.roles[0], length), queries)
     call = pipe_arguments(pipe, encoded, 1, pipe_kwargs)
     with look.watching():
         pipe(**call, generator=generators(seed, 1))

@@ -9,8 +9,8 @@ from typing import Any
 
 import torch
 
-from picturelab import remark
 from picturelab.pipeline import Pipeline
+from picturelab.remarks import remark
 
 from ..families.family import Family, TextEncoder
 from ..families.registry import family_of

@@ -8,8 +8,8 @@ from contextlib import contextmanager
 
 import torch
 
-from picturelab import remark
 from picturelab.pipeline import Pipeline
+from picturelab.remarks import remark
 
 from ..families.family import Family
 from ..families.registry import family_of

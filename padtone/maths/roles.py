@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 ROLES = ("bos", "prompt", "eos", "template", "padding")
 # Names rows of a text: "padding", a row, a slice, or several of these.
@@ -37,6 +38,11 @@ class TokenRoles:
     def count(self, role: str) -> int:
         """How many tokens have this role."""
         return self.roles.count(role)
+
+    def to_dict(self) -> dict[str, Any]:
+        """As plain values, ready for JSON; without the rows."""
+        texts = {"name": self.name, "tokens": list(self.tokens), "ids": list(self.ids)}
+        return texts | {"roles": list(self.roles), "cut": self.cut}
 
     def at(self, role: str) -> list[int]:
         """Positions of this role, in order."""

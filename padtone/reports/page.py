@@ -11,7 +11,7 @@ from picturelab.reports.pages import environment, thumbnail
 from picturelab.runs.folder import RunFolder
 
 from ..audit.arms import ANOTHER_SEED, FULL, keep_arm
-from ..audit.folder import picture_name, store
+from ..audit.folder import picture_name, run_folder
 from ..maths import verdict
 from ..maths.verdict import FEWEST_PROMPTS
 
@@ -53,7 +53,7 @@ def write_report(results: Mapping[str, Any], folder: Path) -> Path:
         folder: the audit's folder, with its pictures.
     """
     path = folder / "report.html"
-    write_whole(path, render(results, store(folder)))
+    write_whole(path, render(results, run_folder(folder)))
     return path
 
 
@@ -69,7 +69,7 @@ def write_index(reports: Mapping[str, Mapping[str, Any]], folder: Path) -> Path:
     return path
 
 
-def render(results: Mapping[str, Any], store: RunFolder) -> str:
+def render(results: Mapping[str, Any], pictures: RunFolder) -> str:
     """The page."""
     from . import charts
 
@@ -91,9 +91,9 @@ def render(results: Mapping[str, Any], store: RunFolder) -> str:
             judged=judged_figures(arms["ite"][FULL]),
             with_kid=arms["ite"]["clean"]["kid"] is not None,
             ite=ite,
-            main=_grids(results, store, _main_arms(results), _SHOWN),
-            everything=_grids(results, store, _all_arms(results), _DETAILED),
-            keeps=_grids(results, store, _keep_arms(results), 1),
+            main=_grids(results, pictures, _main_arms(results), _SHOWN),
+            everything=_grids(results, pictures, _all_arms(results), _DETAILED),
+            keeps=_grids(results, pictures, _keep_arms(results), 1),
             keep_chart=charts.keep_chart(likeness, results["keep_k"]["padding"], noise),
             arm_charts=_arm_charts(arms, ite),
             attention_chart=charts.attention_chart(results["attention"]["groups"], ("padding", "prompt")),
@@ -153,14 +153,16 @@ def _keep_arms(results: Mapping[str, Any]) -> dict[str, str]:
     return {keep_arm(count): keep_arm(count) for count in counts} | {FULL: FULL}
 
 
-def _grids(results: Mapping[str, Any], store: RunFolder, arms: Mapping[str, str], prompts: int) -> list[dict]:
+def _grids(
+    results: Mapping[str, Any], pictures: RunFolder, arms: Mapping[str, str], prompts: int
+) -> list[dict]:
     """One grid a prompt: a row a seed, a column an arm."""
     settings = results["settings"]
     grids = []
     for i in settings["prompts_used"][:prompts]:
         rows = [
             {
-                arm: thumbnail(store.picture(picture_name(where, i, seed)), _SIDE)
+                arm: thumbnail(pictures.picture(picture_name(where, i, seed)), _SIDE)
                 for arm, where in arms.items()
             }
             for seed in range(min(_SEEDS, settings["seeds"]))

@@ -15,7 +15,7 @@ from picturelab.batch.jobs import Job
 from picturelab.pipeline import Pipeline
 from picturelab.recipes import versions
 
-from ..families.registry import check_known
+from ..families.registry import check_index
 from ..interventions.ite import encode_arms, pipe_arguments, stack_arguments
 from ..maths.roles import check_rows
 from ..recipe import RECIPE, PromptRecipe
@@ -65,7 +65,7 @@ class PadToneInstrument:
         _located(job.model)
 
     def load(self, job: Job, device: str, dtype: str) -> Any:
-        return models.load_pipeline(job.model, device=device, dtype=dtype, check=_known)
+        return models.load_pipeline(job.model, device=device, dtype=dtype, check=check_index)
 
     def encode(self, pipe: Pipeline, job: Job) -> EncodedText | None:
         (text,) = encode_arms(pipe, job.prompt, (job.keep or "full",), options=_call(pipe, job))
@@ -126,10 +126,6 @@ def _moved(text: EncodedText, device: torch.device) -> EncodedText:
     }
 
 
-def _known(index: dict[str, Any], model: str) -> None:
-    check_known(index.get("_class_name"), model)
-
-
 @functools.lru_cache(maxsize=1024)
 def _located(model: str) -> str:
-    return models.locate(model, _known)
+    return models.locate(model, check_index)

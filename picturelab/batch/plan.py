@@ -21,7 +21,7 @@ Check = Callable[[Job], None]
 
 
 @dataclass(frozen=True)
-class Problem:
+class BadRow:
     """What is wrong with a row of a jobs file; `id` where it has one."""
 
     number: int
@@ -52,10 +52,10 @@ class GroupPlan:
         presets: files of settings that jobs name.
     """
 
-    source: JobsFile
+    jobs_file: JobsFile
     model: str
     groups: list[Group] = field(default_factory=list)
-    problems: list[Problem] = field(default_factory=list)
+    problems: list[BadRow] = field(default_factory=list)
     presets: set[str] = field(default_factory=set)
 
     @property
@@ -68,7 +68,7 @@ class GroupPlan:
 
     def digest(self) -> str:
         """Of what is made together; equal plans make equal pictures."""
-        digest = hashlib.sha256(self.source.sha256.encode())
+        digest = hashlib.sha256(self.jobs_file.sha256.encode())
         for preset in sorted(self.presets):
             digest.update(Path(preset).read_bytes())
         for group in self.groups:
@@ -76,14 +76,14 @@ class GroupPlan:
         return digest.hexdigest()
 
     def _job(self, row: int) -> Job:
-        return parse({"model": self.model} | self.source.row(row), self.source.number(row))
+        return parse({"model": self.model} | self.jobs_file.row(row), self.jobs_file.number(row))
 
     def complaint(self, name: str) -> str:
         """Everything that is wrong with the file, one line a row."""
-        lines = [f"  {self.source.unit} {p.number}: {p.text}" for p in self.problems[:_LISTED]]
+        lines = [f"  {self.jobs_file.unit} {p.number}: {p.text}" for p in self.problems[:_LISTED]]
         if len(self.problems) > _LISTED:
             lines.append(f"  and {len(self.problems) - _LISTED} more")
-        head = f"{len(self.problems)} of {len(self.source)} jobs in {name} cannot be made"
+        head = f"{len(self.problems)} of {len(self.jobs_file)} jobs in {name} cannot be made"
         return "\n".join([f"{head}:", *lines])
 
 
@@ -115,7 +115,7 @@ def make_plan(source: JobsFile, model: str, batch: int | None, check: Check) -> 
                 )
             check(job)
         except (ValueError, TypeError) as error:
-            plan.problems.append(Problem(number, name or str(number), str(error)))
+            plan.problems.append(BadRow(number, name or str(number), str(error)))
             continue
         kind = kinds.setdefault(job.alike(), len(kinds))
         if kind == len(members):

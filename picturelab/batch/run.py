@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .. import remark
+from ..remarks import remark
 from .dispatch import Dispatcher
 from .instruments import instrument
 from .jobs import Job
@@ -203,7 +203,9 @@ def _settled(
 
 def _note_bad(store: Store, plan: GroupPlan, record: Record) -> None:
     entries = [
-        Entry(id=p.id, status="bad", finished=time.time(), error=f"{plan.source.unit} {p.number}: {p.text}")
+        Entry(
+            id=p.id, status="bad", finished=time.time(), error=f"{plan.jobs_file.unit} {p.number}: {p.text}"
+        )
         for p in plan.problems
         if p.id not in record.entries
     ]

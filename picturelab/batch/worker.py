@@ -58,7 +58,7 @@ Begun = Future["_Prepared | None"]
 class Worker:
     """Pipeline, encoder and writers of one process.
 
-    `begin` is called in order, `finish` from as many threads as units are to overlap. EncodedText and sampling
+    `begin` is called in order, `finish` from as many threads as units are to overlap. Encoding and sampling
     have one thread each, so nothing runs beside itself.
     """
 

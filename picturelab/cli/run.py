@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from importlib import metadata
-from typing import TYPE_CHECKING, Any
 
 import typer
 from typer.exceptions import TyperException
 
-from .. import passing_remarks
-
-if TYPE_CHECKING:
-    from ..runs.folder import OnProgress
+from ..remarks import passing_remarks
 
 
 def run(app: typer.Typer, arguments: Sequence[str] | None = None) -> None:
@@ -49,28 +44,3 @@ def print_version(version: bool) -> None:
     if version:
         typer.echo(f"fouriscale-padtone {metadata.version('fouriscale-padtone')}")
         raise typer.Exit
-
-
-@contextmanager
-def stage_bars() -> Iterator[OnProgress]:
-    """A bar a stage, on stderr: call what it gives with (stage, pieces done, pieces in all)."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
-    from rich.progress import Progress as Bars
-
-    columns = (TextColumn("{task.description:<9}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    tasks: dict[str, Any] = {}
-    bars = Bars(*columns, console=Console(stderr=True))
-
-    def update(stage: str, done: int, total: int) -> None:
-        if not tasks:
-            bars.start()  # not before: bad input is to be one line on stderr
-        if stage not in tasks:
-            tasks[stage] = bars.add_task(stage, total=total, completed=done)
-        bars.update(tasks[stage], completed=done, total=total)
-
-    try:
-        yield update
-    finally:
-        if tasks:
-            bars.stop()

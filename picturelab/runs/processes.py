@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator, Mapping
 from multiprocessing.connection import wait
 from typing import Any
 
-from .. import Remark, passing_remarks
+from ..remarks import Remark, passing_remarks
 
 _NEWS, _REMARK, _FAILED, _DONE = "news", "remark", "failed", "done"
 

@@ -29,7 +29,7 @@ _SHAPE_EXAMPLES = ((256, 256, order.SEED, 25, 4.0), (384, 256, 1, 25, 4.0), (512
 
 
 @dataclass(frozen=True)
-class Tools:
+class HighResolutionTools:
     """What stands between the fields and is no field itself.
 
     Attributes:
@@ -49,7 +49,7 @@ class Tools:
     notes: gr.HTML
 
 
-def place(workshop: Workshop, usual: Mapping[str, Any], panel: JobPanel) -> tuple[Form, Tools]:
+def place(workshop: Workshop, usual: Mapping[str, Any], panel: JobPanel) -> tuple[Form, HighResolutionTools]:
     """All fields and buttons, one below the other; `usual` is what they begin with."""
     form = Form("hires")
     gr.Markdown(
@@ -73,7 +73,7 @@ def place(workshop: Workshop, usual: Mapping[str, Any], panel: JobPanel) -> tupl
         for name, sentence in setting_docs().items():
             form.add(name, _setting(name, sentence, usual[name]))
     _examples(form, usual)
-    return form, Tools(unknown, ratio, scale, dice, reuse, generate, preset_text)
+    return form, HighResolutionTools(unknown, ratio, scale, dice, reuse, generate, preset_text)
 
 
 def _size(form: Form, usual: Mapping[str, Any]) -> tuple[gr.Radio, gr.Slider]:

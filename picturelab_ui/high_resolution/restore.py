@@ -16,12 +16,14 @@ from ..forms import Form
 from ..jobs.files import pair
 from ..workshop import Workshop
 from . import order
-from .controls import Tools
+from .controls import HighResolutionTools
 from .plan import plan
-from .views import Views, show_pictures
+from .views import HighResolutionViews, show_pictures
 
 
-def wire(workshop: Workshop, form: Form, tools: Tools, views: Views, status: gr.HTML) -> None:
+def wire(
+    workshop: Workshop, form: Form, tools: HighResolutionTools, views: HighResolutionViews, status: gr.HTML
+) -> None:
     """A click in the gallery, a picture dropped in, and the button Reuse."""
 
     def from_gallery(files: list[str], choice: gr.SelectData) -> News:
@@ -57,7 +59,7 @@ def wire(workshop: Workshop, form: Form, tools: Tools, views: Views, status: gr.
     tools.reuse.click(last_seed, views.files, form["seed"], **AT_ONCE)
 
 
-def on_opening(workshop: Workshop, form: Form, views: Views, opened: Any) -> None:
+def on_opening(workshop: Workshop, form: Form, views: HighResolutionViews, opened: Any) -> None:
     """The page's address fills the fields; `opened` is the event after which the page shows its job."""
 
     def from_link(request: gr.Request) -> News:

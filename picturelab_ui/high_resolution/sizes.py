@@ -11,7 +11,7 @@ import gradio as gr
 from ..events import AT_ONCE, News, answer
 from ..forms import Form
 from .config_fields import parse_sizes
-from .controls import FREE, RATIOS, Tools
+from .controls import FREE, RATIOS, HighResolutionTools
 
 _GRID = 16  # pixels: what the ratio buttons round to
 
@@ -38,7 +38,7 @@ def training_side(sizes: str) -> int | None:
     return round(math.sqrt(height * width)) or None
 
 
-def wire(form: Form, tools: Tools) -> None:
+def wire(form: Form, tools: HighResolutionTools) -> None:
     """Ratio buttons and scale write width and height, and follow them however those come about."""
     width, height, training = form["width"], form["height"], form["training_sizes"]
 
@@ -64,7 +64,7 @@ def wire(form: Form, tools: Tools) -> None:
     )
 
 
-def _ratio_and_scale(tools: Tools, size: tuple[Any, Any], side: int | None) -> News:
+def _ratio_and_scale(tools: HighResolutionTools, size: tuple[Any, Any], side: int | None) -> News:
     """Which ratio button and scale a size (width, height) stands for."""
     if not (side and all(size)) or min(size) <= 0:
         return {tools.ratio: FREE}

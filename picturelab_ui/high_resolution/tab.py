@@ -20,9 +20,9 @@ from ..prompts import unknown_words
 from ..workshop import Workshop
 from . import controls, order, restore, sizes
 from .config_fields import SETTINGS, to_fields
-from .controls import Tools
+from .controls import HighResolutionTools
 from .plan import plan
-from .views import Views, show_gallery, show_result
+from .views import HighResolutionViews, show_gallery, show_result
 from .views import place as place_views
 
 KIND = "picture"
@@ -77,7 +77,9 @@ def submit(workshop: Workshop, owner: str, values: Mapping[str, Any]) -> PageJob
     return workshop.runner.submit(work, owner=owner, kind=KIND)
 
 
-def start(workshop: Workshop, form: Form, views: Views, owner: str, inputs: Mapping[Any, Any]) -> Start:
+def start(
+    workshop: Workshop, form: Form, views: HighResolutionViews, owner: str, inputs: Mapping[Any, Any]
+) -> Start:
     """What Generate does."""
     values = form.read(inputs)
     job = submit(workshop, owner, values)
@@ -85,7 +87,7 @@ def start(workshop: Workshop, form: Form, views: Views, owner: str, inputs: Mapp
     return Start(job, order.link(workshop, values), {views.previews: hidden})
 
 
-def show(workshop: Workshop, views: Views, look: Look) -> News:
+def show(workshop: Workshop, views: HighResolutionViews, look: Look) -> News:
     """News of the browser's job: previews on the way, then the pictures."""
     job, news = look.job, News()
     if job and (job.id, len(job.previews)) != (look.seen.job, look.seen.previews):
@@ -98,7 +100,7 @@ def show(workshop: Workshop, views: Views, look: Look) -> News:
     return news
 
 
-def _follow_choices(workshop: Workshop, form: Form, tools: Tools) -> None:
+def _follow_choices(workshop: Workshop, form: Form, tools: HighResolutionTools) -> None:
     """Model and preset fill the fields below them."""
     model, preset, prompt = form["model"], form["preset"], form["prompt"]
 
@@ -117,7 +119,7 @@ def _follow_choices(workshop: Workshop, form: Form, tools: Tools) -> None:
     gr.on([model.change, prompt.change], unknown_words, [model, prompt], tools.unknown, **AT_ONCE)
 
 
-def _follow_plan(workshop: Workshop, form: Form, views: Views) -> None:
+def _follow_plan(workshop: Workshop, form: Form, views: HighResolutionViews) -> None:
     """The plan follows everything that it depends on."""
     decisive = [form[name] for name in ("model", "width", "height", "steps", "sampling", *SETTINGS)]
     gr.on(

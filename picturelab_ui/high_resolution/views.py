@@ -21,7 +21,7 @@ _COMPARED = "Direct (left), FouriScale (right)"
 
 
 @dataclass(frozen=True)
-class Views:
+class HighResolutionViews:
     """What the first tab shows.
 
     Attributes:
@@ -60,7 +60,7 @@ class Views:
         return [*self.pictures, self.previews, self.spectrum, self.gallery, self.files]
 
 
-def place(panel: JobPanel) -> Views:
+def place(panel: JobPanel) -> HighResolutionViews:
     """All of them, one below the other."""
     with gr.Accordion("What will be done", open=True):
         plan = gr.HTML('<p class="soft">working it out</p>', elem_id="hires-plan")
@@ -91,13 +91,13 @@ def place(panel: JobPanel) -> Views:
         label="Load recipe from image", file_types=[".png"], type="filepath", height=120, elem_id="hires-recipe"
     )  # fmt: skip
     recipe_remark = gr.HTML("", elem_id="hires-said")
-    return Views(
+    return HighResolutionViews(
         gr.State([]), plan, slider, image, previews, save_scaled, save_direct, spectrum, gallery, recipe,
         recipe_remark,
     )  # fmt: skip
 
 
-def show_result(views: Views, result: SamplingResult) -> News:
+def show_result(views: HighResolutionViews, result: SamplingResult) -> News:
     """What a finished job changes."""
     news = show_pictures(views, result.path(SCALED), result.path(DIRECT))
     scaled = result.path(SCALED)
@@ -119,7 +119,7 @@ dilation falls step by step, and a layer is filtered while its window cuts
 anything off.</p>"""
 
 
-def show_pictures(views: Views, scaled: Path | None, direct: Path | None) -> News:
+def show_pictures(views: HighResolutionViews, scaled: Path | None, direct: Path | None) -> News:
     """Both in the slider, or the only one as a picture; with their downloads."""
     only = scaled or direct
     about = f": seed {seed_of(only)}" if only else ""
@@ -137,7 +137,7 @@ def show_pictures(views: Views, scaled: Path | None, direct: Path | None) -> New
     }
 
 
-def show_gallery(views: Views, files: list[Path]) -> News:
+def show_gallery(views: HighResolutionViews, files: list[Path]) -> News:
     """A browser's pictures, with captions."""
     captions = [(str(file), f"{method_of(file)}, seed {seed_of(file)}") for file in files]
     return {views.files: [str(file) for file in files], views.gallery: captions}

@@ -41,7 +41,7 @@ class ArmPictures:
 
 
 @dataclass(frozen=True)
-class AttentionShares:
+class AttentionResult:
     """Shares of attention: {group: table of (layers, steps)}, see `padtone.audit.run.plain_shares`."""
 
     groups: dict[str, list[list[float]]]
@@ -121,11 +121,11 @@ def curve(pipe: Any, prompt: str, *, seed: int, steps: int, job: PageJob) -> Cur
         return keep_curve(pipe, call, clip, prompt, [seed, seed + 1], _on_progress(job))
 
 
-def attention(pipe: Any, prompt: str, *, seed: int, steps: int, job: PageJob) -> AttentionShares:
+def attention(pipe: Any, prompt: str, *, seed: int, steps: int, job: PageJob) -> AttentionResult:
     """Attention by role, layer and step. Raises what `attention_to_padding` does."""
     call = call_arguments(pipe, origin(pipe).model, steps=steps)
     with counted(_denoiser(pipe), job, steps, "looking"):
-        return AttentionShares(plain_shares(attention_to_padding(pipe, prompt, seed=seed, **call)))
+        return AttentionResult(plain_shares(attention_to_padding(pipe, prompt, seed=seed, **call)))
 
 
 def audit(

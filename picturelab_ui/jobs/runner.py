@@ -14,6 +14,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from picturelab.models import first_line
+from picturelab.settings import shortened
+
 State = Literal["waiting", "running", "done", "failed", "cancelled"]
 _log = logging.getLogger(__name__)
 
@@ -201,15 +204,9 @@ def _carry_out(job: PageJob) -> State:
         return "failed"
     except Exception as error:
         _log.exception("job %s failed", job.id)
-        job.error = f"this failed inside: {type(error).__name__}, {_first_words(error)}"
+        job.error = f"this failed inside: {type(error).__name__}, {shortened(first_line(error), 200)}"
         return "failed"
     return "done"
-
-
-def _first_words(error: BaseException) -> str:
-    """The first line of an error, shortened."""
-    lines = str(error).strip().splitlines() or ["no message"]
-    return lines[0] if len(lines[0]) <= 200 else f"{lines[0][:197]}..."
 
 
 def _nothing(_: PageJob) -> None:

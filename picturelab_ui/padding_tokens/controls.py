@@ -30,7 +30,7 @@ class AuditFields:
 
 
 @dataclass(frozen=True)
-class Tools:
+class PaddingTokensTools:
     """What stands between the fields and is no field itself.
 
     Attributes:
@@ -48,7 +48,7 @@ class Tools:
     audit: AuditFields
 
 
-def place(workshop: Workshop, panel: JobPanel) -> tuple[Form, Tools]:
+def place(workshop: Workshop, panel: JobPanel) -> tuple[Form, PaddingTokensTools]:
     """All fields and buttons, one below the other."""
     form = Form("pad")
     models = workshop.models.names(with_unet=False)
@@ -79,7 +79,7 @@ def place(workshop: Workshop, panel: JobPanel) -> tuple[Form, Tools]:
         model = gr.Dropdown(models, value=models[0], label="Model", allow_custom_value=any_model)
         form.add("model", model)
     gr.Examples([[prompt] for prompt in prompts], [form["prompt"]], api_visibility="private")
-    return form, Tools(unknown, dice, generate, curve, attention, audit)
+    return form, PaddingTokensTools(unknown, dice, generate, curve, attention, audit)
 
 
 def _place_audit(panel: JobPanel) -> AuditFields:

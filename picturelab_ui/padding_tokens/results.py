@@ -11,26 +11,26 @@ from padtone.reports.charts import attention_chart, keep_chart
 
 from ..events import AT_ONCE, News, answer
 from ..jobs.curve import Curve
-from ..jobs.padding_tokens import ArmPictures, AttentionShares, AuditResult
+from ..jobs.padding_tokens import ArmPictures, AttentionResult, AuditResult
 from .order import CHOSEN
-from .views import KeepViews, Views
+from .views import KeepViews, PaddingTokensViews
 
 # The ids of the elements that show each kind of result.
 SHOWN_IN: dict[type, str] = {
     ArmPictures: "pad-ite",
     Curve: "pad-curve",
-    AttentionShares: "pad-attention",
+    AttentionResult: "pad-attention",
     AuditResult: "pad-audit",
 }
 
 
-def show_result(views: Views, result: Any) -> News:
+def show_result(views: PaddingTokensViews, result: Any) -> News:
     """What a result changes on the page."""
     if isinstance(result, ArmPictures):
         return _show_arms(views, result)
     if isinstance(result, Curve):
         return _show_curve(views.keep, result)
-    if isinstance(result, AttentionShares):
+    if isinstance(result, AttentionResult):
         return {views.attention: _attention(result)}
     if isinstance(result, AuditResult):
         download = gr.DownloadButton(value=str(result.page), visible=True)
@@ -49,7 +49,7 @@ def follow_slider(keep: KeepViews) -> None:
     )
 
 
-def _show_arms(views: Views, result: ArmPictures) -> News:
+def _show_arms(views: PaddingTokensViews, result: ArmPictures) -> News:
     news: News = {}
     for command, pictures in result.pictures.items():
         news[views.pictures[command]] = [(image, _arm_name(arm)) for arm, image in pictures.items()]
@@ -92,7 +92,7 @@ def _along_curve(curve: Curve, tokens: float) -> list[tuple[Any, str]]:
     return [(curve.images[-1][0], f"all {curve.padding}"), (curve.images[place][0], caption)]
 
 
-def _attention(shares: AttentionShares) -> str:
+def _attention(shares: AttentionResult) -> str:
     groups = {group: {"layers": table} for group, table in shares.groups.items()}
     chart = attention_chart(groups, ("prompt", "padding"))
     alt = "Heat maps of the picture's attention to each part of the text, by layer and step"

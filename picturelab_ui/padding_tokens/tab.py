@@ -18,10 +18,10 @@ from ..panel import JobPanel, Look, Start
 from ..prompts import unknown_words
 from ..workshop import Workshop
 from . import controls, order, tokens
-from .controls import Tools
+from .controls import PaddingTokensTools
 from .order import PromptOrder
 from .results import SHOWN_IN, follow_slider, show_result
-from .views import Views
+from .views import PaddingTokensViews
 from .views import place as place_views
 
 KIND = "padding"
@@ -51,7 +51,7 @@ def build(workshop: Workshop, owner: gr.BrowserState, named: Any) -> None:
     opened.then(from_link, None, [*form.values()], **QUIET)
 
 
-def show(views: Views, look: Look) -> News:
+def show(views: PaddingTokensViews, look: Look) -> News:
     """News of the browser's job: nothing before it is done."""
     return show_result(views, look.job.result) if look.job and look.job.state == "done" else {}
 
@@ -70,7 +70,9 @@ def submit(workshop: Workshop, owner: str, work: Callable[[Any, PageJob], Any], 
     return workshop.runner.submit(run, owner=owner, kind=KIND)
 
 
-def _wire_starters(workshop: Workshop, panel: JobPanel, form: Form, tools: Tools, views: Views) -> None:
+def _wire_starters(
+    workshop: Workshop, panel: JobPanel, form: Form, tools: PaddingTokensTools, views: PaddingTokensViews
+) -> None:
     """The four things to run."""
     for triggers, measure in (
         ([tools.generate.click, form["prompt"].submit], _arms),
@@ -88,7 +90,12 @@ def _wire_starters(workshop: Workshop, panel: JobPanel, form: Form, tools: Tools
 
 
 def _start(
-    workshop: Workshop, form: Form, views: Views, measure: Measurement, owner: str, inputs: Mapping[Any, Any]
+    workshop: Workshop,
+    form: Form,
+    views: PaddingTokensViews,
+    measure: Measurement,
+    owner: str,
+    inputs: Mapping[Any, Any],
 ) -> Start:
     """Start a measurement of the prompt."""
     values = form.read(inputs)
@@ -122,7 +129,7 @@ def _attention(pipe: Any, prompt_order: PromptOrder, folder: Path, job: PageJob)
 
 
 def _start_audit(
-    workshop: Workshop, form: Form, tools: Tools, owner: str, inputs: Mapping[Any, Any]
+    workshop: Workshop, form: Form, tools: PaddingTokensTools, owner: str, inputs: Mapping[Any, Any]
 ) -> Start:
     """Start an audit; it has no link."""
     fields = tools.audit

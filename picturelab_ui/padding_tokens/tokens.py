@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -17,7 +16,7 @@ from ..forms import Form
 from ..workshop import Workshop
 from .chips import chips
 from .order import CHOSEN
-from .views import Views
+from .views import PaddingTokensViews
 
 _HOW_TO_CHOOSE = '<p class="soft">Click tokens to keep just those.</p>'
 
@@ -33,16 +32,7 @@ def read_tokens(workshop: Workshop, model: str, prompt: str) -> tuple[TokenRoles
         return token_roles(pipe, prompt)
 
 
-def as_json(entries: Sequence[TokenRoles]) -> list[dict[str, Any]]:
-    """Roles as plain values."""
-    keys = ("name", "tokens", "ids", "roles", "cut")
-    values: list[dict[str, Any]] = json.loads(
-        json.dumps([{key: getattr(e, key) for key in keys} for e in entries])
-    )
-    return values
-
-
-def wire(workshop: Workshop, form: Form, views: Views, named: Any) -> None:
+def wire(workshop: Workshop, form: Form, views: PaddingTokensViews, named: Any) -> None:
     """The chips follow the prompt; those that are clicked become an arm."""
     prompt, model, arms = form["prompt"], form["model"], form["arms"]
 

@@ -58,7 +58,7 @@ class KeepViews:
 
 
 @dataclass(frozen=True)
-class Views:
+class PaddingTokensViews:
     """What the second tab shows.
 
     Attributes:
@@ -95,7 +95,7 @@ class Views:
         ]
 
 
-def place(panel: JobPanel) -> Views:
+def place(panel: JobPanel) -> PaddingTokensViews:
     """All of them, one below the other."""
     chips = gr.HTML(
         '<p class="soft">reading the tokens</p>',
@@ -120,7 +120,9 @@ def place(panel: JobPanel) -> Views:
     attention = gr.HTML("", elem_id="pad-attention")
     audit = gr.HTML("", elem_id="pad-audit")
     save_audit = gr.DownloadButton("Download the report", visible=False, size="sm")
-    return Views(gr.State([]), chips, chosen_text, pictures, saves, keep, attention, audit, save_audit)
+    return PaddingTokensViews(
+        gr.State([]), chips, chosen_text, pictures, saves, keep, attention, audit, save_audit
+    )
 
 
 def _place_strip(command: str, name: str, what: str) -> gr.Gallery:

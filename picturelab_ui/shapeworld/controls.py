@@ -14,7 +14,7 @@ from .order import OBJECTS, SIZES, scene_of
 
 
 @dataclass(frozen=True)
-class Tools:
+class ShapeworldTools:
     """What stands between the fields and is no field itself: the scene's prompt, and the buttons."""
 
     prompt: gr.Textbox
@@ -22,7 +22,7 @@ class Tools:
     generate: gr.Button
 
 
-def place(panel: JobPanel) -> tuple[Form, Tools]:
+def place(panel: JobPanel) -> tuple[Form, ShapeworldTools]:
     """All fields and buttons, one below the other."""
     form = Form("world")
     gr.Markdown(
@@ -46,4 +46,4 @@ def place(panel: JobPanel) -> tuple[Form, Tools]:
     with gr.Row():
         form.add("seed", gr.Number(1, label="Seed", precision=0, min_width=110))
         form.add("steps", gr.Number(SAMPLING["unet"].steps, label="Steps", precision=0, min_width=110))
-    return form, Tools(prompt, dice, panel.place_buttons())
+    return form, ShapeworldTools(prompt, dice, panel.place_buttons())

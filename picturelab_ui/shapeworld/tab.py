@@ -15,9 +15,9 @@ from ..forms import Form
 from ..panel import JobPanel, Look, Start
 from ..workshop import Workshop
 from . import controls, order
-from .controls import Tools
+from .controls import ShapeworldTools
 from .order import KIND, SIZES, TAB, scene_of
-from .views import Views, scoreboard, show_result, show_scene
+from .views import ShapeworldViews, scoreboard, show_result, show_scene
 from .views import place as place_views
 
 
@@ -43,8 +43,10 @@ def build(workshop: Workshop, owner: gr.BrowserState, named: Any) -> None:
     opened.then(from_link, None, [*form.values()], **QUIET)
 
 
-def start(workshop: Workshop, form: Form, views: Views, owner: str, inputs: Mapping[Any, Any]) -> Start:
-    """What Generate does: the truth is views at once."""
+def start(
+    workshop: Workshop, form: Form, views: ShapeworldViews, owner: str, inputs: Mapping[Any, Any]
+) -> Start:
+    """What Generate does: the truth is shown at once."""
     values = form.read(inputs)
     job = order.submit(workshop, owner, values)
     news: News = {}
@@ -54,7 +56,7 @@ def start(workshop: Workshop, form: Form, views: Views, owner: str, inputs: Mapp
     return Start(job, links.to_query(TAB, values), news)
 
 
-def show(workshop: Workshop, views: Views, look: Look) -> News:
+def show(workshop: Workshop, views: ShapeworldViews, look: Look) -> News:
     """News of the browser's job: its pictures and the score, once it is done."""
     job, news = look.job, News()
     if job and job.state == "done":
@@ -64,7 +66,7 @@ def show(workshop: Workshop, views: Views, look: Look) -> News:
     return news
 
 
-def _follow_scene(form: Form, tools: Tools) -> None:
+def _follow_scene(form: Form, tools: ShapeworldTools) -> None:
     """The prompt is the scene's, by its number."""
     number, objects = form["number"], form["objects"]
 

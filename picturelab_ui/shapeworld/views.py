@@ -31,7 +31,7 @@ class PictureViews:
 
 
 @dataclass(frozen=True)
-class Views:
+class ShapeworldViews:
     """What the third tab shows: the truth, {method: picture}, the scoreboard and the button that clears it."""
 
     truth: PictureViews
@@ -45,7 +45,7 @@ class Views:
         return [part for one in (self.truth, *self.sampled.values()) for part in (one.image, one.text)]
 
 
-def place(panel: JobPanel) -> Views:
+def place(panel: JobPanel) -> ShapeworldViews:
     """All of them, one below the other."""
     panel.place_status()
     panel.place_link()
@@ -55,7 +55,7 @@ def place(panel: JobPanel) -> Views:
         scaled = _place_picture("fouriscale", "FouriScale")
     board = gr.HTML("", elem_id="world-scores")
     clear = gr.Button("Clear the scoreboard", size="sm")
-    return Views(truth, {DIRECT: direct, SCALED: scaled}, board, clear)
+    return ShapeworldViews(truth, {DIRECT: direct, SCALED: scaled}, board, clear)
 
 
 def _place_picture(name: str, label: str) -> PictureViews:
@@ -68,13 +68,13 @@ def _place_picture(name: str, label: str) -> PictureViews:
         return PictureViews(image, gr.HTML(""))
 
 
-def show_scene(views: Views, scene: Scene, size: tuple[int, int]) -> News:
+def show_scene(views: ShapeworldViews, scene: Scene, size: tuple[int, int]) -> News:
     """The true picture at a size (height, width), and what it shows."""
     image, text = enlarged(scene.render(*size)), f"<p>{escape(scene.caption)}</p>"
     return {views.truth.image: image, views.truth.text: text}
 
 
-def show_result(views: Views, result: JudgedScene) -> News:
+def show_result(views: ShapeworldViews, result: JudgedScene) -> News:
     """The truth, and each picture with its judgement."""
     news = show_scene(views, result.scene, result.size)
     for method, (image, report) in result.pictures.items():

@@ -23,7 +23,7 @@ from ..masked import mask_padding
 from ..scenes import sample_scenes
 from .batches import CaptionedPictures, LatentBatches, edge_crop, to_tensor
 from .objectives import Autoencode, Contrast, Denoise, Flow
-from .stages import Fit, Run, TrainingConfig
+from .stages import Run, StageTraining, TrainingConfig
 
 
 def train_clip(run: Run, init_from: Path | None) -> Callable[[Path], None]:
@@ -41,7 +41,7 @@ def train_clip(run: Run, init_from: Path | None) -> Callable[[Path], None]:
     module = Contrast(clip)
     if not run.restore_finished("contrast", module):
         batches = CaptionedPictures(processor.image_processor, tokenizer, stage)
-        Fit(run, "contrast", module, batches, stage)()
+        StageTraining(run, "contrast", module, batches, stage)()
 
     def write(folder: Path) -> None:
         copy.deepcopy(clip).half().save_pretrained(folder)
@@ -94,7 +94,7 @@ def _train_autoencoder(run: Run, vae: AutoencoderKL) -> None:
 
     module = Autoencode(vae, stage.kl)
     if not run.restore_finished("autoencoder", module):
-        Fit(run, "autoencoder", module, batch, stage)()
+        StageTraining(run, "autoencoder", module, batch, stage)()
     vae.register_to_config(scaling_factor=_scaling_factor(vae))
 
 
@@ -121,7 +121,7 @@ def _train_denoiser(run: Run, pipe: Any, module: nn.Module) -> Callable[[Path], 
             draw_samples(pipe, models.SAMPLING[run.config.name], pixels).save(file)
             export(pipe, models.SAMPLING[run.config.name], run.folder / "pipeline")
 
-        Fit(run, name, module, LatentBatches(run, pipe.vae, tokenizer, stage), stage, sample)()
+        StageTraining(run, name, module, LatentBatches(run, pipe.vae, tokenizer, stage), stage, sample)()
     return lambda folder: export(pipe, models.SAMPLING[run.config.name], folder)
 
 

@@ -212,7 +212,7 @@ def _as_matrix(tensor: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
     return tensor.reshape(len(weight), -1)
 
 
-class Fit:
+class StageTraining:
     """The loop over one stage. `module`'s forward gives (loss, figure to log); it ends with EMA weights."""
 
     def __init__(

@@ -25,7 +25,7 @@ OTHERS = (
 EXCEPTIONS = {
     # A loader prepares and marks what it has put together itself, before anybody has the pipeline.
     "padtone/families/ldm.py": ["ldm.tokenizer.model_max_length = ..."],
-    "picturelab/models.py": ["setattr(pipe, _SOURCE, ModelOrigin(model, state))"],
+    "picturelab/models.py": ["setattr(pipe, _ORIGIN, ModelOrigin(model, state))"],
     # The scheduler that was asked for.
     "fouriscale/cli/generate.py": ["pipe.scheduler = ..."],
     "fouriscale/sampling/generate.py": ["pipe.scheduler = ..."],

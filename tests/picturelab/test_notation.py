@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from picturelab.notation import Weighted, control, parse_size, weighted
+from picturelab.notation import Weighted, parse_control, parse_size, parse_weighted
 
 
 def test_sizes_are_typed_width_first():
@@ -13,11 +13,11 @@ def test_sizes_are_typed_width_first():
 
 
 def test_scales():
-    assert weighted("style.safetensors@0.8") == Weighted("style.safetensors", 0.8)
-    assert weighted("a@b@2") == Weighted("a@b", 2.0)
-    assert weighted("style") == Weighted("style", 1.0)
-    assert control("nets/canny=edges.png@0.7") == ("nets/canny", Path("edges.png"), 0.7)
-    assert control("nets/canny=edges.png") == ("nets/canny", Path("edges.png"), 1.0)
+    assert parse_weighted("style.safetensors@0.8") == Weighted("style.safetensors", 0.8)
+    assert parse_weighted("a@b@2") == Weighted("a@b", 2.0)
+    assert parse_weighted("style") == Weighted("style", 1.0)
+    assert parse_control("nets/canny=edges.png@0.7") == ("nets/canny", Path("edges.png"), 0.7)
+    assert parse_control("nets/canny=edges.png") == ("nets/canny", Path("edges.png"), 1.0)
 
 
 @pytest.mark.parametrize(
@@ -25,9 +25,9 @@ def test_scales():
     [
         (parse_size, "384", "size '384' is not understood: give WIDTHxHEIGHT in pixels"),
         (parse_size, "1x2x3", "size '1x2x3' is not understood"),
-        (weighted, "a@nan", "'a@nan' is not understood: give FILE or FILE@SCALE"),
-        (weighted, "@1", "'@1' is not understood"),
-        (control, "canny", "control 'canny' is not understood: give MODEL=PICTURE"),
+        (parse_weighted, "a@nan", "'a@nan' is not understood: give FILE or FILE@SCALE"),
+        (parse_weighted, "@1", "'@1' is not understood"),
+        (parse_control, "canny", "control 'canny' is not understood: give MODEL=PICTURE"),
     ],
 )
 def test_what_is_not_understood(parse, text, sentence):

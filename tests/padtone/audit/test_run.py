@@ -86,7 +86,7 @@ def test_killed_and_resumed_is_the_same(tmp_path):
         if stop_at is not None:
             left = [stop_at]
 
-            def save(*args, original=audit.store.finish, left=left):
+            def save(*args, original=audit.run_folder.finish, left=left):
                 left[0] -= 1
                 if not left[0]:
                     first = next(iter(args[2]))
@@ -95,7 +95,7 @@ def test_killed_and_resumed_is_the_same(tmp_path):
                     raise KeyboardInterrupt
                 original(*args)
 
-            object.__setattr__(audit.store, "finish", save)
+            object.__setattr__(audit.run_folder, "finish", save)
             with pytest.raises(KeyboardInterrupt):
                 audit.paint()
         else:
@@ -116,7 +116,7 @@ def test_killed_and_resumed_is_the_same(tmp_path):
 
 def test_other_settings_need_another_folder(tmp_path):
     audit = Audit(painters.build("zero padding"), settings(), tmp_path / "a")
-    audit.store.begin({"seeds": 2, "batch": 4, "machine": {"threads": 99}})
+    audit.run_folder.begin({"seeds": 2, "batch": 4, "machine": {"threads": 99}})
     with pytest.raises(ValueError, match="holds an audit begun with") as error:
         audit.paint()
     assert "batch 4 instead of 16" in str(error.value)
@@ -207,7 +207,7 @@ def test_attention_is_where_it_was_put(tmp_path):
         audit = Audit(painters.build(name), settings(looks=2), tmp_path / name)
         for piece in pieces_of(audit.plan, audit.settings):
             if piece.work is None:
-                audit.store.begin({}) if not (tmp_path / name).exists() else None
+                audit.run_folder.begin({}) if not (tmp_path / name).exists() else None
                 audit._finish(piece)
         from padtone.audit.results import _attention
 

@@ -9,7 +9,7 @@ import torch
 
 import padtone
 from padtone.families.registry import family_of
-from picturelab import Remark
+from picturelab.remarks import Remark
 from tests.tiny import text_pipelines
 from tests.tiny.denoiser_calls import call_of
 

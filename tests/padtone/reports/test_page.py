@@ -47,7 +47,7 @@ class Outline(HTMLParser):
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
-    """{name: (content of report.json, store)} of two built models."""
+    """{name: (content of report.json, folder)} of two built models."""
     done = {}
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("padtone.families.registry._REGISTERED", dict(painters.FAMILIES))
@@ -58,14 +58,14 @@ def made(tmp_path_factory):
             )
             audit = Audit(painters.build(name), settings, tmp_path_factory.mktemp("audit") / "a")
             audit.paint()
-            done[name] = audit.results(painters.clip()), audit.store
+            done[name] = audit.results(painters.clip()), audit.run_folder
     return done
 
 
 @pytest.mark.parametrize("name", ["zero padding", "register"])
 def test_page(made, name):
-    results, store = made[name]
-    outline = Outline(render(results, store))
+    results, folder = made[name]
+    outline = Outline(render(results, folder))
     text = " ".join(" ".join(outline.text).split())
     assert all(source.startswith("data:image/") for source in outline.sources)
     assert outline.links == ["https://arxiv.org/abs/2501.06751"]
@@ -86,24 +86,24 @@ def test_page(made, name):
 
 
 def test_what_cannot_be_dropped_gets_no_code(made):
-    results, store = made["register"]
+    results, folder = made["register"]
     for name, sentence in (
         (verdict.TEXT, "Leave the padding as it is"),
         (verdict.INCONCLUSIVE, "So nothing is said"),
     ):
         keep_k = results["keep_k"] | {"smallest": None}
         changed = results | {"verdict": name, "droppable": 0, "speedup": None, "keep_k": keep_k}
-        page = render(changed, store)
+        page = render(changed, folder)
         assert sentence in page
         assert "trim_padding" not in page
 
 
 def test_page_escapes_what_people_typed(made):
-    results, store = made["zero padding"]
+    results, folder = made["zero padding"]
     settings = results["settings"] | {
         "prompts": ["<script>alert(1)</script>", *results["settings"]["prompts"][1:]]
     }
-    page = render(results | {"model": "a<b>", "settings": settings}, store)
+    page = render(results | {"model": "a<b>", "settings": settings}, folder)
     assert "<script>" not in page
     assert "a&lt;b&gt;" in page
 
@@ -152,6 +152,6 @@ def test_index(made, tmp_path):
 
 
 def test_report_is_the_same_each_time(made):
-    results, store = made["register"]
-    first = write_report(results, store.folder).read_text()
-    assert write_report(results, store.folder).read_text() == first
+    results, folder = made["register"]
+    first = write_report(results, folder.folder).read_text()
+    assert write_report(results, folder.folder).read_text() == first

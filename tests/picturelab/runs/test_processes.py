@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from picturelab import Remark
+from picturelab.remarks import Remark
 from picturelab.runs.processes import last_words, side_by_side
 
 

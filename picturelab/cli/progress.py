@@ -1,0 +1,35 @@
+"""Progress on stderr, a bar a stage."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ..runs.folder import OnProgress
+
+
+@contextmanager
+def stage_bars() -> Iterator[OnProgress]:
+    """A bar a stage, on stderr: call what it gives with (stage, pieces done, pieces in all)."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bars
+
+    columns = (TextColumn("{task.description:<9}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    tasks: dict[str, Any] = {}
+    bars = Bars(*columns, console=Console(stderr=True))
+
+    def update(stage: str, done: int, total: int) -> None:
+        if not tasks:
+            bars.start()  # not before: bad input is to be one line on stderr
+        if stage not in tasks:
+            tasks[stage] = bars.add_task(stage, total=total, completed=done)
+        bars.update(tasks[stage], completed=done, total=total)
+
+    try:
+        yield update
+    finally:
+        if tasks:
+            bars.stop()

@@ -1,0 +1,37 @@
+"""Warnings for the person who typed the prompt, as against those for programmers."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+_INSIDE = ("fouriscale", "picturelab", "padtone", "contextlib")
+
+
+class Remark(UserWarning):
+    """A warning meant for the person who typed the prompt; the commands print it as one sentence."""
+
+
+def remark(sentence: str) -> None:
+    """Warn with a `Remark` that points at the caller's own line, however deep within us it arose."""
+    level = 1
+    while sys._getframe(level).f_globals.get("__name__", "").split(".")[0] in _INSIDE:
+        level += 1
+    warnings.warn(sentence, Remark, stacklevel=level + 1)
+
+
+@contextmanager
+def passing_remarks(on_remark: Callable[[str], None]) -> Iterator[None]:
+    """A `with` block whose remarks are passed on; other warnings, which speak to programmers, are dropped."""
+
+    def show(message: Warning | str, category: type[Warning], *_: Any, **__: Any) -> None:
+        if issubclass(category, Remark):
+            on_remark(str(message))
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", Remark)
+        warnings.showwarning = show
+        yield
