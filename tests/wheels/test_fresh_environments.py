@@ -1,5 +1,6 @@
 """The core's wheel in environments that hold nothing else, filled by pip's own index."""
 
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -32,13 +33,16 @@ def environment(folder: Path, requirement: str) -> Run:
     # The very torch of constraints.txt: any other comes with CUDA.
     subprocess.run([*pip, "--constraint", ROOT / "constraints.txt", requirement], check=True)
     elsewhere = folder / "elsewhere"
-    elsewhere.mkdir()
+    # The builders of small models, without the packages that stand beside them in the tree.
+    shutil.copytree(
+        ROOT / "tests" / "tiny", elsewhere / "tests" / "tiny", ignore=shutil.ignore_patterns("data")
+    )
 
     def run(command: str, *arguments: object) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [folder / "bin" / command, *map(str, arguments)],
             cwd=elsewhere,
-            env={"PYTHONPATH": str(ROOT / "tests" / "tiny"), "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"},
+            env={"PYTHONPATH": str(elsewhere), "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"},
             capture_output=True,
             text=True,
         )
@@ -114,6 +118,6 @@ def test_an_extra_that_is_missing_is_named(with_commands):
     done = with_commands("padtone", "audit", "--model", "some/model")
     assert done.returncode == 2
     assert done.stderr == (
-        "Error: padtone audit needs matplotlib, torchmetrics: "
+        "Error: padtone audit needs matplotlib, scipy, torchmetrics: "
         "pip install 'fouriscale-padtone[audit]' brings it\n"
     )

@@ -1,11 +1,11 @@
 """What the core alone can do; run as a script by an environment that has nothing else. Prints what it did."""
 
-import text_pipelines
 import torch
 from diffusers import DDIMScheduler, UNet2DConditionModel
 
 import padtone
 from fouriscale import FouriScaleConfig, apply_fouriscale, remove_fouriscale
+from tests.tiny.cross_attention_pipelines import sd1
 
 
 @torch.no_grad()
@@ -39,7 +39,7 @@ def fouriscale_on_a_random_unet() -> None:
 
 
 def an_intervention_on_a_random_pipeline() -> None:
-    pipe = text_pipelines.sd1()
+    pipe = sd1()
     full, padding, clean = (
         padtone.encode(pipe, "a red cat", keep)["prompt_embeds"][0] for keep in ("full", "padding", "clean")
     )
