@@ -17,8 +17,8 @@ from safetensors import SafetensorError
 
 from . import worlds
 from .pipeline import Pipeline
+from .worlds import DEFAULT_MODEL
 
-DEFAULT_MODEL = "shapeworld/unet"
 DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
 HUB_ID = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")
 _ORIGIN = "_model_source"  # where a loaded pipeline keeps its `ModelOrigin`

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 GROUP = "picturelab.worlds"
 USUAL = "shapeworld"
+DEFAULT_MODEL = f"{USUAL}/unet"  # where a command names none
 
 
 class Scene(Protocol):

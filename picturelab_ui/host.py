@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from picturelab.models import DEFAULT_MODEL
+from picturelab.worlds import DEFAULT_MODEL
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from typing import Any
 
 from fouriscale.config import FouriScaleConfig
 from fouriscale.loading.configs import unet_config
-from fouriscale.reports.explain import direct_step, explain
+from fouriscale.reports.explain import explain
 
 from ..batch import RESULTS
 
@@ -28,9 +28,10 @@ GPUS = (8, 64, 512)
 
 def operations() -> float:
     """Of one picture's denoising with FouriScale and guidance: two for a multiply-add."""
-    config = unet_config("sdxl")
-    told = explain(config, SIDE, SIDE, steps=STEPS, config=FouriScaleConfig.preset("sdxl"))
-    return 2 * STEPS * told.run_cost * direct_step(config, (SIDE // 8, SIDE // 8))
+    explanation = explain(
+        unet_config("sdxl"), SIDE, SIDE, steps=STEPS, config=FouriScaleConfig.preset("sdxl")
+    )
+    return 2 * STEPS * explanation.run_cost * explanation.direct_cost
 
 
 def table(seconds: dict[str, float], found: dict[str, Any]) -> list[str]:

@@ -11,6 +11,7 @@ from rich.table import Table
 from picturelab.cli.arguments import whole
 from picturelab.notation import parse_size
 from picturelab.quiet import quieten
+from picturelab.worlds import DEFAULT_MODEL
 
 from .options import Mode, Preset, in_mode, read_preset
 
@@ -19,7 +20,7 @@ def explain(
     size: Annotated[str, typer.Option(help="WIDTHxHEIGHT.")],
     model: Annotated[
         str, typer.Option(help="A preset, a folder with configs, or what `generate --model` takes.")
-    ] = "shapeworld/unet",
+    ] = DEFAULT_MODEL,
     preset: Preset = None,
     mode: Mode = None,
     steps: Annotated[int, typer.Option(parser=whole, metavar="<int>", help="Of the run.")] = 50,
@@ -30,14 +31,15 @@ def explain(
     quieten()
     from ..loading.configs import unet_config, vae_scale_factor
     from ..recognise import config_for
-    from ..reports import explain as reports
+    from ..reports.explain import explain as explain_run
+    from ..reports.explain import sentences
 
     unet = unet_config(model, preset)
     config = in_mode(config or config_for(unet), mode)
-    explanation = reports.explain(
+    explanation = explain_run(
         unet, height, width, steps=steps, config=config, vae_scale_factor=vae_scale_factor(model, preset)
     )
-    typer.echo("\n".join(reports.sentences(explanation)))
+    typer.echo("\n".join(sentences(explanation)))
 
 
 def presets() -> None:

@@ -13,6 +13,7 @@ from picturelab.cli.options import Device, Dtype, Guidance, Steps
 from picturelab.files import output_file, slug
 from picturelab.notation import parse_control, parse_size, parse_weighted
 from picturelab.quiet import quieten
+from picturelab.worlds import DEFAULT_MODEL
 
 from .options import OUTPUTS, Mode, Preset, in_mode, read_preset
 from .progress import sampling_bar
@@ -25,7 +26,7 @@ def generate(
     ] = None,
     model: Annotated[
         str, typer.Option(help="shapeworld/unet, a diffusers folder, a .safetensors file or a hub id.")
-    ] = "shapeworld/unet",
+    ] = DEFAULT_MODEL,
     preset: Preset = None,
     mode: Mode = None,
     negative: Annotated[str | None, typer.Option(help="What not to draw.")] = None,

@@ -9,14 +9,13 @@ import typer
 
 from picturelab.extras import brings_world, require
 from picturelab.quiet import quieten
-
-_SHIPPED = "shapeworld/unet"
+from picturelab.worlds import DEFAULT_MODEL
 
 
 def page(
     model: Annotated[
         str, typer.Option(help="shapeworld/unet, a diffusers folder, a .safetensors file or a hub id.")
-    ] = _SHIPPED,
+    ] = DEFAULT_MODEL,
     host: Annotated[str, typer.Option(help="The address to listen on; 0.0.0.0 for all.")] = "127.0.0.1",
     port: Annotated[int | None, typer.Option(help="From 7860 on if left out.")] = None,
     share: Annotated[bool, typer.Option("--share", help="A public address through Gradio's tunnel.")] = False,
@@ -54,8 +53,8 @@ def _check_shipped(model: str) -> None:
     """
     from picturelab import worlds
 
-    if model == _SHIPPED and worlds.USUAL not in worlds.worlds():
+    if model == DEFAULT_MODEL and worlds.USUAL not in worlds.worlds():
         raise ValueError(
-            f"fouriscale page needs --model, such as a diffusers folder or a hub id, for {_SHIPPED} is not "
+            f"fouriscale page needs --model, such as a diffusers folder or a hub id, for {DEFAULT_MODEL} is not "
             f"installed; {brings_world()}"
         )

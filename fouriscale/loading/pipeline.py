@@ -7,7 +7,7 @@ from typing import Any, Literal
 from diffusers import DiffusionPipeline
 
 from picturelab import models
-from picturelab.models import DEFAULT_MODEL
+from picturelab.worlds import DEFAULT_MODEL
 
 from . import single_file
 

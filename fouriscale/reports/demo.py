@@ -58,7 +58,7 @@ def sample(
         sizes: height, width and number of scenes of each.
         methods: by label, changes to the preset; None samples directly.
     """
-    shapeworld, pipe = world(), load_pipeline("shapeworld/unet")
+    shapeworld, pipe = world(), load_pipeline()
     pipe.set_progress_bar_config(disable=True)
     rows: list[tuple[JudgedPicture, ...]] = []
     with Progress(console=Console(stderr=True)) as bar:

@@ -121,13 +121,6 @@ def explain(
     )
 
 
-def direct_step(unet_config: Mapping[str, Any], latent_size: tuple[int, int]) -> int:
-    """Multiply-adds of one guided step of direct sampling at a latent size (height, width)."""
-    with torch.device("meta"):
-        unet = UNet2DConditionModel.from_config(dict(unet_config)).eval()
-    return _multiply_adds(unet, latent_size, 0)
-
-
 def _multiply_adds(unet: UNet2DConditionModel, latent_size: tuple[int, int], timestep: int) -> int:
     """Of one guided call; only shapes are followed."""
     with FlopCounterMode(display=False) as counter:

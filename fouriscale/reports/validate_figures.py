@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from picturelab.recipes import versions
 from picturelab.runs.folder import RunFolder
 
 from ..sampling import recipe as recipes
@@ -61,7 +62,7 @@ def results(settings: ValidationSettings, run: RunFolder) -> dict[str, Any]:
         ]
     return {
         "settings": settings.model_dump(),
-        "versions": recipes.versions(),
+        "versions": versions(),
         "sizes": sizes,
         "images": images,
     }

@@ -14,6 +14,7 @@ from PIL import Image
 
 from picturelab.models import origin, usual_call
 from picturelab.pipeline import Pipeline, UNetPipeline
+from picturelab.recipes import versions
 from picturelab.reports.grid import labelled_row
 
 from ..config import FouriScaleConfig
@@ -232,5 +233,5 @@ def _shared_recipe(pipe: UNetPipeline) -> dict[str, Any]:
         threads=torch.get_num_threads(),
         dtype=str(pipe.unet.dtype).removeprefix("torch."),
         device=str(pipe.device),
-        versions=recipes.versions(),
+        versions=versions(),
     )

@@ -9,10 +9,7 @@ from typing import Any
 from PIL import Image
 from pydantic import BaseModel, ConfigDict, PositiveInt
 
-from picturelab import recipes as pictures
-from picturelab.recipes import versions
-
-__all__ = ["CHUNK", "Recipe", "changed_versions", "read", "save", "versions"]
+from picturelab import recipes
 
 CHUNK = "fouriscale"  # the PNG text chunk
 
@@ -91,7 +88,7 @@ class Recipe(BaseModel):
         Raises:
             ValueError: an entry is missing, unknown or of the wrong type.
         """
-        return pictures.parsed(cls, values)
+        return recipes.parsed(cls, values)
 
 
 def save(image: Image.Image, path: str | Path, recipe: Recipe | Mapping[str, Any] | None) -> None:
@@ -106,7 +103,7 @@ def save(image: Image.Image, path: str | Path, recipe: Recipe | Mapping[str, Any
         ValueError: the path does not end in .png, or cannot be written.
         TypeError: the recipe holds something that JSON cannot.
     """
-    pictures.save(image, path, recipe.model_dump() if isinstance(recipe, Recipe) else recipe, CHUNK)
+    recipes.save(image, path, recipe.model_dump() if isinstance(recipe, Recipe) else recipe, CHUNK)
 
 
 def read(path: str | Path) -> dict[str, Any]:
@@ -115,9 +112,4 @@ def read(path: str | Path) -> dict[str, Any]:
     Raises:
         ValueError: the file cannot be read, is no picture, or carries no recipe.
     """
-    return pictures.read(path, CHUNK, "fouriscale")
-
-
-def changed_versions(recipe: Recipe) -> list[str]:
-    """What is installed in another version than the recipe's: "torch 2.13.0 (was 2.12.0)", and so on."""
-    return pictures.changed_versions(recipe.versions)
+    return recipes.read(path, CHUNK, "fouriscale")

@@ -15,7 +15,7 @@ from picturelab.cli.run import complain
 from picturelab.extras import require
 from picturelab.notation import parse_size
 from picturelab.quiet import quieten
-from picturelab.worlds import world
+from picturelab.worlds import split, world
 
 from .loading import load_for_audit
 from .options import Clean, Length, Negative, Pooled
@@ -183,9 +183,8 @@ def _audit(
     from ..audit.settings import AuditSettings
     from ..runs.audit import carry_out, usual_batch, usual_clip
 
-    ours = model.startswith(SHAPEWORLD)
     seeds = options.seeds or (study.seeds if study else 2)
-    chosen = _prompts(ours, study, options)
+    chosen = _prompts(model, study, options)
     pipe = load_for_audit(model, options.device, options.dtype)
     settings = AuditSettings(
         model=model,
@@ -219,12 +218,13 @@ def _summary(results: dict[str, Any], page: Path) -> str:
     return f"{line}\n{page}"
 
 
-def _prompts(ours: bool, study: Study | None, options: AuditOptions) -> Prompts:
+def _prompts(model: str, study: Study | None, options: AuditOptions) -> Prompts:
     from ..audit.prompts import read_prompts, scene_prompts, studies_folder
 
     count = options.count if options.count is not None else study.count if study else None
-    if options.prompts is None and study is None and ours:
-        return scene_prompts(world(), _SMALL if count is None else count)
+    shipped = split(model)
+    if options.prompts is None and study is None and shipped is not None:
+        return scene_prompts(shipped[0], _SMALL if count is None else count)
     if options.prompts is not None:
         chosen = read_prompts(options.prompts)
         return chosen if count is None else chosen.first(count)

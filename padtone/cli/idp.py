@@ -7,11 +7,11 @@ from typing import Annotated
 import typer
 
 from picturelab.cli.options import Device, Dtype, Guidance, Steps
+from picturelab.worlds import DEFAULT_MODEL
 
 from .grid import GridOptions, make_grid
 from .options import (
     ARMS,
-    MODEL,
     OUTPUTS,
     Arms,
     Clean,
@@ -28,7 +28,7 @@ from .options import (
 
 def idp(
     prompt: Prompt,
-    model: Model = MODEL,
+    model: Model = DEFAULT_MODEL,
     arms: Arms = ARMS,
     layers: Annotated[
         str | None, typer.Option(help="Blocks to patch, such as 0,1,2 or 0-18; all if left out.")

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from picturelab.cli.options import Device, Dtype, Guidance, Steps
+from picturelab.worlds import DEFAULT_MODEL
 
 from .grid import GridOptions, make_grid
 from .options import (
     ARMS,
-    MODEL,
     OUTPUTS,
     Arms,
     Clean,
@@ -24,7 +24,7 @@ from .options import (
 
 def ite(
     prompt: Prompt,
-    model: Model = MODEL,
+    model: Model = DEFAULT_MODEL,
     arms: Arms = ARMS,
     seeds: Seeds = "0",
     out: Out = OUTPUTS,

@@ -11,7 +11,6 @@ import typer
 from picturelab.cli.arguments import whole
 
 OUTPUTS = Path("outputs")
-MODEL = "shapeworld/unet"
 ARMS = "full,prompt,padding,clean"
 
 Prompt = Annotated[str, typer.Argument(help="The prompt.")]

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from picturelab.files import output_file, slug
+from picturelab.worlds import DEFAULT_MODEL
 
 from .loading import load
-from .options import MODEL, Length, Model, Prompt, at_least
+from .options import Length, Model, Prompt, at_least
 
 if TYPE_CHECKING:
     from ..maths.roles import TokenRoles
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 def roles(
     prompt: Prompt,
-    model: Model = MODEL,
+    model: Model = DEFAULT_MODEL,
     max_length: Length = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     out: Annotated[Path | None, typer.Option(help="Draw the tokens too: a file ending in .png.")] = None,

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from ..notation import parse_size
 from ..settings import Problem, problems
+from ..worlds import DEFAULT_MODEL
 
 DIRECT = "none"  # the preset that samples without FouriScale
 RESERVED = "sheet"  # names the contact sheet
@@ -38,7 +39,7 @@ class Job(BaseModel):
     seed: int = Field(0, ge=0, lt=2**63)
     steps: int | None = Field(None, ge=1)
     guidance: float | None = Field(None, ge=0, allow_inf_nan=False)
-    model: str = "shapeworld/unet"
+    model: str = DEFAULT_MODEL
     preset: str | None = None
     config: dict[str, Any] | None = None
     keep: str | None = None

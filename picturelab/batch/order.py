@@ -8,6 +8,7 @@ from typing import Self
 from pydantic import model_validator
 
 from ..settings import Settings
+from ..worlds import DEFAULT_MODEL
 
 ENGINES = ("local", "ray")
 
@@ -19,7 +20,7 @@ class BatchOrder(Settings):
     """The jobs file."""
     out: str
     """A folder or an fsspec URL."""
-    model: str = "shapeworld/unet"
+    model: str = DEFAULT_MODEL
     """Of jobs that name none."""
     batch: int | None = None
     """Most jobs in a group."""

@@ -116,17 +116,17 @@ def run(order: BatchOrder, on_note: OnNote = lambda dispatcher, plan: None) -> B
                 workers = crew.size
                 drive(dispatcher, crew, stop, lambda: on_note(dispatcher, plan))
         result = BatchResult(
-            plan.total,
-            dispatcher.done,
-            dispatcher.failed,
-            len(plan.problems),
-            dispatcher.done - already,
-            time.monotonic() - begin,
-            workers,
-            dispatcher.busy,
-            dispatcher.encoded,
-            caught[0] if caught else None,
-            dispatcher.broken,
+            total=plan.total,
+            done=dispatcher.done,
+            failed=dispatcher.failed,
+            bad=len(plan.problems),
+            made=dispatcher.done - already,
+            seconds=time.monotonic() - begin,
+            workers=workers,
+            busy=dispatcher.busy,
+            encoded=dispatcher.encoded,
+            signal=caught[0] if caught else None,
+            broken=dispatcher.broken,
         )
         if result.complete and order.cache is None:
             shutil.rmtree(settings.encodings, ignore_errors=True)

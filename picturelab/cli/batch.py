@@ -12,6 +12,7 @@ import typer
 
 from ..extras import require
 from ..quiet import quieten
+from ..worlds import DEFAULT_MODEL
 from .arguments import whole
 from .options import Device, Dtype
 from .run import complain
@@ -27,7 +28,7 @@ _Out = Annotated[str, typer.Argument(help="The batch's folder or URL.")]
 def batch(
     jobs: Annotated[Path, typer.Argument(help="JSONL, CSV, Parquet, or a YAML grid.")],
     out: Annotated[str, typer.Option(help="A folder, or a URL such as s3://bucket/folder.")],
-    model: Annotated[str, typer.Option(help="Of jobs that name none.")] = "shapeworld/unet",
+    model: Annotated[str, typer.Option(help="Of jobs that name none.")] = DEFAULT_MODEL,
     batch: Annotated[
         int | None,
         typer.Option(

@@ -92,9 +92,18 @@ def place(panel: JobPanel) -> HighResolutionViews:
     )  # fmt: skip
     recipe_remark = gr.HTML("", elem_id="hires-said")
     return HighResolutionViews(
-        gr.State([]), plan, slider, image, previews, save_scaled, save_direct, spectrum, gallery, recipe,
-        recipe_remark,
-    )  # fmt: skip
+        files=gr.State([]),
+        plan=plan,
+        slider=slider,
+        image=image,
+        previews=previews,
+        save_scaled=save_scaled,
+        save_direct=save_direct,
+        spectrum=spectrum,
+        gallery=gallery,
+        recipe=recipe,
+        recipe_remark=recipe_remark,
+    )
 
 
 def show_result(views: HighResolutionViews, result: SamplingResult) -> News:

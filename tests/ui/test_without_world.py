@@ -7,7 +7,7 @@ import pytest
 
 from fouriscale.cli import main
 from fouriscale.reports.validate import our_prompts
-from picturelab.models import DEFAULT_MODEL
+from picturelab.worlds import DEFAULT_MODEL
 from picturelab_ui import page
 from picturelab_ui.high_resolution import order
 from picturelab_ui.high_resolution import tab as high_resolution
