@@ -1,6 +1,6 @@
 """Recipes and jobs files that the commands of commit 8704025 wrote still work.
 
-`data/recipes` holds pictures of `fouriscale generate`, `padtone ite` and `padtone idp`; `data/jobs` holds jobs
+`data/recipes` holds pictures of `fouriscale generate`, `padtone ite`, `idp` and `audit`; `data/jobs` holds jobs
 files, each with the folder of its finished batch. All were made with the model shapeworld/unet on one thread of a
 CPU, and none is ever made anew.
 """
@@ -31,6 +31,7 @@ RECIPES = {
     "compare": (fouriscale, scaled.read),
     "ite": (padtone, read_recipe),
     "idp": (padtone, read_recipe),
+    "audit": (padtone, read_recipe),
 }
 JOBS = {"lines.jsonl": "circle", "cells.csv": "plain", "grid.yaml": "c1-p1-s3"}
 
