@@ -48,7 +48,8 @@ def apply_fouriscale(
     Raises:
         ValueError: the pipeline has no such UNet, batches its rows in a way of its own, has fused
             attention projections or already patched convolutions; no preset fits; a layer pattern
-            matches nothing; a UNet comes without a scheduler, or a pipeline with one.
+            matches nothing; a UNet comes without a scheduler or with a `vae_scale_factor` below 1, or a pipeline
+            comes with a scheduler.
         TypeError: `config` is no FouriScaleConfig.
     """
     unet = unet_of(pipe)

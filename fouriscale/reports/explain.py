@@ -88,7 +88,7 @@ def explain(
     taken. Costs are multiply-adds; how long they take depends on the machine.
 
     Raises:
-        ValueError: the size is no multiple of 8, or a layer pattern matches nothing in the UNet.
+        ValueError: the size is no multiple of 8, `steps` is below 1, or a layer pattern matches nothing in the UNet.
     """
     sizes.check_size(height, width, 8)
     if steps < 1:

@@ -29,7 +29,11 @@ def choose_scheduler(name: str, pipe: Pipeline) -> Any:
 
 
 def recorded_scheduler(recorded: dict[str, Any]) -> Any:
-    """The recipe's scheduler. Its name comes from a file, so only diffusers' schedulers are made."""
+    """The recipe's scheduler. Its name comes from a file, so only diffusers' schedulers are made.
+
+    Raises:
+        ValueError: it is none of diffusers'.
+    """
     name = recorded.get("class")
     kind = getattr(diffusers, name, None) if isinstance(name, str) else None
     if not (isinstance(kind, type) and issubclass(kind, diffusers.SchedulerMixin)):

@@ -87,6 +87,9 @@ def partner(readings: Sequence[Reading], index: int) -> int:
 
     Rows are swapped by position, and only where both texts have padding. So one of those that are no
     longer than ours, drawn by a fixed seed; where there is none, the shortest of the others.
+
+    Raises:
+        ValueError: all prompts are the same.
     """
     ours = readings[index]
     others = [i for i in range(len(readings)) if readings[i].prompt != ours.prompt]

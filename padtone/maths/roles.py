@@ -151,7 +151,11 @@ def check_rows(choice: RowChoice) -> None:
 
 
 def row_roles(entries: Sequence[TokenRoles], length: int) -> list[str]:
-    """The role of each of the denoiser's text rows; "" where no encoder filled the row."""
+    """The role of each of the denoiser's text rows; "" where no encoder filled the row.
+
+    Raises:
+        ValueError: two encoders fill a row with tokens of different roles.
+    """
     roles = [""] * length
     for entry in entries:
         for row, role in zip(entry.rows or (), entry.roles, strict=False):
