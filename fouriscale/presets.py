@@ -19,13 +19,13 @@ def preset_names() -> list[str]:
 
 
 def preset_notes(name: str) -> dict[str, str]:
-    """A preset's `description` and the result it was checked with, `checked_with`.
+    """A preset's `description` and the result it was checked with, `checked_with`; "" for what its file leaves out.
 
     Raises:
         ValueError: no preset has this name.
     """
     values = read_yaml(preset_file(name))
-    return {key: " ".join(str(values[key]).split()) for key in _NOTES}
+    return {key: " ".join(str(values.get(key, "")).split()) for key in _NOTES}
 
 
 def presets_folder() -> Path:

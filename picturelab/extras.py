@@ -9,6 +9,15 @@ DISTRIBUTION = "fouriscale-padtone"
 _WORLD = "fouriscale-padtone-shapeworld"
 
 
+# What public names need that the core does not bring, and the extra that does.
+_EXTRAS = {"matplotlib": "audit", "scipy": "audit", "torchmetrics": "audit"}
+
+
+def extra_of(package: str | None) -> str | None:
+    """The extra that brings a package, by its import name; None where none of ours does."""
+    return _EXTRAS.get(package or "")
+
+
 def brings(extra: str) -> str:
     """The end of a sentence about something that an extra of ours brings."""
     return f"pip install '{DISTRIBUTION}[{extra}]' brings it"

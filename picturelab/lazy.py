@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import Any
 
+from .extras import brings, extra_of
+
 
 def attach(package: str, homes: Mapping[str, str]) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
     """A package's `__getattr__` and `__dir__` (PEP 562).
@@ -19,7 +21,14 @@ def attach(package: str, homes: Mapping[str, str]) -> tuple[Callable[[str], Any]
     def get(name: str) -> Any:
         if name not in homes:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
-        value = getattr(import_module(f".{homes[name]}", package), name)
+        try:
+            value = getattr(import_module(f".{homes[name]}", package), name)
+        except ModuleNotFoundError as error:
+            extra = extra_of(error.name)
+            if extra is None:
+                raise
+            sentence = f"{package}.{name} needs {error.name}: {brings(extra)}"
+            raise ModuleNotFoundError(sentence, name=error.name) from None
         setattr(sys.modules[package], name, value)
         return value
 

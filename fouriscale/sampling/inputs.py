@@ -19,6 +19,7 @@ from diffusers import (
 from PIL import Image, UnidentifiedImageError
 from pydantic import model_validator
 
+from picturelab.extras import require
 from picturelab.models import HUB_ID, fingerprint, unreachable
 from picturelab.notation import Weighted
 from picturelab.pipeline import Pipeline, UNetPipeline
@@ -64,6 +65,8 @@ class Inputs(Settings):
                     f"control {model!r}: must be a ControlNet's folder, which holds a config.json, or a hub id "
                     "such as owner/name"
                 )
+        if self.loras:
+            require("a LoRA", "lora", "peft")
         for lora in self.loras:
             if Path(lora.name).suffix != ".safetensors" or not Path(lora.name).is_file():
                 raise ValueError(
