@@ -63,6 +63,7 @@ def test_every_promised_cell_is_there():
         assert cell.name.startswith(f"{cell.size[1]}x{cell.size[0]}, ")
 
 
+@pytest.mark.slow
 def test_a_killed_run_goes_on(tmp_path, monkeypatch):
     monkeypatch.setattr(quality, "CELLS", [SMALL])
     log, images = tmp_path / "log.jsonl", tmp_path / "images"

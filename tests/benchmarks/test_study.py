@@ -68,6 +68,7 @@ def test_the_vae_adds_what_the_truth_lacks():
     assert true["edge_width"]["median"] < through["edge_width"]["median"]
 
 
+@pytest.mark.slow
 def test_a_small_study(tmp_path, monkeypatch):
     cells = [
         Cell(f"{width}x64, {name}", 1, (64, width), changes, 2, 2, texture=True)

@@ -49,6 +49,7 @@ def expect_what_was_recorded(new, old):
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", RECIPES)
 def test_a_recipe_makes_its_picture_again(run_command, tmp_path, name):
     main, read = RECIPES[name]

@@ -41,6 +41,7 @@ def sample(pipe, case, tensors):
     ).images
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CASES)
 def test_reproduces_the_published_code(name):
     case, tensors, unet = load_case(name)

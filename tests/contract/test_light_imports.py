@@ -3,6 +3,8 @@
 import subprocess
 import sys
 
+import pytest
+
 EXTRAS = (
     "PIL",
     "typer",
@@ -34,6 +36,7 @@ print(*sorted({{name.partition(".")[0] for name in set(sys.modules) - before}}))
 """
 
 
+@pytest.mark.slow
 def test_interventions_import_nothing_of_the_extras():
     """Against what the libraries that are required bring by themselves, such as diffusers Pillow."""
     look = subprocess.run(

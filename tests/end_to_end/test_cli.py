@@ -59,6 +59,7 @@ def test_size_defaults_to_twice_the_training_size(run, tiny_model):
     assert out.startswith("width 256, height 256, seed 0, 1 steps")
 
 
+@pytest.mark.slow
 def test_a_mode(generate, run):
     assert generate("--mode", "fast")[0] == 0
     assert read("outputs/a-large-red-circle-0.png")["config"]["mode"] == "fast"
@@ -90,6 +91,7 @@ def test_a_dtype_of_ones_own(generate):
     assert read("a.png")["dtype"] == "bfloat16"
 
 
+@pytest.mark.slow
 def test_remade_pixels_are_equal_bit_for_bit(generate, run):
     generate("--out", "a.png")
     torch.set_num_threads(torch.get_num_threads() + 1)  # the recorded count is what counts
@@ -100,6 +102,7 @@ def test_remade_pixels_are_equal_bit_for_bit(generate, run):
     assert read("a.png") == read("again/b.png")
 
 
+@pytest.mark.slow
 def test_a_comparison_is_remade_too(generate, run):
     code, _, _ = generate("--compare", "--out", "a.png")
     assert code == 0

@@ -74,6 +74,7 @@ KINDS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_each_kind_is_made_and_remade(generate, run, extras, tmp_path, kind):
     for file in extras.iterdir():
@@ -104,6 +105,7 @@ def test_the_recipe_holds_hashes_and_scales(generate, extras, tmp_path):
     assert len(control["picture"]["sha256"]) == 64
 
 
+@pytest.mark.slow
 def test_a_changed_file_is_not_remade(generate, run, extras, tmp_path):
     Image.open(extras / "disc.png").save(tmp_path / "mine.png")
     generate("--image", "mine.png", "--size", "192x136", "--out", "a.png")
@@ -148,6 +150,7 @@ def test_bad_input(generate, extras, tmp_path, arguments, sentence):
     assert not (tmp_path / "a.png").exists()
 
 
+@pytest.mark.slow
 def test_the_pipeline_is_left_as_it_was(tiny_model, extras):
     pipe = load_pipeline(str(tiny_model), device="cpu")
     pipe.set_progress_bar_config(disable=True)

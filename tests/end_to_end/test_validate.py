@@ -27,6 +27,7 @@ def report(folder):
     return json.loads((folder / "report" / "report.json").read_text())
 
 
+@pytest.mark.slow
 def test_pictures_figures_and_a_page_of_one_file(run, tiny_model, tmp_path):
     code, out, _ = run("--model", tiny_model, "--prompts", "prompts.txt", *QUICK)
     assert code == 0
@@ -55,6 +56,7 @@ def test_pictures_figures_and_a_page_of_one_file(run, tiny_model, tmp_path):
     assert not re.search(r"(src|href)=\"(?!data:)", page)
 
 
+@pytest.mark.slow
 def test_a_killed_run_goes_on(run, tiny_model, tmp_path, monkeypatch):
     arguments = ["--model", tiny_model, "--prompts", "prompts.txt", *QUICK]
     real, calls = validation.generate, []

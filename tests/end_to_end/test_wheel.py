@@ -59,6 +59,7 @@ def test_configs_are_inside_once(installed):
     assert (installed / "picturelab" / "configs" / "validate.txt").is_file()
 
 
+@pytest.mark.slow
 def test_presets_and_components_are_inside(elsewhere, installed):
     script = (
         "import fouriscale, padtone, shapeworld\n"
@@ -73,6 +74,7 @@ def test_presets_and_components_are_inside(elsewhere, installed):
     assert components == f"{installed / 'fouriscale' / 'loading' / 'components'} 2"
 
 
+@pytest.mark.slow
 def test_the_command_works_with_the_embedded_model(elsewhere, installed, tmp_path):
     said = elsewhere(
         installed / "bin" / "fouriscale",

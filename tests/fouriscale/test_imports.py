@@ -3,6 +3,8 @@
 import subprocess
 import sys
 
+import pytest
+
 # What only the command line, the page, sampling and pipelines need.
 NOT_NEEDED = (
     "typer", "rich", "psutil", "gradio", "matplotlib", "PIL.ImageDraw", "fsspec.implementations.local", "jinja2",
@@ -18,6 +20,7 @@ def imported(statement, names):
     return set(ran.stdout.split())
 
 
+@pytest.mark.slow
 def test_the_core_brings_nothing_but_the_unet():
     unet = imported("from diffusers import UNet2DConditionModel", NOT_NEEDED)
     ours = imported("from fouriscale import FouriScaleConfig, apply_fouriscale", NOT_NEEDED)

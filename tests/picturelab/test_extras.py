@@ -47,6 +47,7 @@ def test_what_is_missing_is_named():
     )
 
 
+@pytest.mark.slow
 def test_the_core_needs_no_extra():
     """Modules of ours that both instruments stand on, where only they may not import what extras bring."""
     run = subprocess.run([sys.executable, "-c", _OURS], capture_output=True, text=True)

@@ -48,6 +48,7 @@ def values(workshop):
     return order.start(workshop)
 
 
+@pytest.mark.slow
 def test_generate_gives_both_pictures_with_their_recipes(served):
     client, output, _ = served
     files = client.predict("a red circle", 128, 192, 3, 2, compare=True, api_name="/generate")
@@ -62,6 +63,7 @@ def test_generate_gives_both_pictures_with_their_recipes(served):
     assert sorted(written.values()) == sorted(Path(file).read_bytes() for file in files)
 
 
+@pytest.mark.slow
 def test_explain_and_encode_answer_in_json(served):
     client, *_ = served
     explanation = client.predict("shapeworld/unet", 256, 512, api_name="/explain")
@@ -123,6 +125,7 @@ def test_only_the_output_folder_is_served(served, tmp_path):
     assert httpx.get(f"{url}gradio_api/file={inside}").text == "shown"
 
 
+@pytest.mark.slow
 def test_the_documented_example_runs(served):
     (block,) = [part.split("```")[0] for part in DOCUMENTED.read_text().split("```python\n")[1:]]
     *_, url = served
@@ -207,6 +210,7 @@ def test_a_tab_takes_only_its_own_link():
     assert links.of_query("padding", {"tab": "padding", "seed": "[1]", "arms": "x"}, usual) == usual
 
 
+@pytest.mark.slow
 def test_a_recipe_fills_every_field(workshop, values, tmp_path, served):
     client, *_ = served
     (file,) = client.predict("a red circle", 64, 64, 5, 1, compare=False, api_name="/generate")
@@ -220,6 +224,7 @@ def test_a_recipe_fills_every_field(workshop, values, tmp_path, served):
         order.of_recipe(workshop, Recipe.parse(read(tmp_path / "other.png")))
 
 
+@pytest.mark.slow
 def test_the_plan_says_what_will_be_done(workshop, values):
     sentences = plan(workshop, values)
     assert "2 at most" in sentences
@@ -232,6 +237,7 @@ def test_the_plan_says_what_will_be_done(workshop, values):
     assert "multiples of 8" in plan(workshop, values | {"width": 250})
 
 
+@pytest.mark.slow
 def test_the_plan_with_another_models_training_size(workshop, values, monkeypatch):
     foreign = values | {"training_sizes": "96x96"}
     assert "not this model's own training sizes (128x128)" in plan(workshop, foreign).replace("&#x27;", "'")

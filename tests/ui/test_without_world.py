@@ -39,6 +39,7 @@ def components(blocks, kind):
     return [one["props"] for one in blocks.get_config_file()["components"] if one["type"] == kind]
 
 
+@pytest.mark.slow
 def test_two_tabs_with_prompts_and_sizes_for_the_model(workshop, tiny_model):
     blocks = in_a_loop(lambda: page.build(workshop))
     assert [tab["label"] for tab in components(blocks, "tabitem")] == ["High resolution", "Padding tokens"]
@@ -59,6 +60,7 @@ def test_a_link_to_the_tab_that_is_not_there_opens_the_first(workshop):
     assert order.of_link(workshop, query) == order.start(workshop)
 
 
+@pytest.mark.slow
 def test_the_model_draws_and_reads(workshop, tiny_model):
     values = order.start(workshop) | {"width": 64, "height": 64, "steps": 1}
     job = high_resolution.submit(workshop, "", values)

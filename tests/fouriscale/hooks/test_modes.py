@@ -59,6 +59,7 @@ def test_wrong_types_are_refused(changes, said):
         CONFIG.replace(**changes)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "changes",
     [
@@ -102,6 +103,7 @@ def sparsities(pipe, config, **settings):
     return seen
 
 
+@pytest.mark.slow
 def test_attention_changes_where_the_dilation_ends(pipe):
     config = CONFIG.replace(attention="polyphase", stop=0.5)
     assert sparsities(pipe, config, steps=4) == 2 * [(2.0, 2)] + 2 * [(1.0, None)]
@@ -111,12 +113,14 @@ def test_attention_changes_where_the_dilation_ends(pipe):
     assert sparsities(pipe, config, steps=4) == 2 * [(2.0, None)] + 2 * [(1.0, 2)]
 
 
+@pytest.mark.slow
 def test_polyphase_grids_follow_the_dilation(pipe):
     config = CONFIG.replace(attention="polyphase", start=0.0, stop=1.0)
     found = sparsities(pipe, config, steps=4, size=(384, 384))
     assert found == [(3.0, 3), (2.5, 3), (2.0, 2), (1.5, 2)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", ["paper", "fast"])
 @pytest.mark.parametrize("changes", [{}, {"third_branch": False}, {"early_guidance": 2.0}])
 def test_split_rows_give_the_same_picture(pipe, mode, changes):
@@ -131,11 +135,13 @@ def test_split_rows_give_the_same_picture(pipe, mode, changes):
     assert rows == 3 * [2, 2 + guidance_rows] + [4]  # three active steps of four
 
 
+@pytest.mark.slow
 def test_split_rows_without_guidance_are_not_split(pipe):
     whole = scaled(pipe, CONFIG, guidance=1.0)
     assert torch.equal(scaled(pipe, CONFIG.replace(split_rows=True), guidance=1.0), whole)
 
 
+@pytest.mark.slow
 def test_an_exception_in_the_first_of_split_rows_leaves_nothing(pipe):
     config = CONFIG.replace(split_rows=True)
     whole = scaled(pipe, config)
@@ -151,6 +157,7 @@ def test_an_exception_in_the_first_of_split_rows_leaves_nothing(pipe):
         assert torch.equal(run(pipe), whole)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("third_branch", [True, False])
 def test_batches_equal_singles_in_fast_mode(pipe, third_branch):
     config = FAST.replace(third_branch=third_branch)
@@ -159,6 +166,7 @@ def test_batches_equal_singles_in_fast_mode(pipe, third_branch):
         assert relative(both[i : i + 1], scaled(pipe, config, first=i)) < 1e-5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
 def test_half_precision(pipe, dtype):
     exact = scaled(pipe, FAST)

@@ -69,6 +69,7 @@ def traces(unet):
     }
 
 
+@pytest.mark.slow
 def test_restores_bit_for_bit(pipe):
     before, keys, found = run(pipe), list(pipe.unet.state_dict()), traces(pipe.unet)
 
@@ -86,6 +87,7 @@ def test_restores_bit_for_bit(pipe):
     assert torch.equal(run(pipe), before)
 
 
+@pytest.mark.slow
 def test_restores_after_an_exception_inside_the_pipeline(pipe):
     before, found = run(pipe), traces(pipe.unet)
 
@@ -106,6 +108,7 @@ def test_restores_after_an_exception_inside_the_pipeline(pipe):
     assert torch.equal(run(pipe), undisturbed)
 
 
+@pytest.mark.slow
 def test_twice_equals_once_and_the_last_config_holds(pipe):
     apply_fouriscale(pipe, CONFIG)
     once, found = run(pipe), traces(pipe.unet)
@@ -119,6 +122,7 @@ def test_twice_equals_once_and_the_last_config_holds(pipe):
     assert current_state(pipe) is None
 
 
+@pytest.mark.slow
 def test_with_gives_back_what_was_there_before(pipe):
     apply_fouriscale(pipe, CONFIG)
     outer = run(pipe)
@@ -142,6 +146,7 @@ def test_within_the_training_size_nothing_changes(pipe, size):
         assert torch.equal(run(pipe, size=size), plain)
 
 
+@pytest.mark.slow
 def test_rows_seen_by_the_unet(pipe):
     rows = []
     with fouriscale(pipe, CONFIG):
@@ -162,6 +167,7 @@ def test_steps_after_stop_are_the_plain_unet(pipe):
         assert torch.equal(pipe.unet(x, pipe.scheduler.timesteps[6], text).sample, late)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("third_branch", [True, False])
 @pytest.mark.parametrize("guidance", [7.5, 1.0])
 def test_batches_equal_singles(pipe, third_branch, guidance):
@@ -171,6 +177,7 @@ def test_batches_equal_singles(pipe, third_branch, guidance):
     assert relative(together, alone) < 1e-4
 
 
+@pytest.mark.slow
 def test_several_images_per_prompt(pipe):
     with fouriscale(pipe, CONFIG):
         four = run(pipe, prompts=2, images_per_prompt=2)
@@ -192,6 +199,7 @@ def test_without_guidance_it_is_the_conditional_estimate_of_the_guided_batch(pip
     assert relative(alone, guided[1:]) < 1e-5
 
 
+@pytest.mark.slow
 def test_third_branch_takes_query_and_key_of_the_conditional_rows(pipe):
     pipe.scheduler.set_timesteps(8)
     pipe._guidance_scale = 7.5
@@ -227,6 +235,7 @@ def test_early_guidance_scales_the_difference_until_start(pipe):
         torch.testing.assert_close(boosted, torch.stack([uncond, uncond + factor * (cond - uncond)]))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
 def test_half_precision_stays_near_fp32(pipe, dtype):
     with fouriscale(pipe, CONFIG):
@@ -238,6 +247,7 @@ def test_half_precision_stays_near_fp32(pipe, dtype):
     assert relative(rough.float(), exact) < 0.05
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=12)
 @given(st.integers(9, 48), st.integers(9, 48))
 def test_any_latent_size(height, width):
@@ -252,6 +262,7 @@ def test_any_latent_size(height, width):
     assert out.isfinite().all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scheduler", [EulerDiscreteScheduler, HeunDiscreteScheduler, PNDMScheduler])
 def test_other_schedulers_switch_off_at_stop(pipe, scheduler):
     pipe.scheduler = scheduler.from_config(pipe.scheduler.config)

@@ -34,6 +34,7 @@ def test_checkpoints_are_true_to_the_published_sizes():
     assert parameters(checkpoints.clip()) == 123_060_480
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("family", "file", "preset", "prediction"),
     [
@@ -55,6 +56,7 @@ def test_a_single_file_loads_without_network(tmp_path, shapes, family, file, pre
         assert encoded[0].shape == (1, 77, 768)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("key", "sentence"),
     [

@@ -1,7 +1,10 @@
+import pytest
+
 from fouriscale.reports.demo import JudgedPicture, lay_out
 from shapeworld import check, sample_scenes
 
 
+@pytest.mark.slow
 def test_every_picture_is_on_the_page_untouched():
     pairs = []
     for size in ((64, 64), (64, 96)):

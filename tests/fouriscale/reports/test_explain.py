@@ -27,6 +27,7 @@ def run(run_command):
     return functools.partial(run_command, main)
 
 
+@pytest.mark.slow
 def test_costs_are_those_of_a_real_run():
     """The multiply-adds foretold from the config equal those counted while sampling."""
     case, _, unet = load_case("sd_square_2x")
@@ -55,6 +56,7 @@ def test_costs_are_those_of_a_real_run():
     assert told.dilations[:2] == (2.0, 2.0)
 
 
+@pytest.mark.slow
 def test_without_the_third_branch_there_are_no_more_rows():
     _, _, unet = load_case("sd_square_2x")
     told = explain(unet.config, 256, 256, steps=8, config=CONFIG.replace(third_branch=False))
@@ -62,6 +64,7 @@ def test_without_the_third_branch_there_are_no_more_rows():
     assert told.step_cost == pytest.approx(1.0, abs=0.05)
 
 
+@pytest.mark.slow
 def test_what_the_modes_save():
     """Late attention counts too, and rows one after the other need the maps of the larger part only."""
     _, _, unet = load_case("sd_square_2x")
@@ -96,6 +99,7 @@ def test_live_bytes_by_hand():
     assert live._live == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("model", "size", "lines"),
     [
@@ -118,6 +122,7 @@ def test_explained_on_the_command_line(run, model, size, lines):
         assert line in out
 
 
+@pytest.mark.slow
 def test_a_folder_with_only_config_files(run, tmp_path):
     """SSD-1B's shape: SDXL's blocks, fewer transformer layers."""
     config = json.loads((COMPONENTS / "sdxl" / "unet" / "config.json").read_text())
@@ -171,6 +176,7 @@ def test_sdxls_size_conditioning():
     assert size_conditioning(sdxl, 960, 1024) == {"original_size": (960, 1024), "target_size": (960, 1024)}
 
 
+@pytest.mark.slow
 def test_nothing_is_built_of_the_weights(monkeypatch):
     """A UNet of 2.6 thousand million weights is explained on the meta device."""
     build = UNet2DConditionModel.from_config

@@ -36,6 +36,7 @@ def test_direct_sampling_is_the_pipelines_own_call(pipe):
     assert picture.recipe.config is None
 
 
+@pytest.mark.slow
 def test_noise_depends_on_the_seed_and_not_on_the_batch(pipe):
     batch = generate(pipe, ["a red circle", "a blue square"], seed=[1, 2], steps=2, config=CONFIG, **SIZE)
     (alone,) = generate(pipe, "a blue square", seed=2, steps=2, config=CONFIG, **SIZE)
@@ -49,6 +50,7 @@ def test_noise_depends_on_the_seed_and_not_on_the_batch(pipe):
     ]
 
 
+@pytest.mark.slow
 def test_a_picture_of_a_batch_is_remade_bit_for_bit(pipe, tiny_model):
     pipe.scheduler = diffusers.EulerDiscreteScheduler.from_config(
         pipe.scheduler.config, use_karras_sigmas=True

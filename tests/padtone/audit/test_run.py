@@ -71,6 +71,7 @@ def without_times(results):
     return results
 
 
+@pytest.mark.slow
 def test_killed_and_resumed_is_the_same(tmp_path):
     """Killed twice, once between two pictures of a piece; nothing that was finished is made again."""
     whole = painters.build("register")

@@ -42,6 +42,7 @@ def prompts(tmp_path):
     return path
 
 
+@pytest.mark.slow
 def test_audit_of_a_folder(tiny_model, clip, prompts, tmp_path):
     out = tmp_path / "report"
     typed = ("audit", "--model", tiny_model, "--clip", clip, "--prompts", prompts, "--out", out, *SMALL)
@@ -86,6 +87,7 @@ def test_all_shipped_models(clip, tmp_path, monkeypatch):
     assert "shapeworld&#39;s checker" in (tmp_path / "unet" / "report.html").read_text().replace("'", "&#39;")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("typed", "message"),
     [

@@ -96,6 +96,7 @@ def _fail_within(block, pipe, name):
         text_pipelines.run(pipe, name, PROMPT)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "offload"), CASES, ids=lambda x: getattr(x, "__name__", x))
 def test_the_same_images_and_everything_restored(name, offload, monkeypatch):
     pipe, free = text_pipelines.fresh(name), text_pipelines.fresh(name)

@@ -62,6 +62,7 @@ def made(tmp_path_factory):
     return done
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["zero padding", "register"])
 def test_page(made, name):
     results, folder = made[name]
@@ -85,6 +86,7 @@ def test_page(made, name):
     assert text.count("unclear") + text.count("yes") + text.count("no") >= len(results["findings"])
 
 
+@pytest.mark.slow
 def test_what_cannot_be_dropped_gets_no_code(made):
     results, folder = made["register"]
     for name, sentence in (
@@ -151,6 +153,7 @@ def test_index(made, tmp_path):
     assert re.search(r"<b>used in diffusion</b>", page)
 
 
+@pytest.mark.slow
 def test_report_is_the_same_each_time(made):
     results, folder = made["register"]
     first = write_report(results, folder.folder).read_text()

@@ -54,6 +54,7 @@ def pixels(path):
     return np.asarray(Image.open(path), dtype=int)
 
 
+@pytest.mark.slow
 def test_every_job_becomes_a_picture_that_can_be_made_again(make, pipe, tmp_path):
     result = make(MIXED, tmp_path / "out", batch=2)
     assert (result.total, result.done, result.failed, result.made, result.complete) == (7, 7, 0, 7, True)
@@ -89,6 +90,7 @@ def test_a_group_of_one_is_what_generate_makes(make, pipe, tmp_path, tiny_model)
     assert (np.asarray(alone.image) == pixels(tmp_path / "out" / "1.png")).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("overtaken", [False, True])
 def test_a_resumed_run_equals_an_undisturbed_one(make, tmp_path, monkeypatch, overtaken):
     """What is made again is decided by the jobs that the manifest names, not by the number of its lines.
@@ -123,6 +125,7 @@ def test_a_resumed_run_equals_an_undisturbed_one(make, tmp_path, monkeypatch, ov
     assert make(rows, tmp_path / "cut", batch=4).made == 0
 
 
+@pytest.mark.slow
 def test_a_prompt_is_encoded_once(make, tmp_path, monkeypatch):
     rows = [
         row(i, prompt=f"a {('red', 'blue', 'green')[i % 3]} circle on a white background") for i in range(12)
@@ -145,6 +148,7 @@ def test_the_encoding_cache_tells_models_prompts_and_arms_apart(make, tmp_path):
         names = set(cache.iterdir())
 
 
+@pytest.mark.slow
 def test_too_large_a_batch_is_halved_and_the_run_goes_on(make, tmp_path, monkeypatch):
     paint, seen = Scaled.paint, []
 
@@ -258,6 +262,7 @@ def test_other_jobs_or_settings_are_refused(make, tmp_path):
         make([row(1)], tmp_path / "out")
 
 
+@pytest.mark.slow
 def test_an_object_store_holds_the_same_pictures(make, tmp_path):
     rows, address = [row(i) for i in range(5)], f"memory://{tmp_path.name}"
     make(rows, tmp_path / "folder", batch=2)

@@ -93,6 +93,7 @@ if __name__ == "__main__":
     return run, _process_in(path)
 
 
+@pytest.mark.slow
 def test_each_from_its_own_process():
     told = []
     with pytest.warns(Remark) as remarks:
@@ -106,6 +107,7 @@ def test_each_from_its_own_process():
     assert sorted(str(r.message) for r in remarks) == ["a: 5 is odd", "b: 3 is odd", "c: 7 is odd"]
 
 
+@pytest.mark.slow
 def test_a_failure_reaches_the_caller_with_where_it_was():
     with pytest.raises(ValueError, match=r"^number is 0; it is 1 or more\n") as failure:
         list(side_by_side(_refuse, {"a": (0,)}, 1, print))
@@ -114,16 +116,19 @@ def test_a_failure_reaches_the_caller_with_where_it_was():
     assert "in _refuse" in note
 
 
+@pytest.mark.slow
 def test_a_failure_that_cannot_travel_is_told_in_words():
     with pytest.raises(RuntimeError, match=r"^_AwkwardError: one and two\n"):
         list(side_by_side(_stumble, {"a": ()}, 1, print))
 
 
+@pytest.mark.slow
 def test_a_killed_process_is_named():
     with pytest.raises(ChildProcessError, match=r"^the process of a was killed by SIGKILL$"):
         list(side_by_side(_perish, {"a": ()}, 1, print))
 
 
+@pytest.mark.slow
 def test_a_failure_ends_the_others(tmp_path):
     first = tmp_path / "first"
     with pytest.raises(ValueError, match="no"):
@@ -131,6 +136,7 @@ def test_a_failure_ends_the_others(tmp_path):
     assert _ends(_process_in(first))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
 def test_nothing_outlives_the_parent(how, tmp_path):
     run, process = _waiting_run(tmp_path / "first")

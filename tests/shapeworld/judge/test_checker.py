@@ -28,6 +28,7 @@ def worn(image: Image.Image, seed: int) -> Image.Image:
     return Image.open(file).convert("RGB")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("height", "width"), SIZES)
 def test_the_truth_is_right_at_every_size(height, width):
     for scene in sample_scenes(60, seed=21):
@@ -45,6 +46,7 @@ def test_every_color_on_every_background(shape, color):
         assert check(scene.render(64, 64), scene).correct, (shape, color, background)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("height", "width"), [(128, 128), (256, 256), (384, 256)])
 def test_blur_noise_and_jpeg_do_not_mislead(height, width):
     for i, scene in enumerate(sample_scenes(60, seed=22)):
@@ -117,6 +119,7 @@ def meaning(scene: Scene) -> tuple:
     return scene.background, relation, tuple(described)
 
 
+@pytest.mark.slow
 def test_a_picture_is_right_for_its_own_scene_and_no_other():
     # Few colours, so that scenes are alike; each picture is judged against many other scenes.
     scenes = [Scene((Object("circle", a, 0.5, 0.5, 0.2),), "black") for a in ("red", "green")] + [

@@ -113,6 +113,7 @@ def test_the_export_is_a_stock_pipeline(undisturbed):
     assert image.size == (models.IMAGE_SIZE, models.IMAGE_SIZE)  # the size it would be asked for by default
 
 
+@pytest.mark.slow
 def test_killed_and_resumed_equals_undisturbed(undisturbed, tmp_path, monkeypatch):
     # Each step is saved; the kill comes before a save, so that its step is lost and done again.
     settings = TINY | {"checkpoint_minutes": 0}
@@ -146,6 +147,7 @@ def test_killed_and_resumed_equals_undisturbed(undisturbed, tmp_path, monkeypatc
         assert file.read_bytes() == (weights / file.relative_to(undisturbed / "weights")).read_bytes()
 
 
+@pytest.mark.slow
 def test_going_on_from_weights_keeps_their_autoencoder(undisturbed, tmp_path):
     before = load(undisturbed / "weights")
     after = load(train(tmp_path, TINY | {"stages": TINY["stages"][:1]}, init_from=undisturbed / "weights"))
@@ -209,6 +211,7 @@ def test_clip_scores_pictures_and_captions(shipped):
     assert scores[0, 0] != scores[0, 1]
 
 
+@pytest.mark.slow
 def test_a_frozen_encoder_is_the_clips_and_stays_it(shipped, tmp_path):
     settings = {"name": "unet-frozen", "frozen_encoder": True, "stages": [STAGE]}
     pipe = load(train(tmp_path, settings, init_from=shipped / "unet"))
@@ -218,6 +221,7 @@ def test_a_frozen_encoder_is_the_clips_and_stays_it(shipped, tmp_path):
     assert pipe.tokenizer.model_max_length == models.TEXT_LENGTH
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["joint", "joint-masked"])
 def test_a_joint_model_is_a_stock_flux_pipeline(shipped, tmp_path, name):
     settings = {"name": name, "model": "joint", "stages": [STAGE]}

@@ -62,6 +62,7 @@ def run(tmp_path, pipe):
     runner.close()
 
 
+@pytest.mark.slow
 def test_both_pictures_progress_previews_and_spectra(run, pipe):
     job = run()
     assert (job.state, job.done, job.of) == ("done", 8, 8)
@@ -90,6 +91,7 @@ def test_a_config_that_does_not_fit_fails_before_sampling(run):
     assert job.previews == []
 
 
+@pytest.mark.slow
 def test_stopped_in_the_midst_the_model_is_as_before(pipe, tmp_path):
     runner = Runner()
     hooks = {name: len(m._forward_pre_hooks) + len(m._forward_hooks) for name, m in pipe.unet.named_modules()}
@@ -126,6 +128,7 @@ def test_previews_are_pooled_to_a_side(pipe):
 
 
 def test_previews_undo_a_vae_that_scales_channel_by_channel(pipe):
+    torch.manual_seed(0)  # with other latents a sum may round to the next grey level
     latents = torch.randn(1, pipe.unet.config.in_channels, 16, 16)
     channels = latents.shape[1]
     config, factor = pipe.vae.config, pipe.vae.config.scaling_factor

@@ -40,6 +40,7 @@ def run():
     runner.close()
 
 
+@pytest.mark.slow
 def test_both_interventions_and_their_grids(run, pipe, tmp_path):
     arms = ["full", "padding", [1, 2]]
     settings = dict(seed=1, steps=2, folder=tmp_path)
@@ -67,6 +68,7 @@ def test_attention_is_a_table_a_group(run, pipe):
             assert sum(table[layer][step] for table in groups.values()) == pytest.approx(1, abs=1e-4)
 
 
+@pytest.mark.slow
 def test_the_curve_ends_with_the_full_picture(pipe):
     progress = []
     call = dict(height=64, width=64, num_inference_steps=2, guidance_scale=4.0)
