@@ -21,7 +21,7 @@ def reason(error: BaseException) -> str:
     if isinstance(error, UnicodeDecodeError):
         return f"it is not {error.encoding.upper()}: {error.reason} at byte {error.start}"
     if isinstance(error, OSError) and error.errno in errno.errorcode:
-        return error.strerror or os.strerror(error.errno)
+        return error.strerror or os.strerror(error.errno or 0)
     if isinstance(error, KeyError):  # its text is the key alone
         return f"{error} is missing"
     lines = (line.strip() for line in str(error).splitlines())
