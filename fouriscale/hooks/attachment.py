@@ -1,16 +1,18 @@
 """What is attached to one UNet: rows in, what each layer does, rows out; and all of it off again.
 
-Five attachments, made and undone together: a pre-hook on the UNet appends the guidance branch's rows, a
-hook on it drops them again, listed convolutions get a dilated `_conv_forward`, hooks on the self-attentions'
-query and key projections give the guidance branch those of the conditional rows, and hooks around the
-self-attentions lessen what each token sees where the config asks for it. torch's own hooks and `_conv_forward`
-survive model offload, which re-installs accelerate's hooks after every image.
+A pre-hook on the UNet finds out whose call begins, and by whose settings; it appends the guidance branch's rows, and
+a hook drops them again. Listed convolutions get a dilated `_conv_forward`, hooks on the self-attentions' query and
+key projections give the guidance branch those of the conditional rows, and hooks around the self-attentions lessen
+what each token sees where a config asks for it. torch's own hooks and `_conv_forward` survive model offload, which
+re-installs accelerate's hooks after every image.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import functools
 import threading
+from collections.abc import Callable, Hashable
 from contextlib import ExitStack
 from typing import Any, NoReturn
 
@@ -18,125 +20,136 @@ import torch
 from diffusers import UNet2DConditionModel
 from torch import nn
 
-from ..config import FouriScaleConfig
-from ..maths.filters import FilterCache
-from ..maths.plan import Plan, Sparsity
-from . import modules
-from .attention import DownsampledKeys, GuidanceProjection, PolyphaseAttention
-from .convolution import SpreadConvolution
-from .modules import CONV_FORWARD
-from .pipelines import (
-    Sampler,
-    bare_unet,
-    refuse_early_guidance,
-    refuse_other_batches,
-    rows_of,
-    running_pipeline,
-)
-from .place import find_place, plan_for, sparsity_for
-from .rows import pick_rows
+from picturelab.remarks import remark
 
-ATTRIBUTE = "_fouriscale"  # where the UNet keeps its attachment
-_SPARSE: dict[str, type[PolyphaseAttention | DownsampledKeys]] = {
-    "polyphase": PolyphaseAttention,
-    "downsampled keys": DownsampledKeys,
+from ..maths.filters import FilterCache
+from . import attention, convolution, modules
+from .applied import ATTRIBUTE, Applied
+from .call import COPYING, Call, Running
+from .checkpointing import follow_checkpointing
+from .pipelines import Caller, OwnLoop, Sampler, bare_unet, caller_of, outside
+from .rows import pick_rows
+from .splitting import SplitForward
+
+_SPARSE: dict[str, Callable] = {
+    "polyphase": attention.attach_polyphase,
+    "downsampled keys": attention.attach_downsampled_keys,
 }
 
 
-class _Call(threading.local):
-    """What the UNet call in flight does; each thread has its own."""
-
-    plan: Plan | None = None
-    sparsity: Sparsity | None = None
-    unconditional: torch.Tensor | None = None  # the estimate, where it has been made by a call of its own
-    inner: bool = False  # whether this is that call
-
-    def __init__(self) -> None:
-        self.filters = FilterCache()
+def _refuse_copies(*_: Any) -> NoReturn:
+    raise TypeError(f"FouriScale is applied to this UNet: {COPYING}")
 
 
 class Attachment:
-    """FouriScale on one UNet.
+    """FouriScale on one UNet, with settings for each of the pipelines that it was applied to.
 
     Attributes:
-        pipe, unet, config: what it was made for.
+        unet: which one.
+        entries: the settings, the latest last.
     """
 
-    def __init__(self, pipe: Sampler, unet: UNet2DConditionModel, config: FouriScaleConfig):
-        self.pipe, self.unet, self.config = pipe, unet, config
-        self._call = _Call()
-        self._undo, self._undo_layers = ExitStack(), ExitStack()
-        kinds = {config.chosen(name) for name in ("attention", "late_attention")}
-        self._sparse = [_SPARSE[kind] for kind in sorted(kinds - {"full"})]
-        refuse_other_batches(pipe)
-        refuse_early_guidance(pipe, config.early_guidance)
-        self._find_layers()
+    def __init__(self, unet: UNet2DConditionModel):
+        self.unet, self.entries = unet, list[Applied]()
+        self._running, self._filters = Running(), FilterCache()
+        self._split = SplitForward(unet, self._running)
+        self._layers: dict[Hashable, ExitStack] = {}  # what is attached to each layer
+        self._undo = ExitStack()
+        self._lock = threading.RLock()
+        self._unserved: Sampler | None = (
+            None  # the latest pipeline of which it was said that it has no settings
+        )
 
-    @property
-    def plan(self) -> Plan | None:
-        """What the UNet's latest call in this thread does; None leaves the UNet as it is."""
-        return self._call.plan
+    def __reduce_ex__(self, _: Any) -> NoReturn:
+        _refuse_copies()
 
-    @property
-    def sparsity(self) -> Sparsity | None:
-        """Which tokens see which in the UNet's latest call in this thread; None: all see all."""
-        return self._call.sparsity
+    def put(self, entry: Applied) -> None:
+        """Let a pipeline have these settings in place of those that it had itself."""
+        with self._lock:
+            before = list(self.entries)
+            self.entries = [e for e in before if e.pipe is not entry.pipe] + [entry]
+            try:
+                self._attach()
+            except BaseException:
+                self.entries = before
+                self._attach()
+                raise
 
-    @property
-    def filters(self) -> FilterCache:
-        """Those of this thread's calls."""
-        return self._call.filters
+    def drop(self, entry: Applied) -> None:
+        with self._lock:
+            self.entries = [e for e in self.entries if e is not entry]
+            self._attach()
 
-    @property
-    def dilation(self) -> float:
-        """The dilation of the UNet's latest call in this thread; 1.0 where it was left as it is."""
-        return self.plan.dilation if self.plan else 1.0
+    def own(self, pipe: Sampler) -> Applied | None:
+        """The settings that a pipeline was given itself."""
+        return next((entry for entry in self.entries if entry.pipe is pipe), None)
 
-    def __deepcopy__(self, _: dict) -> NoReturn:
-        raise TypeError("FouriScale is applied to this UNet: call remove_fouriscale before copying it")
+    def followed(self, pipe: Any) -> list[Applied]:
+        """The settings that a pipeline could follow, those that it does follow first.
 
-    def attach(self) -> None:
-        with ExitStack() as undo:  # undoes a half-made attachment if anything below raises
-            setattr(self.unet, ATTRIBUTE, self)
-            undo.callback(delattr, self.unet, ATTRIBUTE)
-            undo.callback(self._detach_layers)
+        Its own; those of pipelines with the same scheduler, as `from_pipe` makes them; those of the UNet itself.
+        """
+        own = [entry for entry in self.entries if entry.pipe is pipe]
+        scheduler = getattr(pipe, "scheduler", None)
+        others = [entry for entry in reversed(self.entries) if entry.pipe is not pipe]
+        kin = [e for e in others if not isinstance(e.pipe, OwnLoop) and e.pipe.scheduler is scheduler]
+        return own + kin + [entry for entry in others if isinstance(entry.pipe, OwnLoop)]
+
+    def _attach(self) -> None:
+        """Attach what the settings need and take off what none needs any more, undoing all of it if that fails."""
+        if not self.entries:
+            self._detach_layers()
+            self._split.detach()
+            self._undo.close()
+        elif getattr(self.unet, ATTRIBUTE, None) is not self:
+            self._attach_to_unet()
+        if self.entries:
+            self._adapters = modules.adapters(self.unet)
             self._attach_layers()
+        self._forget_compiled()
+
+    def _attach_to_unet(self) -> None:
+        with ExitStack() as undo:
+            for name, value in ((ATTRIBUTE, self), ("__reduce_ex__", _refuse_copies)):
+                setattr(self.unet, name, value)
+                undo.callback(delattr, self.unet, name)
             undo.callback(self.unet.register_forward_pre_hook(self._before_unet, with_kwargs=True).remove)
-            undo.callback(self.unet.register_forward_hook(self._after_unet).remove)
+            after = self.unet.register_forward_hook(self._after_unet, always_call=True)
+            undo.callback(after.remove)
             self._undo = undo.pop_all()
-        self._forget_compiled()
-
-    def detach(self) -> None:
-        self._undo.close()
-        self._forget_compiled()
-
-    def _find_layers(self) -> None:
-        self._adapters = modules.adapters(self.unet)
-        self._convolutions = modules.listed_convolutions(self.unet, self.config, SpreadConvolution)
-        self._attentions = modules.self_attentions(self.unet)
-        self._places = {
-            (convolution.level, convolution.conv.stride[0])
-            for convolution in self._convolutions
-            if convolution.filtered and convolution.level is not None
-        }
-        modules.refuse_fused(self._attentions)
 
     def _attach_layers(self) -> None:
-        with ExitStack() as undo:
-            for convolution in self._convolutions:
-                conv = convolution.conv
-                setattr(conv, CONV_FORWARD, SpreadConvolution(self, conv, convolution.filtered))
-                undo.callback(delattr, conv, CONV_FORWARD)
-            for attention, level in self._attentions.items():
-                for projection in (attention.to_q, attention.to_k):
-                    undo.callback(projection.register_forward_hook(GuidanceProjection(self)).remove)
-                if level is not None:
-                    for kind in self._sparse:
-                        kind(self, level).attach(attention, undo)
-            self._undo_layers = undo.pop_all()
+        wanted = self._wanted()
+        for key in [key for key in self._layers if key not in wanted]:
+            self._layers.pop(key).close()
+        for key, attach in wanted.items():
+            if key not in self._layers:
+                with ExitStack() as undo:
+                    attach(undo)
+                    self._layers[key] = undo.pop_all()
+        if any(entry.config.split_rows for entry in self.entries):
+            self._split.attach()
+
+    def _wanted(self) -> dict[Hashable, Callable[[ExitStack], None]]:
+        """What the settings together need, layer by layer; each takes where to note how it is undone."""
+        running = self._running
+        self._attentions = modules.self_attentions(self.unet)
+        modules.refuse_fused(self._attentions)
+        wanted: dict[Hashable, Callable[[ExitStack], None]] = {}
+        for entry in self.entries:
+            for name, one in entry.convolutions.items():
+                wanted[name, one.conv] = functools.partial(convolution.attach, running, name, one.conv)
+            for module, level in self._attentions.items():
+                for projection in (module.to_q, module.to_k):
+                    lend = functools.partial(attention.lend_query_and_key, running, projection)
+                    wanted[projection] = lend
+                for kind in entry.sparse if level is not None else ():
+                    wanted[kind, module] = functools.partial(_SPARSE[kind], running, module, level)
+        return wanted
 
     def _detach_layers(self) -> None:
-        self._undo_layers.close()
+        while self._layers:
+            self._layers.popitem()[1].close()
 
     def _follow_adapters(self) -> None:
         """A LoRA loaded or unloaded since has replaced layers: attach to those that are there now."""
@@ -148,75 +161,82 @@ class Attachment:
                 f"the compiled UNet's adapters changed from {sorted(self._adapters)} to {sorted(now)} since "
                 "FouriScale was applied: call apply_fouriscale again"
             )
-        self._detach_layers()
-        self._find_layers()
-        self._attach_layers()
+        with self._lock:
+            self._detach_layers()
+            for entry in self.entries:
+                entry.find_layers()
+            self._attach_layers()
+            self._adapters = now
 
     def _forget_compiled(self) -> None:
         """Compiled code does not look for new hooks, so what was compiled without them has to go."""
-        held = getattr(self.pipe, "unet", None)
-        if modules.is_compiled(self.unet) or bare_unet(held) is not held:
+        held = [getattr(entry.pipe, "unet", None) for entry in self.entries]
+        if modules.is_compiled(self.unet) or any(bare_unet(unet) is not unet for unet in held):
             torch.compiler.reset()
 
     @torch.compiler.disable
     def _before_unet(self, _: nn.Module, args: tuple, kwargs: dict[str, Any]) -> tuple[tuple, dict] | None:
-        call = self._call
-        if call.inner:
-            return None
-        call.plan = call.sparsity = call.unconditional = None
-        self._follow_adapters()
+        caller = caller_of(self.unet)
         sample = args[0] if args else kwargs["sample"]
         timestep = args[1] if len(args) > 1 else kwargs["timestep"]
-        self._decide(sample, timestep)
+        outer = self._running.call if caller.nested else None
+        self._running.begin(Call(outer=outer))  # whatever fails below, it ends in `_after_unet`
+        self._follow_adapters()
+        call = dataclasses.replace(self._call(caller, sample, timestep), outer=outer)
+        self._running.begin(call)
+        follow_checkpointing(self.unet, self._running, self._undo)
         plan = call.plan
-        if plan and plan.guided and self.config.split_rows:
-            args, kwargs = self._without_unconditional(plan, args, kwargs)
-        plan = call.plan
-        if plan and plan.guidance_rows:
-            count = plan.guidance_rows
-            return pick_rows((args, kwargs), plan.rows, lambda rows: torch.cat([rows, rows[-count:]]))
-        return (args, kwargs) if call.unconditional is not None else None
-
-    def _decide(self, sample: torch.Tensor, timestep: torch.Tensor | float) -> None:
-        """Set what the call that begins is to do."""
-        pipe = running_pipeline(self.unet, self.pipe)
-        place = find_place(pipe, self.config, sample, timestep)
-        if place is None:
-            return
-        self._call.sparsity = sparsity_for(place, self.config)
-        if not place.active:
-            return
+        if plan is None:
+            return None
         modules.refuse_fused(self._attentions)
-        refuse_early_guidance(pipe, self.config.early_guidance)
-        plan = self._call.plan = plan_for(place, self.config, rows_of(pipe, sample))
-        run = place.schedule, place.latent_size, sample.device, sample.dtype
-        self._call.filters.prepare(plan, run, self._places, sample.device, sample.dtype)
+        if call.split:
+            self._split.attach()
+        if not plan.guidance_rows:
+            return None
+        count = plan.guidance_rows
+        return pick_rows((args, kwargs), plan.rows, lambda rows: torch.cat([rows, rows[-count:]]))
 
-    def _without_unconditional(self, plan: Plan, args: tuple, kwargs: dict[str, Any]) -> tuple[tuple, dict]:
-        """Make the unconditional estimate by a call of its own; what is left to do is the conditional rows."""
-        call, half = self._call, plan.rows // 2
-        first_args, first_kwargs = pick_rows((args, kwargs), plan.rows, lambda rows: rows[:half])
-        call.plan, call.inner = dataclasses.replace(plan, rows=half, guided=False, guidance_rows=0), True
-        try:
-            call.unconditional = self.unet(*first_args, **first_kwargs)[0]
-        finally:
-            call.inner = False
-        call.plan = dataclasses.replace(plan, rows=half, guided=False)
-        return pick_rows((args, kwargs), plan.rows, lambda rows: rows[half:])
+    def _call(self, caller: Caller, sample: torch.Tensor, timestep: torch.Tensor | float) -> Call:
+        """What the call that begins is to do."""
+        entries = self.entries
+        if caller.pipe is None:
+            entry = next((e for e in reversed(entries) if isinstance(e.pipe, OwnLoop)), None)
+            if entry is not None:
+                return entry.call(entry.pipe, sample, timestep, self._filters)
+            if self._beyond_training(sample):
+                raise outside(entries[-1].pipe)
+            return Call()
+        followed = self.followed(caller.pipe)
+        if followed:
+            return followed[0].call(caller.pipe, sample, timestep, self._filters, caller.directly)
+        if self._beyond_training(sample) and self._unserved is not caller.pipe:
+            self._unserved = caller.pipe
+            remark(
+                f"this {type(caller.pipe).__name__} samples without FouriScale, which is applied to another pipeline "
+                "with the same UNet: call apply_fouriscale on this one too if it should"
+            )
+        return Call()
+
+    def _beyond_training(self, sample: torch.Tensor) -> bool:
+        entry = self.entries[-1]
+        height, width = (side * entry.pipe.vae_scale_factor for side in sample.shape[-2:])
+        return entry.config.fit(height, width).dilation != 1
 
     @torch.compiler.disable
     def _after_unet(self, _: nn.Module, __: tuple, output: Any) -> Any:
         """Turn [unconditional, conditional, guidance branch] into [unconditional, guidance branch]."""
-        call, plan = self._call, self.plan
-        if plan is None or call.inner:
+        call = self._running.call
+        self._running.end()
+        plan = call.plan if call else None
+        if plan is None or output is None:  # None where the UNet has failed
             return None
-        sample, unconditional = output[0], call.unconditional
+        if not plan.guidance_rows and plan.guidance_factor == 1:
+            return None
+        sample = output[0]
         conditional = sample[plan.rows :] if plan.guidance_rows else sample
         if plan.guided:
             unconditional, conditional = sample[: plan.rows // 2], conditional[-(plan.rows // 2) :]
-        if unconditional is not None:
             if plan.guidance_factor != 1:
                 conditional = unconditional + plan.guidance_factor * (conditional - unconditional)
             conditional = torch.cat([unconditional, conditional])
-        call.unconditional = None
         return (conditional, *output[1:]) if isinstance(output, tuple) else type(output)(sample=conditional)

@@ -2,55 +2,92 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import functools
+from collections.abc import Mapping
+from contextlib import ExitStack
+from typing import Any
 
 import torch
 from torch import nn
 
+from ..maths import decimate, lowpass
 from ..maths.convolve import dilated
-from ..maths.decimate import Decimation
-from ..maths.filters import Filter
-from ..maths.lowpass import LowPass
-from ..maths.plan import Plan
-from .place import PlannedWithFilters
+from ..maths.filters import Matrices
+from .call import Running
+
+CONV_FORWARD = "_conv_forward"  # torch's own method, which is shadowed on the instance
 
 
-@dataclass(frozen=True)
-class SpreadConvolution:
-    """Stands in for a convolution's `_conv_forward`, which gets the weight after every offload and cast."""
+def attach(running: Running, name: str, conv: nn.Conv2d, undo: ExitStack) -> None:
+    """Shadow a convolution's `_conv_forward`, which gets the weight after every offload and cast."""
+    setattr(conv, CONV_FORWARD, functools.partial(_spread, running, running.local, name, conv))
+    undo.callback(delattr, conv, CONV_FORWARD)
 
-    attachment: PlannedWithFilters
-    conv: nn.Conv2d
-    filtered: bool
 
-    def __call__(self, x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None) -> torch.Tensor:
-        plan = self.attachment.plan
-        if plan is None:
-            return type(self.conv)._conv_forward(self.conv, x, weight, bias)
-        strong = self._filter(plan, x, weak=False)
-        if not plan.guidance_rows:
-            return self._branch(x, weight, bias, plan.strong_dilation, strong)
-        weak = self._filter(plan, x, weak=True)
-        decimated = isinstance(strong, Decimation) or isinstance(weak, Decimation)
-        if plan.strong_dilation == plan.weak_dilation and not decimated:
-            if strong or weak:
-                parts = (x[: plan.rows], strong), (x[plan.rows :], weak)
-                x = torch.cat([low(part) if isinstance(low, LowPass) else part for part, low in parts])
-            return dilated(self.conv, x, weight, bias, plan.strong_dilation)
-        rows = self._branch(x[: plan.rows], weight, bias, plan.strong_dilation, strong)
-        return torch.cat([rows, self._branch(x[plan.rows :], weight, bias, plan.weak_dilation, weak)])
+def is_ours(forward: Any) -> bool:
+    """Whether this module has put it in a `_conv_forward`'s place."""
+    return isinstance(forward, functools.partial) and forward.func is _spread
 
-    def _branch(
-        self,
-        x: torch.Tensor,
-        weight: torch.Tensor,
-        bias: torch.Tensor | None,
-        dilation: int,
-        low: Filter | None,
-    ) -> torch.Tensor:
-        if isinstance(low, Decimation):
-            return low.interpolated(dilated(self.conv, low.decimated(x), weight, bias, 1))
-        return dilated(self.conv, low(x) if low else x, weight, bias, dilation)
 
-    def _filter(self, plan: Plan, x: torch.Tensor, weak: bool) -> Filter | None:
-        return self.attachment.filters.filter(plan, x, self.conv.stride[0], weak) if self.filtered else None
+def _spread(
+    running: Running,
+    local: Any,
+    name: str,
+    conv: nn.Conv2d,
+    x: torch.Tensor,
+    weight: torch.Tensor,
+    bias: torch.Tensor | None,
+) -> torch.Tensor:
+    """The convolution as the call that runs has it: plain, or dilated in each branch."""
+    values = getattr(local, "values", None)
+    if values is None and not torch.compiler.is_compiling():
+        running.refuse_foreign_recomputation()
+    filtered = values["convolutions"].get(name) if values is not None else None
+    if values is None or filtered is None:
+        return type(conv)._conv_forward(conv, x, weight, bias)
+    strong = values["strong_dilation"]
+    strongly = _matrices(values, x, conv.stride[0], weak=False) if filtered else None
+    if not values["guidance_rows"]:
+        return _branch(conv, x, weight, bias, strong, strongly)
+    rows, weak = values["rows"], values["weak_dilation"]
+    weakly = _matrices(values, x, conv.stride[0], weak=True) if filtered else None
+    if strong == weak and not (_decimated(strongly) or _decimated(weakly)):
+        if strongly or weakly:
+            x = torch.cat([_low_passed(x[:rows], strongly), _low_passed(x[rows:], weakly)])
+        return dilated(conv, x, weight, bias, strong)
+    both = (
+        _branch(conv, x[:rows], weight, bias, strong, strongly),
+        _branch(conv, x[rows:], weight, bias, weak, weakly),
+    )
+    return torch.cat(both)
+
+
+def _branch(
+    conv: nn.Conv2d,
+    x: torch.Tensor,
+    weight: torch.Tensor,
+    bias: torch.Tensor | None,
+    dilation: int,
+    matrices: Matrices | None,
+) -> torch.Tensor:
+    if matrices is not None and _decimated(matrices):
+        down, up = matrices[:2], matrices[2:]
+        return decimate.resampled(dilated(conv, decimate.resampled(x, *down), weight, bias, 1), *up)
+    return dilated(conv, _low_passed(x, matrices), weight, bias, dilation)
+
+
+def _low_passed(x: torch.Tensor, matrices: Matrices | None) -> torch.Tensor:
+    return x if matrices is None else lowpass.filtered(x, *matrices)
+
+
+def _decimated(matrices: Matrices | None) -> bool:
+    return matrices is not None and len(matrices) == decimate.MATRICES
+
+
+def _matrices(values: Mapping[str, Any], x: torch.Tensor, stride: int, weak: bool) -> Matrices | None:
+    """What filters maps x before a convolution of this stride; None: nothing."""
+    key = ((x.shape[-2], x.shape[-1]), stride, weak)
+    if key not in values["filters"]:  # maps whose size could not be foreseen
+        values["filters"][key] = values["build"](key, x.device, x.dtype)
+    matrices: Matrices | None = values["filters"][key]
+    return matrices

@@ -12,8 +12,7 @@ from diffusers.models.attention_processor import Attention
 from torch import nn
 
 from ..config import FouriScaleConfig
-
-CONV_FORWARD = "_conv_forward"  # torch's own method, which the patch shadows on the instance
+from .convolution import CONV_FORWARD, is_ours
 
 
 @dataclass(frozen=True)
@@ -21,23 +20,23 @@ class ListedConvolution:
     """A convolution that the config names.
 
     Attributes:
+        name: in the UNet.
         conv: the module.
         filtered: whether it is filtered, or dilated only.
         level: how many downsamplings below the sample it reads; None where its name does not tell.
     """
 
+    name: str
     conv: nn.Conv2d
     filtered: bool
     level: int | None
 
 
-def listed_convolutions(
-    unet: UNet2DConditionModel, config: FouriScaleConfig, ours: type
-) -> list[ListedConvolution]:
+def listed_convolutions(unet: UNet2DConditionModel, config: FouriScaleConfig) -> list[ListedConvolution]:
     """Each convolution that the config names.
 
     Raises:
-        ValueError: a pattern matches nothing, or a convolution is patched by anything but `ours`.
+        ValueError: a pattern matches nothing, or a convolution is patched by anything else.
     """
     named = {
         name: module
@@ -53,11 +52,11 @@ def listed_convolutions(
     convolutions = {name: conv for name, conv in named.items() if _at_or_below(name, config.layers)}
     for name, conv in convolutions.items():
         forward = vars(conv).get(CONV_FORWARD)
-        if forward is not None and not isinstance(forward, ours):
+        if forward is not None and not is_ours(forward):
             raise ValueError(f"the convolution {name} is already patched by {forward!r}; take that off first")
     levels = len(unet.config["block_out_channels"])
     return [
-        ListedConvolution(conv, not _at_or_below(name, config.unfiltered), level_of(name, levels))
+        ListedConvolution(name, conv, not _at_or_below(name, config.unfiltered), level_of(name, levels))
         for name, conv in convolutions.items()
     ]
 

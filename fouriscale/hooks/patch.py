@@ -12,7 +12,8 @@ from picturelab.pipeline import UNetPipeline
 
 from ..config import FouriScaleConfig
 from ..recognise import config_for
-from .attachment import ATTRIBUTE, Attachment
+from .applied import ATTRIBUTE, Applied
+from .attachment import Attachment
 from .pipelines import OwnLoop, Sampler, bare_unet, unet_of
 
 Host = TypeVar("Host", bound="UNetPipeline | UNet2DConditionModel")
@@ -29,11 +30,15 @@ def apply_fouriscale(
     """Make a pipeline sample beyond its UNet's training size. Returns what it was given.
 
     A second call replaces the first. Sizes within the training size are left as they are, and so is
-    every step from the config's `stop` on, but for its `late_attention`. Pipelines that share a UNet share
-    its attachment: each run follows the pipeline that is running, and one removal ends it for all. Which one
-    that is the call stack tells: the innermost pipeline with this UNet whose `__call__` has not returned. A
-    pipeline that samples from another method gets scheduler and guidance of the pipeline that `apply_fouriscale`
-    was last called with.
+    every step from the config's `stop` on, but for its `late_attention`.
+
+    Settings belong to the pipeline, and each call of the UNet follows the pipeline that is running: the innermost
+    one in the call stack with this UNet whose `__call__` has not returned. So pipelines with a UNet in common may
+    have settings each, or none, and take turns. One that has none of its own follows those of a pipeline with
+    the same scheduler, as `from_pipe` makes them, and else those given for the UNet itself. Beyond the training
+    size, a call that belongs to no running pipeline is refused, unless there are settings for the UNet itself: its
+    rows and its step are unknown, as in a training step between two pictures. A pipeline that is given another
+    UNet takes its settings along when it next runs.
 
     Under `torch.compile`, applying and removing call `torch.compiler.reset()`, since compiled code does not look
     for new hooks: every compiled model of the process is compiled anew at its next call.
@@ -59,21 +64,21 @@ def apply_fouriscale(
         raise TypeError(
             f"config={config!r}: must be a FouriScaleConfig, such as FouriScaleConfig.preset('sd15')"
         )
-    _attach(_caller(pipe, unet, scheduler, vae_scale_factor, guided), unet, config)
+    _put(Applied(_caller(pipe, unet, scheduler, vae_scale_factor, guided), unet, config))
     return pipe
 
 
 def remove_fouriscale(pipe: Host) -> Host:
     """Take FouriScale off again, leaving the UNet as it was. Returns what it was given.
 
-    Nothing to remove is fine. Takes a pipeline or a UNet.
+    Nothing to remove is fine. Of a pipeline, all settings go that it could follow: its own, those of pipelines
+    with the same scheduler, and the UNet's. Of a UNet, all go.
 
     Raises:
         ValueError: the pipeline has no UNet.
     """
-    attachment = current_state(pipe)
-    if attachment:
-        attachment.detach()
+    for entry in _settings_of(pipe):
+        _drop(entry)
     return pipe
 
 
@@ -83,19 +88,66 @@ def fouriscale(pipe: Host, config: FouriScaleConfig | None = None, **settings: A
 
     Takes and raises what `apply_fouriscale` does, and yields what it was given.
     """
-    before = current_state(pipe)
+    before = [entry for entry in _settings_of(pipe) if _host(entry) is bare_unet(pipe)]
     apply_fouriscale(pipe, config, **settings)
     try:
         yield pipe
     finally:
-        remove_fouriscale(pipe)
-        if before:
-            _attach(before.pipe, before.unet, before.config)
+        for entry in _settings_of(pipe):
+            if _host(entry) is bare_unet(pipe):
+                _drop(entry)
+        for entry in before:
+            _put(entry)
 
 
-def current_state(pipe: UNetPipeline | UNet2DConditionModel) -> Attachment | None:
-    """What is attached to the pipeline's UNet, or None."""
-    return getattr(unet_of(pipe), ATTRIBUTE, None)
+def current_state(pipe: UNetPipeline | UNet2DConditionModel) -> Applied | None:
+    """The settings that the pipeline's runs follow, or the UNet's latest; None where there are none."""
+    return next(iter(_settings_of(pipe)), None)
+
+
+def _settings_of(pipe: UNetPipeline | UNet2DConditionModel) -> list[Applied]:
+    """Those that a pipeline could follow, or all of a UNet's; the first is the one that counts."""
+    unet = unet_of(pipe)
+    attachment: Attachment | None = getattr(unet, ATTRIBUTE, None)
+    if bare_unet(pipe) is unet:
+        return attachment.entries[::-1] if attachment else []
+    own: Applied | None = vars(pipe).get(ATTRIBUTE)  # perhaps on a UNet that the pipeline had before
+    followed = attachment.followed(pipe) if attachment else []
+    return followed if own is None or own in followed else [own, *followed]
+
+
+def _host(entry: Applied) -> Any:
+    """What `apply_fouriscale` was given."""
+    return entry.unet if isinstance(entry.pipe, OwnLoop) else entry.pipe
+
+
+def _put(entry: Applied) -> None:
+    """Let settings hold, in place of those that the pipeline had, or for a UNet of all."""
+    attachment: Attachment = getattr(entry.unet, ATTRIBUTE, None) or Attachment(entry.unet)
+    host = _host(entry)
+    earlier = _settings_of(host) if host is entry.unet else [vars(host).get(ATTRIBUTE)]
+    attachment.put(entry)  # may refuse; then nothing has changed
+    for other in earlier:
+        if other is not None:
+            _drop(other)
+    if host is not entry.unet:
+        entry.follow_the_unet(_move)
+        vars(host)[ATTRIBUTE] = entry
+
+
+def _drop(entry: Applied) -> None:
+    attachment: Attachment | None = getattr(entry.unet, ATTRIBUTE, None)
+    if attachment is not None:
+        attachment.drop(entry)
+    entry.close()
+    host = _host(entry)
+    if vars(host).get(ATTRIBUTE) is entry:
+        del vars(host)[ATTRIBUTE]
+
+
+def _move(entry: Applied) -> None:
+    """The pipeline has been given another UNet: its settings go along."""
+    _put(Applied(entry.pipe, unet_of(entry.pipe), entry.config))
 
 
 def _caller(
@@ -119,9 +171,3 @@ def _caller(
     if not isinstance(vae_scale_factor, int) or vae_scale_factor < 1:
         raise ValueError(f"vae_scale_factor={vae_scale_factor!r}: must be a whole number of at least 1")
     return OwnLoop(unet, scheduler, vae_scale_factor, bool(guided))
-
-
-def _attach(pipe: Sampler, unet: UNet2DConditionModel, config: FouriScaleConfig) -> None:
-    attachment = Attachment(pipe, unet, config)  # checks everything before anything is changed
-    remove_fouriscale(unet)
-    attachment.attach()

@@ -19,6 +19,8 @@ _PIPELINE = ("diffusers.pipelines.pipeline_utils", "DiffusionPipeline")
 _MODULAR = ("diffusers.modular_pipelines.modular_pipeline", "ModularPipeline")
 # These batch otherwise, though some of them tell of their guidance as Stable Diffusion's pipelines do.
 _OTHER_BATCHES = ("PAG", "InstructPix2Pix", "Panorama", "LEdits", "Kandinsky")
+# Whose code may stand between a pipeline and its UNet.
+_BETWEEN = ("fouriscale", "torch", "diffusers", "accelerate", "peft", "contextlib", "functools")
 _PAIR = {"pred_cond", "pred_uncond"}  # the predictions of a guider that FouriScale can serve
 
 
@@ -52,22 +54,41 @@ def unet_of(pipe: UNetPipeline | UNet2DConditionModel) -> UNet2DConditionModel:
     return unet
 
 
-def running_pipeline(unet: UNet2DConditionModel, otherwise: Sampler) -> Sampler:
-    """The pipeline whose run this thread is in, if it samples with this UNet, or else `otherwise`.
+@dataclass(frozen=True)
+class Caller:
+    """Who is calling a UNet.
+
+    Attributes:
+        pipe: the innermost pipeline with this UNet whose `__call__` this thread is in; None: there is none.
+        directly: whether nobody else's code stands between the pipeline and the UNet, such as a callback's.
+        nested: whether the call is made from within another one of the same UNet.
+    """
+
+    pipe: UNetPipeline | None
+    directly: bool = True
+    nested: bool = False
+
+
+def caller_of(unet: UNet2DConditionModel) -> Caller:
+    """Who is calling the UNet, for a hook on it.
 
     Several pipelines may share a UNet, and made with `from_pipe` they share the scheduler too. Only the
     call stack tells which of them is running, also where several threads are.
     """
-    frame = sys._getframe(1)
+    frame, calls, directly = sys._getframe(1), 0, True
     while frame:
-        if frame.f_code.co_name == "__call__":
+        name = frame.f_code.co_name
+        if name == "_call_impl" and frame.f_locals.get("self") is unet:
+            calls += 1
+        if name == "__call__":
             caller = frame.f_locals.get("self")
             if _is_one(caller, _PIPELINE, _MODULAR):
                 model = getattr(caller, "unet", None)
                 if model is not None and bare_unet(model) is unet:
-                    return caller  # type: ignore[return-value]
+                    return Caller(caller, directly, calls > 1)
+        directly &= str(frame.f_globals.get("__name__")).split(".")[0] in _BETWEEN
         frame = frame.f_back  # type: ignore[assignment]
-    return otherwise
+    return Caller(None, nested=calls > 1)
 
 
 def refuse_other_batches(pipe: Sampler) -> None:
@@ -101,12 +122,16 @@ def refuse_early_guidance(pipe: Sampler, factor: float) -> None:
         )
 
 
-def rows_of(pipe: Sampler, sample: torch.Tensor) -> Rows:
+def rows_of(pipe: Sampler, sample: torch.Tensor, directly: bool = True) -> Rows:
     """How the rows of `sample` (B, C, height, width) are arranged.
+
+    Args:
+        pipe: whose call is running.
+        directly: whether it is the pipeline itself that calls the UNet.
 
     Raises:
         ValueError: the pipeline batches in its own way, or with guidance there is an odd number of rows
-            or, in a loop of one's own, the halves differ.
+            or, in a loop of one's own or a callback, the halves differ.
     """
     refuse_other_batches(pipe)
     count = len(sample)
@@ -114,16 +139,18 @@ def rows_of(pipe: Sampler, sample: torch.Tensor) -> Rows:
         guider = getattr(pipe, "guider", None)
         conditional = count if guider is None or guider.is_conditional else 0
         return Rows(count=count, guided=False, conditional=conditional)
-    if isinstance(pipe, OwnLoop):
-        guided = pipe.guided
-        if guided and (count % 2 or not torch.equal(sample[: count // 2], sample[count // 2 :])):
-            raise ValueError(
-                f"the UNet was called with {count} rows that are not the same samples twice: with guidance "
-                "FouriScale needs [unconditional, conditional] rows of the same samples; without, say "
-                "apply_fouriscale(unet, config, scheduler=scheduler, guided=False)"
-            )
-    else:
-        guided = _guided_now(pipe)
+    own = isinstance(pipe, OwnLoop)
+    guided = pipe.guided if isinstance(pipe, OwnLoop) else _guided_now(pipe)
+    if guided and (own or not directly) and not _twice_the_same(sample):
+        without = (
+            "without, say apply_fouriscale(unet, config, scheduler=scheduler, guided=False)"
+            if own
+            else f"inside {type(pipe).__name__}'s call, rows of another kind cannot be told apart"
+        )
+        raise ValueError(
+            f"the UNet was called with {count} rows that are not the same samples twice: with guidance "
+            f"FouriScale needs [unconditional, conditional] rows of the same samples; {without}"
+        )
     if guided and count % 2:
         raise ValueError(
             f"the UNet was called with {count} rows: with guidance FouriScale needs pairs of them"
@@ -131,14 +158,22 @@ def rows_of(pipe: Sampler, sample: torch.Tensor) -> Rows:
     return Rows(count=count, guided=guided, conditional=count // 2 if guided else count)
 
 
+def outside(pipe: Sampler) -> ValueError:
+    """What to raise where a UNet beyond its training size is called while none of its pipelines runs."""
+    return ValueError(
+        f"the UNet was called outside {type(pipe).__name__}'s own call, so its rows and its step are unknown: for a "
+        "loop of your own, use apply_fouriscale(unet, config, scheduler=scheduler, vae_scale_factor=8)"
+    )
+
+
 def _guided_now(pipe: Any) -> bool:
-    try:
-        return bool(pipe.do_classifier_free_guidance)
-    except AttributeError:  # what it is computed from is set by the pipeline's own call
-        raise ValueError(
-            f"the UNet was called outside {type(pipe).__name__}, which has not run yet: for a loop of your own, "
-            "use apply_fouriscale(unet, config, scheduler=scheduler, vae_scale_factor=8)"
-        ) from None
+    return bool(pipe.do_classifier_free_guidance)  # computed from what the running call has been given
+
+
+def _twice_the_same(sample: torch.Tensor) -> bool:
+    """Whether the halves are equal; of shapes without values it is taken for granted."""
+    half = len(sample) // 2
+    return len(sample) % 2 == 0 and (sample.is_meta or torch.equal(sample[:half], sample[half:]))
 
 
 def _is_one(value: object, *places: tuple[str, str]) -> bool:

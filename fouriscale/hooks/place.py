@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any
 
 import torch
 
 from ..config import FouriScaleConfig
-from ..maths.filters import FilterCache
 from ..maths.plan import Plan, Rows, Sparsity
 from ..maths.schedule import Schedule
 from ..maths.sizes import Size
@@ -42,16 +41,20 @@ class Place:
 def find_place(
     pipe: Sampler, config: FouriScaleConfig, sample: torch.Tensor, timestep: torch.Tensor | float
 ) -> Place | None:
-    """None within the training size."""
+    """None within the training size.
+
+    Raises:
+        ValueError: the rows have several timesteps.
+    """
     latent_size = (sample.shape[-2], sample.shape[-1])
     scale = pipe.vae_scale_factor
     height, width = (side * scale for side in latent_size)
     fit = config.fit(height, width)
     if fit.dilation == 1:
         return None
-    timesteps = pipe.scheduler.timesteps
+    timesteps = _falling(pipe.scheduler.timesteps)
     # Not every scheduler counts its steps, and image-to-image starts in their midst: look the step up.
-    now = timestep.flatten()[0] if isinstance(timestep, torch.Tensor) else timestep
+    now = _single(timestep)
     rows, columns = (math.ceil(side / scale) for side in fit.training_size)
     return Place(
         latent_size=latent_size,
@@ -60,6 +63,25 @@ def find_place(
         schedule=config.schedule(height, width, len(timesteps)),
         step=int((timesteps - now).abs().argmin()),
     )
+
+
+def _falling(timesteps: torch.Tensor) -> torch.Tensor:
+    """A run's timesteps from noise to picture. Inverse schedulers go the other way, through the same noise levels."""
+    rising = len(timesteps) > 1 and bool(timesteps[0] < timesteps[-1])
+    return timesteps.flip(0) if rising else timesteps
+
+
+def _single(timestep: torch.Tensor | float) -> Any:
+    """The timestep of all rows."""
+    if not isinstance(timestep, torch.Tensor):
+        return timestep
+    several = timestep.flatten()
+    if len(several) > 1 and not several.is_meta and bool((several != several[0]).any()):
+        raise ValueError(
+            f"the UNet was called with timesteps {', '.join(f'{t:g}' for t in several.tolist())} in one batch: what "
+            "FouriScale does depends on the timestep, so give rows of one timestep in a call"
+        )
+    return several[0]
 
 
 def plan_for(place: Place, config: FouriScaleConfig, rows: Rows) -> Plan:
@@ -90,20 +112,3 @@ def sparsity_for(place: Place, config: FouriScaleConfig) -> Sparsity | None:
         return Sparsity(latent_size=place.latent_size, training_size=place.training_size)
     factor = math.ceil(place.schedule.at(place.step)) if place.active else place.factor
     return Sparsity(latent_size=place.latent_size, training_size=place.training_size, factor=factor)
-
-
-class Planned(Protocol):
-    """Whatever knows what the UNet call in flight does."""
-
-    @property
-    def plan(self) -> Plan | None: ...
-
-    @property
-    def sparsity(self) -> Sparsity | None: ...
-
-
-class PlannedWithFilters(Planned, Protocol):
-    """And has the filters that it needs."""
-
-    @property
-    def filters(self) -> FilterCache: ...

@@ -18,6 +18,8 @@ import torch
 
 from .sizes import Size
 
+MATRICES = 4  # that a `Decimation` consists of
+
 
 def _cosines(count: int, places: torch.Tensor, length: int) -> torch.Tensor:
     """(places, count): the first `count` orthonormal cosines of a grid of `length` samples, at any places."""
@@ -70,16 +72,19 @@ class Decimation:
         return cls((rows, columns.mT.contiguous()), (back_rows, back_columns.mT.contiguous()))
 
     @property
-    def values(self) -> int:
-        """How many numbers it holds."""
-        return sum(matrix.numel() for matrix in (*self.down, *self.up))
+    def matrices(self) -> tuple[torch.Tensor, ...]:
+        """Down and up again, `MATRICES` of them, in the pairs that `resampled` takes."""
+        return *self.down, *self.up
 
     def decimated(self, x: torch.Tensor) -> torch.Tensor:
         """Maps (B, C, height, width) at the training size."""
-        rows, columns = self.down
-        return rows @ (x @ columns)
+        return resampled(x, *self.down)
 
     def interpolated(self, y: torch.Tensor) -> torch.Tensor:
         """What the convolution made of those, at the map's size."""
-        rows, columns = self.up
-        return rows @ (y @ columns)
+        return resampled(y, *self.up)
+
+
+def resampled(x: torch.Tensor, rows: torch.Tensor, columns: torch.Tensor) -> torch.Tensor:
+    """Maps (B, C, height, width) on another grid, by a matrix an axis."""
+    return rows @ (x @ columns)

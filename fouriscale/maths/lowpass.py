@@ -100,14 +100,19 @@ class LowPass:
         return cls(torch.cat([a_h, -b_h], dim=1), torch.stack([a_w.mT, b_w.mT]))
 
     @property
-    def values(self) -> int:
-        """How many numbers it holds."""
-        return self.rows.numel() + self.columns.numel()
+    def matrices(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """What `filtered` takes."""
+        return self.rows, self.columns
 
     def __call__(self, x: torch.Tensor) -> torch.Tensor:
         """Filter maps (B, C, height, width); same shape."""
-        both = x.unsqueeze(2) @ self.columns  # (B, C, 2, height, width)
-        return self.rows @ both.flatten(2, 3)  # (B, C, height, width)
+        return filtered(x, *self.matrices)
+
+
+def filtered(x: torch.Tensor, rows: torch.Tensor, columns: torch.Tensor) -> torch.Tensor:
+    """Maps x (B, C, height, width) through a `LowPass` of these matrices; same shape."""
+    both = x.unsqueeze(2) @ columns  # (B, C, 2, height, width)
+    return rows @ both.flatten(2, 3)  # (B, C, height, width)
 
 
 def _working_dtype(device: torch.device | None) -> torch.dtype:

@@ -60,19 +60,6 @@ class Explanation:
         return sum(d > 1 for d in self.dilations)
 
 
-class _Guided:
-    """Stands in for a pipeline that samples with guidance.
-
-    No `OwnLoop`, whose rows are compared with each other: here they have no values.
-    """
-
-    do_classifier_free_guidance = True
-
-    def __init__(self, unet: UNet2DConditionModel, scale: int, steps: int):
-        self.unet, self.vae_scale_factor = unet, scale
-        self.scheduler = SimpleNamespace(timesteps=torch.arange(steps - 1, -1, -1))
-
-
 def explain(
     unet_config: Mapping[str, Any],
     height: int,
@@ -98,10 +85,11 @@ def explain(
     latent_size = height // vae_scale_factor, width // vae_scale_factor
     with torch.device("meta"):
         unet = UNet2DConditionModel.from_config(dict(unet_config)).eval()
-    convolutions = listed_convolutions(unet, config, object)
+    convolutions = listed_convolutions(unet, config)
     direct, direct_peak = _multiply_adds(unet, latent_size, 0), _peak_values(unet, latent_size, 0)
     costs: dict[int, int] = {}  # by whole dilation, which decides but for a trifle
-    with fouriscale(_Guided(unet, vae_scale_factor, steps), config):
+    scheduler = SimpleNamespace(timesteps=torch.arange(steps - 1, -1, -1))
+    with fouriscale(unet, config, scheduler=scheduler, vae_scale_factor=vae_scale_factor):
         for step, d in enumerate(dilations):
             if math.ceil(d) not in costs:
                 costs[math.ceil(d)] = _multiply_adds(unet, latent_size, steps - 1 - step)

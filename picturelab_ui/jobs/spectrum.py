@@ -63,7 +63,7 @@ def activity(
     Raises:
         ValueError: a layer pattern matches nothing in the UNet.
     """
-    listed = listed_convolutions(unet, config, object)
+    listed = listed_convolutions(unet, config)
     names = {id(module): short_name(name) for name, module in unet.named_modules()}
     schedule, fit = config.schedule(height, width, steps), config.fit(height, width)
     dilations = tuple(schedule.at(i) if schedule.active(i) else 1.0 for i in range(steps))

@@ -5,6 +5,7 @@ import torch
 
 from fouriscale import FouriScaleConfig, fouriscale
 from fouriscale.config import MODES
+from fouriscale.hooks.modules import self_attentions
 from fouriscale.hooks.patch import current_state
 from tests.fouriscale.hooks.test_patch import CONFIG, relative, run, traces
 from tests.tiny.golden import build_pipe, load_case
@@ -86,7 +87,7 @@ def test_every_choice_changes_the_picture_and_restores_bit_for_bit(pipe, changes
 
 def test_paper_mode_hangs_nothing_more_on_the_unet(pipe):
     with fouriscale(pipe, CONFIG):
-        assert not any(len(a._forward_pre_hooks) for a in current_state(pipe)._attentions)
+        assert not any(len(a._forward_pre_hooks) for a in self_attentions(pipe.unet))
 
 
 def sparsities(pipe, config, **settings):

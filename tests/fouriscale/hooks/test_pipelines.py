@@ -44,7 +44,7 @@ class Calling(DiffusionPipeline):
         self.unet, self.inside = unet, inside
 
     def __call__(self, unet):
-        return self.inside(unet) if self.inside else pipelines.running_pipeline(unet, "nobody")
+        return self.inside(unet) if self.inside else pipelines.caller_of(unet).pipe
 
 
 def test_an_own_loops_rows_lie_as_it_says():
@@ -61,8 +61,6 @@ def test_an_own_loops_guided_rows_are_the_same_samples_twice(values):
 
 
 def test_a_stock_pipeline_tells_of_its_guidance(stock, monkeypatch):
-    with pytest.raises(ValueError, match="outside StableDiffusionPipeline, which has not run yet"):
-        pipelines.rows_of(stock, sample(1, 2))
     monkeypatch.setattr(stock, "_guidance_scale", 7.5, raising=False)
     assert pipelines.rows_of(stock, sample(1, 2, 1, 2)) == Rows(count=4, guided=True, conditional=2)
     with pytest.raises(ValueError, match="called with 3 rows: with guidance FouriScale needs pairs"):
@@ -118,10 +116,10 @@ def test_the_unet_is_found_in_a_pipeline_alone_and_within_compile(stock):
 
 def test_the_running_pipeline_is_the_innermost_with_that_unet():
     one, other = object(), object()
-    assert pipelines.running_pipeline(one, "nobody") == "nobody"
+    assert pipelines.caller_of(one) == pipelines.Caller(None)
     inner, plain = Calling(one), Calling(other)
     assert inner(one) is inner
-    assert inner(other) == "nobody"
+    assert inner(other) is None
     outer = Calling(one, inside=plain)
     assert outer(one) is outer
     assert outer(other) is plain
@@ -137,7 +135,7 @@ def test_each_thread_finds_its_own_pipeline():
 
     def inside(unet):
         both.wait(60)
-        return pipelines.running_pipeline(unet, "nobody")
+        return pipelines.caller_of(unet).pipe
 
     pair = [Calling(unet, inside), Calling(unet, inside)]
     threads = [

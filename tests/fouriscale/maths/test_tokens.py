@@ -13,7 +13,8 @@ from diffusers.models.attention_processor import (
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fouriscale.hooks.attention import DownsampledKeys, GuidanceProjection, PolyphaseAttention
+from fouriscale.hooks.attention import attach_downsampled_keys, attach_polyphase, lend_query_and_key
+from fouriscale.hooks.call import Call, Running, values_of
 from fouriscale.maths.plan import Plan, Sparsity, size_at
 from fouriscale.maths.tokens import Grids, SampledTokens, places
 
@@ -98,11 +99,11 @@ def test_join_undoes_split(size, factor, rows):
         assert int((bias == 0).sum()) == rows * math.prod(size)
 
 
-class Holder:
-    """Stands in for an attachment."""
-
-    def __init__(self, sparsity=None, plan=None):
-        self.sparsity, self.plan = sparsity, plan
+def within(sparsity=None, plan=None):
+    """A thread that is in a call of this kind."""
+    running = Running()
+    running.begin(Call(plan=plan, sparsity=sparsity, values=values_of(plan, sparsity, {}, {})))
+    return running
 
 
 @pytest.fixture
@@ -116,8 +117,8 @@ def attended(attention, tokens, sparsity, *args, **settings):
         settings = {"encoder_hidden_states": None, "attention_mask": None} | settings
     before = hooks(attention)
     with ExitStack() as undo, torch.no_grad():
-        for kind in (PolyphaseAttention, DownsampledKeys):
-            kind(Holder(sparsity), 0).attach(attention, undo)
+        for attach in (attach_polyphase, attach_downsampled_keys):
+            attach(within(sparsity), attention, 0, undo)
         out = attention(tokens, *args, **settings)
     assert hooks(attention) == before
     return out
@@ -241,7 +242,7 @@ def test_the_guidance_branchs_queries_and_keys_with_downsampled_keys(attention):
     tokens = torch.randn(3, 24, 8)
     with ExitStack() as undo:
         for projection in (attention.to_q, attention.to_k):
-            undo.callback(projection.register_forward_hook(GuidanceProjection(Holder(plan=plan))).remove)
+            lend_query_and_key(within(plan=plan), projection, undo)
         out = attended(attention, tokens, keys)
     seen = SampledTokens((6, 4), (3, 2))(tokens)
     query, key, value = attention.to_q(tokens[1]), attention.to_k(seen[1]), attention.to_v(seen[2])
@@ -264,5 +265,8 @@ def test_the_guidance_branchs_queries_stay_with_their_row_and_grid():
     plan = plan_with(rows=4, guidance_rows=2)
     rows = torch.arange(6.0).reshape(6, 1, 1).expand(6, 16, 1) * 100 + NUMBERS
     grids = Grids((4, 4), 2)
-    projected = grids.join(GuidanceProjection(Holder(plan=plan))(None, (), grids.split(rows)))
+    projection = torch.nn.Identity()
+    with ExitStack() as undo:
+        lend_query_and_key(within(plan=plan), projection, undo)
+        projected = grids.join(projection(grids.split(rows)))
     assert torch.equal(projected, rows[[0, 1, 2, 3, 2, 3]])

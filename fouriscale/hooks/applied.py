@@ -1,0 +1,153 @@
+"""FouriScale's settings for one pipeline: what `apply_fouriscale` was called with."""
+
+from __future__ import annotations
+
+import functools
+import threading
+from collections.abc import Callable
+from contextlib import ExitStack
+from typing import Any, NoReturn
+
+import torch
+from diffusers import UNet2DConditionModel
+
+from ..config import FouriScaleConfig
+from ..maths.filters import FilterCache
+from ..maths.plan import Plan, Sparsity
+from . import modules
+from .call import COPYING, Call, values_of
+from .pipelines import OwnLoop, Sampler, refuse_early_guidance, refuse_other_batches, rows_of, unet_of
+from .place import find_place, plan_for, sparsity_for
+
+ATTRIBUTE = "_fouriscale"  # where a pipeline keeps its settings, and a UNet its attachment
+# What every run of a pipeline begins with, one or the other.
+_BEGINNINGS = ("check_inputs", "progress_bar")
+
+
+class _Latest(threading.local):
+    """The latest call in each thread, for whoever asks between the calls; layers never do."""
+
+    call: Call | None = None
+
+
+class Applied:
+    """FouriScale's settings for one pipeline, or for whoever calls a UNet.
+
+    Attributes:
+        pipe, unet, config: what they were made for.
+    """
+
+    def __init__(self, pipe: Sampler, unet: UNet2DConditionModel, config: FouriScaleConfig):
+        self.pipe, self.unet, self.config = pipe, unet, config
+        self._latest, self._undo = _Latest(), ExitStack()
+        refuse_other_batches(pipe)
+        refuse_early_guidance(pipe, config.early_guidance)
+        self.find_layers()
+
+    def __reduce_ex__(self, _: Any) -> NoReturn:
+        raise TypeError(f"FouriScale is applied to this UNet: {COPYING}")
+
+    @property
+    def plan(self) -> Plan | None:
+        """What the latest call in this thread did; None left the UNet as it was."""
+        return self._latest.call.plan if self._latest.call else None
+
+    @property
+    def sparsity(self) -> Sparsity | None:
+        """Which tokens saw which in the latest call in this thread; None: all saw all."""
+        return self._latest.call.sparsity if self._latest.call else None
+
+    @property
+    def dilation(self) -> float:
+        """The dilation of the latest call in this thread; 1.0 where the UNet was left as it was."""
+        return self.plan.dilation if self.plan else 1.0
+
+    def find_layers(self) -> None:
+        """Look for the layers that the config means; LoRAs replace some."""
+        listed = modules.listed_convolutions(self.unet, self.config)
+        self.convolutions = {one.name: one for one in listed}
+        kinds = {self.config.chosen(name) for name in ("attention", "late_attention")}
+        self.sparse = sorted(kinds - {"full"})
+        levels = range(len(self.unet.config["block_out_channels"]))
+        self._filtered = {one.name: one.filtered for one in listed}
+        self._places = {
+            (level, one.conv.stride[0])
+            for one in listed
+            if one.filtered
+            for level in (levels if one.level is None else (one.level,))
+        }
+
+    def call(
+        self,
+        pipe: Sampler,
+        sample: torch.Tensor,
+        timestep: torch.Tensor | float,
+        filters: FilterCache,
+        directly: bool = True,
+    ) -> Call:
+        """What the UNet does in a call that begins.
+
+        Args:
+            pipe: whose call it is; perhaps another pipeline than these settings were given for.
+            sample, timestep: the call's.
+            filters: those of the UNet.
+            directly: whether it is the pipeline itself that calls the UNet.
+
+        Raises:
+            ValueError: what the rows are, or which step it is, cannot be known; or the call cannot be served.
+        """
+        self._latest.call = None
+        place = find_place(pipe, self.config, sample, timestep)
+        if place is None:
+            return Call()
+        sparsity, plan = sparsity_for(place, self.config), None
+        matrices = {}
+        if place.active:
+            refuse_early_guidance(pipe, self.config.early_guidance)
+            plan = plan_for(place, self.config, rows_of(pipe, sample, directly))
+            run = plan.latent_size, plan.training_size, plan.factor, plan.floor, sample.device, sample.dtype
+            matrices = filters.filters(plan, run, self._places, sample.device, sample.dtype)
+        call = self._latest.call = Call(
+            plan=plan,
+            sparsity=sparsity,
+            values=values_of(plan, sparsity, self._filtered, matrices),
+            split=plan is not None and plan.guided and self.config.split_rows,
+        )
+        return call
+
+    def follow_the_unet(self, moved: Callable[[Applied], None]) -> None:
+        """Look at every run's beginning whether the pipeline has been given another UNet.
+
+        Args:
+            moved: called with these settings then.
+        """
+        if isinstance(self.pipe, OwnLoop):
+            return
+        name = next((name for name in _BEGINNINGS if hasattr(self.pipe, name)), None)
+        own = getattr(self.pipe, name, None) if name else None
+        if name is None or own is None:  # a modular pipeline
+            return
+
+        @functools.wraps(own)
+        def beginning(*args: Any, **kwargs: Any) -> Any:
+            if unet_of(self.pipe) is not self.unet:
+                moved(self)
+            return own(*args, **kwargs)
+
+        before = vars(self.pipe).get(name)
+        setattr(self.pipe, name, beginning)
+        self._undo.callback(_put_back, self.pipe, name, beginning, before)
+
+    def close(self) -> None:
+        """Leave the pipeline as it was."""
+        self._undo.close()
+
+
+def _put_back(pipe: Any, name: str, stand_in: Callable, before: Any) -> None:
+    """Take a stand-in off a pipeline, unless somebody has put another in its place."""
+    if vars(pipe).get(name) is not stand_in:
+        return
+    if before is None:
+        delattr(pipe, name)
+    else:
+        setattr(pipe, name, before)

@@ -1,0 +1,137 @@
+"""One call of a UNet: what it does, made before it begins, and found by its layers, also where they are recomputed.
+
+A layer never asks for the latest call. It reads the call that its thread is in, which ends with the UNet's; and what
+gradient checkpointing runs again in the backward pass, in whatever thread, is put back into the call that it is of.
+
+What layers read are plain numbers and tensors in a dict. So torch.compile, which guards what it reads, guards
+no object of ours, and nothing that changes within a phase of the run but the tensors' values.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import threading
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, NoReturn
+
+import torch
+
+from ..maths.filters import Filters, build
+from ..maths.plan import Plan, Sparsity
+
+COPYING = "call remove_fouriscale before copying or pickling it"
+
+Values = dict[str, Any]
+"""What the layers of a call read: `values_of`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Call:
+    """What one call of a UNet does.
+
+    Attributes:
+        plan: to convolutions and rows; None leaves them as they are.
+        sparsity: which tokens see which; None: all see all.
+        values: the same for the layers; None where both are None.
+        split: whether the unconditional rows go through the UNet before the others.
+        outer: the call within which this one was made, of the same UNet.
+    """
+
+    plan: Plan | None = None
+    sparsity: Sparsity | None = None
+    values: Values | None = None
+    split: bool = False
+    outer: Call | None = None
+
+
+def values_of(
+    plan: Plan | None,
+    sparsity: Sparsity | None,
+    convolutions: Mapping[str, bool],
+    filters: Filters,
+) -> Values | None:
+    """What layers read, as plain numbers and tensors.
+
+    Args:
+        convolutions: those that the config names, and whether each is filtered.
+        filters: by size, stride and branch.
+    """
+    if plan is None and sparsity is None:
+        return None
+    values: Values = {"convolutions": {}, "guidance_rows": 0, "sparsity": None}
+    if plan is not None:
+        values |= {
+            "convolutions": dict(convolutions),
+            "filters": filters,
+            "build": functools.partial(build, plan),
+            "rows": plan.rows,
+            "guidance_rows": plan.guidance_rows,
+            "strong_dilation": plan.strong_dilation,
+            "weak_dilation": plan.weak_dilation,
+        }
+    if sparsity is not None:
+        values["sparsity"] = sparsity.latent_size, sparsity.training_size, sparsity.factor
+    return values
+
+
+def halves(call: Call) -> tuple[Call, Call]:
+    """A split call as two: of its unconditional rows, and of the others."""
+    assert call.plan is not None
+    assert call.values is not None
+    half = call.plan.rows // 2
+    parts = []
+    for guidance_rows in (0, call.plan.guidance_rows):
+        values = call.values | {"rows": half, "guidance_rows": guidance_rows}
+        parts.append(replace(call, split=False, values=values))
+    return parts[0], parts[1]
+
+
+class Running:
+    """Which call each thread is in.
+
+    Attributes:
+        local: of each thread; its `values` are the call's, and missing or None outside of one.
+    """
+
+    def __init__(self) -> None:
+        self.local = threading.local()
+        self._recomputable = False  # whether a call was made that a backward pass may run again
+
+    def __reduce_ex__(self, _: Any) -> NoReturn:
+        raise TypeError(f"FouriScale is applied to this UNet: {COPYING}")
+
+    @property
+    def call(self) -> Call | None:
+        """The call that this thread is in."""
+        return getattr(self.local, "call", None)
+
+    def begin(self, call: Call) -> None:
+        self._recomputable |= call.values is not None and torch.is_grad_enabled()
+        self.local.call, self.local.values = call, call.values
+
+    def end(self) -> None:
+        call = self.call
+        self._enter(call.outer if call else None)
+
+    @contextlib.contextmanager
+    def within(self, call: Call | None) -> Iterator[None]:
+        """Inside the block, this thread is in another call."""
+        before = self.call
+        self._enter(call)
+        try:
+            yield
+        finally:
+            self._enter(before)
+
+    def refuse_foreign_recomputation(self) -> None:
+        """ValueError where a layer is run again by a backward pass and nothing tells of which call it is."""
+        if self._recomputable and self.call is None and torch._C._current_graph_task_id() != -1:
+            raise ValueError(
+                "a layer of the UNet is recomputed in a backward pass and nothing tells for which step: checkpoint "
+                "with unet.enable_gradient_checkpointing(), or the whole UNet, or call remove_fouriscale first"
+            )
+
+    def _enter(self, call: Call | None) -> None:
+        self.local.call, self.local.values = call, call.values if call else None
