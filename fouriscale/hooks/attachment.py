@@ -114,7 +114,7 @@ class Attachment:
                 setattr(self.unet, name, value)
                 undo.callback(delattr, self.unet, name)
             undo.callback(self.unet.register_forward_pre_hook(self._before_unet, with_kwargs=True).remove)
-            after = self.unet.register_forward_hook(self._after_unet, always_call=True)
+            after = self.unet.register_forward_hook(self._after_unet, prepend=True, always_call=True)
             undo.callback(after.remove)
             self._undo = undo.pop_all()
 

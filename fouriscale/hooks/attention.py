@@ -24,12 +24,15 @@ _OWN = ("attention_mask", "encoder_hidden_states")
 
 def lend_query_and_key(running: Running, projection: nn.Module, undo: ExitStack) -> None:
     """Hook a query or key projection: the guidance branch's are those of the conditional rows."""
-    undo.callback(projection.register_forward_hook(_bound(_lent, running)).remove)
+    undo.callback(projection.register_forward_hook(functools.partial(_lent, running.local)).remove)
 
 
 def attach_polyphase(running: Running, attention: Attention, level: int, undo: ExitStack) -> None:
     """Hook a self-attention `level` downsamplings below the sample: its tokens go in as grids and are joined again."""
-    enter, leave = _bound(_split, running, level), _bound(_join, running, level)
+    enter, leave = (
+        functools.partial(_split, running.local, level),
+        functools.partial(_join, running.local, level),
+    )
     undo.callback(attention.register_forward_pre_hook(enter, with_kwargs=True).remove)
     undo.callback(attention.register_forward_hook(leave).remove)
 
@@ -39,18 +42,15 @@ def attach_downsampled_keys(running: Running, attention: Attention, level: int, 
 
     Source: Smith et al., "ToDo: Token Downsampling", IJCAI 2024, arXiv 2402.13573; here as many as in training.
     """
-    refuse = _bound(_refuse_masks, running, level)
+    refuse = functools.partial(_refuse_masks, running.local, level)
     undo.callback(attention.register_forward_pre_hook(refuse, with_kwargs=True).remove)
     for projection in (attention.to_k, attention.to_v):
-        undo.callback(projection.register_forward_pre_hook(_bound(_sample, running, level)).remove)
+        undo.callback(
+            projection.register_forward_pre_hook(functools.partial(_sample, running.local, level)).remove
+        )
 
 
-def _bound(hook: Any, running: Running, *more: Any) -> functools.partial:
-    """A hook as torch calls it. `running` is there for pickling alone, which it refuses in words."""
-    return functools.partial(hook, running, running.local, *more)
-
-
-def _lent(_: Running, local: Any, __: nn.Module, ___: tuple, projected: torch.Tensor) -> torch.Tensor | None:
+def _lent(local: Any, _: nn.Module, __: tuple, projected: torch.Tensor) -> torch.Tensor | None:
     values = getattr(local, "values", None)
     if values is None or not values["guidance_rows"]:
         return None
@@ -60,7 +60,7 @@ def _lent(_: Running, local: Any, __: nn.Module, ___: tuple, projected: torch.Te
 
 
 def _split(
-    _: Running, local: Any, level: int, __: nn.Module, args: tuple, kwargs: dict[str, Any]
+    local: Any, level: int, _: nn.Module, args: tuple, kwargs: dict[str, Any]
 ) -> tuple[tuple, dict] | None:
     grids = _grids(local, level)
     tokens = args[0] if args else kwargs["hidden_states"]
@@ -73,9 +73,7 @@ def _split(
     return (grids.split(tokens),), rest if bias is None else rest | {"attention_mask": bias}
 
 
-def _join(
-    _: Running, local: Any, level: int, __: nn.Module, ___: tuple, output: torch.Tensor
-) -> torch.Tensor | None:
+def _join(local: Any, level: int, _: nn.Module, __: tuple, output: torch.Tensor) -> torch.Tensor | None:
     grids = _grids(local, level)
     if grids is None or output.ndim != 3 or output.shape[1] != math.prod(grids.each):
         return None
@@ -89,9 +87,7 @@ def _grids(local: Any, level: int) -> Grids | None:
     return grids if grids and grids.each != grids.size else None
 
 
-def _refuse_masks(
-    _: Running, local: Any, level: int, __: nn.Module, args: tuple, kwargs: dict[str, Any]
-) -> None:
+def _refuse_masks(local: Any, level: int, _: nn.Module, args: tuple, kwargs: dict[str, Any]) -> None:
     mask = args[2] if len(args) > 2 else kwargs.get("attention_mask")
     if mask is not None and _keys(local, level):
         raise ValueError(
@@ -100,7 +96,7 @@ def _refuse_masks(
         )
 
 
-def _sample(_: Running, local: Any, level: int, __: nn.Module, args: tuple) -> tuple | None:
+def _sample(local: Any, level: int, _: nn.Module, args: tuple) -> tuple | None:
     keys = _keys(local, level)
     if keys is None or args[0].ndim != 3 or args[0].shape[1] != math.prod(keys.size):
         return None

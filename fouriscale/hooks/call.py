@@ -14,7 +14,7 @@ import functools
 import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, NoReturn
+from typing import Any
 
 import torch
 
@@ -93,14 +93,12 @@ class Running:
 
     Attributes:
         local: of each thread; its `values` are the call's, and missing or None outside of one.
+        marks: "recomputable" tells whether a call was made that a backward pass may run again.
     """
 
     def __init__(self) -> None:
         self.local = threading.local()
-        self._recomputable = False  # whether a call was made that a backward pass may run again
-
-    def __reduce_ex__(self, _: Any) -> NoReturn:
-        raise TypeError(f"FouriScale is applied to this UNet: {COPYING}")
+        self.marks = {"recomputable": False}
 
     @property
     def call(self) -> Call | None:
@@ -108,7 +106,8 @@ class Running:
         return getattr(self.local, "call", None)
 
     def begin(self, call: Call) -> None:
-        self._recomputable |= call.values is not None and torch.is_grad_enabled()
+        if call.values is not None and torch.is_grad_enabled():
+            self.marks["recomputable"] = True
         self.local.call, self.local.values = call, call.values
 
     def end(self) -> None:
@@ -125,13 +124,15 @@ class Running:
         finally:
             self._enter(before)
 
-    def refuse_foreign_recomputation(self) -> None:
-        """ValueError where a layer is run again by a backward pass and nothing tells of which call it is."""
-        if self._recomputable and self.call is None and torch._C._current_graph_task_id() != -1:
-            raise ValueError(
-                "a layer of the UNet is recomputed in a backward pass and nothing tells for which step: checkpoint "
-                "with unet.enable_gradient_checkpointing(), or the whole UNet, or call remove_fouriscale first"
-            )
-
     def _enter(self, call: Call | None) -> None:
         self.local.call, self.local.values = call, call.values if call else None
+
+
+def refuse_foreign_recomputation(local: Any, marks: Mapping[str, bool]) -> None:
+    """ValueError where a layer is run again by a backward pass and nothing tells of which call it is."""
+    outside = getattr(local, "call", None) is None
+    if marks["recomputable"] and outside and torch._C._current_graph_task_id() != -1:
+        raise ValueError(
+            "a layer of the UNet is recomputed in a backward pass and nothing tells for which step: checkpoint "
+            "with unet.enable_gradient_checkpointing(), or the whole UNet, or call remove_fouriscale first"
+        )

@@ -13,14 +13,14 @@ from torch import nn
 from ..maths import decimate, lowpass
 from ..maths.convolve import dilated
 from ..maths.filters import Matrices
-from .call import Running
+from .call import Running, refuse_foreign_recomputation
 
 CONV_FORWARD = "_conv_forward"  # torch's own method, which is shadowed on the instance
 
 
 def attach(running: Running, name: str, conv: nn.Conv2d, undo: ExitStack) -> None:
     """Shadow a convolution's `_conv_forward`, which gets the weight after every offload and cast."""
-    setattr(conv, CONV_FORWARD, functools.partial(_spread, running, running.local, name, conv))
+    setattr(conv, CONV_FORWARD, functools.partial(_spread, running.local, running.marks, name, conv))
     undo.callback(delattr, conv, CONV_FORWARD)
 
 
@@ -30,8 +30,8 @@ def is_ours(forward: Any) -> bool:
 
 
 def _spread(
-    running: Running,
     local: Any,
+    marks: Mapping[str, bool],
     name: str,
     conv: nn.Conv2d,
     x: torch.Tensor,
@@ -41,7 +41,7 @@ def _spread(
     """The convolution as the call that runs has it: plain, or dilated in each branch."""
     values = getattr(local, "values", None)
     if values is None and not torch.compiler.is_compiling():
-        running.refuse_foreign_recomputation()
+        refuse_foreign_recomputation(local, marks)
     filtered = values["convolutions"].get(name) if values is not None else None
     if values is None or filtered is None:
         return type(conv)._conv_forward(conv, x, weight, bias)
