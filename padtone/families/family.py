@@ -119,6 +119,11 @@ class Family:
         return frozenset(encoder.prompt for encoder in self.encoders) - {"prompt"}
 
     @property
+    def texts(self) -> frozenset[str]:
+        """Every argument of the pipeline's call, but for the prompt itself, that is a text to encode."""
+        return self.own_prompts | {f"negative_{name}" for name in (*self.own_prompts, "prompt")}
+
+    @property
     def joint(self) -> bool:
         """Text and image share one attention, so the text changes from block to block."""
         return self.attention != "cross"

@@ -88,8 +88,8 @@ class _VisibleText:
         if members is None:
             return args, kwargs
         length = text.shape[1] + (0 if behind is None else behind.shape[1])
-        rows = _rows_of([member and member.visible for member in members], length).to(text.device)
-        real = _rows_of([member and member.real for member in members], length).to(text.device)
+        rows = _rows_of([member.visible if member else None for member in members], length).to(text.device)
+        real = _rows_of([member.real if member else None for member in members], length).to(text.device)
         columns = rows.any(dim=0).nonzero().flatten()
         args, kwargs, rows = self._changed(rows, columns, real, module, args, kwargs)
         self.in_flight.settle(_Visible(rows, columns))

@@ -71,7 +71,7 @@ class InFlight(Generic[State]):
 
     def _take_along(self, part: torch.nn.Module, undo: ExitStack) -> None:
         checkpoint = vars(part).get(_CHECKPOINT)
-        carried = getattr(checkpoint, "carries", frozenset())
+        carried: frozenset[int] = getattr(checkpoint, "carries", frozenset())
         if checkpoint is None or id(self) in carried:
             return
 

@@ -61,11 +61,11 @@ def visible_rows(
     rows = [torch.ones(embeds.shape[1], dtype=torch.bool) for _ in range(count)]
     seen = {name: padding.visible(call.encoder, call.ids, call.mask) for name, call in calls.items()}
     for i, visible in enumerate(rows):
-        filled = [f for f in filled_rows(pipe, family, calls, i, embeds.shape[1]) if f.rows is not None]
+        filled = list(filled_rows(pipe, family, calls, i, embeds.shape[1]))
         for one in filled:
-            visible[one.rows.start : one.rows.stop] = False
+            visible[list(one.rows or ())] = False
         for one in filled:
-            for row, place in zip(one.rows, one.tokens, strict=True):
+            for row, place in zip(one.rows or (), one.tokens, strict=False):
                 visible[row] |= place >= 0 and bool(seen[one.call.encoder.name][i, place])
     return rows
 

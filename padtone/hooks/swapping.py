@@ -22,6 +22,7 @@ from .denoiser import (
     attention_modules,
     blocks_of,
     text_of,
+    text_readers,
     with_argument,
 )
 from .in_flight import InFlight
@@ -68,19 +69,14 @@ def overwrite_rows(pipe: Pipeline, texts: Any, patch: Patch) -> Iterator[None]:
     """
     family = family_of(pipe)
     swap = _Swap(pipe, family, texts, patch)
-    denoiser = denoiser_of(pipe, family)
+    # Layers are counted in the denoiser alone; where none are named, its ControlNets belong to "all".
+    readers = text_readers(pipe, family)[: None if patch.layers is None else 1]
     with ExitStack() as stack:
-        stack.enter_context(swap.in_flight.following(denoiser))
-        enter = denoiser.register_forward_pre_hook(swap.enter, with_kwargs=True, prepend=True)
-        stack.callback(enter.remove)
-        if family.joint:
-            blocks = blocks_of(denoiser, family, True)
-            text_only = len(blocks) - len(blocks_of(denoiser, family))
-            hooks = [(b, swap.block(i, i < text_only)) for i, b in enumerate(blocks)]
-        else:
-            readers = attention_modules(denoiser, family)
-            hooks = [(m, swap.cross_attention(i)) for i, m in enumerate(readers)]
-        for module, hook in hooks:
+        for reader in readers:
+            stack.enter_context(swap.in_flight.following(reader))
+            enter = reader.register_forward_pre_hook(swap.enter, with_kwargs=True, prepend=True)
+            stack.callback(enter.remove)
+        for module, hook in [pair for reader in readers for pair in swap.hooks(reader)]:
             stack.callback(module.register_forward_pre_hook(hook, with_kwargs=True).remove)
         yield
     if not swap.recognised:
@@ -115,10 +111,20 @@ class _Swap:
         self.recognised = False  # some call was the prompts'
         self.masks: dict[tuple, torch.Tensor] = {}
 
+    def hooks(self, reader: torch.nn.Module) -> list[tuple[torch.nn.Module, Callable]]:
+        """The parts that read text, in running order, and what is to be hung before each."""
+        if not self.family.joint:
+            modules = attention_modules(reader, self.family)
+            return [(module, self.cross_attention(i)) for i, module in enumerate(modules)]
+        blocks = blocks_of(reader, self.family, True)
+        text_only = len(blocks) - len(blocks_of(reader, self.family))
+        return [(block, self.block(i, i < text_only)) for i, block in enumerate(blocks)]
+
     def enter(self, module: torch.nn.Module, args: tuple, kwargs: dict) -> None:
         self.in_flight.begin(None)
         run = self.runs.here()
-        place = None if run is None else run.place.of(text_of(module, args, kwargs))
+        text = text_of(module, args, kwargs)
+        place = None if run is None or text is None else run.place.of(text)
         if run is None or place is None:
             return
         self.recognised = True

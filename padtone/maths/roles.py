@@ -184,7 +184,7 @@ def check_rows(choice: RowChoice) -> None:
     Raises:
         ValueError: it is not.
     """
-    for part in parts_of(choice):
+    for part in parts_of(choice) if isinstance(choice, str | slice | int | Sequence) else [choice]:
         fifth = _FIFTH.fullmatch(part) if isinstance(part, str) else None
         if fifth and not 1 <= int(fifth[1]) <= int(fifth[2]):
             raise ValueError(f"keep is {part!r}; the first number goes from 1 to {fifth[2]}")
