@@ -1,4 +1,4 @@
-"""Pipelines that begin with a picture or are led by one, and treat text as the text-to-image pipeline of their family."""
+"""Pipelines led by a picture that treat text as the text-to-image pipeline of their family does."""
 
 from __future__ import annotations
 

@@ -167,9 +167,11 @@ class PromptFollower:
         turns = turns_of(calls)
         texts = []
         for name in (first, f"negative_{first}"):
-            embeds, before = by_name.get(name), bound.get(name)
+            embeds = by_name.get(name)
             if embeds is None:
                 continue
+            # HunyuanDiT's second call has the same arguments as its first, and returns other names.
+            before = bound.get(self._family.returns[0][self._family.returns[index].index(name)] or "")
             if before is not None:  # encoded by the caller
                 known = self._memory.known(before, run)
                 if known is not None:
@@ -195,8 +197,7 @@ class PromptFollower:
         texts = self._thread.outside if run is None else run.texts
         first = [t for t in texts if t.name == text.name.removesuffix("_2")] if text.call else []
         if first:
-            first[-1].put_behind(text)
-            return
+            first[-1].behind = text
         self._memory.note(text)
         texts.append(text)
 

@@ -40,7 +40,7 @@ class Text:
         members: one per prompt; None: its rows are all alike, so that no attention tells them apart.
         prompts: as they were typed; empty where they were encoded before.
         call: which of the family's calls of `encode_prompt` it came from.
-        behind: the rows of a further encoder, where they come in a tensor of their own.
+        behind: the same prompts by a further encoder, whose rows come in a tensor of their own.
     """
 
     name: str
@@ -48,7 +48,7 @@ class Text:
     members: Sequence[Member | None]
     prompts: list[str] = field(default_factory=list)
     call: int = 0
-    behind: torch.Tensor | None = None
+    behind: Text | None = None
 
     @property
     def negative(self) -> bool:
@@ -59,16 +59,15 @@ class Text:
         """Images a prompt: each prompt's rows come so many times, one after the other."""
         return len(self.embeds) // len(self.members)
 
-    def of_row(self, row: int) -> Member | None:
-        return self.members[row // self.images]
+    def of_row(self, row: int, own: bool = False) -> Member | None:
+        """Whose the row is.
 
-    def put_behind(self, other: Text) -> None:
-        """Another encoder's rows of the same prompts follow these."""
-        self.behind = other.embeds
-        self.members = [
-            None if one is None or more is None else one.joined(more)
-            for one, more in zip(self.members, other.members, strict=True)
-        ]
+        Args:
+            own: without what is behind it.
+        """
+        member = self.members[row // self.images]
+        behind = None if own or self.behind is None else self.behind.of_row(row)
+        return member if member is None or behind is None else member.joined(behind)
 
 
 @dataclass(frozen=True)
@@ -82,7 +81,7 @@ class Batch:
         """Does row `i` hold the values of row `j` of a text?"""
         if not _equal(self.rows[i], text.embeds[j]):
             return False
-        return self.behind is None or text.behind is None or _equal(self.behind[i], text.behind[j])
+        return self.behind is None or text.behind is None or _equal(self.behind[i], text.behind.embeds[j])
 
 
 class RunTexts:
@@ -145,7 +144,7 @@ class TextMemory:
         Raises:
             ValueError: they may be one of two.
         """
-        places = [self._places(Batch(embeds), i, run) for i in range(len(embeds))]
+        places = [self._places(Batch(embeds), i, run, own=True) for i in range(len(embeds))]
         return [self._only(place) for place in places] if all(places) else None
 
     def _trace(self, batch: Batch, run: RunTexts | None) -> list[Member | None]:
@@ -163,14 +162,14 @@ class TextMemory:
             )
         return [self._only(place) for place in places]
 
-    def _places(self, batch: Batch, i: int, run: RunTexts | None) -> list[Member | None]:
+    def _places(self, batch: Batch, i: int, run: RunTexts | None, own: bool = False) -> list[Member | None]:
         """Whose row `i` of a batch may be; nobody's: empty."""
-        lying = self._lying(batch.rows[i], run)
+        lying = self._lying(batch.rows[i], run, own)
         if lying:
             return lying
         for texts in ([] if run is None else run.texts, self._texts):
             same = [
-                text.of_row(j)
+                text.of_row(j, own)
                 for text in texts
                 for j in range(0, len(text.embeds), text.images)
                 if batch.is_row(i, text, j)
@@ -179,13 +178,13 @@ class TextMemory:
                 return same
         return [None] if self.needs_no_mask(batch.rows[i : i + 1]) else []
 
-    def _lying(self, row: torch.Tensor, run: RunTexts | None) -> list[Member | None]:
+    def _lying(self, row: torch.Tensor, run: RunTexts | None, own: bool = False) -> list[Member | None]:
         """Whose row this is, by the memory that it lies in; a callback may have cut it out of a batch."""
         batches = [] if run is None else list(run.batches)
         for text in (*reversed(batches), *reversed(self._texts)):
             for j, known in enumerate(text.embeds):
                 if in_one_place(row, known):
-                    return [text.of_row(j)]
+                    return [text.of_row(j, own)]
         return []
 
     def _only(self, members: Sequence[Member | None]) -> Member | None:
