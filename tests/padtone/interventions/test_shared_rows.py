@@ -47,7 +47,7 @@ def pipe():
 class TestExclamationMarks:
     """SDXL's own tokenizers cut "!!" differently, and "!" is padding for the second."""
 
-    PROMPTS = ("a cat!", "sale!! 50% off", "what?!", "a cat, best quality!!", "!!", "!")
+    PROMPTS = ("a cat!", "sale!! 50% off", "what?!", "!!")
 
     @pytest.mark.parametrize("prompt", PROMPTS)
     def test_arms_share_the_rows_between_them(self, pipe, prompt):
