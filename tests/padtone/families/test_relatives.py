@@ -1,6 +1,8 @@
 """Image to image, inpainting and ControlNets: text is what it is in their family's text-to-image pipeline."""
 
+import re
 import warnings
+from pathlib import Path
 
 import pytest
 import torch
@@ -126,3 +128,9 @@ def test_a_controlnet_reads_no_padding_either():
 def test_commands_want_a_pipeline_that_needs_no_picture():
     with pytest.raises(ValueError, match="is a FluxImg2ImgPipeline, which padtone does not know"):
         check_known("FluxImg2ImgPipeline", "a model")
+
+
+def test_the_documentation_lists_them():
+    page = (Path(__file__).parents[3] / "docs" / "padtone.md").read_text()
+    for kind, base in RELATIVES.items():
+        assert re.search(rf"^\| `{base}` \| .*`{kind}`.* \|$", page, re.MULTILINE)

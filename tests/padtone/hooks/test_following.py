@@ -8,6 +8,7 @@ import torch
 import padtone
 from padtone.families.registry import family_of
 from padtone.hooks.hiding import hide_padding
+from padtone.hooks.in_flight import InFlight
 from padtone.hooks.swapping import Patch, overwrite_rows
 from padtone.interventions.ite import encode_arms, generators, pipe_arguments, stack_arguments
 from tests.tiny import text_pipelines
@@ -54,6 +55,47 @@ def test_equal_rows_of_different_texts(blind):
         assert seen_rows(blind, OTHER, PROMPT, guidance_scale=1.0) == [[9], [5]]
         (batch,) = seen_rows(blind, [PROMPT, OTHER], guidance_scale=1.0)
         assert batch == [5, 9]
+
+
+def _spoil(module, args, output):
+    """Every text gets the same rows, whatever its encoder and mask."""
+    for value in output.values():
+        for rows in value if isinstance(value, tuple) else [value]:
+            if torch.is_tensor(rows) and rows.is_floating_point():
+                rows.fill_(0.5)
+
+
+def _rows_of_run(pipe, name, monkeypatch, **call):
+    """Which rows each call of the denoiser was let see."""
+    seen = []
+    settle = InFlight.settle
+    with monkeypatch.context() as patch:
+        patch.setattr(
+            InFlight, "settle", lambda self, state: seen.append(state.rows.tolist()) or settle(self, state)
+        )
+        with padtone.trim_padding(pipe):
+            text_pipelines.run(pipe, name, PROMPT, num_inference_steps=1, **call)
+    return seen
+
+
+# Sana's, AuraFlow's, Lumina 2's and Qwen-Image's own masks depend on nothing that the encoder returns.
+@pytest.mark.parametrize("name", [n for n in text_pipelines.BUILDERS if n not in ("z_image", "flux2")])
+def test_equal_rows_in_every_family(name, monkeypatch, tiny):
+    """Told by where the pipeline puts them: the negative prompts first, or in a call of their own."""
+    pipe = tiny(name)
+    call = {} if name == "flux2_klein" else {"negative_prompt": OTHER}
+    if name in ("flux", "flux_clip", "qwen_image"):
+        call["true_cfg_scale"] = 3.0
+    expected = _rows_of_run(pipe, name, monkeypatch, **call)
+    hooks = [
+        module.register_forward_hook(_spoil)
+        for module in (getattr(pipe, encoder.name) for encoder in family_of(pipe).encoders)
+    ]
+    try:
+        assert _rows_of_run(pipe, name, monkeypatch, **call) == expected
+    finally:
+        for hook in hooks:
+            hook.remove()
 
 
 @pytest.mark.parametrize("act", [padtone.mask_padding, padtone.trim_padding])
