@@ -50,6 +50,14 @@ class Text:
     call: int = 0
     behind: Text | None = None
 
+    def __post_init__(self) -> None:
+        self._version = _version(self.embeds)
+
+    @property
+    def overwritten(self) -> bool:
+        """Somebody has written into the rows since, so that they may be those of any text."""
+        return self._version != _version(self.embeds)
+
     @property
     def negative(self) -> bool:
         return self.name.startswith("negative")
@@ -157,8 +165,8 @@ class TextMemory:
         if not all(places):
             raise ValueError(
                 f"this {self._title} pipeline was given text that was encoded outside the with block, or "
-                f"more than {_REMEMBERED} texts ago, so its padding is unknown; encode inside, or pass the prompt "
-                "itself"
+                f"more than {_REMEMBERED} texts ago, or written over since, so its padding is unknown; encode inside, "
+                "or pass the prompt itself"
             )
         return [self._only(place) for place in places]
 
@@ -171,6 +179,7 @@ class TextMemory:
             same = [
                 text.of_row(j, own)
                 for text in texts
+                if not text.overwritten
                 for j in range(0, len(text.embeds), text.images)
                 if batch.is_row(i, text, j)
             ]
@@ -182,6 +191,8 @@ class TextMemory:
         """Whose row this is, by the memory that it lies in; a callback may have cut it out of a batch."""
         batches = [] if run is None else list(run.batches)
         for text in (*reversed(batches), *reversed(self._texts)):
+            if text.overwritten:
+                continue
             for j, known in enumerate(text.embeds):
                 if in_one_place(row, known):
                     return [text.of_row(j, own)]
@@ -201,6 +212,7 @@ class TextMemory:
 
 def _arranged(batch: Batch, texts: Sequence[Text]) -> list[Member | None] | None:
     """The members of a batch that is one text of a run, or its negative prompts and behind them its prompts."""
+    texts = [text for text in texts if not text.overwritten]
     prompts = [text for text in reversed(texts) if not text.negative]
     pairs = [(n, p) for p in prompts for n in reversed(texts) if n.negative]
     for pair in pairs:
@@ -213,6 +225,11 @@ def _arranged(batch: Batch, texts: Sequence[Text]) -> list[Member | None] | None
 def _is_batch(batch: Batch, texts: Sequence[Text]) -> bool:
     rows = [(text, j) for text in texts for j in range(len(text.embeds))]
     return len(rows) == len(batch.rows) and all(batch.is_row(i, *row) for i, row in enumerate(rows))
+
+
+def _version(embeds: torch.Tensor) -> int:
+    """How often a tensor was written into; torch does not count that under inference mode."""
+    return 0 if embeds.is_inference() else embeds._version
 
 
 def _equal(row: torch.Tensor, known: torch.Tensor) -> bool:

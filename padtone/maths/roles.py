@@ -97,9 +97,9 @@ def _together(entries: Sequence[TokenRoles]) -> SharedRows:
 def real_span(ids: Sequence[int], *, pad: int | None, eos: int | None, side: str) -> tuple[int, int]:
     """First and one-past-last token that is not padding, judged by the ids alone.
 
-    Padded with the end token itself (CLIP-L), the first end token is the end. Padded with
-    anything else, padding is the run of that id at the padded side: "!" is padding in SD 2 only
-    behind the end token.
+    Padded with the end token itself (CLIP-L), the first end token behind the last other one is the end,
+    for a prompt may have that token's name in its midst. Padded with anything else, padding is the run
+    of that id at the padded side: "!" is padding in SD 2 only behind the end token.
     """
     length = len(ids)
     if pad is None:
@@ -108,7 +108,8 @@ def real_span(ids: Sequence[int], *, pad: int | None, eos: int | None, side: str
         start = next((i for i, token in enumerate(ids) if token != pad), length)
         return start, length
     if pad == eos:
-        return 0, next((i + 1 for i, token in enumerate(ids) if token == eos), length)
+        last = next((i for i in reversed(range(length)) if ids[i] != eos), -1)
+        return 0, min(last + 2, length)
     return 0, next((i + 1 for i in reversed(range(length)) if ids[i] != pad), 0)
 
 

@@ -78,7 +78,6 @@ def _rows_of_run(pipe, name, monkeypatch, **call):
     return seen
 
 
-# Sana's, AuraFlow's, Lumina 2's and Qwen-Image's own masks depend on nothing that the encoder returns.
 @pytest.mark.parametrize("name", [n for n in text_pipelines.BUILDERS if n not in ("z_image", "flux2")])
 def test_equal_rows_in_every_family(name, monkeypatch, tiny):
     """Told by where the pipeline puts them: the negative prompts first, or in a call of their own."""
@@ -87,6 +86,7 @@ def test_equal_rows_in_every_family(name, monkeypatch, tiny):
     if name in ("flux", "flux_clip", "qwen_image"):
         call["true_cfg_scale"] = 3.0
     expected = _rows_of_run(pipe, name, monkeypatch, **call)
+    assert expected
     hooks = [
         module.register_forward_hook(_spoil)
         for module in (getattr(pipe, encoder.name) for encoder in family_of(pipe).encoders)
@@ -137,6 +137,20 @@ def test_encodings_that_the_caller_copies_or_casts(tiny, change):
         rows, empty = pipe.encode_prompt(OTHER, "cpu", 1, True, "green")
         given = {"prompt_embeds": change(rows), "negative_prompt_embeds": change(empty)}
         assert seen_rows(pipe, None, **given) == [[3, 9]]
+
+
+def test_encodings_that_were_written_over(tiny):
+    """Another text in the very same tensor goes by its own padding, and what nobody encoded is refused."""
+    pipe = tiny("sd1")
+    with padtone.trim_padding(pipe):
+        buffer = pipe.encode_prompt(PROMPT, "cpu", 1, False)[0]
+        assert seen_rows(pipe, None, prompt_embeds=buffer, guidance_scale=1.0) == [[5]]
+        other = pipe.encode_prompt(OTHER, "cpu", 1, False)[0]
+        buffer.copy_(other)
+        assert seen_rows(pipe, None, prompt_embeds=buffer, guidance_scale=1.0) == [[9]]
+        buffer.mul_(2)
+        with pytest.raises(ValueError, match="written over since"):
+            seen_rows(pipe, None, prompt_embeds=buffer, guidance_scale=1.0)
 
 
 def test_a_run_that_was_broken_off(tiny):

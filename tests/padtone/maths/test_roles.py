@@ -33,6 +33,8 @@ def entry(roles: str, start: int = 0, name: str = "text_encoder", rows: bool = T
         ([1, 7, 8, 2, 2, 2], 2, 2, "right", (0, 4)),  # SD 1: the first end is the end
         ([1, 7, 8, 9, 9, 2], 2, 2, "right", (0, 6)),  # filled to the brim
         ([1, 7, 8], 2, 2, "right", (0, 3)),  # no end at all
+        ([1, 7, 2, 8, 2, 2], 2, 2, "right", (0, 5)),  # the end token's name typed in the midst
+        ([2, 2, 2], 2, 2, "right", (0, 1)),  # nothing but ends
         ([1, 0, 8, 2, 0, 0], 0, 2, "right", (0, 4)),  # SD 2: an exclamation mark inside the prompt
         ([7, 0, 1, 0, 0], 0, 1, "right", (0, 3)),  # T5: padding's id inside the prompt
         ([0, 0, 0], 0, 1, "right", (0, 0)),  # nothing but padding
