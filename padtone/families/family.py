@@ -32,8 +32,10 @@ class TextEncoder:
         length: tokens that a prompt is padded to by default; None: as many as it has.
         pad: the padding token, in words; what is used is the loaded tokenizer's.
         masked: the pipeline gives this encoder an attention mask.
+        prompt: the argument of `encode_prompt` that it reads; where the caller leaves it out, `prompt`.
         feeds: "rows" (its own rows of the text), "channels" (more channels on the rows of the encoder
-            before it) or "pooled" (only a pooled vector).
+            before it, or rows where the pipeline was loaded without that one) or "pooled" (only a
+            pooled vector).
     """
 
     name: str
@@ -42,6 +44,7 @@ class TextEncoder:
     pad: str = "<pad>"
     masked: bool = False
     feeds: str = "rows"
+    prompt: str = "prompt"
 
     def __post_init__(self) -> None:
         if self.feeds not in ("rows", "channels", "pooled"):
@@ -64,6 +67,7 @@ class Family:
         attends: name of the module in a block that attends to the text.
         denoiser: attribute of the pipeline.
         mask_argument: the denoiser's own argument for a text mask, where it is honoured and needed.
+        behind: the denoiser's argument for the rows of a further encoder, behind those of its usual one.
         own_masks: further mask arguments of the denoiser, one after the other along the rows.
         text_blocks: the first lists of `blocks` that hold text alone, without the image.
         offset: rows that the denoiser puts before the text (AuraFlow's registers).
@@ -86,6 +90,7 @@ class Family:
     attends: str = "attn"
     denoiser: str = "transformer"
     mask_argument: str | None = None
+    behind: str | None = None
     own_masks: tuple[str, ...] = ()
     text_blocks: tuple[str, ...] = ()
     offset: int = 0
@@ -107,6 +112,16 @@ class Family:
                 f"{self.title}: needs a text encoder and as many returns as calls, "
                 f"got {len(self.encoders)}, {len(self.returns)} and {len(self.calls)}"
             )
+
+    @property
+    def own_prompts(self) -> frozenset[str]:
+        """Arguments with which a caller gives one encoder another prompt, such as `prompt_2`."""
+        return frozenset(encoder.prompt for encoder in self.encoders) - {"prompt"}
+
+    @property
+    def texts(self) -> frozenset[str]:
+        """Every argument of the pipeline's call, but for the prompt itself, that is a text to encode."""
+        return self.own_prompts | {f"negative_{name}" for name in (*self.own_prompts, "prompt")}
 
     @property
     def joint(self) -> bool:

@@ -13,6 +13,7 @@ import torch
 from picturelab.pipeline import Pipeline
 
 from .family import Family, TextEncoder
+from .relatives import RELATIVES
 from .table import FAMILIES
 
 _REGISTERED: dict[str, Family] = {}
@@ -33,16 +34,19 @@ def register_family(pipeline_class: type | str, family: Family) -> None:
 def family_of(pipe: Pipeline) -> Family:
     """The entry of a pipeline's class or of the nearest class that it derives from.
 
+    Pipelines for image to image, inpainting and ControlNets have the entry of their family.
+
     Raises:
         ValueError: no such entry.
     """
     known = known_families()
     for cls in type(pipe).__mro__:
-        if cls.__name__ in known:
-            return known[cls.__name__]
+        name = cls.__name__ if cls.__name__ in known else RELATIVES.get(cls.__name__)
+        if name is not None:
+            return known[name]
     raise ValueError(
         f"{type(pipe).__name__} is not a pipeline that padtone knows; add it with padtone.register_family, "
-        f"or use one of {', '.join(known)}"
+        f"or use one of {', '.join(sorted({*known, *RELATIVES}))}"
     )
 
 
@@ -52,7 +56,7 @@ def check_index(index: dict[str, Any], model: str) -> None:
 
 
 def check_known(class_name: str | None, model: str) -> None:
-    """Does padtone know the pipeline of a model that is not loaded yet?
+    """Does padtone know the pipeline of a model that is not loaded yet, and does it need no picture?
 
     Raises:
         ValueError: it does not.
@@ -86,5 +90,5 @@ def encoders_of(pipe: Pipeline, family: Family) -> list[tuple[TextEncoder, torch
 
 
 def known_families() -> dict[str, Family]:
-    """Every known pipeline class and its entry, by name."""
+    """Every known text-to-image pipeline class and its entry, by name."""
     return dict(sorted((FAMILIES | _REGISTERED).items()))

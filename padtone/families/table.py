@@ -93,7 +93,7 @@ _SD = Family(
 )
 _SDXL = Family(
     "Stable Diffusion XL",
-    (_CLIP, TextEncoder("text_encoder_2", "tokenizer_2", 77, "!", feeds="channels")),
+    (_CLIP, TextEncoder("text_encoder_2", "tokenizer_2", 77, "!", feeds="channels", prompt="prompt_2")),
     (("prompt_embeds", "negative_prompt_embeds", "pooled_prompt_embeds", "negative_pooled_prompt_embeds"),),
     "cross",
     denoiser="unet",
@@ -105,8 +105,8 @@ _SD3 = Family(
     "Stable Diffusion 3",
     (
         _CLIP,
-        TextEncoder("text_encoder_2", "tokenizer_2", 77, "!", feeds="channels"),
-        TextEncoder("text_encoder_3", "tokenizer_3", 256),
+        TextEncoder("text_encoder_2", "tokenizer_2", 77, "!", feeds="channels", prompt="prompt_2"),
+        TextEncoder("text_encoder_3", "tokenizer_3", 256, prompt="prompt_3"),
     ),
     (("prompt_embeds", "negative_prompt_embeds", "pooled_prompt_embeds", "negative_pooled_prompt_embeds"),),
     "image first",
@@ -116,7 +116,7 @@ _FLUX = Family(
     "FLUX.1",
     (
         TextEncoder("text_encoder", "tokenizer", 77, "<|endoftext|>", feeds="pooled"),
-        TextEncoder("text_encoder_2", "tokenizer_2", 512),
+        TextEncoder("text_encoder_2", "tokenizer_2", 512, prompt="prompt_2"),
     ),
     (("prompt_embeds", "pooled_prompt_embeds", None),),
     "text first",
@@ -257,6 +257,7 @@ _HUNYUAN_DIT = Family(
     ),
     "cross",
     blocks=("blocks",),
+    behind="encoder_hidden_states_t5",
     own_masks=("text_embedding_mask", "text_embedding_mask_t5"),
     attends="attn2",
     calls=(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any
@@ -32,6 +33,13 @@ class _Attention(TorchFunctionMode):
         return func(**self._see(dict(zip(_SDPA_NAMES, args, strict=False)) | kwargs))
 
 
+class _Running(threading.local):
+    """The modes that a thread has entered; torch keeps its own stack of them for each thread."""
+
+    def __init__(self) -> None:
+        self.modes: list[_Attention] = []
+
+
 @contextmanager
 def intercept_attention(modules: Sequence[torch.nn.Module], see: See) -> Iterator[None]:
     """Call `see(layer, arguments)` for each scaled dot-product attention of these modules.
@@ -42,20 +50,20 @@ def intercept_attention(modules: Sequence[torch.nn.Module], see: See) -> Iterato
     Raises:
         RuntimeError: at run time, a module attends by other means (xformers, flash, sliced attention).
     """
-    running: list[_Attention] = []
+    running = _Running()
 
     def enter(layer: int) -> Callable:
         def hook(module: torch.nn.Module, args: tuple) -> None:
             mode = _Attention(lambda call: see(layer, call))
             mode.__enter__()
-            running.append(mode)
+            running.modes.append(mode)
 
         return hook
 
     def leave(module: torch.nn.Module, args: tuple, output: Any) -> None:
-        if not running:  # an earlier hook failed before ours was entered
+        if not running.modes:  # an earlier hook failed before ours was entered
             return
-        mode = running.pop()
+        mode = running.modes.pop()
         mode.__exit__(None, None, None)
         # After a failure inside the module torch calls us with no output: let that error through.
         if output is not None and not mode.calls:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -15,8 +16,18 @@ from ..families.registry import denoiser_of
 from ..maths.attention import AttentionShares, attention_probabilities, one_member
 from ..maths.roles import ROLES
 from .attention import intercept_attention
-from .denoiser import StepCounter, arguments_of, attention_modules, place_in_batch, text_of
-from .latest import Latest
+from .denoiser import PlaceOfTexts, StepCounter, arguments_of, attention_modules, text_of
+from .in_flight import InFlight
+from .running import StateOfRuns
+
+
+@dataclass(frozen=True)
+class _Call:
+    """A call of the denoiser to look at: its arguments by name, the prompt's place in its batch, and its step."""
+
+    arguments: dict
+    member: int
+    step: int
 
 
 class AttentionWatch:
@@ -30,24 +41,24 @@ class AttentionWatch:
 
     def __init__(self, pipe: Pipeline, family: Family, text: Any, roles: Sequence[str], queries: int) -> None:
         self.pipe, self.family, self.queries = pipe, family, queries
-        self.place = Latest(lambda batch: place_in_batch(batch, text))
         self.groups = (*ROLES, "image")
         # A row that no encoder filled (SD 3 without T5) holds zeros and counts as padding.
         self.roles = torch.tensor([self.groups.index(role or "padding") for role in roles])
-        self.counter = StepCounter(pipe)
-        self.member: int | None = None
-        self.call: dict = {}
+        self.runs = StateOfRuns(pipe, lambda: (PlaceOfTexts(text), StepCounter(pipe)))
+        self.in_flight: InFlight[_Call] = InFlight()
         self.shares: list[dict[int, torch.Tensor]] = []
         self.counts: list[int] = []
 
     @contextmanager
     def watching(self) -> Iterator[None]:
-        """Inside the block, every call of the denoiser is looked at."""
-        modules = attention_modules(self.pipe, self.family)
-        self.shares, self.counts = [{} for _ in modules], [0 for _ in modules]
+        """Inside the block, every call of the denoiser that the pipeline makes is looked at."""
         denoiser = denoiser_of(self.pipe, self.family)
+        modules = attention_modules(denoiser, self.family)
+        self.shares, self.counts = [{} for _ in modules], [0 for _ in modules]
         with ExitStack() as stack:
-            stack.callback(denoiser.register_forward_pre_hook(self._enter, with_kwargs=True).remove)
+            stack.enter_context(self.in_flight.following(denoiser))
+            enter = denoiser.register_forward_pre_hook(self._enter, with_kwargs=True, prepend=True)
+            stack.callback(enter.remove)
             stack.enter_context(intercept_attention(modules, self._see))
             yield
 
@@ -57,53 +68,58 @@ class AttentionWatch:
         return AttentionShares(self.groups, layers, tuple(self.counts))
 
     def _enter(self, module: torch.nn.Module, args: tuple, kwargs: dict) -> None:
-        self.member = self.place(text_of(module, args, kwargs))
-        if self.member is not None:
-            self.call = arguments_of(module, args, kwargs)
-            self.counter.see(self.call)
+        self.in_flight.begin(None)
+        run = self.runs.here()
+        member = None if run is None else run[0].of(text_of(module, args, kwargs))
+        if run is None or member is None:
+            return
+        arguments = arguments_of(module, args, kwargs)
+        run[1].see(arguments)
+        self.in_flight.settle(_Call(arguments, member, run[1].step))
 
-    def _see(self, layer: int, call: dict) -> dict:
+    def _see(self, layer: int, attention: dict) -> dict:
+        call = self.in_flight.state
         rows = len(self.roles)
         # An image prompt adapter's `attn2` attends a second time, to its own rows: not text.
-        text = self.family.joint or call["key"].shape[-2] == rows
-        if self.member is not None and text:
-            query, key, bias = one_member(call, self.member)  # (heads, tokens, width) twice
-            groups = self._groups_of_keys(key.shape[1]).to(key.device)
-            picked = self._picked_queries(query.shape[1], key.shape[1]).to(key.device)
-            probabilities = attention_probabilities(query, key, picked, bias, call.get("scale"))
+        text = self.family.joint or attention["key"].shape[-2] == rows
+        if call is not None and text:
+            query, key, bias = one_member(attention, call.member)  # (heads, tokens, width) twice
+            groups = self._groups_of_keys(call, key.shape[1]).to(key.device)
+            picked = self._picked_queries(call, query.shape[1], key.shape[1]).to(key.device)
+            probabilities = attention_probabilities(query, key, picked, bias, attention.get("scale"))
             shares = torch.zeros(key.shape[0], len(self.groups), device=key.device)
             shares.index_add_(1, groups, probabilities.mean(dim=1))
-            self.shares[layer][self.counter.step] = shares.cpu()
+            self.shares[layer][call.step] = shares.cpu()
             self.counts[layer] = len(picked)
-        return call
+        return attention
 
-    def _text_place(self, keys: int) -> tuple[int, int]:
+    def _text_place(self, call: _Call, keys: int) -> tuple[int, int]:
         """Where the text begins among the keys, and how many rows it has there."""
         rows = len(self.roles)
         if self.family.attention == "cross":
             return 0, rows
         if self.family.mask_argument == "encoder_attention_mask":  # Lumina 2 cuts the padding off
-            rows = int(self.call["encoder_attention_mask"][self.member].sum())
+            rows = int(call.arguments["encoder_attention_mask"][call.member].sum())
         if self.family.attention == "text first":
             return self.family.offset, rows
         if self.family.image_rows is not None:
-            return self.family.image_rows(self.call), rows
+            return self.family.image_rows(call.arguments), rows
         return keys - rows, rows
 
-    def _groups_of_keys(self, keys: int) -> torch.Tensor:
-        start, rows = self._text_place(keys)
+    def _groups_of_keys(self, call: _Call, keys: int) -> torch.Tensor:
+        start, rows = self._text_place(call, keys)
         groups = torch.full((keys,), self.groups.index("image"))
         groups[start : start + rows] = self.roles[:rows]
         if self.family.image_rows is not None:  # behind the text: the denoiser's own padding
             groups[start + rows :] = self.groups.index("padding")
         return groups
 
-    def _picked_queries(self, queries: int, keys: int) -> torch.Tensor:
+    def _picked_queries(self, call: _Call, queries: int, keys: int) -> torch.Tensor:
         """Positions of the image tokens to look at."""
         if self.family.attention == "cross":
             first, last = 0, queries
         else:
-            start, rows = self._text_place(keys)
+            start, rows = self._text_place(call, keys)
             first, last = (start + rows, queries) if self.family.attention == "text first" else (0, start)
         count = min(self.queries, last - first)
         return torch.linspace(first, last - 1, count).round().long()

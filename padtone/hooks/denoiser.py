@@ -14,6 +14,7 @@ from picturelab.pipeline import Pipeline
 from ..families.family import Family
 from ..families.registry import denoiser_of
 from .latest import Latest
+from .running import innermost_call
 
 TEXT = "encoder_hidden_states"
 
@@ -71,16 +72,54 @@ def same_rows(text: Any, known: Any) -> bool:
     )
 
 
-def place_in_batch(text: Any, known: Any) -> int | None:
+def place_in_batch(text: Any, known: Any, same: Callable[[Any, Any], bool] = same_rows) -> int | None:
     """Where in a denoiser's batch the encodings `known` lie, as one run; None: they are not in it.
 
     Guidance puts a negative prompt before or after them, or in a call of its own. The last place
     wins, for pipelines put the negative prompt first.
     """
     for first in range(len(text) - len(known), -1, -1):
-        if same_rows(text[first : first + len(known)], known):
+        if same(text[first : first + len(known)], known):
             return first
     return None
+
+
+class PlaceOfTexts:
+    """Where the encodings that a caller gave to a pipeline lie in the batches of one run.
+
+    Where the pipeline hands on the very tensors, only they are meant, and not a negative prompt of the same
+    values; else those are meant that have their values.
+    """
+
+    def __init__(self, texts: Any) -> None:
+        self._texts = texts
+        self._handed_on = False
+        self._latest = Latest(self._find)
+
+    def of(self, text: Any) -> int | None:
+        """Their place in a batch; None: they are not in it."""
+        return self._latest(text)
+
+    def _find(self, text: Any) -> int | None:
+        place = place_in_batch(text, self._texts, _same_memory)
+        if place is None and not self._handed_on:
+            return place_in_batch(text, self._texts)
+        self._handed_on = True
+        return place
+
+
+def _same_memory(text: Any, known: Any) -> bool:
+    return all(in_one_place(a, b) for a, b in zip(text, known, strict=True))
+
+
+def in_one_place(one: torch.Tensor, other: torch.Tensor) -> bool:
+    """Are these two views of the very same memory?"""
+    return (
+        (one.device, one.dtype, one.shape, one.stride())
+        == (other.device, other.dtype, other.shape, other.stride())
+        and one.data_ptr() == other.data_ptr()
+        and one.numel() > 0
+    )
 
 
 class StepCounter:
@@ -93,7 +132,7 @@ class StepCounter:
     def __init__(self, pipe: Pipeline) -> None:
         self._pipe = pipe
         self._last: float | None = None
-        self._steps = Latest(_distinct_steps)  # once a run: to count them waits for the GPU
+        self._steps = Latest(self._count)  # once a run: to count them waits for the GPU
         self.step = -1
 
     def see(self, arguments: dict) -> float:
@@ -108,21 +147,30 @@ class StepCounter:
             self._last, self.step = now, self.step + 1
         return self.step / max(self._steps(self._pipe.scheduler.timesteps), self.step + 1)
 
+    def _count(self, timesteps: Any) -> int:
+        """Heun's timesteps come twice and are one step; image to image leaves out the first."""
+        count = len(timesteps)
+        call = innermost_call()
+        if call is not None and call.pipe is self._pipe:  # else the number is an earlier run's
+            count = getattr(self._pipe, "num_timesteps", None) or count
+        return len(torch.unique_consecutive(torch.as_tensor(timesteps)[-count:]))
 
-def _distinct_steps(timesteps: Any) -> int:
-    """Heun's timesteps come twice and are one step."""
-    return len(torch.unique_consecutive(torch.as_tensor(timesteps)))
+
+def text_readers(pipe: Pipeline, family: Family) -> list[torch.nn.Module]:
+    """The denoiser, and the ControlNets beside it, which read the same text."""
+    controlnet = getattr(pipe, "controlnet", None)
+    beside = list(getattr(controlnet, "nets", [controlnet])) if controlnet is not None else []
+    return [denoiser_of(pipe, family), *beside]
 
 
-def attention_modules(pipe: Pipeline, family: Family) -> list[torch.nn.Module]:
+def attention_modules(denoiser: torch.nn.Module, family: Family) -> list[torch.nn.Module]:
     """The modules that attend to text, in running order of their blocks.
 
     Raises:
         ValueError: the denoiser has none.
     """
-    denoiser = denoiser_of(pipe, family)
     if family.joint:
-        modules = [getattr(block, family.attends) for block in blocks_of(pipe, family)]
+        modules = [getattr(block, family.attends) for block in blocks_of(denoiser, family)]
     else:
         named = [
             (name, m) for name, m in denoiser.named_modules() if name.rsplit(".", 1)[-1] == family.attends
@@ -135,7 +183,9 @@ def attention_modules(pipe: Pipeline, family: Family) -> list[torch.nn.Module]:
     return modules
 
 
-def blocks_of(pipe: Pipeline, family: Family, with_text_blocks: bool = False) -> list[torch.nn.Module]:
+def blocks_of(
+    denoiser: torch.nn.Module, family: Family, with_text_blocks: bool = False
+) -> list[torch.nn.Module]:
     """The transformer blocks, double-stream and single-stream, in running order.
 
     Args:
@@ -144,7 +194,6 @@ def blocks_of(pipe: Pipeline, family: Family, with_text_blocks: bool = False) ->
     Raises:
         ValueError: the denoiser has no such list of blocks.
     """
-    denoiser = denoiser_of(pipe, family)
     blocks: list[torch.nn.Module] = []
     without = () if with_text_blocks else family.text_blocks
     for name in (name for name in family.blocks if name not in without):

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator
+import threading
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -29,23 +30,97 @@ class EncoderCall:
     mask: torch.Tensor | None
 
 
+class Listener(threading.local):
+    """Where the encoders' calls of one thread are written; None: nowhere, and then none is changed either."""
+
+    calls: list[EncoderCall] | None = None
+
+    @contextmanager
+    def listening(self) -> Iterator[list[EncoderCall]]:
+        """Inside the block, this thread's calls are written into a new list."""
+        before, self.calls = self.calls, []
+        try:
+            yield self.calls
+        finally:
+            self.calls = before
+
+
 @contextmanager
 def watch_encoders(
     pipe: Pipeline, family: Family, change: Change | None = None
 ) -> Iterator[list[EncoderCall]]:
-    """Record what each text encoder receives; `change` may hand it other ids or another mask."""
-    calls: list[EncoderCall] = []
+    """Record what each text encoder receives from this thread; `change` may hand it other ids or another mask."""
+    listener = Listener()
+    with hear_encoders(pipe, family, listener, change), listener.listening() as calls:
+        yield calls
+
+
+@contextmanager
+def hear_encoders(
+    pipe: Pipeline, family: Family, listener: Listener, change: Change | None = None
+) -> Iterator[None]:
+    """`watch_encoders` where the listener says from when to when: other pipelines may have the same encoders."""
     with ExitStack() as stack:
         for encoder, module in encoders_of(pipe, family):
             # Recorded before anybody's change, changed after everybody else's.
             record = module.register_forward_pre_hook(
-                _recorder(pipe, encoder, calls), with_kwargs=True, prepend=True
+                _recorder(pipe, encoder, listener), with_kwargs=True, prepend=True
             )
             stack.callback(record.remove)
             if change is not None:
-                hook = module.register_forward_pre_hook(_changer(encoder, change), with_kwargs=True)
+                hook = module.register_forward_pre_hook(_changer(encoder, listener, change), with_kwargs=True)
                 stack.callback(hook.remove)
-        yield calls
+        yield
+
+
+@dataclass(frozen=True)
+class FilledRows:
+    """Which rows of the denoiser's text one encoder fills for one prompt of a batch.
+
+    Attributes:
+        call: what the encoder received.
+        ids, mask: of this prompt; no mask: None.
+        prompt: which of `encode_prompt`'s arguments it read.
+        rows: the rows; None where it gives only its pooled vector.
+        tokens: positions in `ids`, one a row (without rows: all of them); -1 where a pipeline added the row.
+    """
+
+    call: EncoderCall
+    ids: list[int]
+    mask: list[int] | None
+    prompt: str
+    rows: range | None
+    tokens: list[int]
+
+
+def filled_rows(
+    pipe: Pipeline, family: Family, calls: Mapping[str, EncoderCall], member: int, length: int
+) -> Iterator[FilledRows]:
+    """What each encoder that was called contributes, in the order of their rows.
+
+    Args:
+        calls: by the encoder's name.
+        member: the prompt's place in the batch.
+        length: the text's rows.
+    """
+    start, stop, alone = 0, 0, True
+    for encoder in family.encoders:
+        if encoder.name not in calls:
+            continue
+        call = calls[encoder.name]
+        ids = call.ids[member].tolist()
+        mask = None if call.mask is None else call.mask[member].long().tolist()
+        if encoder.feeds == "pooled":
+            yield FilledRows(call, ids, mask, encoder.prompt, None, list(range(len(ids))))
+            continue
+        tokens = family.rows(pipe, ids, mask, length)
+        if encoder.feeds == "rows":
+            start = stop
+        stop = max(stop, start + len(tokens))
+        # SDXL's refiner has no first encoder: its second takes over rows and prompt.
+        prompt = "prompt" if alone and encoder.feeds == "channels" else encoder.prompt
+        alone = False
+        yield FilledRows(call, ids, mask, prompt, range(start, start + len(tokens)), tokens)
 
 
 def position_limit(module: torch.nn.Module) -> int | None:
@@ -78,17 +153,21 @@ def _check_length(pipe: Pipeline, encoder: TextEncoder, module: torch.nn.Module,
     )
 
 
-def _recorder(pipe: Pipeline, encoder: TextEncoder, calls: list[EncoderCall]) -> Callable:
+def _recorder(pipe: Pipeline, encoder: TextEncoder, listener: Listener) -> Callable:
     def hook(module: torch.nn.Module, args: tuple, kwargs: dict) -> None:
+        if listener.calls is None:
+            return
         ids, mask = args[0] if args else kwargs["input_ids"], kwargs.get("attention_mask")
         _check_length(pipe, encoder, module, ids.shape[1])
-        calls.append(EncoderCall(encoder, ids.cpu(), None if mask is None else mask.cpu()))
+        listener.calls.append(EncoderCall(encoder, ids.cpu(), None if mask is None else mask.cpu()))
 
     return hook
 
 
-def _changer(encoder: TextEncoder, change: Change) -> Callable:
+def _changer(encoder: TextEncoder, listener: Listener, change: Change) -> Callable:
     def hook(module: torch.nn.Module, args: tuple, kwargs: dict) -> tuple[tuple, dict]:
+        if listener.calls is None:
+            return args, kwargs
         ids, mask = args[0] if args else kwargs["input_ids"], kwargs.get("attention_mask")
         ids, mask = change(encoder, ids, mask)
         if mask is not None:

@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 
 import torch
 
 from picturelab.pipeline import Pipeline
 
 from ..families.family import Family
-from ..families.registry import denoiser_of
 from .attention import intercept_attention
-from .denoiser import TEXT, argument, attention_modules, text_argument, text_of, with_argument
-from .padding_rows import Padding, PromptFollower
+from .denoiser import (
+    TEXT,
+    argument,
+    attention_modules,
+    text_argument,
+    text_of,
+    text_readers,
+    with_argument,
+)
+from .following import PromptFollower
+from .in_flight import InFlight
+from .padding_rows import Padding
+from .texts import Batch
 
 
 @contextmanager
@@ -23,26 +34,39 @@ def hide_padding(pipe: Pipeline, family: Family, tokens_kept: int, trim: bool) -
     Args:
         trim: take it out of the denoiser's text instead of masking it there.
     """
-    padding = Padding(pipe, tokens_kept)
-    follower = PromptFollower(pipe, family, padding, change=padding.hide)
-    visible = _VisibleText(family, follower, trim)
+    follower = PromptFollower(pipe, family, Padding(pipe, tokens_kept), masked=True)
     with follower.following(), ExitStack() as stack:
-        # First of all hooks: others may build masks from the text, and must see it as it will be.
-        enter = denoiser_of(pipe, family).register_forward_pre_hook(
-            visible.enter, with_kwargs=True, prepend=True
-        )
-        stack.callback(enter.remove)
-        if family.joint and not visible.mask_is_honoured:
-            stack.enter_context(intercept_attention(attention_modules(pipe, family), visible.joint_attention))
-        elif not family.joint:
-            for module in attention_modules(pipe, family):
-                hook = module.register_forward_pre_hook(visible.cross_attention, with_kwargs=True)
-                stack.callback(hook.remove)
+        for reader in text_readers(pipe, family):
+            visible = _VisibleText(family, follower, trim)
+            stack.enter_context(visible.in_flight.following(reader))
+            # First of all hooks: others may build masks from the text, and must see it as it will be.
+            enter = reader.register_forward_pre_hook(visible.enter, with_kwargs=True, prepend=True)
+            stack.callback(enter.remove)
+            modules = attention_modules(reader, family)
+            if family.joint and not visible.mask_is_honoured:
+                stack.enter_context(intercept_attention(modules, visible.joint_attention))
+            elif not family.joint:
+                for module in modules:
+                    hook = module.register_forward_pre_hook(visible.cross_attention, with_kwargs=True)
+                    stack.callback(hook.remove)
         yield
 
 
+@dataclass(frozen=True)
+class _Visible:
+    """What one call of the denoiser may see of its text.
+
+    Attributes:
+        rows: (batch, rows) bool.
+        columns: rows that somebody in the batch sees.
+    """
+
+    rows: torch.Tensor
+    columns: torch.Tensor
+
+
 class _VisibleText:
-    """What the denoiser may see of the text in the call that is running."""
+    """Hides the padding of the text that one module reads, in the calls of the pipeline that is followed."""
 
     def __init__(self, family: Family, follower: PromptFollower, trim: bool) -> None:
         self.family, self.follower, self.trim = family, follower, trim
@@ -51,28 +75,50 @@ class _VisibleText:
             "encoder_attention_mask",
             "encoder_hidden_states_mask",
         )
-        self.rows: torch.Tensor | None = None  # (batch, rows) bool
-        self.columns: torch.Tensor | None = None  # rows that somebody in the batch sees
+        self.in_flight: InFlight[_Visible] = InFlight()
 
     def enter(self, module: torch.nn.Module, args: tuple, kwargs: dict) -> tuple[tuple, dict]:
         """The denoiser's call with its text trimmed and its mask set."""
-        family = self.family
+        self.in_flight.begin(None)
         text = text_of(module, args, kwargs)
-        visible, real = self.follower.rows_of(text)
-        self.rows = visible.to(text.device)
-        self.columns = self.rows.any(dim=0).nonzero().flatten()
+        if text is None:  # a ControlNet that reads none
+            return args, kwargs
+        behind = argument(module, self.family.behind, args, kwargs) if self.family.behind else None
+        members = self.follower.members_of(Batch(text, behind))
+        if members is None:
+            return args, kwargs
+        length = text.shape[1] + (0 if behind is None else behind.shape[1])
+        rows = _rows_of([member.visible if member else None for member in members], length).to(text.device)
+        real = _rows_of([member.real if member else None for member in members], length).to(text.device)
+        columns = rows.any(dim=0).nonzero().flatten()
+        args, kwargs, rows = self._changed(rows, columns, real, module, args, kwargs)
+        self.in_flight.settle(_Visible(rows, columns))
+        return args, kwargs
+
+    def _changed(
+        self,
+        rows: torch.Tensor,
+        columns: torch.Tensor,
+        real: torch.Tensor,
+        module: torch.nn.Module,
+        args: tuple,
+        kwargs: dict,
+    ) -> tuple[tuple, dict, torch.Tensor]:
+        """The call's arguments, and which rows of its text are seen then."""
+        family = self.family
         if not family.joint:
-            return self._with_own_masks(module, real.to(text.device), args, kwargs)
+            return *self._with_own_masks(module, real, args, kwargs), rows
         if self.trim:
-            args, kwargs = with_argument(module, text_argument(module), text[:, self.columns], args, kwargs)
+            text = text_of(module, args, kwargs)[:, columns]
+            args, kwargs = with_argument(module, text_argument(module), text, args, kwargs)
             ids = argument(module, "txt_ids", args, kwargs)
             if ids is not None:  # (rows, axes) or (batch, rows, axes); rows keep their positions
-                args, kwargs = with_argument(module, "txt_ids", ids[..., self.columns, :], args, kwargs)
-            self.rows = self.rows[:, self.columns]
+                args, kwargs = with_argument(module, "txt_ids", ids[..., columns, :], args, kwargs)
+            rows = rows[:, columns]
         if family.mask_argument is not None:
-            mask = self.rows.to(torch.long) if self.mask_is_honoured else None
+            mask = rows.to(torch.long) if self.mask_is_honoured else None
             args, kwargs = with_argument(module, family.mask_argument, mask, args, kwargs)
-        return args, kwargs
+        return args, kwargs, rows
 
     def _with_own_masks(
         self, module: torch.nn.Module, real: torch.Tensor, args: tuple, kwargs: dict
@@ -88,9 +134,10 @@ class _VisibleText:
 
     def joint_attention(self, layer: int, call: dict) -> dict:
         """Hide the text's keys from every query of a joint attention."""
-        rows = self.rows
-        if rows is None or rows.all():
+        visible = self._visible()
+        if visible is None or visible.rows.all():
             return call
+        rows = visible.rows
         count, length = call["key"].shape[0], call["key"].shape[-2]
         if rows.shape[0] != count:
             raise ValueError(f"attention has a batch of {count} where the text has one of {rows.shape[0]}")
@@ -110,12 +157,15 @@ class _VisibleText:
     def cross_attention(self, module: torch.nn.Module, args: tuple, kwargs: dict) -> tuple[tuple, dict]:
         """Give `attn2` the visible rows and a bias that hides the rest; the stock mask is replaced."""
         text = argument(module, TEXT, args, kwargs)
-        if text is None or self.rows is None:  # a self-attention of the same name
+        if text is None:  # a self-attention of the same name
+            return args, kwargs
+        visible = self._visible()
+        if visible is None:
             return args, kwargs
         embeds, others = (text[0], text[1:]) if isinstance(text, tuple) else (text, None)
-        rows = self.rows
+        rows = visible.rows
         if self.trim:
-            embeds, rows = embeds[:, self.columns], rows[:, self.columns]
+            embeds, rows = embeds[:, visible.columns], rows[:, visible.columns]
             trimmed = embeds if others is None else (embeds, *others)
             args, kwargs = with_argument(module, TEXT, trimmed, args, kwargs)
         bias = None
@@ -123,3 +173,23 @@ class _VisibleText:
             bias = torch.zeros(rows.shape, dtype=embeds.dtype, device=embeds.device)
             bias = bias.masked_fill(~rows, torch.finfo(embeds.dtype).min)[:, None]  # (batch, 1, rows)
         return with_argument(module, "attention_mask", bias, args, kwargs)
+
+    def _visible(self) -> _Visible | None:
+        """What the call that is running, or that is recomputed, may see; None: it is another pipeline's.
+
+        Raises:
+            RuntimeError: a block is recomputed by other means than the denoiser's gradient checkpointing.
+        """
+        if self.in_flight.outside:
+            raise RuntimeError(
+                "a block of the denoiser ran outside every call of it, so the padding of its text is unknown; to "
+                "recompute blocks, use the denoiser's enable_gradient_checkpointing()"
+            )
+        return self.in_flight.state
+
+
+def _rows_of(members: Sequence[torch.Tensor | None], length: int) -> torch.Tensor:
+    """(batch, rows) bool. A text whose rows are all alike goes by the others, for it needs no rows of its own."""
+    others = [member for member in members if member is not None]
+    anyone = torch.stack(others).any(dim=0) if others else torch.ones(length, dtype=torch.bool)
+    return torch.stack([anyone if member is None else member for member in members])

@@ -15,16 +15,18 @@ from ..families.family import Family
 from ..families.registry import denoiser_of, family_of
 from .denoiser import (
     TEXT,
+    PlaceOfTexts,
     StepCounter,
     argument,
     arguments_of,
     attention_modules,
     blocks_of,
-    place_in_batch,
     text_of,
+    text_readers,
     with_argument,
 )
-from .latest import Latest
+from .in_flight import InFlight
+from .running import StateOfRuns
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,8 @@ def count_layers(pipe: Pipeline, family: Family) -> int:
     Raises:
         ValueError: the denoiser has no such blocks.
     """
-    return len(blocks_of(pipe, family, True) if family.joint else attention_modules(pipe, family))
+    denoiser = denoiser_of(pipe, family)
+    return len(blocks_of(denoiser, family, True) if family.joint else attention_modules(denoiser, family))
 
 
 @contextmanager
@@ -58,67 +61,93 @@ def overwrite_rows(pipe: Pipeline, texts: Any, patch: Patch) -> Iterator[None]:
     Args:
         texts: `prompt_embeds` as the pipeline is given them, donor first, then one recipient per row of
             `patch.rows`. The denoiser's calls are recognised by them, so that negative prompts,
-            in the same call or in one of their own, are left alone.
+            in the same call or in one of their own, are left alone; so is another pipeline with the same
+            denoiser.
 
     Raises:
         RuntimeError: the pipeline ran without these texts.
     """
     family = family_of(pipe)
-    run = _Run(pipe, family, texts, patch)
-    denoiser = denoiser_of(pipe, family)
+    swap = _Swap(pipe, family, texts, patch)
+    # Layers are counted in the denoiser alone; where none are named, its ControlNets belong to "all".
+    readers = text_readers(pipe, family)[: None if patch.layers is None else 1]
     with ExitStack() as stack:
-        stack.callback(denoiser.register_forward_pre_hook(run.enter, with_kwargs=True).remove)
-        if family.joint:
-            text_only = len(blocks_of(pipe, family, True)) - len(blocks_of(pipe, family))
-            hooks = [(b, run.block(i, i < text_only)) for i, b in enumerate(blocks_of(pipe, family, True))]
-        else:
-            hooks = [(m, run.cross_attention(i)) for i, m in enumerate(attention_modules(pipe, family))]
-        for module, hook in hooks:
+        for reader in readers:
+            stack.enter_context(swap.in_flight.following(reader))
+            enter = reader.register_forward_pre_hook(swap.enter, with_kwargs=True, prepend=True)
+            stack.callback(enter.remove)
+        for module, hook in [pair for reader in readers for pair in swap.hooks(reader)]:
             stack.callback(module.register_forward_pre_hook(hook, with_kwargs=True).remove)
         yield
-    if not run.recognised:
+    if not swap.recognised:
         raise RuntimeError(
             f"the {family.title} pipeline never gave its denoiser the texts to swap rows between"
         )
 
 
+@dataclass(frozen=True)
+class _Call:
+    """A call of the denoiser whose rows are to be swapped: its arguments by name, and the donor's place."""
+
+    arguments: dict
+    donor: int
+
+
 class _Run:
-    """One run of the pipeline: which call of the denoiser is the prompts', and at which step."""
+    """What is known of one run of the pipeline: where the texts lie in its batches, and its steps."""
+
+    def __init__(self, pipe: Pipeline, texts: Any) -> None:
+        self.place = PlaceOfTexts(texts)
+        self.counter = StepCounter(pipe)
+
+
+class _Swap:
+    """Recognises the calls of the denoiser that are the prompts', and swaps rows in their blocks."""
 
     def __init__(self, pipe: Pipeline, family: Family, texts: Any, patch: Patch) -> None:
         self.family, self.patch = family, patch
-        self.place = Latest(lambda text: place_in_batch(text, texts))
-        self.counter = StepCounter(pipe)
+        self.runs = StateOfRuns(pipe, lambda: _Run(pipe, texts))
+        self.in_flight: InFlight[_Call] = InFlight()
         self.recognised = False  # some call was the prompts'
-        self.donor = 0  # the donor's place in the running batch
-        self.active = False  # is the running call the prompts', and within the part of the run to patch?
-        self.call: dict = {}
         self.masks: dict[tuple, torch.Tensor] = {}
 
+    def hooks(self, reader: torch.nn.Module) -> list[tuple[torch.nn.Module, Callable]]:
+        """The parts that read text, in running order, and what is to be hung before each."""
+        if not self.family.joint:
+            modules = attention_modules(reader, self.family)
+            return [(module, self.cross_attention(i)) for i, module in enumerate(modules)]
+        blocks = blocks_of(reader, self.family, True)
+        text_only = len(blocks) - len(blocks_of(reader, self.family))
+        return [(block, self.block(i, i < text_only)) for i, block in enumerate(blocks)]
+
     def enter(self, module: torch.nn.Module, args: tuple, kwargs: dict) -> None:
-        place = self.place(text_of(module, args, kwargs))
-        self.active = False
-        if place is None:
+        self.in_flight.begin(None)
+        run = self.runs.here()
+        text = text_of(module, args, kwargs)
+        place = None if run is None or text is None else run.place.of(text)
+        if run is None or place is None:
             return
         self.recognised = True
-        self.call = arguments_of(module, args, kwargs)
+        arguments = arguments_of(module, args, kwargs)
         first, last = self.patch.span
-        self.donor, self.active = place, first <= self.counter.see(self.call) < last
+        if first <= run.counter.see(arguments) < last:
+            self.in_flight.settle(_Call(arguments, place))
 
     def block(self, layer: int, text_only: bool) -> Callable:
         """A hook for a block of a joint transformer: two streams, or one sequence of both."""
 
         def hook(module: torch.nn.Module, args: tuple, kwargs: dict) -> tuple[tuple, dict]:
-            if not self._active(layer):
+            call = self._call(layer)
+            if call is None:
                 return args, kwargs
             name = TEXT
             start = self.family.offset
             if argument(module, TEXT, args, kwargs) is None:
                 name = next(iter(arguments_of(module, args, kwargs)))  # one sequence: the first argument
                 if self.family.image_rows is not None and not text_only:
-                    start = self.family.image_rows(self.call)
+                    start = self.family.image_rows(call.arguments)
             stream = argument(module, name, args, kwargs)
-            return with_argument(module, name, self._overwrite(stream, start), args, kwargs)
+            return with_argument(module, name, self._overwrite(stream, start, call.donor), args, kwargs)
 
         return hook
 
@@ -126,31 +155,34 @@ class _Run:
         """A hook for what one `attn2` reads."""
 
         def hook(module: torch.nn.Module, args: tuple, kwargs: dict) -> tuple[tuple, dict]:
-            text = argument(module, TEXT, args, kwargs)
-            if text is None or not self._active(layer):
+            text, call = argument(module, TEXT, args, kwargs), self._call(layer)
+            if text is None or call is None:
                 return args, kwargs
             if isinstance(text, tuple):
-                return with_argument(module, TEXT, (self._overwrite(text[0], 0), *text[1:]), args, kwargs)
-            return with_argument(module, TEXT, self._overwrite(text, 0), args, kwargs)
+                rows = (self._overwrite(text[0], 0, call.donor), *text[1:])
+                return with_argument(module, TEXT, rows, args, kwargs)
+            return with_argument(module, TEXT, self._overwrite(text, 0, call.donor), args, kwargs)
 
         return hook
 
-    def _active(self, layer: int) -> bool:
-        return self.active and (self.patch.layers is None or layer in self.patch.layers)
+    def _call(self, layer: int) -> _Call | None:
+        """The call that is running, if rows are to be swapped in this layer of it."""
+        wanted = self.patch.layers is None or layer in self.patch.layers
+        return self.in_flight.state if wanted else None
 
-    def _overwrite(self, stream: torch.Tensor, start: int) -> torch.Tensor:
+    def _overwrite(self, stream: torch.Tensor, start: int, donor: int) -> torch.Tensor:
         """(batch, rows, width), with the recipients' chosen rows taken from the donor's."""
-        mask = self._mask(stream, start)
-        return torch.where(mask, stream[self.donor : self.donor + 1], stream)
+        mask = self._mask(stream, start, donor)
+        return torch.where(mask, stream[donor : donor + 1], stream)
 
-    def _mask(self, stream: torch.Tensor, start: int) -> torch.Tensor:
+    def _mask(self, stream: torch.Tensor, start: int, donor: int) -> torch.Tensor:
         """(batch, rows, 1) bool: which rows of a stream are the donor's. The blocks of a run share it."""
-        key = (*stream.shape[:2], start, self.donor, stream.device)
+        key = (*stream.shape[:2], start, donor, stream.device)
         if key not in self.masks:
             rows = self.patch.rows.to(stream.device)
             # A masked text is cut to its visible rows (Lumina 2); no row beyond them is to be overwritten.
             length = min(rows.shape[1], stream.shape[1] - start)
             mask = torch.zeros(*stream.shape[:2], 1, dtype=torch.bool, device=stream.device)
-            mask[self.donor + 1 : self.donor + 1 + len(rows), start : start + length, 0] = rows[:, :length]
+            mask[donor + 1 : donor + 1 + len(rows), start : start + length, 0] = rows[:, :length]
             self.masks[key] = mask
         return self.masks[key]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterable, Sequence
+from numbers import Real
 from typing import Any
 
 from picturelab.pipeline import Pipeline
@@ -22,21 +23,22 @@ def check_call(
 
     Raises:
         ValueError: no seed, arms that are none, arguments that padtone sets itself; an unknown pipeline.
-        TypeError: arguments that the pipeline does not take; a negative prompt that is not one string.
+        TypeError: arguments that the pipeline does not take; another prompt (`negative_prompt`, `prompt_2`
+            and their like) that is not one string.
     """
     family = family_of(pipe)
     check_arms(arms)
     _check_seeds(seeds)
     for name in pipe_kwargs:
-        is_text = name.startswith("prompt") or "embeds" in name
+        is_text = "embeds" in name or (name.startswith("prompt") and name not in family.own_prompts)
         if is_text or name in ("generator", "num_images_per_prompt", "latents"):
             raise ValueError(
                 f"{name} is set by padtone and cannot be given; use prompt, seeds, arms, negative_prompt"
             )
     _check_names(pipe, pipe_kwargs, inspect.signature(type(pipe).__call__).parameters)
-    negative = pipe_kwargs.get("negative_prompt")
-    if negative is not None and not isinstance(negative, str):
-        raise TypeError(f"negative_prompt is {negative!r}; it is one string, the same for every arm")
+    for name, text in pipe_kwargs.items():
+        if name in family.texts and text is not None and not isinstance(text, str):
+            raise TypeError(f"{name} is {text!r}; it is one string, the same for every arm")
     return family
 
 
@@ -44,10 +46,14 @@ def check_options(pipe: Pipeline, options: dict[str, Any]) -> None:
     """Options of `encode` and `token_roles`.
 
     Raises:
-        TypeError: the pipeline's `encode_prompt` does not take them. ValueError: an unknown pipeline.
+        TypeError: the pipeline's `encode_prompt` does not take them, or `prompt_2` and its like are no
+            strings. ValueError: an unknown pipeline.
     """
-    family_of(pipe)
+    family = family_of(pipe)
     _check_names(pipe, options, inspect.signature(pipe.encode_prompt).parameters)
+    for name in family.own_prompts & options.keys():
+        if options[name] is not None and not isinstance(options[name], str):
+            raise TypeError(f"{name} is {options[name]!r}; it must be one string")
 
 
 def _check_names(pipe: Pipeline, names: Iterable[str], takes: Any) -> None:
@@ -71,7 +77,8 @@ def check_arms(arms: Sequence[RowChoice]) -> None:
     Raises:
         ValueError: they are not, or one of them can name no rows.
     """
-    keys = [] if isinstance(arms, str) else [arm_key(arm) for arm in arms]
+    several = isinstance(arms, Sequence) and not isinstance(arms, str)
+    keys = [arm_key(arm) for arm in arms] if several else []
     if not keys or len(set(keys)) < len(keys):
         raise ValueError(f"arms is {arms!r}; it is a sequence of different arms, such as {ARMS}")
     for arm in arms:
@@ -115,9 +122,10 @@ def check_layers(layers: Sequence[int] | None, count: int) -> frozenset[int] | N
     """
     if layers is None:
         return None
-    wrong = [i for i in layers if not isinstance(i, int) or not 0 <= i < count]
-    if wrong or not len(layers):
-        raise ValueError(f"layers is {list(layers)}; this denoiser's blocks go from 0 to {count - 1}")
+    several = not isinstance(layers, str) and isinstance(layers, Sequence)
+    if not several or not len(layers) or any(not isinstance(i, int) or not 0 <= i < count for i in layers):
+        shown = list(layers) if several else layers
+        raise ValueError(f"layers is {shown!r}; this denoiser's blocks go from 0 to {count - 1}")
     return frozenset(layers)
 
 
@@ -132,7 +140,7 @@ def span_of(span: tuple[float, float] | None, steps: tuple[float, float] | None)
             f"span is {span!r} and steps is {steps!r}; steps is another name of span, so give one"
         )
     name, part = ("steps", steps) if steps is not None else ("span", (0.0, 1.0) if span is None else span)
-    assert part is not None
-    if len(part) != 2 or not 0.0 <= part[0] < part[1] <= 1.0:
+    pair = isinstance(part, Sequence) and len(part) == 2 and all(isinstance(edge, Real) for edge in part)
+    if not pair or not 0.0 <= part[0] < part[1] <= 1.0:
         raise ValueError(f"{name} is {part!r}; it is (start, stop) with 0 <= start < stop <= 1")
     return float(part[0]), float(part[1])

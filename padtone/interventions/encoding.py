@@ -14,7 +14,7 @@ from picturelab.remarks import remark
 
 from ..families.family import Family, TextEncoder
 from ..families.registry import family_of
-from ..hooks.encoder import Change, EncoderCall, tokenizer_of, watch_encoders
+from ..hooks.encoder import Change, EncoderCall, filled_rows, tokenizer_of, watch_encoders
 from ..maths.roles import TokenRoles, assign, masked_span, real_span
 
 
@@ -74,15 +74,19 @@ def call_options(pipe: Pipeline, options: dict) -> dict:
     return chosen
 
 
+def same_for_all(family: Family, options: dict) -> dict:
+    """The options for a text that every encoder reads: without `prompt_2` and its like."""
+    return {name: value for name, value in options.items() if name not in family.own_prompts}
+
+
 def _arguments(pipe: Pipeline, options: dict, extra: dict) -> dict:
     takes = inspect.signature(pipe.encode_prompt).parameters
     fixed = {
         "device": pipe._execution_device,
         "num_images_per_prompt": 1,
         "do_classifier_free_guidance": False,
-        "prompt_2": None,
-        "prompt_3": None,
     }
+    fixed |= dict.fromkeys(family_of(pipe).own_prompts)
     chosen = {name: value for name, value in fixed.items() if name in takes}
     return chosen | call_options(pipe, options) | extra
 
@@ -108,37 +112,32 @@ def roles_of_member(
 ) -> tuple[TokenRoles, ...]:
     """The roles of one prompt of a batch, from what the encoders received."""
     entries: list[TokenRoles] = []
-    start, total = 0, sum(lengths)
-    for encoder in family.encoders:
-        if encoder.name not in calls:
-            continue
-        call = calls[encoder.name]
-        ids = call.ids[member].tolist()
-        mask = None if call.mask is None else call.mask[member].long().tolist()
-        roles, cut = _assign(pipe, family, encoder, ids, mask, prompt, options)
+    for filled in filled_rows(pipe, family, calls, member, sum(lengths)):
+        encoder, ids = filled.call.encoder, filled.ids
+        written = _prompt_of(filled.prompt, prompt, options, member)
+        roles, cut = _assign(pipe, family, encoder, ids, filled.mask, written, options)
         if cut and warn_cut:
             remark(f"{encoder.name} reads {len(ids)} tokens and cuts the prompt's end: {cut!r}")
-        if encoder.feeds == "pooled":
-            positions, rows = list(range(len(ids))), None
-        else:
-            positions = family.rows(pipe, ids, mask, total)
-            if encoder.feeds == "channels":
-                rows = entries[-1].rows
-            else:
-                rows = range(start, start + len(positions))
-                start = rows.stop
         tokens = tokenizer_of(pipe, encoder).convert_ids_to_tokens(ids)
         entries.append(
             TokenRoles(
                 name=encoder.name,
-                tokens=tuple(tokens[i] if i >= 0 else "" for i in positions),
-                ids=tuple(ids[i] if i >= 0 else -1 for i in positions),
-                roles=tuple(roles[i] if i >= 0 else "padding" for i in positions),
-                rows=rows,
+                tokens=tuple(tokens[i] if i >= 0 else "" for i in filled.tokens),
+                ids=tuple(ids[i] if i >= 0 else -1 for i in filled.tokens),
+                roles=tuple(roles[i] if i >= 0 else "padding" for i in filled.tokens),
+                rows=filled.rows,
                 cut=cut,
             )
         )
     return tuple(entries)
+
+
+def _prompt_of(name: str, prompt: str, options: dict, member: int) -> str:
+    """What an encoder reads: a prompt of its own (`prompt_2`), or the one that all read."""
+    own = None if name == "prompt" else options.get(name)
+    if own is not None and not isinstance(own, str):
+        own = own[member]
+    return own or prompt
 
 
 def _assign(

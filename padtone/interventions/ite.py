@@ -14,7 +14,7 @@ from ..families.registry import family_of
 from ..hooks.encoder import padding_ids
 from ..maths.roles import RowChoice, TokenRoles, check_rows, chosen_rows, parts_of
 from .arguments import ARMS, arm_key, check_call, check_choices, check_options, check_prompt
-from .encoding import Encoding, encode_prompts
+from .encoding import Encoding, encode_prompts, same_for_all
 
 
 def swap_rows(own: Any, rest: Any, rows: torch.Tensor) -> Any:
@@ -50,7 +50,8 @@ def encode(
             (the encoding of "", with its begin and end tokens).
         pooled: take the pooled vector from the "full" prompt or from the "clean" one.
         source: take the kept rows from this prompt's encoding instead; `prompt` still says which.
-        options: what the pipeline's `encode_prompt` also takes, such as `max_sequence_length`.
+        options: what the pipeline's `encode_prompt` also takes, such as `max_sequence_length`, or
+            `prompt_2` where another encoder is to read another prompt.
 
     Returns:
         Arguments for `pipe(**...)`: `prompt_embeds` and its companions. The negative prompt stays the
@@ -96,7 +97,7 @@ def encode_arms(
     rows = [arm_rows(family, prompt, full, arm) for arm in arms]
     lender = full
     if source is not None:
-        lender = encode_prompts(pipe, [source], options)
+        lender = encode_prompts(pipe, [source], same_for_all(family, options))
         _check_lengths(full, lender, names, prompt, repr(source))
     encodings = []
     for rows_of_arm in rows:
@@ -128,7 +129,7 @@ def encode_both(
     if clean == "padding":
         empty = encode_prompts(pipe, [prompt], options, change=padding_ids(pipe), warn_cut=False)
     else:
-        empty = encode_prompts(pipe, [""], options)
+        empty = encode_prompts(pipe, [""], same_for_all(family_of(pipe), options))
     _check_lengths(full, empty, text_names(family_of(pipe)), prompt, '""')
     return full, empty
 
@@ -226,10 +227,18 @@ def pipe_arguments(
     pipe: Pipeline, encoded: dict[str, Any], count: int, pipe_kwargs: dict[str, Any]
 ) -> dict[str, Any]:
     """Arguments for one call of the pipeline with these encodings and the user's own arguments."""
-    call = dict(pipe_kwargs)
+    family = family_of(pipe)
+    call = same_for_all(family, pipe_kwargs)  # what the other encoders read is encoded too
     negative = call.pop("negative_prompt", None)
-    if family_of(pipe).negative == "text" and negative is not None:
+    if family.negative == "text" and negative is not None:
         call["negative_prompt"] = [negative] * count
+    for name in family.texts & call.keys() - {"negative_prompt"}:
+        if call[name] is not None:
+            call[name] = [call[name]] * count
+    if call.get("image") is not None and not isinstance(call["image"], list):
+        # One for each member: encoding it draws from the member's own noise, and some pipelines encode only
+        # as many as they are given.
+        call["image"] = [call["image"]] * count
     return encoded | _negative(pipe, negative or "", count, pipe_kwargs) | call
 
 
@@ -237,7 +246,8 @@ def _negative(pipe: Pipeline, prompt: str, count: int, options: dict[str, Any]) 
     """The negative prompt's encoding, where the pipeline wants it next to `prompt_embeds`."""
     if family_of(pipe).negative == "text":
         return {}
-    one = encode_prompts(pipe, [prompt], options).arguments["prompt_embeds"]
+    alike = same_for_all(family_of(pipe), options)
+    one = encode_prompts(pipe, [prompt], alike).arguments["prompt_embeds"]
     return stack_arguments([{"negative_prompt_embeds": one}] * count)
 
 

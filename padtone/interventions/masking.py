@@ -14,9 +14,11 @@ from picturelab.remarks import remark
 from ..families.family import Family
 from ..families.registry import family_of
 from ..hooks.encoder import padding_ids
+from ..hooks.following import PromptFollower
 from ..hooks.hiding import hide_padding
-from ..hooks.padding_rows import Padding, PromptFollower, Text
-from .encoding import encode_prompts
+from ..hooks.padding_rows import Padding
+from ..hooks.texts import Text
+from .encoding import encode_prompts, same_for_all
 from .ite import swap_rows
 
 
@@ -76,9 +78,10 @@ def replace_padding(pipe: Pipeline, source: str = "clean") -> Iterator[None]:
     def replace(text: Text, bound: dict) -> torch.Tensor:
         change = padding_ids(pipe) if source == "clean" else None
         prompts = text.prompts if source == "clean" else ["" if source == "empty_prompt" else source]
-        prompts = prompts * (len(text.visible) // len(prompts))
-        other = encode_prompts(pipe, prompts, bound, change=change, warn_cut=False).arguments[text.name]
-        rows = torch.stack(text.visible)
+        prompts = prompts * (len(text.members) // len(prompts))
+        options = bound if source == "clean" else same_for_all(family, bound)
+        other = encode_prompts(pipe, prompts, options, change=change, warn_cut=False).arguments[text.name]
+        rows = torch.stack([member.visible for member in text.members if member is not None])
         if rows.all():
             return text.embeds
         if other.shape[1] != rows.shape[1]:

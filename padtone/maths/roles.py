@@ -11,6 +11,8 @@ ROLES = ("bos", "prompt", "eos", "template", "padding")
 # Names rows of a text: "padding", a row, a slice, or several of these.
 RowChoice = str | slice | int | Sequence["str | slice | int"]
 
+# Of encoders that share a row the first of these roles counts: it is padding only where all of them pad.
+_PRECEDENCE = ("prompt", "template", "bos", "eos", "padding")
 _FIFTH = re.compile(r"padding (\d+)/(\d+)")
 _NAMED = ("full", "clean", "prompt", "prompt only", "padding", "bos", "eos", "template")
 
@@ -49,12 +51,55 @@ class TokenRoles:
         return [i for i, r in enumerate(self.roles) if r == role]
 
 
+@dataclass(frozen=True)
+class SharedRows:
+    """A stretch of the denoiser's text rows, and the encoders that fill it together.
+
+    Attributes:
+        names: the encoders, one or several.
+        rows: the stretch.
+        roles: one role a row. Encoders of one stretch may disagree (SDXL's two tokenizers cut "!!"
+            differently, or read different prompts): the row has the first of prompt, template, bos, eos,
+            padding that any of them has there.
+    """
+
+    names: tuple[str, ...]
+    rows: range
+    roles: tuple[str, ...]
+
+    def at(self, role: str) -> list[int]:
+        """The denoiser's rows with this role, in order."""
+        return [row for row, r in zip(self.rows, self.roles, strict=True) if r == role]
+
+
+def shared_rows(entries: Sequence[TokenRoles]) -> tuple[SharedRows, ...]:
+    """The denoiser's text stretch by stretch, each with the roles that its encoders give it together.
+
+    Args:
+        entries: the roles of every encoder, one prompt; an encoder without rows has no part in it.
+    """
+    stretches: dict[int, list[TokenRoles]] = {}
+    for entry in entries:
+        if entry.rows is not None:
+            stretches.setdefault(entry.rows.start, []).append(entry)
+    return tuple(_together(stretch) for stretch in stretches.values())
+
+
+def _together(entries: Sequence[TokenRoles]) -> SharedRows:
+    rows = max((entry.rows for entry in entries if entry.rows is not None), key=len)
+    roles = ["padding"] * len(rows)  # where a shorter encoder ends, the others decide
+    for entry in entries:
+        for i, role in enumerate(entry.roles):
+            roles[i] = min(roles[i], role, key=_PRECEDENCE.index)
+    return SharedRows(tuple(entry.name for entry in entries), rows, tuple(roles))
+
+
 def real_span(ids: Sequence[int], *, pad: int | None, eos: int | None, side: str) -> tuple[int, int]:
     """First and one-past-last token that is not padding, judged by the ids alone.
 
-    Padded with the end token itself (CLIP-L), the first end token is the end. Padded with
-    anything else, padding is the run of that id at the padded side: "!" is padding in SD 2 only
-    behind the end token.
+    Padded with the end token itself (CLIP-L), the first end token behind the last other one is the end,
+    for a prompt may have that token's name in its midst. Padded with anything else, padding is the run
+    of that id at the padded side: "!" is padding in SD 2 only behind the end token.
     """
     length = len(ids)
     if pad is None:
@@ -63,7 +108,8 @@ def real_span(ids: Sequence[int], *, pad: int | None, eos: int | None, side: str
         start = next((i for i, token in enumerate(ids) if token != pad), length)
         return start, length
     if pad == eos:
-        return 0, next((i + 1 for i, token in enumerate(ids) if token == eos), length)
+        last = next((i for i in reversed(range(length)) if ids[i] != eos), -1)
+        return 0, min(last + 2, length)
     return 0, next((i + 1 for i in reversed(range(length)) if ids[i] != pad), 0)
 
 
@@ -112,7 +158,8 @@ def chosen_rows(entries: Sequence[TokenRoles], choice: RowChoice, length: int) -
         entries: the roles of every encoder, one prompt.
         choice: "full"; "clean" (none); "prompt", which is everything but padding; "padding"; "bos",
             "eos", "template"; "padding 2/5", the second fifth of each encoder's padding; a row, a
-            slice of rows; or a sequence of these, of which the union is taken.
+            slice of rows; or a sequence of these, of which the union is taken. A row that several
+            encoders fill counts once, see `SharedRows`.
             To name the role `prompt` alone, without bos and eos, write "prompt only".
         length: number of rows.
 
@@ -138,7 +185,7 @@ def check_rows(choice: RowChoice) -> None:
     Raises:
         ValueError: it is not.
     """
-    for part in parts_of(choice):
+    for part in parts_of(choice) if isinstance(choice, str | slice | int | Sequence) else [choice]:
         fifth = _FIFTH.fullmatch(part) if isinstance(part, str) else None
         if fifth and not 1 <= int(fifth[1]) <= int(fifth[2]):
             raise ValueError(f"keep is {part!r}; the first number goes from 1 to {fifth[2]}")
@@ -153,17 +200,11 @@ def check_rows(choice: RowChoice) -> None:
 def row_roles(entries: Sequence[TokenRoles], length: int) -> list[str]:
     """The role of each of the denoiser's text rows; "" where no encoder filled the row.
 
-    Raises:
-        ValueError: two encoders fill a row with tokens of different roles.
+    A row that several encoders fill is padding only where it is padding for all of them, see `SharedRows`.
     """
     roles = [""] * length
-    for entry in entries:
-        for row, role in zip(entry.rows or (), entry.roles, strict=False):
-            if roles[row] not in ("", role):
-                raise ValueError(
-                    f"row {row} is {roles[row]!r} for one text encoder and {role!r} for {entry.name}: "
-                    "give both encoders the same prompt"
-                )
+    for stretch in shared_rows(entries):
+        for row, role in zip(stretch.rows, stretch.roles, strict=True):
             roles[row] = role
     return roles
 
@@ -203,21 +244,19 @@ def _rows_of_slice(part: slice | int, length: int) -> list[int]:
 
 
 def _rows_of_part(entries: Sequence[TokenRoles], index: int, parts: int) -> list[int]:
-    """Rows of the `index`-th of `parts` equal stretches of each encoder's padding, counted from 1."""
-    rows: set[int] = set()
-    for entry in entries:
-        if entry.rows is None:
-            continue
-        padding = entry.at("padding")
+    """Rows of the `index`-th of `parts` equal pieces of each stretch's padding, counted from 1."""
+    rows: list[int] = []
+    for stretch in shared_rows(entries):
+        padding = stretch.at("padding")
         first, last = (len(padding) * edge // parts for edge in (index - 1, index))
-        rows.update(entry.rows[i] for i in padding[first:last])
+        rows += padding[first:last]
     return sorted(rows)
 
 
 def _nothing(entries: Sequence[TokenRoles], part: str, length: int) -> str:
     if not part.startswith("padding"):
         return f"keep={part!r} names no row: the text's {length} rows hold no such token"
-    padding = sum(entry.count("padding") for entry in entries if entry.rows is not None)
+    padding = sum(len(stretch.at("padding")) for stretch in shared_rows(entries))
     if padding:
         return f"keep={part!r} names no row: the text holds only {padding} rows of padding"
     return f"keep={part!r} names no row: the prompt fills all {length} rows and leaves no padding"

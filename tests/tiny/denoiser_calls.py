@@ -75,7 +75,7 @@ def call_of(pipe: Any, name: str, prompt: str) -> Call:
         module.register_forward_pre_hook(enter, with_kwargs=True),
         module.register_forward_hook(leave, with_kwargs=True),
     ]
-    own_text = [m for m in attention_modules(pipe, family) if family.title != "Lumina 2"]
+    own_text = [m for m in attention_modules(module, family) if family.title != "Lumina 2"]
     hooks += [m.register_forward_pre_hook(attend, with_kwargs=True) for m in own_text]
     try:
         more = {} if name in ("flux", "flux_clip", "qwen_image", "flux2") else {"guidance_scale": 1.0}

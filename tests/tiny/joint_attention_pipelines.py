@@ -18,24 +18,28 @@ from tests.tiny.text_encoders import (
 )
 
 
+def sd3_transformer(channels: int = 4) -> diffusers.SD3Transformer2DModel:
+    return diffusers.SD3Transformer2DModel(
+        sample_size=16,
+        patch_size=2,
+        in_channels=channels,
+        num_layers=2,
+        attention_head_dim=8,
+        num_attention_heads=2,
+        joint_attention_dim=32,
+        caption_projection_dim=16,
+        pooled_projection_dim=32,
+        out_channels=channels,
+        pos_embed_max_size=16,
+        dual_attention_layers=(0,),
+        qk_norm="rms_norm",
+    )
+
+
 def sd3(t5: bool = True) -> diffusers.DiffusionPipeline:
     tokenizers = clip_tokenizer(), clip_tokenizer(pad="!")
     return diffusers.StableDiffusion3Pipeline(
-        transformer=diffusers.SD3Transformer2DModel(
-            sample_size=16,
-            patch_size=2,
-            in_channels=4,
-            num_layers=2,
-            attention_head_dim=8,
-            num_attention_heads=2,
-            joint_attention_dim=32,
-            caption_projection_dim=16,
-            pooled_projection_dim=32,
-            out_channels=4,
-            pos_embed_max_size=16,
-            dual_attention_layers=(0,),
-            qk_norm="rms_norm",
-        ),
+        transformer=sd3_transformer(),
         scheduler=flow(shift=3.0),
         vae=vae(),
         text_encoder=clip_encoder(tokenizers[0], projection=True),

@@ -105,7 +105,7 @@ class Spy:
     def __enter__(self):
         denoiser = getattr(self.pipe, self.family.denoiser)
         self.hooks.append(denoiser.register_forward_pre_hook(self.enter, with_kwargs=True))
-        modules = (blocks_of if self.family.joint else attention_modules)(self.pipe, self.family)
+        modules = (blocks_of if self.family.joint else attention_modules)(denoiser, self.family)
         self.hooks += [m.register_forward_pre_hook(self.block, with_kwargs=True) for m in modules]
         return self
 
@@ -163,7 +163,7 @@ def test_planted_vector_is_found(tiny, name):
     family, encoded = family_of(pipe), texts(tiny(name), name)
     rows = torch.zeros(1, rows_of(pipe, encoded), dtype=torch.bool)
     rows[0, 2] = True
-    blocks, place = blocks_of(pipe, family), 1
+    blocks, place = blocks_of(getattr(pipe, family.denoiser), family), 1
 
     def plant(module, args, kwargs):
         given = arguments_of(module, args, kwargs)

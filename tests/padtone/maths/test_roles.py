@@ -2,7 +2,15 @@
 
 import pytest
 
-from padtone.maths.roles import TokenRoles, assign, chosen_rows, masked_span, real_span, row_roles
+from padtone.maths.roles import (
+    TokenRoles,
+    assign,
+    chosen_rows,
+    masked_span,
+    real_span,
+    row_roles,
+    shared_rows,
+)
 
 CLIP = {"bos": (1,), "eos": (2,)}
 
@@ -25,6 +33,8 @@ def entry(roles: str, start: int = 0, name: str = "text_encoder", rows: bool = T
         ([1, 7, 8, 2, 2, 2], 2, 2, "right", (0, 4)),  # SD 1: the first end is the end
         ([1, 7, 8, 9, 9, 2], 2, 2, "right", (0, 6)),  # filled to the brim
         ([1, 7, 8], 2, 2, "right", (0, 3)),  # no end at all
+        ([1, 7, 2, 8, 2, 2], 2, 2, "right", (0, 5)),  # the end token's name typed in the midst
+        ([2, 2, 2], 2, 2, "right", (0, 1)),  # nothing but ends
         ([1, 0, 8, 2, 0, 0], 0, 2, "right", (0, 4)),  # SD 2: an exclamation mark inside the prompt
         ([7, 0, 1, 0, 0], 0, 1, "right", (0, 3)),  # T5: padding's id inside the prompt
         ([0, 0, 0], 0, 1, "right", (0, 0)),  # nothing but padding
@@ -106,9 +116,45 @@ def test_rows_of_no_encoder_have_no_role():
     assert chosen_rows([entry("pe")], "prompt", 4) == [True, True, False, False]
 
 
-def test_encoders_on_the_same_rows_must_agree():
-    with pytest.raises(ValueError, match="row 1 is 'prompt'"):
-        row_roles([entry("bpe."), entry("be..", name="text_encoder_2")], 4)
+@pytest.mark.parametrize(
+    ("first", "second", "together"),
+    [
+        ("bppe..", "bpppe.", "bpppe."),  # an end of one is the prompt of the other
+        ("bpppe.", "bppe..", "bpppe."),
+        ("bppe..", "bpppep", "bpppep"),
+        ("be....", "bppe..", "bppe.."),
+        ("tppe..", "bttpe.", "tpppe."),
+        ("..bppe", "bppe..", "bppppe"),  # padded at different sides
+        ("bpe", "bppe..", "bppe.."),  # of different lengths
+        ("bppe..", "bpe", "bppe.."),
+    ],
+)
+def test_a_shared_row_is_padding_only_where_it_is_for_each_encoder(first, second, together):
+    entries = [entry(first), entry(second, name="text_encoder_2")]
+    roles = list(entry(together).roles)
+    assert row_roles(entries, 6) == roles
+    assert [stretch.names for stretch in shared_rows(entries)] == [("text_encoder", "text_encoder_2")]
+    assert chosen_rows(entries, "prompt", 6) == [role != "padding" for role in roles]
+    if "." in together:
+        assert chosen_rows(entries, "padding", 6) == [role == "padding" for role in roles]
+
+
+def test_encoders_behind_one_another_do_not_share_rows():
+    entries = [entry("bpe."), entry("bppe", name="text_encoder_2"), entry("pe.", 4, "text_encoder_3")]
+    assert [stretch.rows for stretch in shared_rows(entries)] == [range(0, 4), range(4, 7)]
+    assert row_roles(entries, 7) == [*entry("bppe").roles, *entry("pe.").roles]
+
+
+def test_parts_of_shared_padding():
+    """Rows that are padding for both, and of these the parts: all of them, each once."""
+    entries = [entry("bpe......."), entry("bpppe.....", name="text_encoder_2")]
+    parts = [chosen_rows(entries, f"padding {i}/5", 10) for i in range(1, 6)]
+    assert [[i for i, kept in enumerate(part) if kept] for part in parts] == [[5], [6], [7], [8], [9]]
+
+
+def test_no_padding_that_both_have():
+    with pytest.raises(ValueError, match="the prompt fills all 4 rows and leaves no padding"):
+        chosen_rows([entry("be.."), entry("bppe", name="text_encoder_2")], "padding", 4)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,230 @@
+"""A pipeline's prompts, followed from `encode_prompt` to the denoiser."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+
+from picturelab.pipeline import Pipeline
+
+from ..families.family import Family, TextEncoder
+from .encoder import EncoderCall, Listener, hear_encoders
+from .padding_rows import Padding, seen_together, turns_of, visible_rows
+from .running import StateOfRuns, innermost_call
+from .texts import Batch, Member, RunTexts, Text, TextMemory
+
+
+class PromptFollower:
+    """Follows the prompts of a pipeline from `encode_prompt` to the denoiser.
+
+    In between the pipeline stacks, repeats and casts them as it likes. Hence `encode` notes each text, and
+    `members_of` traces the rows of the denoiser's batch back to it, see `TextMemory`. What is noted in a
+    run of the pipeline belongs to that run; so does what is left of one that was broken off.
+
+    Args:
+        padding: which tokens stay.
+        masked: the text encoders themselves are to see nothing but what stays.
+        replace: called with the prompt's text and the arguments of `encode_prompt`; what it returns goes
+            to the denoiser in place of the text's `embeds`. Called once a run, and for each `encode_prompt`
+            outside of runs.
+    """
+
+    def __init__(
+        self,
+        pipe: Pipeline,
+        family: Family,
+        padding: Padding,
+        masked: bool = False,
+        replace: Callable[[Text, dict], torch.Tensor] | None = None,
+    ) -> None:
+        self._pipe, self._family, self._padding = pipe, family, padding
+        self._masked, self._replace = masked, replace
+        self._original = pipe.encode_prompt
+        self._signature = inspect.signature(self._original)
+        self._listener, self._thread = Listener(), _Encoding()
+        self._runs = StateOfRuns(pipe, RunTexts)
+        # A denoiser that mixes text and image, or that has masks of its own, tells equal rows apart.
+        self._memory = TextMemory(family.title, alike=not family.joint and not family.own_masks)
+
+    @contextmanager
+    def following(self) -> Iterator[None]:
+        """Inside the block, the pipeline's `encode_prompt` is `encode`."""
+
+        @functools.wraps(self._original)  # its signature is read, here and by others
+        def encode_prompt(*args: Any, **kwargs: Any) -> Any:
+            return self.encode(*args, **kwargs)
+
+        change = self._hide if self._masked else None
+        with (
+            hear_encoders(self._pipe, self._family, self._listener, change),
+            _own_attribute(self._pipe, "encode_prompt", encode_prompt),
+        ):
+            yield
+
+    def encode(self, *args: Any, **kwargs: Any) -> Any:
+        """The pipeline's own `encode_prompt`, with a note of what it has made, or with `replace`'s rows in it.
+
+        Raises:
+            ValueError: more padding tokens are to stay than the text encoders read, or encodings that a
+                caller hands over may be those of two texts.
+        """
+        if self._thread.replacing:  # `replace` encodes a text of its own
+            return self._original(*args, **kwargs)
+        values, calls = self._encoded(args, kwargs)
+        bound = self._signature.bind(*args, **kwargs)
+        bound.apply_defaults()
+        run = self._runs.here()
+        texts = self._texts_of(values, calls, bound.arguments, run)
+        for text in texts:
+            self._note(text, run)
+        if self._replace is None or not self._is_prompt(texts, self._call(bound.arguments), run):
+            return values
+        text = texts[0]
+        self._thread.replacing = True
+        try:
+            embeds = self._replace(text, bound.arguments)
+        finally:
+            self._thread.replacing = False
+        place = self._family.returns[text.call].index(text.name)
+        return (*values[:place], embeds, *values[place + 1 :])
+
+    def members_of(self, batch: Batch) -> list[Member | None] | None:
+        """Whose rows these are that the denoiser was given; None: another pipeline gives them to it.
+
+        Raises:
+            ValueError: a member's encoding was not made inside the block, or is too long ago, or its rows
+                are those of two texts with different padding.
+        """
+        run = self._runs.here()
+        if run is None and innermost_call() is not None:
+            return None
+        return self._memory.trace(batch, run)
+
+    def _encoded(self, args: tuple, kwargs: dict) -> tuple[Any, list[EncoderCall]]:
+        """What `encode_prompt` returns, and what the encoders received meanwhile.
+
+        Encoders that share rows are masked alike, and what one makes of a prompt is known only after the
+        other has run: where they differ, they run again.
+        """
+        with self._listener.listening() as calls:
+            values = self._original(*args, **kwargs)
+        if not self._masked:
+            return values, calls
+        together = seen_together(self._pipe, self._family, self._padding, calls)
+        if not together:
+            return values, calls
+        self._thread.together = together
+        try:
+            with self._listener.listening() as calls:
+                values = self._original(*args, **kwargs)
+        finally:
+            self._thread.together = {}
+        return values, calls
+
+    def _hide(
+        self, encoder: TextEncoder, ids: torch.Tensor, mask: torch.Tensor | None
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """The same ids under a mask that hides what does not stay; a `Change` for the encoders."""
+        turn = sum(call.encoder == encoder for call in self._listener.calls or ()) - 1
+        visible = self._thread.together.get((encoder.name, turn))
+        if visible is None:
+            visible = self._padding.visible(encoder, ids, mask)
+        return ids, visible.to(ids.device, torch.long if mask is None else mask.dtype)
+
+    def _is_prompt(self, texts: Sequence[Text], call: int, run: RunTexts | None) -> bool:
+        """Not the negative one, which in some families has a call of its own, a run's second."""
+        first = run is None or call not in run.calls
+        if run is not None:
+            run.calls.append(call)
+        return first and bool(texts) and not texts[0].negative and bool(texts[0].prompts)
+
+    def _call(self, bound: dict) -> int:
+        """Which of the family's calls of `encode_prompt` this is."""
+        if "text_encoder_index" in bound:
+            return int(bound["text_encoder_index"])
+        calls = enumerate(self._family.calls)
+        return next((i for i, extra in calls if extra.items() <= bound.items()), 0)
+
+    def _texts_of(
+        self, values: Any, calls: Sequence[EncoderCall], bound: dict, run: RunTexts | None
+    ) -> list[Text]:
+        """The prompt and the negative prompt that one `encode_prompt` has returned just now."""
+        index = self._call(bound)
+        by_name = {n: value for n, value in zip(self._family.returns[index], values, strict=True) if n}
+        first = next(iter(by_name))
+        longest = max((call.ids.shape[1] for call in calls), default=self._padding.tokens_kept)
+        if self._padding.tokens_kept > longest:
+            raise ValueError(
+                f"keep is {self._padding.tokens_kept}, but the text encoders read only {longest} tokens"
+            )
+        turns = turns_of(calls)
+        texts = []
+        for name in (first, f"negative_{first}"):
+            embeds = by_name.get(name)
+            if embeds is None:
+                continue
+            # HunyuanDiT's second call has the same arguments as its first, and returns other names.
+            before = bound.get(self._family.returns[0][self._family.returns[index].index(name)] or "")
+            if before is not None:  # encoded by the caller
+                known = self._memory.known(before, run)
+                if known is not None:
+                    texts.append(Text(name, embeds, known, call=index))
+                continue
+            here = turns.pop(0) if turns else {}
+            prompts = [] if name != first else bound.get("prompt") or []
+            prompts = [prompts] if isinstance(prompts, str) else list(prompts)
+            texts.append(Text(name, embeds, self._members(here, embeds), prompts, index))
+        return texts
+
+    def _members(self, calls: dict[str, EncoderCall], embeds: torch.Tensor) -> list[Member | None]:
+        if not calls and self._memory.needs_no_mask(embeds):  # SDXL's zeros for a negative prompt left out
+            return [None] * len(embeds)
+        visible, real = (
+            visible_rows(self._pipe, self._family, padding, calls, embeds)
+            for padding in (self._padding, Padding(self._pipe, 0))
+        )
+        return [Member(*rows) for rows in zip(visible, real, strict=True)]
+
+    def _note(self, text: Text, run: RunTexts | None) -> None:
+        # HunyuanDiT's second encoder has a tensor of its own; its rows follow those of the first.
+        texts = self._thread.outside if run is None else run.texts
+        first = [t for t in texts if t.name == text.name.removesuffix("_2")] if text.call else []
+        if first:
+            first[-1].behind = text
+        self._memory.note(text)
+        texts.append(text)
+
+
+class _Encoding(threading.local):
+    """What a thread's `encode` is about.
+
+    Attributes:
+        replacing: `replace` encodes a text of its own.
+        together: masks that encoders of the same rows share, by the encoder's name and its turn.
+        outside: the latest texts encoded outside the pipeline's runs.
+    """
+
+    def __init__(self) -> None:
+        self.replacing = False
+        self.together: dict[tuple[str, int], torch.Tensor] = {}
+        self.outside: deque[Text] = deque(maxlen=4)
+
+
+@contextmanager
+def _own_attribute(thing: object, name: str, value: Any) -> Iterator[None]:
+    """Inside the block, an object's attribute is another; one that somebody had set before us comes back."""
+    before = vars(thing).get(name)
+    setattr(thing, name, value)
+    try:
+        yield
+    finally:
+        delattr(thing, name)
+        if before is not None:
+            setattr(thing, name, before)
