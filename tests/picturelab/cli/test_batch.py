@@ -83,7 +83,7 @@ def test_status_while_it_runs_and_when_it_was_killed(batch, run, tmp_path):
     ("arguments", "said"),
     [
         (["--engine", "spark"], "engine is 'spark'; it can be local or ray"),
-        (["--batch", "0"], "batch is 0; it is 1 or more"),
+        (["--batch", "0"], "batch=0: must be a whole number from 1 to 1024"),
         (["--workers", "many"], "'many' is no whole number"),
         (["--address", "auto"], "address is 'auto', which is for --engine ray"),
         (["--dtype", "int8"], "unknown dtype 'int8'"),
