@@ -23,7 +23,11 @@ class TextRows:
         self._position = 0
         self._copy, self.sha256 = copied(path)
         weakref.finalize(self, self._copy.close)
-        self._scan(path)
+        try:
+            self._scan(path)
+        except BaseException:
+            self._copy.close()
+            raise
 
     def __len__(self) -> int:
         return len(self._starts)

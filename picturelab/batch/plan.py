@@ -15,7 +15,7 @@ from ..settings import shortened
 from ..textfiles import read_bytes
 from .contents import content, is_preset_file, named_in
 from .jobs import Job, parse
-from .places import Places
+from .paths import JobPaths
 from .sources import JobsFile
 
 AT_ONCE = 4 * 2**20  # pixels of a group of jobs, where the number of jobs is not given
@@ -60,7 +60,7 @@ class GroupPlan:
 
     jobs_file: JobsFile
     model: str
-    places: Places = field(default_factory=lambda: Places(Path()))
+    paths: JobPaths = field(default_factory=lambda: JobPaths(Path()))
     groups: list[Group] = field(default_factory=list)
     problems: list[BadRow] = field(default_factory=list)
     presets: set[str] = field(default_factory=set)
@@ -93,7 +93,7 @@ class GroupPlan:
 
     def parse(self, values: Mapping[str, Any], number: int) -> Job:
         """A row's job."""
-        return parse({"model": self.model} | self.places.found(values), number)
+        return parse({"model": self.model} | self.paths.found(values), number)
 
     def note_contents(self, job: Job) -> None:
         """Add what a job names to `contents`.
@@ -125,7 +125,7 @@ def make_plan(
         check: raises ValueError for a job that its instrument cannot make.
         folder: of the jobs file, where the files that it names are looked for first.
     """
-    plan = GroupPlan(source, model, Places(folder or Path()))
+    plan = GroupPlan(source, model, JobPaths(folder or Path()))
     kinds: dict[str, int] = {}
     members: list[array[int]] = []
     sizes: list[int] = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from ..remarks import remark
 from .contents import is_preset_file
 
 
-class Places:
+class JobPaths:
     """Finds what the rows of a jobs file name. What it has found once stays, whatever comes to lie there later.
 
     Args:
@@ -67,11 +68,19 @@ class Places:
 
     def _control(self, text: str) -> str:
         try:
-            model, picture, scale = parse_control(text)
+            model, picture, scale = self._halves(text)
         except ValueError:
             return text
         names = self._place(model), self._place(str(picture))
         return text if names == (model, str(picture)) else f"{names[0]}={names[1]}@{scale!r}"
+
+    def _halves(self, text: str) -> tuple[str, Path, float]:
+        """As `parse_control`, which looks for files in the current folder only where names have an = of their own."""
+        for match in re.finditer("=", text):
+            picture = parse_weighted(text[match.end() :])
+            if match.start() and (self._folder / picture.name).is_file():
+                return text[: match.start()], Path(picture.name), picture.scale
+        return parse_control(text)
 
 
 def _shipped(model: str) -> bool:
