@@ -21,13 +21,13 @@ class JobPaths:
     """
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
+        self._folder, self._here = folder, folder == Path()
         self._known: dict[str, str] = {}
 
     def found(self, values: Mapping[str, Any]) -> dict[str, Any]:
         """A row whose paths can be opened from the current folder; what names no file beside the jobs file stays."""
         row = dict(values)
-        if self._folder == Path():
+        if self._here:
             return row
         for key in ("image", "mask"):
             row |= {key: self._place(row[key])} if isinstance(row.get(key), str) else {}
