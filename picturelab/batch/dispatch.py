@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 
 from .jobs import Job
 from .manifest import Entry, Record
@@ -25,6 +25,7 @@ class Unit:
         wanted: positions of those whose pictures are still to be written.
         fits: pictures at once that fit into memory; None: all.
         deaths: workers that died with it in hand.
+        contents: {name: hash} of the files and models that its jobs name, as the batch was checked.
     """
 
     group: int
@@ -33,6 +34,7 @@ class Unit:
     wanted: frozenset[int]
     fits: int | None = None
     deaths: int = 0
+    contents: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def suspect(self) -> bool:
@@ -73,7 +75,7 @@ class Dispatcher:
         self._settled = {
             entry.id
             for entry in record.entries.values()
-            if (entry.status == "done" and sizes.get(entry.file or "") == entry.bytes)
+            if (entry.status == "done" and entry.file in sizes and sizes[entry.file] == entry.bytes)
             or (entry.status == "failed" and not retry)
         }
         self._kinds = {group.number: group.kind for group in plan.groups}
@@ -89,6 +91,11 @@ class Dispatcher:
         self._in_a_row = 0
         self.busy, self.encoded = 0.0, 0
         self.broken: str | None = None
+
+    @property
+    def left(self) -> int:
+        """Jobs of which nothing has become anything yet."""
+        return self._plan.total - self.done - self.failed
 
     def take(self, idle: bool) -> Unit | None:
         """The next unit for a worker.
@@ -149,9 +156,7 @@ class Dispatcher:
                 )
 
     def _note(self, unit: Unit, entries: list[Entry]) -> None:
-        # Parts sort by time and none is written twice.
-        name = f"{time.time_ns():020d}-{unit.group:08d}"
-        self._store.append(name, entries)
+        self._store.append(f"{unit.group:08d}", entries)
         for entry in entries:
             self.done += entry.status == "done"
             self.failed += entry.status == "failed"
@@ -162,7 +167,7 @@ class Dispatcher:
             jobs = self._plan.jobs(group)
             wanted = frozenset(i for i, job in enumerate(jobs) if job.id not in self._settled)
             if wanted:
-                yield Unit(group.number, group.kind, jobs, wanted)
+                yield Unit(group.number, group.kind, jobs, wanted, contents=self._plan.contents_of(jobs))
 
     def _with_fits(self, unit: Unit) -> Unit:
         return replace(unit, fits=self._fits.get(unit.kind, unit.fits))

@@ -5,17 +5,42 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
+from ..bounds import Guidance, Height, Seed, Steps, Width, check_prompt
 from ..notation import parse_size
-from ..settings import Problem, problems
+from ..settings import Problem, problems, shortened
+from ..textfiles import nearest, parse_json
 from ..worlds import DEFAULT_MODEL
 
 DIRECT = "none"  # the preset that samples without FouriScale
 RESERVED = "sheet"  # names the contact sheet
 _ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,199}")
+_DEVICES = re.compile(
+    r"(con|prn|aux|nul|com\d|lpt\d)(\.|$)", re.IGNORECASE
+)  # of Windows, whatever the ending
+_ILLEGIBLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")  # tabs and line ends are text
+
+
+def _legible(value: Any) -> Any:
+    """Refuse control characters and halves of surrogate pairs, which are damage and no file's name."""
+    if isinstance(value, str) and (match := _ILLEGIBLE.search(value)):
+        raise ValueError(f"its letter {match.start() + 1} is {match[0]!r}, which is no text")
+    return value
+
+
+Text = Annotated[str, BeforeValidator(_legible)]
 
 
 class Job(BaseModel):
@@ -32,22 +57,22 @@ class Job(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     id: str
-    prompt: str
-    negative_prompt: str | None = None
-    height: int | None = Field(None, ge=1)
-    width: int | None = Field(None, ge=1)
-    seed: int = Field(0, ge=0, lt=2**63)
-    steps: int | None = Field(None, ge=1)
-    guidance: float | None = Field(None, ge=0, allow_inf_nan=False)
-    model: str = DEFAULT_MODEL
-    preset: str | None = None
+    prompt: Text
+    negative_prompt: Text | None = None
+    height: Height | None = None
+    width: Width | None = None
+    seed: Seed = 0
+    steps: Steps | None = None
+    guidance: Guidance | None = None
+    model: Text = DEFAULT_MODEL
+    preset: Text | None = None
     config: dict[str, Any] | None = None
-    keep: str | None = None
-    image: str | None = None
+    keep: Text | None = None
+    image: Text | None = None
     strength: float | None = Field(None, gt=0, le=1)
-    mask: str | None = None
-    control: tuple[str, ...] = ()
-    lora: tuple[str, ...] = ()
+    mask: Text | None = None
+    control: tuple[Text, ...] = ()
+    lora: tuple[Text, ...] = ()
 
     @model_validator(mode="before")
     @classmethod
@@ -69,9 +94,14 @@ class Job(BaseModel):
         if not isinstance(value, str):
             return value
         try:
-            return json.loads(value)
-        except ValueError:
-            raise ValueError('it is a mapping of settings, such as {"stop": 0.7}') from None
+            return parse_json(value)
+        except ValueError as error:
+            raise ValueError(f'it is a mapping of settings, such as {{"stop": 0.7}} ({error})') from None
+
+    @field_validator("prompt", "negative_prompt", mode="before")
+    @classmethod
+    def _prompt(cls, value: Any, info: ValidationInfo) -> Any:
+        return value if value is None else check_prompt(info.field_name or "", value)
 
     @field_validator("control", "lora", mode="before")
     @classmethod
@@ -85,6 +115,10 @@ class Job(BaseModel):
             raise ValueError(
                 f"it names the file, so it is 1 to 200 letters, digits, dots, dashes and underscores, "
                 f"does not begin with a dot or dash, and is not {RESERVED!r}"
+            )
+        if _DEVICES.match(value):
+            raise ValueError(
+                "it names the file, and Windows has no files named con, prn, aux, nul, com1, lpt1 ..."
             )
         return value
 
@@ -122,6 +156,10 @@ class Job(BaseModel):
         return json.dumps([self.instrument, common], sort_keys=True, default=str)
 
 
+KEYS = frozenset({*Job.model_fields, "size"})
+"""What a jobs file can say of a job."""
+
+
 def parse(values: Mapping[str, Any], number: int) -> Job:
     """A job from plain values.
 
@@ -143,8 +181,10 @@ def _in_words(problem: Problem) -> str:
     """A problem as whoever wrote the file reads it: by the key, with the offending value."""
     key = "".join(problem.place[:1])
     if problem.kind == "extra_forbidden":
-        known = ", ".join(sorted({*Job.model_fields, "size"}))
-        return f"there is no key {key!r}; keys are {known}"
+        return f"there is no key {shortened(repr(key), 80)}{nearest(key, KEYS)}; keys are {', '.join(sorted(KEYS))}"
     if problem.kind == "missing":
         return f"{key} is missing"
-    return f"{key} is {problem.value}: {problem.clause}" if key else problem.reason
+    if problem.reason.startswith(f"{key} has "):  # a prompt, too long to be printed
+        return problem.reason
+    clause = problem.clause.removeprefix(f"{key}={problem.value}: ")
+    return f"{key} is {problem.value}: {clause}" if key else problem.reason

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Self
 
 from pydantic import model_validator
 
+from ..bounds import check
 from ..settings import Settings
 from ..worlds import DEFAULT_MODEL
 
 ENGINES = ("local", "ray")
+PATIENCE = 240.0
+_LONGEST = 10_080.0  # a week
 
 
 class BatchOrder(Settings):
@@ -44,15 +48,23 @@ class BatchOrder(Settings):
     """Make failed jobs again."""
     wait: bool = False
     """For another run on the folder to end."""
+    patience: float = PATIENCE
+    """Minutes that a worker may take for a group, before it is taken to hang."""
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
         for name in ("batch", "workers", "threads"):
             value = getattr(self, name)
-            if value is not None and value < 1:
-                raise ValueError(f"{name} is {value}; it is 1 or more")
+            if value is not None:
+                check(name, value)
         if self.engine not in ENGINES:
             raise ValueError(f"engine is {self.engine!r}; it can be {' or '.join(ENGINES)}")
+        if not 0 < self.patience <= _LONGEST:
+            raise ValueError(
+                f"patience={self.patience:g}: must be above 0 and at most {_LONGEST:,.0f} minutes"
+            )
+        if self.cache is not None and os.path.lexists(self.cache) and not os.path.isdir(self.cache):
+            raise ValueError(f"cache {self.cache} is a file; name a folder for encoded prompts")
         if self.address is not None and self.engine != "ray":
             raise ValueError(f"address is {self.address!r}, which is for --engine ray")
         if self.out.startswith("memory://") and (self.engine == "ray" or (self.workers or 1) > 1):

@@ -5,12 +5,17 @@ from __future__ import annotations
 import hashlib
 import json
 from array import array
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ..failures import printable, reason
+from ..settings import shortened
+from ..textfiles import read_bytes
+from .contents import content, is_preset_file, named_in
 from .jobs import Job, parse
+from .paths import JobPaths
 from .sources import JobsFile
 
 AT_ONCE = 4 * 2**20  # pixels of a group of jobs, where the number of jobs is not given
@@ -50,13 +55,16 @@ class GroupPlan:
     Attributes:
         problems: rows that hold no job; no group has them.
         presets: files of settings that jobs name.
+        contents: {name: hash} of every file and model that jobs name.
     """
 
     jobs_file: JobsFile
     model: str
+    paths: JobPaths = field(default_factory=lambda: JobPaths(Path()))
     groups: list[Group] = field(default_factory=list)
     problems: list[BadRow] = field(default_factory=list)
     presets: set[str] = field(default_factory=set)
+    contents: dict[str, str] = field(default_factory=dict)
 
     @property
     def total(self) -> int:
@@ -70,13 +78,32 @@ class GroupPlan:
         """Of what is made together; equal plans make equal pictures."""
         digest = hashlib.sha256(self.jobs_file.sha256.encode())
         for preset in sorted(self.presets):
-            digest.update(Path(preset).read_bytes())
+            digest.update(read_bytes(Path(preset)))
         for group in self.groups:
             digest.update(json.dumps([group.number, group.kind]).encode() + group.rows.tobytes())
         return digest.hexdigest()
 
+    def contents_of(self, jobs: Iterable[Job]) -> dict[str, str]:
+        """The part of `contents` that some jobs name."""
+        names = (name for job in jobs for name in named_in(job))
+        return {name: self.contents[name] for name in names if name in self.contents}
+
     def _job(self, row: int) -> Job:
-        return parse({"model": self.model} | self.jobs_file.row(row), self.jobs_file.number(row))
+        return self.parse(self.jobs_file.row(row), self.jobs_file.number(row))
+
+    def parse(self, values: Mapping[str, Any], number: int) -> Job:
+        """A row's job."""
+        return parse({"model": self.model} | self.paths.found(values), number)
+
+    def note_contents(self, job: Job) -> None:
+        """Add what a job names to `contents`.
+
+        Raises:
+            ValueError: a file cannot be read.
+        """
+        for name in named_in(job):
+            if name not in self.contents and (state := content(name)) is not None:
+                self.contents[name] = state
 
     def complaint(self, name: str) -> str:
         """Everything that is wrong with the file, one line a row."""
@@ -87,15 +114,18 @@ class GroupPlan:
         return "\n".join([f"{head}:", *lines])
 
 
-def make_plan(source: JobsFile, model: str, batch: int | None, check: Check) -> GroupPlan:
+def make_plan(
+    source: JobsFile, model: str, batch: int | None, check: Check, folder: Path | None = None
+) -> GroupPlan:
     """Read and check every row, and put jobs that are alike into groups.
 
     Args:
         model: of jobs that name none.
         batch: most jobs in a group; None: as many as have about `AT_ONCE` pixels, and `MOST` at most.
         check: raises ValueError for a job that its instrument cannot make.
+        folder: of the jobs file, where the files that it names are looked for first.
     """
-    plan = GroupPlan(source, model)
+    plan = GroupPlan(source, model, JobPaths(folder or Path()))
     kinds: dict[str, int] = {}
     members: list[array[int]] = []
     sizes: list[int] = []
@@ -106,7 +136,7 @@ def make_plan(source: JobsFile, model: str, batch: int | None, check: Check) -> 
         try:
             values = source.row(row)
             name = str(values.get("id", number))
-            job = parse({"model": model} | values, number)
+            job = plan.parse(values, number)
             # Folders of some systems don't tell capitals from small letters.
             if (first := ids.setdefault(job.id.casefold(), number)) != number:
                 name = f"{source.unit}-{number}"  # the id itself is another job's
@@ -114,17 +144,22 @@ def make_plan(source: JobsFile, model: str, batch: int | None, check: Check) -> 
                     f"id is {job.id!r}, as in {source.unit} {first}; ids are file names, so all differ"
                 )
             check(job)
+            plan.note_contents(job)
+            common = job.alike()
         except (ValueError, TypeError) as error:
-            plan.problems.append(BadRow(number, name or str(number), str(error)))
+            plan.problems.append(BadRow(number, _shown(name) or str(number), str(error)))
             continue
-        kind = kinds.setdefault(job.alike(), len(kinds))
+        except (ArithmeticError, RecursionError, OSError) as error:  # of a value that nobody thought of
+            plan.problems.append(BadRow(number, _shown(name) or str(number), reason(error)))
+            continue
+        kind = kinds.setdefault(common, len(kinds))
         if kind == len(members):
             members.append(array("Q"))
             sizes.append(batch or at_once(job.height, job.width))
             loads.append((job.instrument, job.model))
         members[kind].append(row)
-        if job.preset is not None and Path(job.preset).suffix in (".yaml", ".yml"):
-            plan.presets.add(job.preset)
+        if is_preset_file(job.preset):
+            plan.presets.add(job.preset or "")
     first_of = {load: loads.index(load) for load in loads}
     for kind in sorted(range(len(members)), key=lambda kind: (first_of[loads[kind]], kind)):
         for start in range(0, len(members[kind]), sizes[kind]):
@@ -140,19 +175,6 @@ def at_once(height: int | None, width: int | None) -> int:
     return max(1, min(MOST, AT_ONCE // (height * width)))
 
 
-def settle(before: dict[str, Any] | None, now: dict[str, Any]) -> None:
-    """Check that a folder's run can go on with these settings.
-
-    Raises:
-        ValueError: it was begun with others, which make other pictures.
-    """
-    changed = [name for name in now if before is not None and before.get(name) != now[name]]
-    if before is None or not changed:
-        return
-    if "plan" in changed:
-        raise ValueError(
-            "the folder holds a run of other jobs, or of the same in other groups (--batch, --model, --skip-bad): "
-            "give the same, or another folder"
-        )
-    was = ", ".join(f"{name} {before.get(name)} instead of {now[name]}" for name in changed)
-    raise ValueError(f"the folder holds a run begun with {was}; give the same, or another folder")
+def _shown(name: str) -> str:
+    """An id that is none, for the manifest."""
+    return shortened(printable(name), 200)

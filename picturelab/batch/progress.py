@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 
+from ..failures import printable
 from .manifest import Entry, Record, of_status
-from .stores import MANIFEST, PLAN, Store
+from .stores import MANIFEST, PLAN, Store, read_plan_note
 
 _RECENT = 600  # seconds that the rate is taken over
 _FAILURES = 20  # that are listed one by one
@@ -19,11 +19,12 @@ class BatchProgress:
     """How far a batch is.
 
     Attributes:
+        total: None: it is not known.
         rate: pictures a second, lately; None: too few to tell.
         running: None where the store cannot tell.
     """
 
-    total: int
+    total: int | None
     done: int
     failed: int
     bad: int
@@ -33,23 +34,27 @@ class BatchProgress:
     damaged: int
 
     @property
-    def left(self) -> int:
-        return max(0, self.total - self.done - self.failed)
+    def left(self) -> int | None:
+        return None if self.total is None else max(0, self.total - self.done - self.failed)
 
     def sentences(self) -> Iterator[str]:
         state = {True: "running", False: "not running", None: "whether it runs, this store cannot tell"}
-        yield (
-            f"{self.done} of {self.total} done, {self.failed} failed, {self.left} left"
-            + (f", {self.bad} bad in the jobs file" if self.bad else "")
-            + f"; {'complete' if not self.left else state[self.running]}"
-        )
+        bad = f", {self.bad} bad in the jobs file" if self.bad else ""
+        if self.total is None:
+            yield f"{self.done} done, {self.failed} failed{bad}; {state[self.running]}"
+            yield f"{PLAN} is lost or damaged, so it is not known how many are left: the batch's command makes it anew"
+        else:
+            yield (
+                f"{self.done} of {self.total} done, {self.failed} failed, {self.left} left{bad}; "
+                f"{state[self.running] if self.left else 'complete'}"
+            )
         if self.rate and self.left:
             left = timedelta(seconds=round(self.left / self.rate))
             yield f"{self.rate:.2f} pictures a second lately, so {left} left"
         if self.damaged:
             yield f"{self.damaged} lines of the manifest are damaged and were ignored"
         for entry in self.failures[:_FAILURES]:
-            yield f"  {entry.id}: {entry.error}"
+            yield f"  {printable(entry.id)}: {printable(entry.error or '')}"
         if len(self.failures) > _FAILURES:
             yield f"  and {len(self.failures) - _FAILURES} more failures, in {MANIFEST}"
 
@@ -75,19 +80,16 @@ def progress(store: Store) -> BatchProgress:
     )
 
 
-def recorded(store: Store) -> tuple[Record, int]:
-    """The manifest of the batch in a store, and how many jobs it was planned with.
+def recorded(store: Store) -> tuple[Record, int | None]:
+    """The manifest of the batch in a store, and how many jobs it was planned with; None: the plan is lost or damaged.
 
     Raises:
-        ValueError: it holds no batch, or its plan is damaged.
+        ValueError: it holds no batch.
     """
-    content = store.read(PLAN)
-    if content is None:
+    record, note = store.record(), read_plan_note(store)
+    if note is None and not record.entries:
         raise ValueError(f"{store.address} holds no batch: there is no {PLAN}")
-    try:
-        return store.record(), int(json.loads(content)["total"])
-    except (ValueError, KeyError, TypeError):
-        raise ValueError(f"{store.address}/{PLAN} is damaged") from None
+    return record, None if note is None else int(note["total"])
 
 
 def _rate(done: list[Entry]) -> float | None:

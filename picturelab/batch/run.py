@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import shutil
 import signal
 import tempfile
@@ -14,15 +13,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..remarks import remark
 from .dispatch import Dispatcher
 from .instruments import instrument
 from .jobs import Job
 from .manifest import Entry, Record
 from .order import BatchOrder
-from .plan import GroupPlan, make_plan, settle
+from .plan import GroupPlan, make_plan
+from .resume import earlier, settle, write_plan
 from .sources import open_jobs_file
-from .stores import ENCODINGS, PLAN, Folder, Store, open_store
+from .stores import ENCODINGS, Folder, Store, open_store, writing
 
 if TYPE_CHECKING:
     import torch
@@ -73,7 +72,7 @@ def read_plan(order: BatchOrder) -> GroupPlan:
     Raises:
         ValueError: the file cannot be read, or rows hold no job, all named at once, and are not to be skipped.
     """
-    plan = make_plan(open_jobs_file(order.jobs), order.model, order.batch, check)
+    plan = make_plan(open_jobs_file(order.jobs), order.model, order.batch, check, order.jobs.parent)
     if plan.problems and not order.skip_bad:
         raise ValueError(f"{plan.complaint(str(order.jobs))}\nmend them, or leave them out with --skip-bad")
     if not plan.groups:
@@ -98,23 +97,23 @@ def run(order: BatchOrder, on_note: OnNote = lambda dispatcher, plan: None) -> B
     device = choose_device(order)
     models.choose_dtype(order.dtype, device)  # refused before the folder is touched
     with store.begin(order.wait):
-        before = _before(store)
-        settings = _settled(order, store, plan, before, device)
+        _check_places(store, plan)
         record = store.record()
-        _note_bad(store, plan, record)
         dispatcher = Dispatcher(plan, store, record, order.retry)
+        settings = _begun(order, store, plan, record, device, dispatcher.left > 0)
+        _note_bad(store, plan, record)
         on_note(dispatcher, plan)
         already, begin = dispatcher.done, time.monotonic()
         stop, caught = threading.Event(), list[int]()
         workers = 0
-        if dispatcher.done + dispatcher.failed < plan.total:
+        if dispatcher.left:
             from .engines.choose import make_crew
             from .engines.crew import drive
 
             with _signals(stop, caught):
                 crew = make_crew(order, settings)
                 workers = crew.size
-                drive(dispatcher, crew, stop, lambda: on_note(dispatcher, plan))
+                drive(dispatcher, crew, stop, lambda: on_note(dispatcher, plan), order.patience * 60)
         result = BatchResult(
             total=plan.total,
             done=dispatcher.done,
@@ -133,72 +132,59 @@ def run(order: BatchOrder, on_note: OnNote = lambda dispatcher, plan: None) -> B
     return result
 
 
-def _before(store: Store) -> dict[str, Any] | None:
-    """What an earlier run of the folder was begun with.
+def _begun(
+    order: BatchOrder, store: Store, plan: GroupPlan, record: Record, device: torch.device, left: bool
+) -> WorkerSettings:
+    """How the workers work: what the folder's run was begun with, or else what was asked for; noted in the folder.
 
     Raises:
-        ValueError: the note of it is damaged.
+        ValueError: the run cannot go on with what was asked for.
     """
-    content = store.read(PLAN)
-    if content is None:
-        if isinstance(store, Folder) and store.record().entries:
-            raise ValueError(f"{store.address} holds a manifest but no {PLAN}; name another folder")
-        return None
-    try:
-        return dict(json.loads(content))
-    except (ValueError, TypeError):
-        raise ValueError(f"{store.address}/{PLAN} is damaged; name another folder") from None
-
-
-def _settled(
-    order: BatchOrder, store: Store, plan: GroupPlan, before: dict[str, Any] | None, device: torch.device
-) -> WorkerSettings:
-    """How the workers work: what the folder's run was begun with, or else what was asked for."""
     import torch
 
-    from .. import models, recipes
+    from .. import models
     from .worker import WorkerSettings
 
-    earlier = before or {}
-    dtype = order.dtype or earlier.get("dtype")
+    before = earlier(store, plan, record)
     alone = order.engine == "local" and (order.workers or 1) == 1
     usual = torch.get_num_threads() if alone or device.type != "cpu" else 1
     now: dict[str, Any] = {
         "plan": plan.digest(),
         "device": device.type,
-        "dtype": str(models.choose_dtype(dtype, device)).removeprefix("torch."),
-        "threads": order.threads or earlier.get("threads") or usual,
+        "dtype": str(models.choose_dtype(order.dtype or before.get("dtype"), device)).removeprefix("torch."),
+        "threads": order.threads or before.get("threads") or usual,
     }
-    settle(before, now)
-    versions = recipes.versions()
-    if before is None:
-        about = {
-            "jobs": str(order.jobs),
-            "total": plan.total,
-            "groups": len(plan.groups),
-            "versions": versions,
-        }
-        try:
-            store.write(PLAN, json.dumps(now | about, indent=1).encode())
-        except OSError as error:
-            raise ValueError(f"{store.address} cannot be written ({error.strerror or error})") from None
-    elif changed := recipes.changed_versions(earlier.get("versions", {})):
-        remark(
-            f"versions differ from those that the folder was begun with, so pixels may too: {', '.join(changed)}"
-        )
-    if order.cache is not None:
-        encodings = order.cache.absolute()
-    elif isinstance(store, Folder):
-        encodings = store.path / ENCODINGS
-    else:
-        encodings = Path(tempfile.gettempdir()) / f"encodings-{now['plan'][:16]}"
+    settle(before, now, plan, record)
+    write_plan(store, order.jobs, plan, before, now, left)
     return WorkerSettings(
         device=str(device),
         dtype=now["dtype"],
         threads=int(now["threads"]),
         store=store.address,
-        encodings=str(encodings),
+        encodings=str(_encodings(order, store, now["plan"])),
     )
+
+
+def _encodings(order: BatchOrder, store: Store, digest: str) -> Path:
+    """The folder of encoded prompts."""
+    if order.cache is not None:
+        return order.cache.absolute()
+    if isinstance(store, Folder):
+        return store.path / ENCODINGS
+    return Path(tempfile.gettempdir()) / f"encodings-{digest[:16]}"
+
+
+def _check_places(store: Store, plan: GroupPlan) -> None:
+    """Refuse a folder in which something stands at a picture's place, before that is sampled.
+
+    Raises:
+        ValueError: see above.
+    """
+    obstacles = {name for name in store.obstacles() if name.endswith(".png")}
+    if obstacles and (names := obstacles & {job.file for group in plan.groups for job in plan.jobs(group)}):
+        raise ValueError(
+            f"{store.address}/{min(names)} is a folder, and a picture is to be written there: move it elsewhere"
+        )
 
 
 def _note_bad(store: Store, plan: GroupPlan, record: Record) -> None:
@@ -210,7 +196,8 @@ def _note_bad(store: Store, plan: GroupPlan, record: Record) -> None:
         if p.id not in record.entries
     ]
     if entries:
-        store.append(f"{time.time_ns():020d}-bad", entries)
+        with writing(store):
+            store.append("bad", entries)
 
 
 @contextlib.contextmanager

@@ -20,7 +20,7 @@ class FileCheck:
 
     Attributes:
         good: how many are what they were.
-        missing, changed: entries whose file is not there, or is another.
+        missing, changed: entries whose file is not there; or is another, or nothing that can be read.
         strangers: PNG files that the manifest does not know.
     """
 
@@ -55,5 +55,8 @@ def check_files(store: Store) -> FileCheck:
 
 
 def _hash(store: Store, entry: Entry) -> str | None:
-    content = store.read(entry.file or "")
+    try:
+        content = store.read(entry.file or "")
+    except ValueError:
+        return "unreadable"
     return None if content is None else hashlib.sha256(content).hexdigest()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -16,10 +16,12 @@ import torch
 from accelerate.utils.memory import clear_device_cache, should_reduce_batch_size
 
 from .. import models, recipes
+from ..failures import reason
 from ..hooks.finite import not_finite
 from ..memory import peak_so_far, reset_peak
 from ..pipeline import Pipeline
 from ..settings import Settings
+from .contents import ContentChangedError, check_contents
 from .dispatch import Outcome, Unit
 from .encodings import EncodingCache, finite
 from .instruments import EncodedText, JobPicture, instrument
@@ -114,7 +116,7 @@ class Worker:
             try:
                 content = written.result()
             except OSError as error:  # no fault of the job: the run stops
-                broken = f"{self.settings.store} cannot be written ({error.strerror or error})"
+                broken = f"{self.settings.store} cannot be written ({reason(error)})"
             else:
                 entries.append(_done(unit.jobs[i], content, common))
         return Outcome(tuple(entries), fits, busy, encoded, broken)
@@ -131,20 +133,22 @@ class Worker:
         if stop.is_set():
             return None
         try:
-            pipe = self._acquire(unit.jobs[0])
+            pipe = self._acquire(unit.jobs[0], unit.contents)
+        except ContentChangedError:
+            raise
         except Exception as error:
-            return None, [_Failed(models.first_line(error))] * len(unit.jobs), 0
+            return None, [_Failed(reason(error))] * len(unit.jobs), 0
         before, texts = self._cache.misses, dict[str, EncodedText | _Failed | None]()
         for job in unit.jobs:
             if job.id not in texts:
                 try:
-                    texts[job.id] = self._encode(pipe, job)
+                    texts[job.id] = self._encode(pipe, job, unit)
                 except Exception as error:
-                    texts[job.id] = _Failed(models.first_line(error))
+                    texts[job.id] = _Failed(reason(error))
         return pipe, [texts[job.id] for job in unit.jobs], self._cache.misses - before
 
-    def _encode(self, pipe: Pipeline, job: Job) -> EncodedText | None:
-        what = self._what(pipe, job)
+    def _encode(self, pipe: Pipeline, job: Job, unit: Unit) -> EncodedText | None:
+        what = self._what(pipe, job, unit.contents.get(job.model))
         known = self._cache.get(what)
         if known is not None and finite(known):
             return dict(known)
@@ -160,27 +164,34 @@ class Worker:
             self._cache.put(what, encoding)
         return encoding
 
-    def _what(self, pipe: Pipeline, job: Job) -> dict[str, Any]:
+    def _what(self, pipe: Pipeline, job: Job, content: str | None) -> dict[str, Any]:
         """Everything that decides an encoding to the last bit."""
         where = models.origin(pipe)
         names = ("instrument", "prompt", "negative_prompt", "guidance", "keep", "steps")
         return {name: getattr(job, name) for name in names} | {
             "model": where.model,
             "revision": where.revision,
+            "content": content,
             "device": self.settings.device.split(":")[0],
             "dtype": self.settings.dtype,
             "threads": self.settings.threads,
             "versions": recipes.versions(),
         }
 
-    def _acquire(self, job: Job) -> Pipeline:
-        """The job's pipeline. Another one is dropped first, when nobody samples with it any more."""
+    def _acquire(self, job: Job, contents: Mapping[str, str]) -> Pipeline:
+        """The job's pipeline. Another one is dropped first, when nobody samples with it any more.
+
+        Raises:
+            ContentChangedError: the model is not the one that was checked.
+        """
         wanted = (job.instrument, job.model, (job.preset or "") if job.model.endswith(".safetensors") else "")
         with self._change:
             if self._pipe is None or self._pipe[0] != wanted:
                 self._change.wait_for(lambda: not self._users)
                 self._pipe = None
                 pipe = instrument(job.instrument).load(job, self.settings.device, self.settings.dtype)
+                # Before anything is encoded with it, which would outlive the run.
+                check_contents({name: state for name, state in contents.items() if name == job.model})
                 pipe.set_progress_bar_config(disable=True)
                 self._pipe = wanted, pipe
             self._users += 1
@@ -202,6 +213,7 @@ class Worker:
         """What became of each job by its position, what fitted into memory, seconds and bytes."""
         if stop.is_set():
             return None
+        check_contents(unit.contents)
         begin = time.perf_counter()
         reset_peak(self._device)
         results: dict[int, JobPicture | _Failed] = {
@@ -218,6 +230,7 @@ class Worker:
                 continue
             results |= pictures
             todo = todo[len(part) :]
+        check_contents(unit.contents)  # so that all of this time it was what it is
         return results, fits, time.perf_counter() - begin, peak_so_far(self._device)
 
     def _attempt(
@@ -238,7 +251,7 @@ class Worker:
             return results, False
         except Exception as error:
             too_much = isinstance(error, MemoryError) or should_reduce_batch_size(error)
-            why = models.first_line(error)
+            why = reason(error)
         if len(part) == 1:
             return {part[0]: _Failed(f"it does not fit into memory: {why}" if too_much else why)}, too_much
         if too_much:
@@ -270,5 +283,7 @@ def finished(worker: Worker, unit: Unit, begun: Begun, stop: threading.Event) ->
     """`Worker.finish`; what it could not handle is no job's fault, and ends the run."""
     try:
         return worker.finish(unit, begun, stop)
+    except ContentChangedError as error:
+        return Outcome(broken=str(error))
     except Exception as error:
-        return Outcome(broken=f"a worker failed: {type(error).__name__}: {models.first_line(error)}")
+        return Outcome(broken=f"a worker failed: {type(error).__name__}: {reason(error)}")

@@ -11,11 +11,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..extras import require
+from ..failures import printable
 from ..quiet import quieten
 from ..worlds import DEFAULT_MODEL
-from .arguments import whole
+from .arguments import number, whole
 from .options import Device, Dtype
 from .run import complain
+
+PATIENCE = 240.0  # minutes, as `BatchOrder` has it
 
 if TYPE_CHECKING:
     from ..batch.dispatch import Dispatcher
@@ -57,6 +60,14 @@ def batch(
     retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Make failed jobs again.")] = False,
     wait: Annotated[bool, typer.Option("--wait", help="For another run on the folder to end.")] = False,
     sheet: Annotated[bool, typer.Option("--sheet", help="Draw a contact sheet at the end.")] = False,
+    patience: Annotated[
+        float,
+        typer.Option(
+            parser=number,
+            metavar="<float>",
+            help="Minutes that a worker may take for a group before it counts as hanging.",
+        ),
+    ] = PATIENCE,
 ) -> None:
     """Make the pictures of a jobs file, unattended. The same command goes on where it was stopped.
 
@@ -67,7 +78,7 @@ def batch(
     from ..batch.limits import bound_memory
     from ..batch.order import BatchOrder
     from ..batch.run import run
-    from ..batch.stores import open_store
+    from ..batch.stores import open_store, writing
 
     order = BatchOrder(
         jobs=jobs,
@@ -84,6 +95,7 @@ def batch(
         skip_bad=skip_bad,
         retry=retry_failed,
         wait=wait,
+        patience=patience,
     )
     quieten()
     if engine == "local" and device in (None, "cpu") and (workers or 1) == 1:
@@ -94,7 +106,9 @@ def batch(
     if sheet and result.done:
         from ..batch.sheet import SHEET, write_sheet
 
-        typer.echo(f"{write_sheet(store)} pictures on {store.address}/{SHEET}")
+        with writing(store):
+            count = write_sheet(store)
+        typer.echo(f"{count} pictures on {store.address}/{SHEET}")
     _sum_up(result, store.address)
 
 
@@ -120,16 +134,16 @@ def verify(
     import time
 
     from ..batch.manifest import Entry
-    from ..batch.stores import open_store
+    from ..batch.stores import open_store, writing
     from ..batch.verify import check_files
 
     store = open_store(out)
     check = check_files(store)
     for word, entries in (("missing", check.missing), ("changed", check.changed)):
         for entry in entries:
-            typer.echo(f"{entry.file} is {word}")
+            typer.echo(f"{printable(entry.file or entry.id)} is {word}")
     for name in check.strangers:
-        typer.echo(f"{name} is not in the manifest")
+        typer.echo(f"{printable(name)} is not in the manifest")
     typer.echo(
         f"{check.good} pictures are what they were, {len(check.missing)} missing, {len(check.changed)} changed, "
         f"{len(check.strangers)} not in the manifest, {check.damaged} damaged lines"
@@ -138,10 +152,9 @@ def verify(
     if redo and lost:
         with store.begin(wait=False):
             now = time.time()
-            store.append(
-                f"{time.time_ns():020d}-lost",
-                [Entry(id=entry.id, status="lost", group=entry.group, finished=now) for entry in lost],
-            )
+            marks = [Entry(id=entry.id, status="lost", group=entry.group, finished=now) for entry in lost]
+            with writing(store):
+                store.append("lost", marks)
     if lost:
         raise typer.Exit(1)
 

@@ -47,6 +47,22 @@ def test_a_full_disk_stops_the_run_which_goes_on_when_there_is_room(undisturbed,
     assert files(tmp_path / "after") == files(expected)
 
 
+def test_a_disk_that_is_full_from_the_start(tmp_path):
+    write_jobs(tmp_path / "jobs.jsonl", [*jobs(1), {"id": "bad"}])
+    said = inside(
+        f"""
+        mount -t tmpfs -o size=64k none disk
+        mkdir disk/out
+        head -c 128k /dev/zero > disk/fill || true
+        code=0; {_RUN} --skip-bad || code=$?
+        test $code -eq 2
+        """,
+        tmp_path,
+    )
+    assert "disk/out cannot be written (No space left on device)" in said
+    assert "Traceback" not in said
+
+
 def test_a_read_only_folder_is_refused_before_anything_is_loaded(tmp_path):
     write_jobs(tmp_path / "jobs.jsonl", jobs(1))
     said = inside(

@@ -77,7 +77,21 @@ def test_of_two_runs_on_a_folder_the_second_refuses_or_waits(undisturbed, gate, 
     assert "48 of 48 done, 0 failed: " in (tmp_path / ".third").read_text()
 
 
-def test_half_a_picture_and_half_a_line(undisturbed, gate, tmp_path):
+def test_a_jobs_file_rewritten_in_place_while_it_runs(undisturbed, gate, tmp_path):
+    path, expected, _ = undisturbed
+    jobs = tmp_path / "jobs.jsonl"
+    jobs.write_bytes(path.read_bytes())
+    process = start(jobs, "--out", tmp_path / "out", gate=gate)
+    until(lambda: gate.reached)
+    with jobs.open("r+") as file:  # in place, as `cp` does
+        file.write(path.read_text().replace("circle", "square"))
+    gate.open()
+    process.join()
+    assert process.exitcode == 0
+    assert files(tmp_path / "out") == files(expected)
+
+
+def test_half_a_picture_half_a_line_and_half_a_plan(undisturbed, gate, tmp_path):
     path, expected, _ = undisturbed
     process = start(path, "--out", tmp_path, gate=gate)
     until(lambda: len(entries(tmp_path)) >= 8)
@@ -92,6 +106,7 @@ def test_half_a_picture_and_half_a_line(undisturbed, gate, tmp_path):
     first = next(iter(entries(tmp_path).values()))
     (tmp_path / first["file"]).write_bytes(b"")
     (tmp_path / ".j047.png.abcd.part").write_bytes(b"half")
+    os.truncate(tmp_path / "plan.json", 30)
     assert finish(path, "--out", tmp_path) == 0
     assert files(tmp_path) == files(expected)
     assert outcome(tmp_path) == outcome(expected)

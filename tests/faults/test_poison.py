@@ -33,8 +33,9 @@ def test_the_other_95_percent_are_made(model, tmp_path):
     common = (path, "--out", tmp_path / "out", "--model", model)
     assert finish(*common, log=tmp_path / "log") == 2
     told = (tmp_path / "log").read_text()
-    assert "2 of 80 jobs" in told
+    assert "3 of 80 jobs" in told
     assert "line 6: width 65, height 64 does not fit" in told
+    assert "line 27: width is 999992: must be" in told
     assert "line 74: " in told
     assert not (tmp_path / "out").exists()
     assert finish(*common, "--skip-bad") == 1
@@ -42,10 +43,10 @@ def test_the_other_95_percent_are_made(model, tmp_path):
     assert made == {row["id"] for row in rows} - {"bad-size", "huge", "nan", "unreadable"}
     assert {name.removesuffix(".png") for name in files(tmp_path / "out")} == made
     report = "\n".join(progress(open_store(str(tmp_path / "out"))).sentences())
-    assert "76 of 78 done, 2 failed, 0 left, 2 bad in the jobs file" in report
+    assert "76 of 77 done, 1 failed, 0 left, 3 bad in the jobs file" in report
     for name, reason in (
         ("bad-size", "line 6: width 65"),
-        ("huge", "width 999992, height 999992 needs"),
+        ("huge", "line 27: width is 999992: must be a whole number from 8 to 32768"),
         ("nan", "the text encoder makes NaN of the prompt 'a cyan circle"),
         ("unreadable", "line 74: "),
     ):

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
 
+from ...failures import reason
+from ...remarks import remark
 from ..dispatch import Dispatcher, Outcome, Unit
 from ..worker import DEPTH
 
 _PAUSE = 0.5  # seconds between looks at the stop signal
+_LEAST, _SLOWER = 30 * 60, 20  # see `Clocks`
 
 
 @dataclass(frozen=True)
@@ -46,6 +50,9 @@ class Crew(Protocol):
     def wait(self, seconds: float) -> list[Finished | Died]:
         """What has happened; waits for something to."""
 
+    def abandon(self, place: int) -> bool:
+        """End a worker that hangs, with what it has in hand; False: this kind cannot."""
+
     def halt(self) -> None:
         """Have the workers finish what they sample and begin no more."""
 
@@ -54,14 +61,20 @@ class Crew(Protocol):
 
 
 def drive(
-    dispatcher: Dispatcher, crew: Crew, stop: threading.Event, on_note: Callable[[], None] = lambda: None
+    dispatcher: Dispatcher,
+    crew: Crew,
+    stop: threading.Event,
+    on_note: Callable[[], None] = lambda: None,
+    patience: float = float("inf"),
 ) -> None:
     """Make everything, or what is in hand when `stop` is set or the run cannot go on.
 
     Args:
         on_note: called whenever something was noted in the manifest.
+        patience: seconds that a worker may take for a unit; see `Clocks`.
     """
     hands: list[list[Unit]] = [[] for _ in range(crew.size)]
+    clocks = Clocks(crew.size, patience)
     halted = False
     try:
         while True:
@@ -70,7 +83,7 @@ def drive(
                     crew.halt()
                 halted = True
             else:
-                _fill(dispatcher, crew, hands)
+                _fill(dispatcher, crew, hands, clocks)
             if not any(hands):
                 return
             for event in crew.wait(_PAUSE):
@@ -79,14 +92,66 @@ def drive(
                     if not halted:
                         _noting(dispatcher, partial(dispatcher.died, units, event.reason))
                 else:
+                    clocks.finish(event.place)
                     hands[event.place].remove(event.unit)
                     _noting(dispatcher, partial(dispatcher.finish, event.unit, event.outcome))
                 on_note()
+            for place, units in enumerate(hands):
+                if units and clocks.late(place):
+                    _hanging(dispatcher, crew, clocks, place, hands, halted)
+                    on_note()
     finally:
         crew.close()
 
 
-def _fill(dispatcher: Dispatcher, crew: Crew, hands: list[list[Unit]]) -> None:
+class Clocks:
+    """How long each worker has been at its unit. The limit is `patience`, or less once units have been timed.
+
+    Args:
+        patience: seconds. The first unit of a run loads a model, and nobody knows how long a unit takes, so this is
+            generous; afterwards `_SLOWER` times the slowest unit is enough, but not less than `_LEAST` seconds.
+    """
+
+    def __init__(self, size: int, patience: float) -> None:
+        self._begun = [time.monotonic()] * size
+        self._patience, self._slowest = patience, 0.0
+
+    @property
+    def limit(self) -> float:
+        if not self._slowest:
+            return self._patience
+        return min(self._patience, max(_LEAST, _SLOWER * self._slowest))
+
+    def begin(self, place: int) -> None:
+        self._begun[place] = time.monotonic()
+
+    def finish(self, place: int) -> None:
+        self._slowest = max(self._slowest, time.monotonic() - self._begun[place])
+        self.begin(place)
+
+    def late(self, place: int) -> bool:
+        return time.monotonic() - self._begun[place] > self.limit
+
+
+def _hanging(
+    dispatcher: Dispatcher, crew: Crew, clocks: Clocks, place: int, hands: list[list[Unit]], halted: bool
+) -> None:
+    """Have what a hanging worker holds tried elsewhere; or say that it hangs, where it cannot be ended."""
+    minutes = f"{clocks.limit / 60:,.3g} minutes"
+    if crew.abandon(place):
+        units, hands[place] = hands[place], []
+        if not halted:
+            _noting(dispatcher, partial(dispatcher.died, units, f"it hung: nothing was made for {minutes}"))
+        return
+    ids = ", ".join(unit.jobs[0].id for unit in hands[place])
+    remark(
+        f"nothing has been made for {minutes}, with the groups of {ids} in hand: if it hangs, Ctrl-C twice ends it, "
+        "and the same command goes on; --workers 2 replaces workers that hang"
+    )
+    clocks.begin(place)
+
+
+def _fill(dispatcher: Dispatcher, crew: Crew, hands: list[list[Unit]], clocks: Clocks) -> None:
     """Give every worker as much as it can overlap; round by round, so that the last ones are shared."""
     for _ in range(DEPTH):
         for place, units in enumerate(hands):
@@ -95,6 +160,8 @@ def _fill(dispatcher: Dispatcher, crew: Crew, hands: list[list[Unit]]) -> None:
             unit = dispatcher.take(idle=not units)
             if unit is None:
                 continue
+            if not units:
+                clocks.begin(place)
             units.append(unit)
             crew.send(place, unit)
 
@@ -104,4 +171,4 @@ def _noting(dispatcher: Dispatcher, note: Callable[[], None]) -> None:
     try:
         note()
     except OSError as error:
-        dispatcher.broken = dispatcher.broken or f"the manifest cannot be written ({error.strerror or error})"
+        dispatcher.broken = dispatcher.broken or f"the manifest cannot be written ({reason(error)})"

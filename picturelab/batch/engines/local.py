@@ -20,6 +20,7 @@ from ..limits import bound_memory
 from ..worker import DEPTH, Begun, Worker, WorkerSettings, finished
 from .crew import Died, Finished
 
+_DYING = 10  # seconds that a killed process is waited for: one that waits for a device may take its time
 _HALT, _END = "halt", "end"  # what a worker process is sent besides units
 
 
@@ -44,6 +45,9 @@ class OneProcess:
         except queue.Empty:
             return []
         return [event]
+
+    def abandon(self, place: int) -> bool:
+        return False  # a thread cannot be ended
 
     def halt(self) -> None:
         self._stop.set()
@@ -92,6 +96,13 @@ class Processes:
                 del self._members[place]
                 events.append(Died(place, last_words(process.exitcode)))
         return events
+
+    def abandon(self, place: int) -> bool:
+        process, connection = self._members.pop(place)
+        process.kill()
+        process.join(_DYING)
+        connection.close()
+        return True
 
     def halt(self) -> None:
         for _, connection in self._members.values():

@@ -80,10 +80,14 @@ class Actors:
             except self._ray.exceptions.RayError as error:
                 dead[place] = _reason(error)
         for place, reason in dead.items():
-            self._calls = {call: (at, unit) for call, (at, unit) in self._calls.items() if at != place}
-            self._ray.kill(self._actors.pop(place))
+            self.abandon(place)
             events.append(Died(place, reason))
         return events
+
+    def abandon(self, place: int) -> bool:
+        self._calls = {call: (at, unit) for call, (at, unit) in self._calls.items() if at != place}
+        self._ray.kill(self._actors.pop(place))
+        return True
 
     def halt(self) -> None:
         for actor in self._actors.values():

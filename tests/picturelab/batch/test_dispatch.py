@@ -5,11 +5,13 @@ import random
 import pytest
 
 from picturelab.batch.dispatch import Dispatcher, Outcome
+from picturelab.batch.engines import crew as crews
 from picturelab.batch.engines.crew import Died, Finished, drive
 from picturelab.batch.manifest import Entry
 from picturelab.batch.plan import make_plan
 from picturelab.batch.sources import open_jobs_file
 from picturelab.batch.stores import Folder
+from picturelab.remarks import Remark
 
 
 @pytest.fixture
@@ -137,3 +139,68 @@ def test_what_fits_is_remembered_for_units_alike_and_over_runs(dispatcher):
     first.finish(unit, Outcome(tuple(done), fits=2))
     assert first.take(idle=True).fits == 2
     assert dispatcher(12).take(idle=True).fits == 2
+
+
+class Hanging:
+    """A crew of workers some of which never come back; `ends` says whether they can be ended."""
+
+    def __init__(self, size, hanging, ends=True):
+        self.size, self.hanging, self.ends = size, hanging, ends
+        self.hands, self.abandoned = {place: [] for place in range(size)}, []
+
+    def send(self, place, unit):
+        self.hands[place].append(unit)
+
+    def wait(self, seconds):
+        for place, units in self.hands.items():
+            if units and not any(units[0].jobs[i].id in self.hanging for i in units[0].wanted):
+                return [Finished(place, units[0], outcome(units.pop(0)))]
+        return []
+
+    def abandon(self, place):
+        self.abandoned.append(place)
+        if self.ends:
+            self.hands[place] = []
+        else:
+            self.hanging = ()  # it comes back after all
+        return self.ends
+
+    def halt(self):
+        pass
+
+    def close(self):
+        pass
+
+
+def test_a_worker_that_hangs_is_replaced_and_its_job_set_aside(dispatcher, tmp_path):
+    run, crew = dispatcher(9), Hanging(2, ("6",))
+    drive(run, crew, Never(), patience=0.01)
+    assert (run.done, run.failed) == (8, 1)
+    (failed,) = [e for e in Folder(tmp_path).record().entries.values() if e.status == "failed"]
+    assert failed.id == "6"
+    assert failed.error.startswith("set aside: its worker died 2 times (it hung: nothing was made for ")
+    assert len(crew.abandoned) >= 2
+
+
+def test_one_that_cannot_be_replaced_is_said(dispatcher):
+    run = dispatcher(3)
+    with pytest.warns(Remark, match=r"^nothing has been made for .* minutes, with the groups of 1 in hand"):
+        drive(run, Hanging(1, ("2",), ends=False), Never(), patience=0.01)
+    assert run.done == 3
+
+
+def test_patience_shrinks_once_units_have_been_timed(monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr(crews.time, "monotonic", lambda: now[0])
+    clocks = crews.Clocks(1, 4 * 3600)
+    assert clocks.limit == 4 * 3600
+    now[0] = 10
+    clocks.finish(0)
+    assert clocks.limit == 30 * 60, "not less"
+    now[0] = 310
+    clocks.finish(0)
+    assert clocks.limit == 20 * 300
+    now[0] += 20 * 300 + 1
+    assert clocks.late(0)
+    clocks.begin(0)
+    assert not clocks.late(0)

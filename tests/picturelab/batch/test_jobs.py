@@ -34,16 +34,31 @@ def test_text_becomes_numbers_as_csv_needs():
         ({"prompt": "a", "size": "64"}, "size '64' is not understood: give WIDTHxHEIGHT"),
         ({"prompt": "a", "size": "64x64", "width": 64}, "size is '64x64' beside height or width"),
         ({"prompt": "a", "height": 64}, "height is 64 and width is None; give both"),
-        ({"prompt": "a", "seed": -1}, "seed is -1: input should be greater than or equal to 0"),
-        ({"prompt": "a", "steps": 1.5}, "steps is 1.5: input should be a valid integer"),
-        ({"prompt": "a", "guidance": float("nan")}, "guidance is nan: input should be a finite number"),
+        ({"prompt": "a", "seed": -1}, "seed is -1: must be a whole number from 0 to 9223372036854775807"),
+        ({"prompt": "a", "steps": 1.5}, "steps is 1.5: must be a whole number from 1 to 1000"),
+        ({"prompt": "a", "guidance": float("nan")}, "guidance is nan: must be a number from 0 to 1000"),
         ({"prompt": "a", "id": "../a"}, "id is '../a': it names the file"),
         ({"prompt": "a", "id": "sheet"}, "is not 'sheet'"),
+        ({"prompt": "a", "id": "a" * 201}, "it is 1 to 200 letters"),
+        ({"prompt": "a", "id": "a\x1b"}, "id is 'a\\x1b': it names the file"),
+        (
+            {"prompt": "a", "id": "NUL"},
+            "id is 'NUL': it names the file, and Windows has no files named con, prn",
+        ),
+        ({"prompt": "a", "id": "com1.x"}, "Windows has no files named"),
+        ({"prompt": "a\0"}, "prompt is 'a\\x00': its letter 2 is '\\x00', which is no text"),
+        ({"prompt": "a", "negative_prompt": "\ud83d"}, "its letter 1 is '\\ud83d', which is no text"),
+        ({"prompt": "a", "image": "a\0.png"}, "image is 'a\\x00.png': its letter 2 is"),
+        ({"prompt": "a" * 10_001}, "prompt has 10,001 letters: must be at most 10,000"),
+        ({"prompt": "a", "steps": 1001}, "steps is 1001: must be a whole number from 1 to 1000"),
+        ({"prompt": "a", "size": "99999x64"}, "width is 99999: must be a whole number from 8 to 32768"),
+        ({"prompt": "a", "Promt": "b"}, "there is no key 'Promt' (did you mean 'prompt'?); keys are"),
+        ({"prompt": "a", "config": "{“stop”: 1}"}, "JSON takes straight quotes"),
         ({"prompt": "a", "config": "stop"}, "config is 'stop': it is a mapping of settings"),
         ({"prompt": "a", "keep": "padding", "image": "a.png"}, "keep is 'padding' beside image"),
         ({"prompt": "a", "keep": "padding", "preset": "sd15"}, "keep is 'padding' beside preset"),
         ({"prompt": "a", "preset": "none", "config": {"stop": 1}}, "config is given beside preset 'none'"),
-        ({"prompt": 3, "seed": "x"}, "prompt is 3: input should be a valid string; seed is 'x'"),
+        ({"prompt": 3, "seed": "x"}, "prompt is 3: must be text; seed is 'x': must be a whole number from 0"),
     ],
 )
 def test_what_is_wrong_is_said(row, said):
@@ -65,3 +80,8 @@ def test_alike_is_all_but_id_prompt_seed_and_arm():
         {"keep": "full"},
     ):
         assert job.alike() != job.model_copy(update=change).alike()
+
+
+def test_names_of_devices_stand_alone():
+    assert parse({"prompt": "a", "id": "console"}, 1).id == "console"
+    assert parse({"prompt": "a\tb\r\nc"}, 1).prompt == "a\tb\r\nc"

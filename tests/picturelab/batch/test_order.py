@@ -11,8 +11,8 @@ from picturelab.batch.worker import WorkerSettings
 @pytest.mark.parametrize(
     ("values", "sentence"),
     [
-        ({"batch": 0}, "batch is 0; it is 1 or more"),
-        ({"workers": -1}, "workers is -1; it is 1 or more"),
+        ({"batch": 0}, "batch=0: must be a whole number from 1 to 1024"),
+        ({"workers": -1}, "workers=-1: must be a whole number from 1 to 1024"),
         ({"engine": "spark"}, "engine is 'spark'; it can be local or ray"),
         ({"address": "auto"}, "address is 'auto', which is for --engine ray"),
         (

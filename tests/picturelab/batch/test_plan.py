@@ -1,6 +1,6 @@
 import pytest
 
-from picturelab.batch.plan import at_once, make_plan, settle
+from picturelab.batch.plan import at_once, make_plan
 from picturelab.batch.sources import open_jobs_file
 
 
@@ -56,13 +56,3 @@ def test_equal_plans_have_equal_digests(plan):
     assert plan(rows, batch=4).digest() == plan(rows, batch=4).digest()
     assert plan(rows, batch=4).digest() != plan(rows, batch=3).digest()
     assert plan(rows).digest() != plan(rows[:5]).digest()
-
-
-def test_a_folder_goes_on_only_as_it_began():
-    begun = {"plan": "1", "dtype": "float32", "threads": 1, "total": 3}
-    settle(None, {"plan": "1"})
-    settle(begun, {"plan": "1", "dtype": "float32", "threads": 1})
-    with pytest.raises(ValueError, match="a run of other jobs"):
-        settle(begun, {"plan": "2"})
-    with pytest.raises(ValueError, match="begun with threads 1 instead of 2"):
-        settle(begun, {"plan": "1", "threads": 2})

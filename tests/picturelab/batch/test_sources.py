@@ -1,3 +1,7 @@
+import codecs
+import json
+import re
+
 import pyarrow
 import pytest
 import yaml
@@ -108,10 +112,19 @@ def test_a_grid_takes_arms_and_a_file_of_prompts(tmp_path):
     assert grid(tmp_path, prompts="prompts.txt", arms=["full", "padding 1/5"]).sha256 != before
 
 
-def test_a_grid_of_a_trillion_is_not_expanded(tmp_path):
-    source = grid(tmp_path, prompts=[str(i) for i in range(1000)], seeds="0-999999999")
-    assert len(source) == 10**12
-    assert source.row(10**12 - 1)["seed"] == 999_999_999
+def test_a_grid_of_millions_is_not_expanded_and_one_of_a_trillion_refused(tmp_path):
+    prompts = [str(i) for i in range(1000)]
+    source = grid(tmp_path, prompts=prompts, seeds="0-9999")
+    assert len(source) == 10**7
+    assert source.row(10**7 - 1)["seed"] == 9999
+    with pytest.raises(
+        ValueError,
+        match=re.escape(
+            "has 1,000 prompts x 1,000,000,000,000,000,000 seeds = 1,000,000,000,000,000,000,000 combinations; "
+            "a grid has 10,000,000 at most"
+        ),
+    ):
+        grid(tmp_path, prompts=prompts, seeds="0-999999999999999999")
 
 
 @pytest.mark.parametrize(
@@ -144,3 +157,97 @@ def test_an_empty_file_and_a_wrong_encoding(tmp_path):
     (tmp_path / "latin.csv").write_bytes("prompt\nä".encode("latin-1"))
     with pytest.raises(ValueError, match="is not UTF-8"):
         open_jobs_file(tmp_path / "latin.csv")
+
+
+@pytest.mark.parametrize("name", ["jobs.jsonl", "jobs.csv", "jobs.parquet", "jobs.yaml"])
+def test_a_file_rewritten_in_place_is_read_as_it_was(tmp_path, name):
+    def write(prompt):
+        path = tmp_path / f"{prompt}.{name}"
+        rows = [{"prompt": prompt, "seed": i} for i in range(3)]
+        if name == "jobs.jsonl":
+            path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+        elif name == "jobs.csv":
+            path.write_text("prompt,seed\n" + "".join(f"{prompt},{i}\n" for i in range(3)))
+        elif name == "jobs.parquet":
+            parquet.write_table(pyarrow.Table.from_pylist(rows), path)
+        else:
+            path.write_text(f"prompts: [{prompt}]\nseeds: 0-2\n")
+        return path
+
+    path = write("circle")
+    source = open_jobs_file(path)
+    with path.open("r+b") as file:  # in place, as `cp` does
+        file.write(write("square").read_bytes())
+    assert [source.row(i)["prompt"] for i in range(3)] == ["circle"] * 3
+
+
+def test_a_byte_order_mark_is_no_part_of_a_prompt(tmp_path):
+    (tmp_path / "prompts.txt").write_bytes("\ufeffa red circle\r\na blue square\r\n".encode())
+    (tmp_path / "grid.yaml").write_bytes(
+        codecs.BOM_UTF16_LE + "prompts: prompts.txt\nseeds: 0\n".encode("utf-16-le")
+    )
+    source = open_jobs_file(tmp_path / "grid.yaml")
+    assert [source.row(i)["prompt"] for i in range(2)] == ["a red circle", "a blue square"]
+    (tmp_path / "jobs.jsonl").write_bytes(codecs.BOM_UTF16_LE + '{"prompt": "ä"}\r\n'.encode("utf-16-le"))
+    assert rows(open_jobs_file(tmp_path / "jobs.jsonl")) == [(1, {"prompt": "ä"})]
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (None, "prompts-final.txt cannot be read (No such file or directory)"),
+        ("süß".encode("cp1252"), "prompts-final.txt is not UTF-8 (invalid start byte at byte 1, in line 1)"),
+        (b"PK\x03\x04", "prompts-final.txt is an Excel workbook"),
+        (b" \n\n", "prompts-final.txt holds no prompt"),
+    ],
+)
+def test_the_list_of_a_grid_is_named(tmp_path, content, said):
+    if content is not None:
+        (tmp_path / "prompts-final.txt").write_bytes(content)
+    with pytest.raises(ValueError, match=re.escape(said)):
+        grid(tmp_path, prompts="prompts-final.txt")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("prompts: [a]\nprompts: [b]", "is no YAML ('prompts' stands there twice"),
+        ("prompts: &a [*a]", "is no YAML (what stands in line 1 has an alias of itself"),
+        ("prompts: [a]\n1: b", "has no use for 1; keys are"),
+        ("promts: [a]\nprompts: [b]", "has no use for 'promts' (did you mean 'prompts'?)"),
+        ("prompts: [a]\nseeds: true", "seeds is True; it is a list"),
+        ("- a", "is no grid"),
+        ("", "is no grid"),
+    ],
+)
+def test_yaml_that_is_no_grid(tmp_path, text, said):
+    (tmp_path / "grid.yaml").write_text(text)
+    with pytest.raises(ValueError, match=re.escape(said)):
+        open_jobs_file(tmp_path / "grid.yaml")
+
+
+def test_parquet_of_odd_kinds(tmp_path):
+    path = tmp_path / "jobs.parquet"
+    table = pyarrow.table(
+        {
+            "Prompt": pyarrow.array(["a", None, "b"]).dictionary_encode(),
+            "seed": pyarrow.array([1, None, 2], pyarrow.uint8()),
+            "config": [{"stop": 0.5}, None, None],
+            "lora": [["a.safetensors"], None, []],
+        }
+    )
+    parquet.write_table(table, path)
+    assert rows(open_jobs_file(path)) == [
+        (1, {"prompt": "a", "seed": 1, "config": {"stop": 0.5}, "lora": ["a.safetensors"]}),
+        (3, {"prompt": "b", "seed": 2, "lora": []}),
+    ]
+    double = pyarrow.table([pyarrow.array(["a"]), pyarrow.array(["b"])], names=["prompt", "prompt"])
+    parquet.write_table(double, path)
+    with pytest.raises(ValueError, match="has 2 columns named 'prompt'"):
+        open_jobs_file(path)
+    path.write_bytes(path.read_bytes()[:-20] + b"PAR1")
+    with pytest.raises(ValueError, match="is no Parquet file"):
+        open_jobs_file(path)
+    parquet.write_table(pyarrow.table({"prompt": [None, None]}), path)
+    with pytest.raises(ValueError, match="holds no job"):
+        open_jobs_file(path)

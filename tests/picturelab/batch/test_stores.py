@@ -1,8 +1,10 @@
 import os
+import re
+import time
 
 import pytest
 
-from picturelab.batch.manifest import Entry
+from picturelab.batch.manifest import Entry, encoded
 from picturelab.batch.stores import Folder, Objects, open_store
 
 
@@ -32,11 +34,90 @@ def test_what_is_noted_is_read_again_and_the_last_line_counts(store):
 
 def test_parts_of_an_object_store_are_never_rewritten(tmp_path):
     store = Objects(f"memory://{tmp_path.name}/x")
-    store.append("001", [entry("a", "failed")])
-    first = store._files.cat_file(f"{store._root}/manifest/001.jsonl")
-    store.append("002", [entry("a")])
-    assert store._files.cat_file(f"{store._root}/manifest/001.jsonl") == first
+    store.append("b", [entry("a", "failed")])
+    (first,) = store._list("manifest")
+    content = store._files.cat_file(first)
+    Objects(store.address).append("a", [entry("a")])  # by another process, which knows nothing of the first
+    assert store._files.cat_file(first) == content
     assert statuses(store) == {"a": "done"}
+
+
+def test_parts_are_in_order_whatever_the_clock_says(tmp_path, monkeypatch):
+    """Parts of older versions are named by the time; a clock that was an hour ahead left some for later."""
+    store = Objects(f"memory://{tmp_path.name}/clock")
+    store.write(
+        f"manifest/{time.time_ns() + 3600 * 10**9:020d}-00000001.jsonl", encoded([entry("a", "lost")])
+    )
+    store.append("1", [entry("a")])
+    assert statuses(store) == {"a": "done"}
+    one, other = Objects(store.address), Objects(store.address)
+    one.append("1", [entry("b")])
+    other.append("1", [entry("c")])
+    one.append("1", [entry("d")])
+    assert statuses(store) == dict.fromkeys("abcd", "done"), "two at once lose nothing"
+
+
+@pytest.mark.parametrize(
+    ("address", "said"),
+    [
+        (
+            "s3:/bucket/x",
+            "'s3:/bucket/x' is no URL, which has two slashes after the colon; give a folder, or a URL",
+        ),
+        ("s3:x", "is no URL, which has two slashes"),
+        ("s3:///x", "is no URL, which has two slashes"),
+        ("file://", "is no URL, which has two slashes"),
+        ("s3//x", "'s3//x' is no URL, which has a colon before the slashes"),
+        (" s3://x", "' s3://x' is no URL, which begins with its protocol"),
+        ("S3://x", "there is no protocol 'S3' (did you mean s3://?)"),
+        ("", "'' is no place for a batch"),
+        ("a\x1b[31m", "'a\\\\x1b[31m' is no place for a batch"),
+    ],
+)
+def test_addresses_that_are_no_place_for_a_batch(address, said):
+    with pytest.raises(ValueError, match=re.escape(said)):
+        open_store(address)
+
+
+@pytest.mark.parametrize("address", ["run:1", "10:30/x", "file:///tmp/x", "a//b"])
+def test_addresses_that_are_folders(address):
+    assert isinstance(open_store(address), Folder)
+
+
+def test_a_file_is_no_batch(tmp_path):
+    (tmp_path / "text.txt").write_text("hello")
+    with pytest.raises(ValueError, match=r"text.txt is a file, where a batch has a folder"):
+        open_store(str(tmp_path / "text.txt"))
+
+
+def test_what_cannot_be_read_is_a_sentence_and_what_stands_in_the_way_is_named(tmp_path):
+    store = Folder(tmp_path)
+    for name in ("manifest.jsonl", "a.png"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "loop.png").symlink_to("loop.png")
+    (tmp_path / "gone.png").symlink_to("nowhere")
+    for act in (store.record, lambda: store.read("a.png")):
+        with pytest.raises(ValueError, match=r"cannot be read \(Is a directory\)"):
+            act()
+    assert sorted(store.obstacles()) == ["a.png", "manifest.jsonl"]
+    assert store.sizes() == {}
+    for name in ("loop.png", "gone.png"):
+        store.write(name, b"12")  # in place of the link
+    assert store.sizes() == {"loop.png": 2, "gone.png": 2}
+
+
+def test_what_an_object_stores_package_raises_is_told_as_of_a_folder(tmp_path, monkeypatch):
+    store = Objects(f"memory://{tmp_path.name}/broken")
+
+    def broken(*arguments, **more):
+        raise RuntimeError("no credentials\nat length")
+
+    for name in ("pipe_file", "cat_file"):
+        monkeypatch.setattr(store._files, name, broken)
+    with pytest.raises(OSError, match=r"^no credentials$"):
+        store.append("1", [entry("a")])
+    with pytest.raises(ValueError, match=r"plan.json cannot be read \(no credentials\)"):
+        store.read("plan.json")
 
 
 @pytest.mark.parametrize("cut", range(1, 40, 6))

@@ -3,6 +3,7 @@
 import functools
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -51,14 +52,18 @@ def test_a_changed_picture_is_found_and_made_again(batch, run, tmp_path):
     assert run("verify", "out")[0] == 0
 
 
-def test_failed_jobs_give_exit_code_1_and_are_named(batch, run):
-    code, _, err = batch([row(1), row(2, size="999992x999992")])
+def test_failed_jobs_give_exit_code_1_and_are_named(batch, run, monkeypatch):
+    monkeypatch.setattr(
+        "fouriscale.sampling.batch.psutil",
+        SimpleNamespace(virtual_memory=lambda: SimpleNamespace(total=2**30)),
+    )
+    code, _, err = batch([row(1), row(2, size="32768x32768")])
     assert code == 1
     assert err.endswith(
         f"Error: 1 jobs have no picture; `fouriscale status {Path('out').absolute()}` says why\n"
     )
     said = run("status", "out")[1]
-    assert said.startswith("1 of 2 done, 1 failed, 0 left; complete\n  2: width 999992, height 999992 needs ")
+    assert said.startswith("1 of 2 done, 1 failed, 0 left; complete\n  2: width 32768, height 32768 needs ")
 
 
 def test_status_while_it_runs_and_when_it_was_killed(batch, run, tmp_path):
@@ -83,7 +88,7 @@ def test_status_while_it_runs_and_when_it_was_killed(batch, run, tmp_path):
     ("arguments", "said"),
     [
         (["--engine", "spark"], "engine is 'spark'; it can be local or ray"),
-        (["--batch", "0"], "batch is 0; it is 1 or more"),
+        (["--batch", "0"], "batch=0: must be a whole number from 1 to 1024"),
         (["--workers", "many"], "'many' is no whole number"),
         (["--address", "auto"], "address is 'auto', which is for --engine ray"),
         (["--dtype", "int8"], "unknown dtype 'int8'"),

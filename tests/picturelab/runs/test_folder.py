@@ -44,3 +44,26 @@ def test_a_folder_of_something_else_is_refused(folder):
         ValueError, match="is not empty and does not hold an audit; give an empty or a new folder"
     ):
         folder.begin({})
+
+
+@pytest.mark.parametrize("text", ["", '{"share": 0', "[" * 100_000, "[]", "\0" * 9])
+def test_a_piece_that_cannot_be_read_is_to_be_made(folder, text):
+    folder.begin({})
+    folder.finish("a", {"share": 0.5}, {})
+    (folder.folder / "pieces" / "a.json").write_text(text)
+    assert folder.piece("a") is None
+    folder.finish("a", {"share": 0.5}, {})
+    assert folder.piece("a") == {"share": 0.5}
+
+
+def test_a_full_disk_and_damaged_settings_are_sentences(folder, monkeypatch):
+    def full(*arguments, **more):
+        raise OSError(28, "No space left on device")
+
+    folder.begin({})
+    monkeypatch.setattr("picturelab.runs.folder.write_whole", full)
+    with pytest.raises(ValueError, match=r"run cannot be written \(No space left on device\)"):
+        folder.finish("a", {}, {})
+    (folder.folder / "settings.json").write_text("")
+    with pytest.raises(ValueError, match=r"settings.json cannot be read \(Expecting value"):
+        folder.begin({})

@@ -1,0 +1,150 @@
+"""What a folder's run was begun with: plan.json, and whether the run can go on."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from .. import recipes
+from ..remarks import remark
+from . import contents
+from .instruments import instrument
+from .jobs import Job
+from .manifest import Entry, Record, of_status
+from .plan import GroupPlan
+from .stores import PLAN, Store, read_plan_note, writing
+
+_COMPARED = ("device", "dtype", "threads")  # what else decides pictures to the last bit
+_LOOKED_AT = 200  # pictures whose recipes are compared with their jobs where the plan is lost
+
+
+def earlier(store: Store, plan: GroupPlan, record: Record) -> dict[str, Any]:
+    """What an earlier run of the folder was begun with; empty where there was none, or nothing came of it.
+
+    Raises:
+        ValueError: plan.json is lost, and the pictures are of other jobs.
+    """
+    if not record.entries:
+        return {}
+    note = read_plan_note(store)
+    if note is None:
+        remark(
+            f"{store.address}/{PLAN} is lost or damaged; it is made anew from the jobs file and the pictures"
+        )
+        note = _from_pictures(store, plan, record)
+    if not record.count("done"):  # nothing that could differ from what is made now
+        return {key: value for key, value in note.items() if key in ("plan", "source", "versions")}
+    return note
+
+
+def settle(before: dict[str, Any], now: dict[str, Any], plan: GroupPlan, record: Record) -> None:
+    """Check that a folder's run can go on: with these settings, and in a world that is still the same.
+
+    Args:
+        before: of `earlier`.
+
+    Raises:
+        ValueError: pictures would differ from those that are there.
+    """
+    if contents.changed(before.get("contents", {}), plan.contents) and "contents" in before:
+        sentence = contents.changed(before["contents"], _made(plan, record))
+        if sentence:
+            raise ValueError(sentence)
+    if before.get("plan", now["plan"]) != now["plan"]:
+        if before.get("source", plan.jobs_file.sha256) != plan.jobs_file.sha256:
+            what = "a run of other jobs: the jobs file, or a list that it names, has changed since or is another one"
+        else:
+            what = "a run of other jobs, or of the same in other groups (--batch, --model, --skip-bad)"
+        raise ValueError(f"the folder holds {what}: give the same, or another folder")
+    differing = [name for name in _COMPARED if before.get(name, now[name]) != now[name]]
+    if differing:
+        was = ", ".join(f"{name} {before[name]} instead of {now[name]}" for name in differing)
+        raise ValueError(f"the folder holds a run begun with {was}; give the same, or another folder")
+
+
+def write_plan(
+    store: Store, jobs: Path, plan: GroupPlan, before: dict[str, Any], now: dict[str, Any], left: bool
+) -> None:
+    """Note what a run is begun with, where that is not noted yet.
+
+    Args:
+        left: whether there is something to make; or else a note of an older version stays as it is.
+
+    Raises:
+        ValueError: it cannot be written.
+    """
+    versions = recipes.versions()
+    if changed := recipes.changed_versions(before.get("versions", versions)):
+        remark(
+            f"versions differ from those that the folder was begun with, so pixels may too: {', '.join(changed)}"
+        )
+    note = now | {
+        "jobs": str(jobs),
+        "source": plan.jobs_file.sha256,
+        "total": plan.total,
+        "groups": len(plan.groups),
+        "versions": before.get("versions", versions),
+        "contents": before.get("contents", {}) | plan.contents,
+    }
+    written = read_plan_note(store)
+    if written is None or (left and written != note):
+        with writing(store):
+            store.write(PLAN, json.dumps(note, indent=1).encode())
+
+
+def _made(plan: GroupPlan, record: Record) -> dict[str, str]:
+    """The contents of what pictures were made from that are there."""
+    done = {entry.id for entry in of_status(record, "done")}
+    groups = {entry.group for entry in of_status(record, "done")}
+    jobs = (job for group in plan.groups if group.number in groups for job in plan.jobs(group))
+    return plan.contents_of(job for job in jobs if job.id in done)
+
+
+def _from_pictures(store: Store, plan: GroupPlan, record: Record) -> dict[str, Any]:
+    """What plan.json said, as far as pictures and their manifest do.
+
+    Raises:
+        ValueError: they are of other jobs.
+    """
+    jobs = {job.id: (group.number, job) for group in plan.groups for job in plan.jobs(group)}
+    done = list(of_status(record, "done"))
+    note: dict[str, Any] = {"plan": plan.digest()}
+    for entry in done:
+        number, _ = jobs.get(entry.id, (None, None))
+        if number != entry.group:
+            raise _other_jobs(store, entry)
+    for entry in done[:: max(1, len(done) // _LOOKED_AT)]:
+        job = jobs[entry.id][1]
+        recipe = _recipe(store, entry, job)
+        if recipe is None:
+            continue
+        if (recipe.get("prompt"), recipe.get("seed")) != (job.prompt, job.seed):
+            raise _other_jobs(store, entry)
+        note |= {name: recipe[name] for name in _COMPARED if name in recipe}
+        note["device"] = str(note.get("device", "cpu")).split(":")[0]
+    return note
+
+
+def _recipe(store: Store, entry: Entry, job: Job) -> dict[str, Any] | None:
+    """Of a picture that is what it was."""
+    try:
+        content = store.read(entry.file or "")
+    except ValueError:  # `verify` tells of it
+        return None
+    if content is None or hashlib.sha256(content).hexdigest() != entry.sha256:
+        return None
+    with Image.open(io.BytesIO(content)) as image:
+        text = image.info.get(instrument(job.instrument).chunk)
+    return dict(json.loads(text)) if text else None
+
+
+def _other_jobs(store: Store, entry: Entry) -> ValueError:
+    return ValueError(
+        f"{store.address} has lost its {PLAN} and holds a run of other jobs: the picture of {entry.id!r} is "
+        "another one there; give the jobs file that it was begun with, or another folder"
+    )
