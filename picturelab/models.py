@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -13,15 +14,21 @@ from typing import Any, Literal
 import torch
 from diffusers import DiffusionPipeline
 from huggingface_hub.errors import HFValidationError
-from safetensors import SafetensorError
 
 from . import worlds
+from .failures import printable, reason, told_as
 from .pipeline import Pipeline
+from .quiet import silence
 from .worlds import DEFAULT_MODEL
 
 DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
 HUB_ID = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")
 _ORIGIN = "_model_source"  # where a loaded pipeline keeps its `ModelOrigin`
+# How weights of a variant are called, with pieces counted before or behind it.
+_WEIGHTS = re.compile(
+    r"[a-z_]+(\.(?P<before>[a-z]\w*))?(-\d{5}-of-\d{5})?(\.(?P<behind>[a-z]\w*))?\.safetensors"
+)
+_PREFERRED = ("fp16", "bf16")
 _SAMPLE = 2**20  # bytes read at each place of a weights file for its fingerprint
 
 CheckIndex = Callable[[dict[str, Any], str], None]
@@ -109,10 +116,10 @@ def locate(
             raise ValueError(f"there is no model {model!r}; shipped is {known or 'none'}")
         _check_index(world.folder(name), model, check)
         return "shipped"
-    if path.is_dir():
+    if os.path.isdir(model):  # unlike pathlib, it bears any name
         _check_index(path, model, check)
         return "folder"
-    if path.is_file():
+    if os.path.isfile(model):
         _check_file(path, model, files)
         return "file"
     if HUB_ID.fullmatch(model) and path.suffix not in (".safetensors", ".ckpt"):
@@ -137,10 +144,10 @@ def usual_call(model: str) -> dict[str, Any]:
     shipped = worlds.split(model)
     folder = shipped[0].folder(shipped[1]) if shipped else Path(model)
     file = folder / "sampling.json"
-    try:
-        return dict(json.loads(file.read_text())["call"]) if file.is_file() else {}
-    except (OSError, ValueError, TypeError, KeyError) as error:
-        raise ValueError(f'{file} cannot be read: it holds {{"call": ...}} ({first_line(error)})') from None
+    if not os.path.isfile(file):
+        return {}
+    with told_as(f'{file} cannot be read: it holds {{"call": ...}}'):
+        return dict(json.loads(file.read_text(encoding="utf-8"))["call"])
 
 
 def choose_device(name: str | None) -> torch.device:
@@ -199,30 +206,54 @@ def first_line(error: BaseException) -> str:
     return next(filter(None, lines), type(error).__name__).rstrip(".")
 
 
+def variant_of(folders: Iterable[Path]) -> str | None:
+    """Which variant of the weights to ask for, such as "fp16"; None where each folder has plain ones, or none at all.
+
+    Folders that lack it are read without it.
+
+    Raises:
+        ValueError: two folders have different variants only.
+    """
+    needed: dict[str, str] = {}  # variant to the folder that has nothing else
+    for folder in folders:
+        variants = {_variant(file.name) for file in sorted(folder.glob("*.safetensors"))}
+        if variants and None not in variants:
+            best = next(name for name in (*_PREFERRED, *sorted(filter(None, variants))) if name in variants)
+            needed.setdefault(best, folder.name)
+    if len(needed) > 1:
+        parts = " and ".join(f"{part}/ in {variant} only" for variant, part in needed.items())
+        raise ValueError(f"there are weights for {parts}: one variant, or plain files, are needed for both")
+    return next(iter(needed), None)
+
+
+def _variant(name: str) -> str | None:
+    match = _WEIGHTS.fullmatch(name)
+    return match and (match["before"] or match["behind"])
+
+
 def _load_folder(folder: Path, model: str, dtype: torch.dtype) -> DiffusionPipeline:
-    weights: list[str] = []
-    for part in sorted(p for p in folder.iterdir() if p.is_dir()):
-        names = [file.name for file in part.glob("*.safetensors")]
-        if not names and any(part.glob("*.bin")):
+    parts = sorted(path for path in folder.iterdir() if path.is_dir())
+    for part in parts:
+        if not any(part.glob("*.safetensors")) and any(part.glob("*.bin")):
             raise ValueError(
                 f"{model!r} has no safetensors weights in {part.name}/; pickled weights can run code and are not "
                 "loaded"
             )
-        weights += names
-    variant = "fp16" if weights and all(".fp16" in name for name in weights) else None
     try:
+        variant = variant_of(parts)
+    except ValueError as error:
+        raise ValueError(f"{model!r}: {error}") from None
+    with told_as(f"{model!r} cannot be loaded"), silence():
         return DiffusionPipeline.from_pretrained(
             folder, dtype=dtype, variant=variant, use_safetensors=True, local_files_only=True
         )
-    # A class that diffusers does not have is an AttributeError.
-    except (OSError, ValueError, AttributeError, SafetensorError) as error:
-        raise ValueError(f"{model!r} cannot be loaded ({first_line(error)})") from error
 
 
 def _download(model: str, revision: str | None, check: CheckIndex) -> Path:
     """The hub's files for a pipeline, from its cache when offline."""
     try:
-        check(DiffusionPipeline.load_config(model, revision=revision), model)  # before gigabytes are fetched
+        index = DiffusionPipeline.load_config(model, revision=revision)
+        check(index, model)  # before gigabytes are fetched
         return Path(DiffusionPipeline.download(model, revision=revision, use_safetensors=True))
     except (OSError, HFValidationError) as error:
         raise unreachable(model, error) from error
@@ -231,7 +262,7 @@ def _download(model: str, revision: str | None, check: CheckIndex) -> Path:
 def unreachable(model: str, error: BaseException) -> ValueError:
     """What to raise where the hub's model `model` cannot be had."""
     return ValueError(
-        f"the model {model!r} is no folder or file here and cannot be had from the hub ({first_line(error)}); "
+        f"the model {model!r} is no folder or file here and cannot be had from the hub ({reason(error)}); "
         f"check the name and the network, or use {DEFAULT_MODEL}, which needs none"
     )
 
@@ -248,15 +279,24 @@ def _check_file(path: Path, model: str, files: bool) -> None:
 
 
 def _check_index(folder: Path, model: str, check: CheckIndex) -> None:
-    try:
-        index = json.loads((folder / "model_index.json").read_text())
-    except FileNotFoundError:
-        raise ValueError(f"{model!r} is no diffusers folder: it holds no model_index.json") from None
-    except (OSError, ValueError) as error:
-        raise ValueError(
-            f"{model!r} has a model_index.json that cannot be read ({first_line(error)})"
-        ) from None
+    file = folder / "model_index.json"
+    if not file.is_file():
+        raise ValueError(f"{model!r} is no diffusers folder: it holds no model_index.json{_instead(folder)}")
+    with told_as(f"{model!r} has a model_index.json that cannot be read"):
+        index = json.loads(file.read_text(encoding="utf-8"))
+        if not isinstance(index, dict):
+            raise TypeError("it is no JSON object")
     check(index, model)
+
+
+def _instead(folder: Path) -> str:
+    """What a folder says that it is in place of a pipeline, as the end of a sentence."""
+    try:
+        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        kind = config.get("_class_name") or config["architectures"][0]
+    except Exception:  # none, or none that says
+        return ""
+    return f", and its config.json is that of a {printable(str(kind))}"
 
 
 def _has_mps() -> bool:

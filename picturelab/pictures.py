@@ -6,14 +6,13 @@ Everything that strangers hand in is opened here.
 from __future__ import annotations
 
 import re
-import warnings
 from pathlib import Path
 
 import numpy as np
 from PIL import ExifTags, Image, ImageOps
 
 from .failures import printable, reason, told_as
-from .remarks import remark
+from .remarks import remark, without_foreign_warnings
 
 _ANOTHER_PROGRAM = {"EPS", "WMF"}  # Pillow has other programs draw these
 _PAGES_ARE_NO_FRAMES = {"MPO", "PSD"}  # a phone's second lens, layers
@@ -45,7 +44,7 @@ def upright(path: str | Path) -> Image.Image:
     Image.init()
     kinds = [kind for kind in Image.ID if kind not in _ANOTHER_PROGRAM]
     try:
-        with warnings.catch_warnings(action="ignore"), Image.open(path, formats=kinds) as image:
+        with without_foreign_warnings(), Image.open(path, formats=kinds) as image:
             several = getattr(image, "is_animated", False) and image.format not in _PAGES_ARE_NO_FRAMES
             image.load()
             picture = _turned(_in_8_bits(image), _orientation(image))
