@@ -77,13 +77,7 @@ def _attach(pipe: Any, file: Path, name: str) -> None:
                 use_safetensors=True,
             )
     except Exception as error:
-        sizes = _MISMATCH.search(" ".join(str(error).split()))
-        if sizes is None:
-            raise ValueError(f"{path} cannot be loaded as a LoRA of this model ({reason(error)})") from error
-        layer, its, ours = sizes.groups()
-        raise ValueError(
-            f"{path} is a LoRA of another model: its {layer} has the shape [{its}], this model's [{ours}]"
-        ) from error
+        raise ValueError(f"{path} {_misfit(error)}") from error
     layers = [key for key in weights.shapes(file) if _LAYER.search(key)]
     count = _layers_with(pipe, name)
     if not count:
@@ -92,6 +86,17 @@ def _attach(pipe: Any, file: Path, name: str) -> None:
         remark(
             f"{path}: {len(layers) - count} of its {len(layers)} layers are not in this model and left out"
         )
+
+
+def _misfit(error: Exception) -> str:
+    """Why a LoRA cannot be loaded, with the sizes where the error names them."""
+    sizes = _MISMATCH.search(" ".join(str(error).split()))
+    if sizes is not None:
+        layer, its, ours = sizes.groups()
+        return f"is a LoRA of another model: its {layer} has the shape [{its}], this model's [{ours}]"
+    if "mismatched_sizes" in str(error):  # transformers, which keeps the numbers to itself
+        return "is a LoRA of another model: its layers of a text encoder have other sizes than this model's"
+    return f"cannot be loaded as a LoRA of this model ({reason(error)})"
 
 
 def _layers_with(pipe: Any, adapter: str) -> int:
