@@ -16,22 +16,16 @@ from diffusers import DiffusionPipeline
 from huggingface_hub.errors import HFValidationError
 
 from . import worlds
-from .failures import printable, reason, told_as
+from .failures import reason, told_as
+from .model_folder import CheckIndex, check_index, load_folder
 from .pipeline import Pipeline
-from .quiet import silence
 from .worlds import DEFAULT_MODEL
 
 DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
 HUB_ID = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")
 _ORIGIN = "_model_source"  # where a loaded pipeline keeps its `ModelOrigin`
-# How weights of a variant are called, with pieces counted before or behind it.
-_WEIGHTS = re.compile(
-    r"[a-z_]+(\.(?P<before>[a-z]\w*))?(-\d{5}-of-\d{5})?(\.(?P<behind>[a-z]\w*))?\.safetensors"
-)
-_PREFERRED = ("fp16", "bf16")
 _SAMPLE = 2**20  # bytes read at each place of a weights file for its fingerprint
 
-CheckIndex = Callable[[dict[str, Any], str], None]
 ReadFile = Callable[[Path, torch.dtype], DiffusionPipeline]
 
 
@@ -82,10 +76,10 @@ def load_pipeline(
         assert read_file is not None  # `locate` has refused it otherwise
         pipe, state = read_file(Path(model), precision), fingerprint(Path(model))
     elif kind == "folder":
-        pipe, state = _load_folder(Path(model), model, precision), fingerprint(Path(model))
+        pipe, state = load_folder(Path(model), model, precision), fingerprint(Path(model))
     else:
         folder = _download(model, revision, check)
-        pipe, state = _load_folder(folder, model, precision), folder.name  # named by its commit
+        pipe, state = load_folder(folder, model, precision), folder.name  # named by its commit
     setattr(pipe, _ORIGIN, ModelOrigin(model, state))
     return pipe.to(where)
 
@@ -114,10 +108,10 @@ def locate(
         if name not in world.models():
             known = ", ".join(f"{model.removesuffix(name)}{other}" for other in world.models())
             raise ValueError(f"there is no model {model!r}; shipped is {known or 'none'}")
-        _check_index(world.folder(name), model, check)
+        check_index(world.folder(name), model, check)
         return "shipped"
     if os.path.isdir(model):  # unlike pathlib, it bears any name
-        _check_index(path, model, check)
+        check_index(path, model, check)
         return "folder"
     if os.path.isfile(model):
         _check_file(path, model, files)
@@ -206,49 +200,6 @@ def first_line(error: BaseException) -> str:
     return next(filter(None, lines), type(error).__name__).rstrip(".")
 
 
-def variant_of(folders: Iterable[Path]) -> str | None:
-    """Which variant of the weights to ask for, such as "fp16"; None where each folder has plain ones, or none at all.
-
-    Folders that lack it are read without it.
-
-    Raises:
-        ValueError: two folders have different variants only.
-    """
-    needed: dict[str, str] = {}  # variant to the folder that has nothing else
-    for folder in folders:
-        variants = {_variant(file.name) for file in sorted(folder.glob("*.safetensors"))}
-        if variants and None not in variants:
-            best = next(name for name in (*_PREFERRED, *sorted(filter(None, variants))) if name in variants)
-            needed.setdefault(best, folder.name)
-    if len(needed) > 1:
-        parts = " and ".join(f"{part}/ in {variant} only" for variant, part in needed.items())
-        raise ValueError(f"there are weights for {parts}: one variant, or plain files, are needed for both")
-    return next(iter(needed), None)
-
-
-def _variant(name: str) -> str | None:
-    match = _WEIGHTS.fullmatch(name)
-    return match and (match["before"] or match["behind"])
-
-
-def _load_folder(folder: Path, model: str, dtype: torch.dtype) -> DiffusionPipeline:
-    parts = sorted(path for path in folder.iterdir() if path.is_dir())
-    for part in parts:
-        if not any(part.glob("*.safetensors")) and any(part.glob("*.bin")):
-            raise ValueError(
-                f"{model!r} has no safetensors weights in {part.name}/; pickled weights can run code and are not "
-                "loaded"
-            )
-    try:
-        variant = variant_of(parts)
-    except ValueError as error:
-        raise ValueError(f"{model!r}: {error}") from None
-    with told_as(f"{model!r} cannot be loaded"), silence():
-        return DiffusionPipeline.from_pretrained(
-            folder, dtype=dtype, variant=variant, use_safetensors=True, local_files_only=True
-        )
-
-
 def _download(model: str, revision: str | None, check: CheckIndex) -> Path:
     """The hub's files for a pipeline, from its cache when offline."""
     try:
@@ -276,27 +227,6 @@ def _check_file(path: Path, model: str, files: bool) -> None:
         raise ValueError(
             f"{model!r} is a single file; give a diffusers folder, a hub id such as owner/name, or {DEFAULT_MODEL}"
         )
-
-
-def _check_index(folder: Path, model: str, check: CheckIndex) -> None:
-    file = folder / "model_index.json"
-    if not file.is_file():
-        raise ValueError(f"{model!r} is no diffusers folder: it holds no model_index.json{_instead(folder)}")
-    with told_as(f"{model!r} has a model_index.json that cannot be read"):
-        index = json.loads(file.read_text(encoding="utf-8"))
-        if not isinstance(index, dict):
-            raise TypeError("it is no JSON object")
-    check(index, model)
-
-
-def _instead(folder: Path) -> str:
-    """What a folder says that it is in place of a pipeline, as the end of a sentence."""
-    try:
-        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-        kind = config.get("_class_name") or config["architectures"][0]
-    except Exception:  # none, or none that says
-        return ""
-    return f", and its config.json is that of a {printable(str(kind))}"
 
 
 def _has_mps() -> bool:

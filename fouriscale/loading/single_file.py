@@ -14,6 +14,7 @@ from transformers import CLIPTokenizer
 
 from picturelab import weights
 from picturelab.failures import reason
+from picturelab.model_folder import check_complete
 from picturelab.quiet import silence
 
 COMPONENTS = Path(__file__).parent / "components"
@@ -59,15 +60,7 @@ def load(path: Path, dtype: torch.dtype, preset: str | None = None) -> diffusers
         raise ValueError(f"{path} is incomplete: tensors of its UNet or VAE are missing") from None
     except Exception as error:
         raise ValueError(f"{path} cannot be loaded ({reason(error)})") from error
-    missing = [
-        f"{name}.{key}"
-        for name, part in pipe.components.items()
-        if isinstance(part, torch.nn.Module)
-        for key, value in part.state_dict().items()
-        if value.is_meta
-    ]
-    if missing:
-        raise ValueError(f"{path} is incomplete: {len(missing)} tensors are missing, such as {missing[0]}")
+    check_complete(pipe, str(path))
     return pipe
 
 

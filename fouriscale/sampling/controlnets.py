@@ -10,8 +10,9 @@ from typing import Any
 
 from diffusers import ControlNetModel
 
-from picturelab import models, weights
+from picturelab import weights
 from picturelab.failures import printable, reason, told_as
+from picturelab.model_folder import variant_of
 from picturelab.models import HUB_ID, unreachable
 from picturelab.pipeline import UNetPipeline
 from picturelab.quiet import silence
@@ -62,7 +63,7 @@ def load(model: str, pipe: UNetPipeline) -> ControlNetModel:
     _check_class(config, model)
     _check_fits(config, pipe, model)
     try:
-        variant = models.variant_of([folder]) if here else None
+        variant = variant_of([folder]) if here else None
         return _weights(model, here, variant, pipe)
     except OSError as error:
         if here:

@@ -156,6 +156,6 @@ def test_tensors_that_are_missing(pipe, net):
 
 
 def test_a_hub_id_that_cannot_be_had(pipe):
-    with pytest.raises(ValueError, match="'owner/unknown'.* cannot be had from the hub") as caught:
+    with pytest.raises(ValueError, match=r"'owner/unknown'.* cannot be had from the hub") as caught:
         controlnets.load("owner/unknown", pipe)
     assert "\n" not in str(caught.value)
