@@ -15,6 +15,7 @@ from .failures import printable, reason, told_as
 from .remarks import remark, without_foreign_warnings
 
 _ANOTHER_PROGRAM = {"EPS", "WMF"}  # Pillow has other programs draw these
+_STRIP = 256  # rows that are scaled at a time
 _PAGES_ARE_NO_FRAMES = {"MPO", "PSD"}  # a phone's second lens, layers
 
 
@@ -98,6 +99,8 @@ def _orientation(image: Image.Image) -> int:
 
 
 def _turned(image: Image.Image, orientation: int) -> Image.Image:
+    if orientation not in range(2, 9):
+        return image
     bare = image.copy()
     bare.info = {}  # other tags may be broken, and would be written anew
     bare.getexif()[ExifTags.Base.Orientation] = orientation
@@ -119,12 +122,22 @@ def _grey_in_8_bits(image: Image.Image) -> np.ndarray:
     Files of 16 bits have 65535 as white. Whole numbers of 32 bits and floating-point numbers have no such rule:
     white is 1 for fractions, and else the least of 255, 65535 and 2^32 - 1 that holds them all.
     """
-    values = np.nan_to_num(np.asarray(image), nan=0.0, posinf=0.0, neginf=0.0)
-    most = float(values.max(initial=0))
+    values = np.asarray(image)
+    rows = range(0, len(values), _STRIP)
+    most = max(float(_numbers(values[row : row + _STRIP]).max(initial=0)) for row in rows)
     if image.mode.startswith("I;16") or image.format in ("PNG", "PPM"):
         white = 65535.0
     elif image.mode == "F" and most < 2:  # resampling overshoots a little
         white = 1.0
     else:
         white = next((white for white in (255.0, 65535.0) if most <= white), 2.0**32 - 1)
-    return np.rint(np.clip(values / np.float32(white), 0, 1) * 255).astype(np.uint8)
+    grey = np.empty(values.shape, np.uint8)
+    for row in rows:  # a picture may have millions of pixels, and these are several copies
+        scaled = _numbers(values[row : row + _STRIP]) * (255 / white)
+        grey[row : row + _STRIP] = np.rint(np.clip(scaled, 0, 255))
+    return grey
+
+
+def _numbers(values: np.ndarray) -> np.ndarray:
+    """As float32; what is no number is 0."""
+    return np.nan_to_num(values.astype(np.float32), nan=0.0, posinf=0.0, neginf=0.0)
