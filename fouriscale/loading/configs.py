@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +44,7 @@ def part_config(model: str, part: str, preset: str | None = None) -> dict[str, A
     if model in preset_names():
         folder = worlds.world().folder("unet") if model == worlds.USUAL else single_file.COMPONENTS / model
         return _read(folder, model, part)
-    if (Path(model) / "unet" / "config.json").is_file():
+    if os.path.isfile(Path(model) / "unet" / "config.json"):  # unlike pathlib, it bears any name
         return _read(Path(model), model, part)
     kind = locate(model)
     if kind == "shipped":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -35,10 +36,14 @@ def check(model: str) -> None:
         ValueError: it is a folder of something else, or neither a folder nor a hub id.
     """
     folder = Path(model)
-    if (folder / "config.json").is_file():
+    if os.path.isfile(folder / "config.json"):  # unlike pathlib, it bears any name
         _check_class(_config_of_folder(folder), model)
         return
-    if folder.exists() or not HUB_ID.fullmatch(model) or folder.suffix in (".safetensors", ".ckpt", ".pth"):
+    if (
+        os.path.exists(folder)
+        or not HUB_ID.fullmatch(model)
+        or folder.suffix in (".safetensors", ".ckpt", ".pth")
+    ):
         raise ValueError(
             f"control {printable(model)!r}: must be a ControlNet's folder, which holds a config.json, or a hub id "
             f"such as owner/name{_instead(folder)}"
@@ -75,18 +80,21 @@ def load(model: str, pipe: UNetPipeline) -> ControlNetModel:
 
 
 def _weights(model: str, here: bool, variant: str | None, pipe: UNetPipeline) -> ControlNetModel:
-    with (
-        told_as(f"control {printable(model)!r} cannot be loaded", ValueError, TypeError, RuntimeError),
-        silence(),
-    ):
-        net, loading = ControlNetModel.from_pretrained(
-            model,
-            dtype=pipe.unet.dtype,
-            variant=variant,
-            use_safetensors=True,
-            local_files_only=here,
-            output_loading_info=True,
-        )
+    """The loaded model; OSError where it has no such files."""
+    try:
+        with silence():
+            net, loading = ControlNetModel.from_pretrained(
+                model,
+                dtype=pipe.unet.dtype,
+                variant=variant,
+                use_safetensors=True,
+                local_files_only=here,
+                output_loading_info=True,
+            )
+    except OSError:  # a file that is not there
+        raise
+    except Exception as error:
+        raise ValueError(f"control {printable(model)!r} cannot be loaded ({reason(error)})") from error
     if loading["missing_keys"]:
         raise ValueError(
             f"control {printable(model)!r} is incomplete: {len(loading['missing_keys'])} tensors are missing, "
@@ -105,10 +113,8 @@ def _config_of_folder(folder: Path) -> dict[str, Any]:
 
 
 def _check_class(config: Mapping[str, Any], model: str) -> None:
-    names = (
-        config.get("_class_name"),
-        *(config.get("architectures") or ()),
-    )  # the latter in transformers' files
+    others = config.get("architectures")  # in transformers' files
+    names = config.get("_class_name"), *(others if isinstance(others, list) else ())
     kind = next(filter(None, names), _KIND if "conditioning_embedding_out_channels" in config else None)
     if kind != _KIND:
         says = f"says that it is a {printable(str(kind))}" if kind else "does not say what it is"
@@ -140,11 +146,11 @@ def _comparable(value: Any) -> Any:
 
 def _instead(folder: Path) -> str:
     """What stands there in place of a ControlNet, as the end of a sentence."""
-    if folder.is_file() and folder.suffix == ".safetensors":
+    if os.path.isfile(folder) and folder.suffix == ".safetensors":
         try:
             return f"; it is a single file, {weights.kind_of(weights.shapes(folder))}"
         except ValueError as error:
             return f"; {error}"
-    if (folder / "model_index.json").is_file():
+    if os.path.isfile(folder / "model_index.json"):
         return "; it is a whole pipeline's folder"
     return ""

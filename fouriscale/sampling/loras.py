@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -27,7 +28,7 @@ def check(lora: Weighted) -> None:
         ValueError: the file is not there or is something else, or the scale is out of bounds.
     """
     path, name = Path(lora.name), printable(lora.name)
-    if path.suffix != ".safetensors" or not path.is_file():
+    if path.suffix != ".safetensors" or not os.path.isfile(path):  # unlike pathlib, it bears any name
         _, at, scale = lora.name.rpartition("@")
         if at:
             raise ValueError(

@@ -74,6 +74,7 @@ def test_another_class_is_named(net, kind):
         ('"ControlNetModel"', r"has a config.json that cannot be read \(it is no JSON object\)"),
         ("[" * 100_000, r"has a config.json that cannot be read \(it is nested too deeply\)"),
         ("{}", "its config.json does not say what it is: must be a ControlNetModel"),
+        ('{"architectures": 5}', "its config.json does not say what it is: must be a ControlNetModel"),
         ('{"architectures": ["CLIPTextModel"]}', "its config.json says that it is a CLIPTextModel"),
     ],
 )
@@ -99,6 +100,7 @@ def test_what_is_no_folder_of_a_controlnet(tmp_path, saved, monkeypatch):
         "owner/canny.safetensors": "; it is a single file, a ControlNet$",
         "owner/none.safetensors": "or a hub id such as owner/name$",
         "nowhere": "or a hub id such as owner/name$",
+        "n" * 5000: "or a hub id such as owner/name$",
     }.items():
         with pytest.raises(ValueError, match=f"^control '{name}': must be a ControlNet's folder.*{end}"):
             controlnets.check(name)
@@ -112,6 +114,7 @@ def test_what_is_no_folder_of_a_controlnet(tmp_path, saved, monkeypatch):
         ({"block_out_channels": [8, 24]}, r"its block_out_channels is \(8, 24\), the UNet's \(8, 16\)$"),
         ({"layers_per_block": 2}, "its layers_per_block is 2, the UNet's 1$"),
         ({"in_channels": 16}, "its in_channels is 16, the VAE's latents have 4$"),
+        ({"cross_attention_dim": None}, "its cross_attention_dim is None, the UNet's 32$"),
         ({"conditioning_channels": 1}, "its conditioning_channels is 1, a picture has 3$"),
     ],
 )
@@ -129,6 +132,12 @@ def test_sdxls_is_not_for_stable_diffusion_and_the_other_way_round(pipe, saved):
         controlnets.load(str(saved / "XL"), pipe)
     with pytest.raises(ValueError, match="its addition_embed_type is None, the UNet's text_time"):
         controlnets.load(str(saved / "SD"), unet_pipelines.pipeline("XL"))
+
+
+@pytest.mark.parametrize("changes", [{"norm_num_groups": 0}, {"down_block_types": ["NoSuchBlock"] * 2}])
+def test_a_config_that_makes_no_model(pipe, net, changes):
+    with pytest.raises(ValueError, match=r"net=1@2' cannot be loaded \(.+\)$"):
+        controlnets.load(str(net(**changes)), pipe)
 
 
 def test_weights_that_are_cut_off_or_incomplete(pipe, net):

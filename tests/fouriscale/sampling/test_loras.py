@@ -190,6 +190,16 @@ def test_scales_have_bounds(file):
         loras.check(Weighted(lora.name, 1e30))
 
 
+@pytest.mark.parametrize(
+    "name", ["s" * 5000 + ".safetensors", "a\0b.safetensors", "none.safetensors", "style.bin"]
+)
+def test_a_file_that_is_not_there(name):
+    with pytest.raises(
+        ValueError, match=r"must be a \.safetensors file that exists; pickled weights can run code$"
+    ):
+        loras.check(Weighted(name))
+
+
 @pytest.mark.parametrize("name", ["style.safetensors@much", "style.safetensors@0,5"])
 def test_a_scale_that_is_none(name):
     with pytest.raises(
