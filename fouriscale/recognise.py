@@ -9,6 +9,8 @@ from typing import Any
 
 from diffusers import UNet2DConditionModel
 
+from picturelab.remarks import remark
+
 from .config import FouriScaleConfig
 from .maths.layers import derive_layers, has_mid_block
 from .presets import preset_file, preset_names, read_yaml
@@ -20,13 +22,19 @@ def recognise_preset(unet: UNet2DConditionModel | Mapping[str, Any]) -> str:
     """The name of the preset made for this UNet's family, from its config alone.
 
     A preset fits where the UNet's config has what its `recognise` names; of several that fit, the one that
-    names most is taken, and of those the first by name.
+    names most is taken, and of those the first by name. A preset that cannot be read is named by a warning and
+    passed over.
 
     Raises:
-        ValueError: no preset fits, and the sentence lists them; or a preset's `recognise` is malformed.
+        ValueError: no preset fits; the sentence lists them.
     """
     config = _config(unet)
-    marks = {name: _marks(preset_file(name)) for name in preset_names()}
+    marks = {}
+    for name in preset_names():
+        try:
+            marks[name] = _marks(preset_file(name))
+        except ValueError as error:
+            remark(f"{error}; this preset is left out")
     fitting = [name for name in marks if marks[name] and _fits(config, marks[name])]
     if fitting:
         return max(fitting, key=lambda name: len(marks[name]))
@@ -53,7 +61,12 @@ def config_for(unet: UNet2DConditionModel | Mapping[str, Any]) -> FouriScaleConf
 
 
 def _config(unet: UNet2DConditionModel | Mapping[str, Any]) -> Mapping[str, Any]:
-    return unet if isinstance(unet, Mapping) else unet.config
+    if not isinstance(unet, Mapping):
+        return unet.config
+    usual = inspect.signature(
+        UNet2DConditionModel.__init__
+    ).parameters  # a file may leave out what is as usual
+    return {name: parameter.default for name, parameter in usual.items() if name != "self"} | dict(unet)
 
 
 def _marks(path: Path) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -13,9 +14,10 @@ from typing import Any, Literal
 import torch
 from diffusers import DiffusionPipeline
 from huggingface_hub.errors import HFValidationError
-from safetensors import SafetensorError
 
 from . import worlds
+from .failures import reason, told_as
+from .model_folder import CheckIndex, check_index, load_folder
 from .pipeline import Pipeline
 from .worlds import DEFAULT_MODEL
 
@@ -24,7 +26,6 @@ HUB_ID = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")
 _ORIGIN = "_model_source"  # where a loaded pipeline keeps its `ModelOrigin`
 _SAMPLE = 2**20  # bytes read at each place of a weights file for its fingerprint
 
-CheckIndex = Callable[[dict[str, Any], str], None]
 ReadFile = Callable[[Path, torch.dtype], DiffusionPipeline]
 
 
@@ -75,10 +76,10 @@ def load_pipeline(
         assert read_file is not None  # `locate` has refused it otherwise
         pipe, state = read_file(Path(model), precision), fingerprint(Path(model))
     elif kind == "folder":
-        pipe, state = _load_folder(Path(model), model, precision), fingerprint(Path(model))
+        pipe, state = load_folder(Path(model), model, precision), fingerprint(Path(model))
     else:
         folder = _download(model, revision, check)
-        pipe, state = _load_folder(folder, model, precision), folder.name  # named by its commit
+        pipe, state = load_folder(folder, model, precision), folder.name  # named by its commit
     setattr(pipe, _ORIGIN, ModelOrigin(model, state))
     return pipe.to(where)
 
@@ -107,12 +108,12 @@ def locate(
         if name not in world.models():
             known = ", ".join(f"{model.removesuffix(name)}{other}" for other in world.models())
             raise ValueError(f"there is no model {model!r}; shipped is {known or 'none'}")
-        _check_index(world.folder(name), model, check)
+        check_index(world.folder(name), model, check)
         return "shipped"
-    if path.is_dir():
-        _check_index(path, model, check)
+    if os.path.isdir(model):  # unlike pathlib, it bears any name
+        check_index(path, model, check)
         return "folder"
-    if path.is_file():
+    if os.path.isfile(model):
         _check_file(path, model, files)
         return "file"
     if HUB_ID.fullmatch(model) and path.suffix not in (".safetensors", ".ckpt"):
@@ -137,10 +138,10 @@ def usual_call(model: str) -> dict[str, Any]:
     shipped = worlds.split(model)
     folder = shipped[0].folder(shipped[1]) if shipped else Path(model)
     file = folder / "sampling.json"
-    try:
-        return dict(json.loads(file.read_text())["call"]) if file.is_file() else {}
-    except (OSError, ValueError, TypeError, KeyError) as error:
-        raise ValueError(f'{file} cannot be read: it holds {{"call": ...}} ({first_line(error)})') from None
+    if not os.path.isfile(file):
+        return {}
+    with told_as(f'{file} cannot be read: it holds {{"call": ...}}'):
+        return dict(json.loads(file.read_text(encoding="utf-8"))["call"])
 
 
 def choose_device(name: str | None) -> torch.device:
@@ -199,30 +200,11 @@ def first_line(error: BaseException) -> str:
     return next(filter(None, lines), type(error).__name__).rstrip(".")
 
 
-def _load_folder(folder: Path, model: str, dtype: torch.dtype) -> DiffusionPipeline:
-    weights: list[str] = []
-    for part in sorted(p for p in folder.iterdir() if p.is_dir()):
-        names = [file.name for file in part.glob("*.safetensors")]
-        if not names and any(part.glob("*.bin")):
-            raise ValueError(
-                f"{model!r} has no safetensors weights in {part.name}/; pickled weights can run code and are not "
-                "loaded"
-            )
-        weights += names
-    variant = "fp16" if weights and all(".fp16" in name for name in weights) else None
-    try:
-        return DiffusionPipeline.from_pretrained(
-            folder, dtype=dtype, variant=variant, use_safetensors=True, local_files_only=True
-        )
-    # A class that diffusers does not have is an AttributeError.
-    except (OSError, ValueError, AttributeError, SafetensorError) as error:
-        raise ValueError(f"{model!r} cannot be loaded ({first_line(error)})") from error
-
-
 def _download(model: str, revision: str | None, check: CheckIndex) -> Path:
     """The hub's files for a pipeline, from its cache when offline."""
     try:
-        check(DiffusionPipeline.load_config(model, revision=revision), model)  # before gigabytes are fetched
+        index = DiffusionPipeline.load_config(model, revision=revision)
+        check(index, model)  # before gigabytes are fetched
         return Path(DiffusionPipeline.download(model, revision=revision, use_safetensors=True))
     except (OSError, HFValidationError) as error:
         raise unreachable(model, error) from error
@@ -231,7 +213,7 @@ def _download(model: str, revision: str | None, check: CheckIndex) -> Path:
 def unreachable(model: str, error: BaseException) -> ValueError:
     """What to raise where the hub's model `model` cannot be had."""
     return ValueError(
-        f"the model {model!r} is no folder or file here and cannot be had from the hub ({first_line(error)}); "
+        f"the model {model!r} is no folder or file here and cannot be had from the hub ({reason(error)}); "
         f"check the name and the network, or use {DEFAULT_MODEL}, which needs none"
     )
 
@@ -245,18 +227,6 @@ def _check_file(path: Path, model: str, files: bool) -> None:
         raise ValueError(
             f"{model!r} is a single file; give a diffusers folder, a hub id such as owner/name, or {DEFAULT_MODEL}"
         )
-
-
-def _check_index(folder: Path, model: str, check: CheckIndex) -> None:
-    try:
-        index = json.loads((folder / "model_index.json").read_text())
-    except FileNotFoundError:
-        raise ValueError(f"{model!r} is no diffusers folder: it holds no model_index.json") from None
-    except (OSError, ValueError) as error:
-        raise ValueError(
-            f"{model!r} has a model_index.json that cannot be read ({first_line(error)})"
-        ) from None
-    check(index, model)
 
 
 def _has_mps() -> bool:

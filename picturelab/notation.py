@@ -1,8 +1,9 @@
-"""How people write sizes, scales and ControlNets, on the command line, in jobs files and on the page. Pure."""
+"""How people write sizes, scales and ControlNets, on the command line, in jobs files and on the page."""
 
 from __future__ import annotations
 
 import math
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,18 +30,18 @@ def parse_size(text: str) -> tuple[int, int]:
 
 
 def parse_weighted(text: str) -> Weighted:
-    """NAME or NAME@SCALE.
+    """NAME or NAME@SCALE. What stands after the last @ is a scale if it is a number, unless a file has this name.
 
     Raises:
-        ValueError: the scale is no finite number.
+        ValueError: the scale is infinite or no number by name, or the name is missing.
     """
     name, at, scale = text.rpartition("@")
-    if not at:
+    if not at or os.path.exists(text):
         return Weighted(text)
     try:
         value = float(scale)
     except ValueError:
-        value = math.nan
+        return Weighted(text)
     if not name or not math.isfinite(value):
         raise ValueError(
             f"{text!r} is not understood: give FILE or FILE@SCALE, such as style.safetensors@0.8"
@@ -51,14 +52,21 @@ def parse_weighted(text: str) -> Weighted:
 def parse_control(text: str) -> tuple[str, Path, float]:
     """A ControlNet, its picture and its scale, MODEL=PICTURE or MODEL=PICTURE@SCALE.
 
+    Of several = that one counts which has a folder before it and a file behind it, and else the first.
+
     Raises:
         ValueError: it is not of this form.
     """
-    model, equals, rest = text.partition("=")
-    if not (model and equals and rest):
+    places = [match.start() for match in re.finditer("=", text)]
+    halves = [(text[:i], text[i + 1 :]) for i in places if 0 < i < len(text) - 1]
+    if not halves:
         raise ValueError(
             f"control {text!r} is not understood: give MODEL=PICTURE or MODEL=PICTURE@SCALE, "
             "such as controlnets/canny=edges.png@0.7"
         )
-    picture = parse_weighted(rest)
+    pairs = [(model, parse_weighted(rest)) for model, rest in halves]
+    model, picture = max(
+        pairs,
+        key=lambda pair: (os.path.isfile(pair[1].name), os.path.isdir(pair[0])),  # of equals the first
+    )
     return model, Path(picture.name), picture.scale

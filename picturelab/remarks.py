@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-_INSIDE = ("fouriscale", "picturelab", "padtone", "contextlib")
+_INSIDE = ("fouriscale", "picturelab", "padtone", "contextlib", "pydantic")
 
 
 class Remark(UserWarning):
@@ -25,13 +25,23 @@ def remark(sentence: str) -> None:
 
 @contextmanager
 def passing_remarks(on_remark: Callable[[str], None]) -> Iterator[None]:
-    """A `with` block whose remarks are passed on; other warnings, which speak to programmers, are dropped."""
+    """A `with` block whose remarks are passed on, each once; other warnings, for programmers, are dropped."""
+    seen = set[str]()
 
     def show(message: Warning | str, category: type[Warning], *_: Any, **__: Any) -> None:
-        if issubclass(category, Remark):
+        if issubclass(category, Remark) and str(message) not in seen:
+            seen.add(str(message))
             on_remark(str(message))
 
     with warnings.catch_warnings():
         warnings.simplefilter("always", Remark)
         warnings.showwarning = show
+        yield
+
+
+@contextmanager
+def without_foreign_warnings() -> Iterator[None]:
+    """A `with` block in which nothing warns but remarks, those of other threads too."""
+    with warnings.catch_warnings(action="ignore"):
+        warnings.simplefilter("always", Remark)
         yield

@@ -36,12 +36,15 @@ def generate(
     scheduler: Annotated[
         str | None, typer.Option(help="Such as EulerDiscrete; the model's own if left out.")
     ] = None,
-    image: Annotated[Path | None, typer.Option(help="A picture to start from.")] = None,
+    image: Annotated[Path | None, typer.Option(help="A picture to start from; transparent is white.")] = None,
     strength: Annotated[
         float | None,
         typer.Option(parser=number, metavar="<float>", help="How much of --image is made anew, up to 1."),
     ] = None,
-    mask: Annotated[Path | None, typer.Option(help="White where --image is drawn anew.")] = None,
+    mask: Annotated[
+        Path | None,
+        typer.Option(help="White where --image is drawn anew; black and transparent are kept."),
+    ] = None,
     control: Annotated[
         list[str] | None, typer.Option(help="A ControlNet, MODEL=PICTURE or MODEL=PICTURE@SCALE; repeatable.")
     ] = None,
@@ -57,7 +60,7 @@ def generate(
     path = output_file(out, f"{slug(prompt)}-{seed}")
     config = read_preset(preset)
     quieten()
-    from picturelab.models import choose_device, choose_dtype
+    from picturelab.models import choose_device, choose_dtype, usual_call
 
     from ..hooks.patch import fouriscale
     from ..loading.pipeline import load_pipeline, locate
@@ -81,6 +84,9 @@ def generate(
     )
     choose_dtype(dtype, choose_device(device))
     locate(model)
+    known_steps = usual_call(model).get("num_inference_steps") if steps is None else steps
+    if known_steps is not None:
+        inputs.check_steps(known_steps)
 
     with Console(stderr=True).status(f"loading {model}"):
         pipe: Any = load_pipeline(model, device=device, dtype=dtype, preset=preset)

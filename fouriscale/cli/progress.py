@@ -15,18 +15,24 @@ if TYPE_CHECKING:
 
 @contextlib.contextmanager
 def sampling_bar(runs: int) -> Iterator[OnStep]:
-    """A bar with step, dilation and time left over `runs` runs of the sampler, on stderr."""
+    """A bar with step, dilation and time left over `runs` runs of the sampler, on stderr; drawn from the first step on.
+
+    Until then something may be refused, and a sentence stands better alone.
+    """
     columns = (
         BarColumn(),
         TextColumn("step {task.completed}/{task.fields[of]}, dilation {task.fields[dilation]:.2f}"),
         TimeRemainingColumn(),
     )
     before = 0
-    with Progress(*columns, console=Console(stderr=True)) as bar:
-        task = bar.add_task("sampling", total=None, of="?", dilation=1.0)
+    bar = Progress(*columns, console=Console(stderr=True))
+    task = bar.add_task("sampling", total=None, of="?", dilation=1.0)
+    with contextlib.ExitStack() as drawn:
 
         def on_step(step: int, steps: int, dilation: float) -> None:
             nonlocal before
+            if not bar.live.is_started:
+                drawn.enter_context(bar)
             total = runs * steps
             bar.update(task, completed=before + step, total=total, of=total, dilation=dilation)
             before += steps if step == steps else 0

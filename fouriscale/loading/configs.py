@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
 from diffusers import AutoencoderKL, UNet2DConditionModel
 
 from picturelab import worlds
+from picturelab.failures import told_as
 from picturelab.models import unreachable
 
 from ..presets import preset_names
@@ -42,7 +44,7 @@ def part_config(model: str, part: str, preset: str | None = None) -> dict[str, A
     if model in preset_names():
         folder = worlds.world().folder("unet") if model == worlds.USUAL else single_file.COMPONENTS / model
         return _read(folder, model, part)
-    if (Path(model) / "unet" / "config.json").is_file():
+    if os.path.isfile(Path(model) / "unet" / "config.json"):  # unlike pathlib, it bears any name
         return _read(Path(model), model, part)
     kind = locate(model)
     if kind == "shipped":
@@ -60,16 +62,14 @@ def part_config(model: str, part: str, preset: str | None = None) -> dict[str, A
 
 def _read(folder: Path, model: str, part: str) -> dict[str, Any]:
     path = folder / part / "config.json"
-    if part == "vae" and not path.is_file():
-        return {}
-    try:
-        config = json.loads(path.read_text())
-    except FileNotFoundError:
-        raise ValueError(f"{model!r} holds no {part}/config.json") from None
-    except (OSError, ValueError) as error:
-        raise ValueError(
-            f"{model!r} has a {part}/config.json that cannot be read ({' '.join(str(error).split())})"
-        ) from None
+    if not path.is_file():
+        if part == "vae":
+            return {}
+        raise ValueError(f"{model!r} holds no {part}/config.json")
+    with told_as(f"{model!r} has a {part}/config.json that cannot be read"):
+        config = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(config, dict):
+            raise TypeError("it is no JSON object")
     if part == "unet":
         check_unet_entry(config, model)
-    return dict(config)
+    return config

@@ -11,6 +11,8 @@ from picturelab.worlds import DEFAULT_MODEL
 
 from . import single_file
 
+_UNET = "UNet2DConditionModel"
+
 
 def load_pipeline(
     model: str = DEFAULT_MODEL,
@@ -51,20 +53,16 @@ def locate(model: str) -> Literal["shipped", "file", "folder", "hub"]:
 
 
 def _has_unet(index: dict[str, Any], model: str) -> None:
-    if "UNet2DConditionModel" not in (index.get("unet") or ()):
+    unet = index.get("unet")
+    if not isinstance(unet, list) or _UNET not in unet:
         raise ValueError(
-            f"{model!r} is a {index.get('_class_name', 'model of unknown class')} without a UNet2DConditionModel: "
+            f"{model!r} is a {index.get('_class_name', 'model of unknown class')} without a {_UNET}: "
             "FouriScale works on convolutions, so it needs Stable Diffusion 1.x, 2.x or XL"
         )
 
 
-def check_unet_entry(config: dict[str, Any], model: str) -> None:
+def check_unet_entry(config: Any, model: str) -> None:
     """ValueError if a unet/config.json is none of a UNet2DConditionModel."""
-    if (
-        not isinstance(config, dict)
-        or config.get("_class_name", "UNet2DConditionModel") != "UNet2DConditionModel"
-    ):
-        raise ValueError(
-            f"{model!r} has a unet/config.json of a {config.get('_class_name')}: "
-            "FouriScale needs a UNet2DConditionModel"
-        )
+    kind = config.get("_class_name", _UNET) if isinstance(config, dict) else type(config).__name__
+    if kind != _UNET:
+        raise ValueError(f"{model!r} has a unet/config.json of a {kind}: FouriScale needs a {_UNET}")

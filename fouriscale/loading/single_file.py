@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 import diffusers
 import torch
-from safetensors import SafetensorError, safe_open
 from transformers import CLIPTokenizer
+
+from picturelab import weights
+from picturelab.failures import reason
+from picturelab.model_folder import check_complete
+from picturelab.quiet import silence
 
 COMPONENTS = Path(__file__).parent / "components"
 _SD2 = ("sd21", "sd21-768")  # alike in every key and shape
@@ -49,20 +52,15 @@ def load(path: Path, dtype: torch.dtype, preset: str | None = None) -> diffusers
     index = json.loads((folder / "model_index.json").read_text())
     pipeline_class = getattr(diffusers, index["_class_name"])
     try:
-        pipe = pipeline_class.from_single_file(
-            str(path), config=str(folder), dtype=dtype, local_files_only=True, **tokenizers(family)
-        )
+        with silence():
+            pipe = pipeline_class.from_single_file(
+                str(path), config=str(folder), dtype=dtype, local_files_only=True, **tokenizers(family)
+            )
     except NotImplementedError:  # torch, on moving a parameter that no tensor has filled
         raise ValueError(f"{path} is incomplete: tensors of its UNet or VAE are missing") from None
-    missing = [
-        f"{name}.{key}"
-        for name, part in pipe.components.items()
-        if isinstance(part, torch.nn.Module)
-        for key, value in part.state_dict().items()
-        if value.is_meta
-    ]
-    if missing:
-        raise ValueError(f"{path} is incomplete: {len(missing)} tensors are missing, such as {missing[0]}")
+    except Exception as error:
+        raise ValueError(f"{path} cannot be loaded ({reason(error)})") from error
+    check_complete(pipe, str(path))
     return pipe
 
 
@@ -83,12 +81,12 @@ def recognise(path: Path, preset: str | None = None) -> str:
         ValueError: the file is damaged or of another family, or it is a Stable Diffusion 2 checkpoint
             and neither its name nor `preset` tells which.
     """
-    shapes = _shapes(path)
+    shapes = weights.shapes(path)
     family = _family(shapes)
     if family is None:
         raise ValueError(
-            f"{path} is no full Stable Diffusion 1, 2 or XL checkpoint (UNet, VAE and text encoder in the original "
-            "layout, four latent channels); convert it to a diffusers folder first"
+            f"{path} is {weights.kind_of(shapes)}, no full Stable Diffusion 1, 2 or XL checkpoint (UNet, VAE and text "
+            "encoder in the original layout, four latent channels); convert it to a diffusers folder first"
         )
     for key, name in _OTHER_OBJECTIVE.items():
         if key in shapes:
@@ -108,7 +106,7 @@ def recognise(path: Path, preset: str | None = None) -> str:
     return names[0]
 
 
-def _family(shapes: dict[str, tuple[int, ...]]) -> str | None:
+def _family(shapes: weights.Shapes) -> str | None:
     if (
         _VAE not in shapes or shapes.get(_UNET_INPUT, (0, 0))[1] != 4
     ):  # 9 are inpainting's, 8 InstructPix2Pix's
@@ -121,13 +119,3 @@ def _family(shapes: dict[str, tuple[int, ...]]) -> str | None:
     if width == 1024 and "cond_stage_model.model.ln_final.weight" in shapes:
         return "sd2"
     return None
-
-
-def _shapes(path: Path) -> dict[str, tuple[int, ...]]:
-    """Every tensor's name and shape; no weight is read."""
-    try:
-        with safe_open(path, framework="pt") as file:
-            reader: Any = file
-            return {key: tuple(reader.get_slice(key).get_shape()) for key in reader.keys()}  # noqa: SIM118 - no mapping
-    except (SafetensorError, OSError) as error:
-        raise ValueError(f"{path} is not a readable safetensors file ({error})") from None

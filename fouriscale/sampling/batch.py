@@ -13,11 +13,13 @@ import torch
 
 from picturelab.batch.instruments import EncodedText, JobPicture
 from picturelab.batch.jobs import DIRECT, Job
+from picturelab.models import usual_call
 from picturelab.notation import parse_control, parse_weighted
 from picturelab.pipeline import UNetPipeline
 
 from ..config import FouriScaleConfig
 from ..loading.pipeline import load_pipeline, locate
+from ..loading.single_file import recognise
 from ..recognise import config_for
 from .generate import SIZE_MULTIPLE, check_request, generate, sampling_defaults
 from .inputs import Inputs
@@ -34,9 +36,12 @@ class FouriScaleInstrument:
     def check(self, job: Job) -> None:
         size = (job.height or SIZE_MULTIPLE, job.width or SIZE_MULTIPLE)
         check_request(*size, [job.seed], job.steps or 1, job.guidance or 0.0)
-        _kind(job.model)
+        _check_model(job.model, job.preset)
         _named_config(job.preset, json.dumps(job.config))
-        _inputs(job)
+        steps = job.steps or usual_call(job.model).get("num_inference_steps")
+        inputs = _inputs(job)
+        if steps is not None:
+            inputs.check_steps(steps)
 
     def load(self, job: Job, device: str, dtype: str) -> Any:
         preset = None if job.preset == DIRECT else job.preset
@@ -122,8 +127,9 @@ def _named_config(preset: str | None, changes: str) -> FouriScaleConfig | None:
 
 
 @functools.lru_cache(maxsize=1024)
-def _kind(model: str) -> str:
-    return locate(model)
+def _check_model(model: str, preset: str | None) -> None:
+    if locate(model) == "file":
+        recognise(Path(model), preset)
 
 
 def _inputs(job: Job) -> Inputs:

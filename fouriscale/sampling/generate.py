@@ -22,8 +22,8 @@ from ..hooks.patch import current_state, fouriscale
 from ..maths.sizes import check_size
 from . import recipe as recipes
 from .conditioning import size_conditioning
-from .inputs import Inputs, accepted, prepared
-from .prompts import Texts, encode_all, stacked
+from .inputs import Inputs, accepted, prepared, usual_strength
+from .prompts import Texts, encode_all, remark_cuts, stacked
 from .schedulers import recorded_scheduler
 from .vae import decoder_overflows, tiles_already, tiling
 
@@ -82,6 +82,8 @@ def generate(
     steps = usual_steps if steps is None else steps
     guidance = usual_guidance if guidance is None else float(guidance)
     check_request(height, width, seeds, steps, guidance)
+    inputs = inputs or Inputs()
+    inputs.check_steps(steps)
     if len(seeds) != len(prompts) or not prompts:
         raise ValueError(
             f"{len(prompts)} prompts and {len(seeds)} seeds: give at least one prompt and one seed each"
@@ -102,8 +104,9 @@ def generate(
         generator=[torch.Generator().manual_seed(s) for s in seeds],
         callback_on_step_end=_reporter(on_step, on_latents),
     )
-    inputs = inputs or Inputs()
+    remark_cuts(pipe, prompts, negative_prompt, guidance)
     with tiling(pipe.vae, vae_tiling), prepared(pipe, inputs, height, width) as (runner, extra):
+        inputs.check_steps(steps, usual_strength(runner))
         scaled: Any = contextlib.nullcontext()
         if config is not None:
             scaled = fouriscale(runner, config)

@@ -5,27 +5,30 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import inspect
-import warnings
+import math
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from diffusers import (
-    AutoPipelineForImage2Image,
-    AutoPipelineForInpainting,
-    AutoPipelineForText2Image,
-    ControlNetModel,
-)
-from PIL import Image, UnidentifiedImageError
+from diffusers import AutoPipelineForImage2Image, AutoPipelineForInpainting, AutoPipelineForText2Image
+from PIL import Image
 from pydantic import model_validator
 
+from picturelab import bounds, pictures
 from picturelab.extras import require
-from picturelab.models import HUB_ID, fingerprint, unreachable
+from picturelab.failures import printable, told_as
+from picturelab.models import fingerprint
 from picturelab.notation import Weighted
 from picturelab.pipeline import Pipeline, UNetPipeline
+from picturelab.remarks import remark
 from picturelab.settings import Settings
 
+from . import controlnets, loras
 from .recipe import Conditioning, Control, File, Lora
+
+_KEPT = "black"  # the colour of what a mask keeps, and so of its transparent parts
+_HALF = 128  # from here on a mask's grey counts as white
 
 
 class Inputs(Settings):
@@ -36,13 +39,13 @@ class Inputs(Settings):
     """
 
     image: Path | None = None
-    """A picture to start from."""
+    """A picture to start from; where it is transparent it is white."""
 
     strength: float | None = None
     """How much of it is made anew, in (0, 1]; None takes the pipeline's own."""
 
     mask: Path | None = None
-    """White where the picture is drawn anew, black where it is kept."""
+    """White where the picture is drawn anew, black where it is kept; transparent parts count as black."""
 
     controls: tuple[tuple[str, Path, float], ...] = ()
     """ControlNet (folder or hub id) and its picture, with a scale each."""
@@ -57,29 +60,46 @@ class Inputs(Settings):
                 raise ValueError(f"{name}={getattr(self, name)!s}: needs a picture to start from, --image")
         if self.strength is not None and not 0 < self.strength <= 1:
             raise ValueError(f"strength={self.strength:g}: must be above 0 and at most 1")
-        for path in filter(None, (self.image, self.mask, *(picture for _, picture, _ in self.controls))):
-            _open(path)
-        for model, _, _ in self.controls:
-            if not (Path(model) / "config.json").is_file() and not HUB_ID.fullmatch(model):
-                raise ValueError(
-                    f"control {model!r}: must be a ControlNet's folder, which holds a config.json, or a hub id "
-                    "such as owner/name"
-                )
+        for path in filter(None, (self.image, *(picture for _, picture, _ in self.controls))):
+            pictures.upright(path)
+        if self.mask is not None:
+            _check_mask(self.mask)
+        for model, _, scale in self.controls:
+            bounds.check("scale", scale)
+            controlnets.check(model)
         if self.loras:
             require("a LoRA", "lora", "peft")
         for lora in self.loras:
-            if Path(lora.name).suffix != ".safetensors" or not Path(lora.name).is_file():
-                raise ValueError(
-                    f"lora {lora.name!r}: must be a .safetensors file that exists; pickled weights can run code"
-                )
+            loras.check(lora)
         return self
+
+    def check_steps(self, steps: int, strength: float | None = None) -> None:
+        """Refuse a strength that leaves none of the steps to sample.
+
+        Args:
+            strength: the pipeline's own, where none was chosen.
+
+        Raises:
+            ValueError: strength x steps is below 1; the sentence names numbers that would do.
+        """
+        strength = self.strength if self.strength is not None else strength
+        if self.image is None or strength is None or int(steps * strength) >= 1:  # as diffusers counts
+            return
+        enough = math.ceil(1000 / steps) / 1000
+        more = math.ceil(1 / strength)
+        more += int(more * strength) < 1  # 1 / strength is rounded
+        also = f" or {more} steps" if bounds.BOUNDS["steps"].holds(more) else ""
+        raise ValueError(
+            f"strength={strength:g}, steps={steps}: strength x steps must be at least 1, since so many steps are "
+            f"sampled: {enough:g} would do{also}"
+        )
 
     @property
     def size(self) -> tuple[int, int] | None:
         """(height, width) of the picture to start from, rounded down to what pipelines take."""
         if self.image is None:
             return None
-        width, height = _open(self.image).size
+        height, width = pictures.size_of(self.image)
         return max(height // 8, 1) * 8, max(width // 8, 1) * 8
 
     def recorded(self) -> Conditioning:
@@ -104,18 +124,20 @@ class Inputs(Settings):
         """
         parts = [recorded.image, recorded.mask, *(c.picture for c in recorded.controls)]
         for file in filter(None, [*parts, *(lora.file for lora in recorded.loras)]):
-            if not Path(file.path).is_file():
+            if not os.path.isfile(file.path):  # unlike pathlib, it bears any name
                 raise ValueError(
-                    f"the recipe's file {file.path} is not here; put it back to remake the picture"
+                    f"the recipe's file {printable(file.path)} is not here; put it back to remake the picture"
                 )
             if _sha256(Path(file.path)) != file.sha256:
                 raise ValueError(
-                    f"the recipe's file {file.path} has changed since; its sha256 was {file.sha256}"
+                    f"the recipe's file {printable(file.path)} has changed since; "
+                    f"its sha256 was {printable(file.sha256)}"
                 )
         for control in recorded.controls:
             if _state(control.model) != control.revision:
                 raise ValueError(
-                    f"the recipe's ControlNet {control.model} has changed since; it was {control.revision}"
+                    f"the recipe's ControlNet {printable(control.model)} has changed since; "
+                    f"it was {printable(str(control.revision))}"
                 )
         return cls(
             image=Path(recorded.image.path) if recorded.image else None,
@@ -135,10 +157,11 @@ def prepared(
     Args:
         pipe: a text-to-image pipeline, whose models it shares.
         inputs: see `Inputs`; pictures are scaled to `height` x `width` pixels.
+
+    Raises:
+        ValueError: a ControlNet or LoRA does not fit the pipeline.
     """
-    with contextlib.ExitStack() as undo:
-        if inputs.loras:
-            undo.callback(_load_loras(pipe, inputs.loras))
+    with loras.attached(pipe, inputs.loras):
         yield _pipeline(pipe, inputs), _arguments(inputs, height, width)
 
 
@@ -150,6 +173,12 @@ def accepted(pipe: Pipeline, arguments: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def usual_strength(pipe: Pipeline) -> float | None:
+    """How much of a picture the pipeline makes anew where nothing is chosen; None where it takes no picture."""
+    strength = inspect.signature(type(pipe).__call__).parameters.get("strength")
+    return None if strength is None else float(strength.default)
+
+
 def _pipeline(pipe: UNetPipeline, inputs: Inputs) -> UNetPipeline:
     if inputs.image is None and not inputs.controls:
         return pipe
@@ -158,7 +187,7 @@ def _pipeline(pipe: UNetPipeline, inputs: Inputs) -> UNetPipeline:
         kind = AutoPipelineForImage2Image if inputs.mask is None else AutoPipelineForInpainting
     extra = {}
     if inputs.controls:
-        nets = [_controlnet(model, pipe) for model, _, _ in inputs.controls]
+        nets = [controlnets.load(model, pipe) for model, _, _ in inputs.controls]
         extra["controlnet"] = nets if len(nets) > 1 else nets[0]
     runner: UNetPipeline = kind.from_pipe(pipe, **extra)
     runner.set_progress_bar_config(**getattr(pipe, "_progress_bar_config", {}))
@@ -166,65 +195,41 @@ def _pipeline(pipe: UNetPipeline, inputs: Inputs) -> UNetPipeline:
 
 
 def _arguments(inputs: Inputs, height: int, width: int) -> dict[str, Any]:
-    def fitted(path: Path, mode: str = "RGB") -> Image.Image:
-        return _open(path).convert(mode).resize((width, height), Image.Resampling.LANCZOS)
+    def fitted(path: Path) -> Image.Image:
+        return pictures.opened(path).resize((width, height), Image.Resampling.LANCZOS)
 
     arguments: dict[str, Any] = {}
     if inputs.controls:
-        pictures = [fitted(picture) for _, picture, _ in inputs.controls]
+        edges = [fitted(picture) for _, picture, _ in inputs.controls]
         scales = [scale for _, _, scale in inputs.controls]
-        one = len(pictures) == 1
-        arguments["image" if inputs.image is None else "control_image"] = pictures[0] if one else pictures
+        one = len(edges) == 1
+        arguments["image" if inputs.image is None else "control_image"] = edges[0] if one else edges
         arguments["controlnet_conditioning_scale"] = scales[0] if one else scales
     if inputs.image is not None:
         arguments["image"] = fitted(inputs.image)
         if inputs.strength is not None:
             arguments["strength"] = inputs.strength
     if inputs.mask is not None:
-        arguments["mask_image"] = fitted(inputs.mask, "L")
+        mask = pictures.opened(inputs.mask, "L", _KEPT)
+        arguments["mask_image"] = mask.resize((width, height), Image.Resampling.LANCZOS)
     return arguments
 
 
-def _controlnet(model: str, pipe: UNetPipeline) -> ControlNetModel:
-    try:
-        net = ControlNetModel.from_pretrained(
-            model, dtype=pipe.unet.dtype, use_safetensors=True, local_files_only=Path(model).is_dir()
+def _check_mask(path: Path) -> None:
+    """Say what may not be meant: transparent parts, and a mask that is the same everywhere."""
+    picture = pictures.upright(path)
+    name = printable(str(path))
+    if pictures.see_through(picture):
+        remark(
+            f"{name} is transparent in parts: in a mask these count as black and are kept; "
+            "fill them with white where they are to be drawn anew"
         )
-    except (OSError, ValueError) as error:
-        raise unreachable(model, error) from error
-    return net.to(pipe.device)
-
-
-def _load_loras(pipe: Any, loras: tuple[Weighted, ...]) -> Any:
-    """Load and weigh them; gives what takes them off again."""
-    if pipe.get_list_adapters():
-        raise ValueError(f"the pipeline has adapters already ({pipe.get_list_adapters()}): unload them first")
-    names = [f"lora{i}" for i in range(len(loras))]
-    for name, lora in zip(names, loras, strict=True):
-        file = Path(lora.name)
-        with warnings.catch_warnings():
-            # peft is surprised by a second one.
-            warnings.filterwarnings("ignore", message="Already found a `peft_config`")
-            pipe.load_lora_weights(
-                str(file.parent),
-                weight_name=file.name,
-                adapter_name=name,
-                local_files_only=True,
-                use_safetensors=True,
-            )
-    pipe.set_adapters(names, [lora.scale for lora in loras])
-    return pipe.unload_lora_weights
-
-
-def _open(path: Path) -> Image.Image:
-    try:
-        with Image.open(path) as image:
-            image.load()
-            return image
-    except UnidentifiedImageError:
-        raise ValueError(f"{path} is not a picture") from None
-    except OSError as error:
-        raise ValueError(f"{path} cannot be read ({error.strerror or error})") from None
+    grey = pictures.flat(picture, "L", _KEPT)
+    white = sum(grey.histogram()[_HALF:])
+    if white == 0:
+        remark(f"{name} is black everywhere, so nothing of the picture is drawn anew; white marks what is")
+    elif white == grey.width * grey.height:
+        remark(f"{name} is white everywhere, so the whole picture is drawn anew; black marks what is kept")
 
 
 def _file(path: Path | None) -> Any:
@@ -232,7 +237,7 @@ def _file(path: Path | None) -> Any:
 
 
 def _sha256(path: Path) -> str:
-    with path.open("rb") as stream:
+    with told_as(f"{printable(str(path))} cannot be read", OSError), path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 

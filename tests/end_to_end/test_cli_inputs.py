@@ -1,6 +1,8 @@
 """Pictures, masks, ControlNets, LoRAs and samplers on the command line, each remade from its recipe."""
 
 import functools
+import os
+import shutil
 
 import numpy as np
 import pytest
@@ -17,6 +19,7 @@ from fouriscale.sampling.generate import generate as make
 from fouriscale.sampling.inputs import Inputs
 from fouriscale.sampling.recipe import read
 from picturelab.notation import Weighted
+from tests.tiny import lora_files
 
 
 @pytest.fixture(scope="module")
@@ -136,6 +139,18 @@ def test_a_picture_gives_its_size(generate, extras):
         (["--control", "nowhere=disc.png"], "'nowhere'"),
         (["--lora", "style.bin"], "lora 'style.bin': must be a .safetensors file"),
         (["--lora", "style.safetensors@much"], "'style.safetensors@much' is not understood"),
+        (["--lora", "wide.safetensors"], "wide.safetensors is a LoRA of another model: its down_blocks.1."),
+        (
+            ["--lora", "cut.safetensors"],
+            "cut.safetensors is not a readable safetensors file, or only the beg",
+        ),
+        (["--lora", "style.safetensors@1e9"], "scale=1000000000.0: must be a number from -100 to 100"),
+        (
+            ["--image", "disc.png", "--strength", "0.1"],
+            "strength=0.1, steps=3: strength x steps must be at least 1",
+        ),
+        (["--image", "pipe"], "pipe cannot be read (it is a pipe or device, no file)"),
+        (["--control", "union=disc.png"], "'union': its config.json says that it is a ControlNetUnionModel"),
         (["--scheduler", "euler9"], "scheduler 'euler9' does not fit this model; those that do are"),
     ],
 )
@@ -143,11 +158,46 @@ def test_bad_input(generate, extras, tmp_path, arguments, sentence):
     for file in extras.iterdir():
         (tmp_path / file.name).symlink_to(file)
     (tmp_path / "text.png").write_text("hello")
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "union").mkdir()
+    (tmp_path / "union" / "config.json").write_text('{"_class_name": "ControlNetUnionModel"}')
+    layer = "lora_unet_down_blocks_1_attentions_0_transformer_blocks_0_attn2_to_k"
+    wide = lora_files.write(tmp_path / "wide.safetensors", lora_files.kohya(layer, 2048, 640))
+    (tmp_path / "cut.safetensors").write_bytes(wide.read_bytes()[:200])
     code, out, err = generate(*arguments, "--out", "a.png")
     assert (code, out) == (2, "")
     assert sentence in err
     assert err.count("\n") == 1
     assert not (tmp_path / "a.png").exists()
+
+
+@pytest.mark.slow
+def test_names_with_signs_of_ours(generate, extras, tmp_path):
+    (tmp_path / "größe=1@net").symlink_to(extras / "net")
+    shutil.copy(extras / "disc.png", tmp_path / "rand=2@3.png")
+    shutil.copy(extras / "style.safetensors", tmp_path / "style=1@v2.safetensors")
+    arguments = ["--control", "größe=1@net=rand=2@3.png@0.5", "--lora", "style=1@v2.safetensors@0.25"]
+    code, _, err = generate(*arguments, "--size", "192x136", "--steps", "1", "--out", "a.png")
+    assert code == 0, err
+    inputs = read("a.png")["inputs"]
+    assert [(c["model"], c["picture"]["path"], c["scale"]) for c in inputs["controls"]] == [
+        ("größe=1@net", "rand=2@3.png", 0.5)
+    ]
+    assert [(lora["file"]["path"], lora["scale"]) for lora in inputs["loras"]] == [
+        ("style=1@v2.safetensors", 0.25)
+    ]
+
+
+def test_a_prompt_that_is_cut_is_told_once(run, tiny_model):
+    prompt = "a large red circle " * 10 + "left of a small green square"
+    settings = ["--model", tiny_model, "--steps", "1", "--device", "cpu", "--size", "64x64", "--compare"]
+    code, _, err = run("generate", prompt, *settings, "--negative", prompt, "--out", "a.png")
+    assert code == 0
+    warnings = [line for line in err.splitlines() if line.startswith("Warning:")]
+    assert len(warnings) == 2
+    for kind, warning in zip(("prompt", "negative prompt"), warnings, strict=True):
+        assert f"text_encoder reads 24 tokens and cuts the {kind}'s end: '" in warning
+        assert warning.endswith("left of a small green square'")
 
 
 @pytest.mark.slow

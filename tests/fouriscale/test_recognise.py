@@ -13,6 +13,7 @@ from fouriscale.loading.configs import unet_config
 from fouriscale.maths.layers import derive_layers
 from fouriscale.presets import presets_folder
 from fouriscale.recognise import config_for, recognise_preset
+from picturelab.remarks import Remark
 from tests.tiny.golden import load_case
 
 DOWN, UP = ("CrossAttnDownBlock2D", "DownBlock2D"), ("CrossAttnUpBlock2D", "UpBlock2D")
@@ -214,12 +215,24 @@ def test_a_preset_that_does_not_say_so_is_not_for_unets_that_are_told_sizes():
         ("{block_out_channels: eight}", "recognise: block_out_channels='eight': must be a list"),
     ],
 )
-def test_a_malformed_entry_gets_one_sentence(presets, recognise, sentence):
+def test_a_malformed_entry_gets_one_sentence_and_the_others_are_recognised(presets, recognise, sentence):
     (presets / "bad.yaml").write_text(f"training_sizes: [8, 8]\nlayers: [a]\nrecognise: {recognise}")
-    with pytest.raises(ValueError, match=rf"bad\.yaml: {sentence}") as caught:
-        recognise_preset(unet_config("sd15"))
-    assert "\n" not in str(caught.value)
+    with pytest.warns(Remark, match=rf"bad\.yaml: {sentence}.*; this preset is left out$") as caught:
+        assert recognise_preset(unet_config("sd15")) == "sd15"
+    assert len(caught) == 1
+    assert "\n" not in str(caught[0].message)
     assert FouriScaleConfig.preset("bad").layers == ("a",)  # who names it need not be recognised
+
+
+@pytest.mark.parametrize("content", ["a: [", "just words", "- 1"])
+def test_a_preset_that_is_no_mapping_is_left_out(presets, content):
+    (presets / "bad.yaml").write_text(content)
+    with pytest.warns(Remark, match=r"bad\.yaml: .*; this preset is left out$"):
+        assert recognise_preset(unet_config("sd15")) == "sd15"
+
+
+def test_what_a_config_leaves_out_is_as_usual():
+    assert recognise_preset({"cross_attention_dim": 768}) == "sd15"
 
 
 def test_presets_are_recognised_from_the_config_alone():

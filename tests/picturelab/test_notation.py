@@ -21,6 +21,37 @@ def test_scales():
 
 
 @pytest.mark.parametrize(
+    "name",
+    ["style@v2.safetensors", "style@", "2@1.5x", "style.safetensors@0,5", "größe 2@x.safetensors", "a@b@c"],
+)
+def test_only_a_number_behind_the_last_at_sign_is_a_scale(name):
+    assert parse_weighted(name) == Weighted(name, 1.0)
+    assert parse_weighted(f"{name}@0.5") == Weighted(name, 0.5)
+    assert parse_weighted(f"{name}@-2") == Weighted(name, -2.0)
+
+
+def test_a_file_that_is_there_is_the_name(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("style@0.5", "@1", "a@nan"):
+        Path(name).touch()
+        assert parse_weighted(name) == Weighted(name, 1.0)
+        assert parse_weighted(f"{name}@2") == Weighted(name, 2.0)
+
+
+def test_of_several_equals_signs_the_files_decide(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for folder in ("nets=1/canny", "plain"):
+        Path(folder).mkdir(parents=True)
+    for file in ("edges=2.png", "edges.png"):
+        Path(file).touch()
+    assert parse_control("nets=1/canny=edges=2.png@0.5") == ("nets=1/canny", Path("edges=2.png"), 0.5)
+    assert parse_control("nets=1/canny=edges.png") == ("nets=1/canny", Path("edges.png"), 1.0)
+    assert parse_control("plain=edges=2.png") == ("plain", Path("edges=2.png"), 1.0)
+    assert parse_control("owner/name=edges=2.png@2") == ("owner/name", Path("edges=2.png"), 2.0)
+    assert parse_control("nowhere=a=b.png") == ("nowhere", Path("a=b.png"), 1.0)
+
+
+@pytest.mark.parametrize(
     ("parse", "text", "sentence"),
     [
         (parse_size, "384", "size '384' is not understood: give WIDTHxHEIGHT in pixels"),

@@ -6,6 +6,7 @@ import huggingface_hub.constants
 import pytest
 import torch
 from diffusers import StableDiffusionPipeline
+from safetensors.torch import load_file, save_file
 
 from fouriscale.loading import pipeline as loading
 from fouriscale.loading import single_file
@@ -91,7 +92,10 @@ def test_checkpoints_that_are_refused(tmp_path, shapes):
     cases = {
         "inpainting": (sd15 | {INPUT: (320, 9, 3, 3)}, "no full Stable Diffusion"),
         "unet_only": ({k: v for k, v in sd15.items() if "diffusion_model" in k}, "no full Stable Diffusion"),
-        "lora": ({"lora_unet_mid_block.lora_up.weight": (4, 4)}, "no full Stable Diffusion"),
+        "lora": ({"lora_unet_mid_block.lora_up.weight": (4, 4)}, "a LoRA, no full Stable Diffusion"),
+        "flux": ({"double_blocks.0.img_attn.qkv.weight": (4, 4)}, "a FLUX model, no full Stable Diffusion"),
+        "vae": ({"decoder.conv_in.weight": (4, 4)}, "a VAE, no full Stable Diffusion"),
+        "net": ({"controlnet_down_blocks.0.weight": (4, 4)}, "a ControlNet, no full Stable Diffusion"),
         "playground": (sdxl | {"edm_mean": (1, 4, 1, 1)}, "Playground"),
         "vpred": (sdxl | {"v_pred": ()}, "v-prediction"),
         "sd2": (shapes["sd21"], "sd21-768"),
@@ -129,6 +133,140 @@ def test_a_folder_with_half_precision_files_only(tiny_model, tmp_path):
     pipe = StableDiffusionPipeline.from_pretrained(tiny_model, dtype=torch.float16)
     pipe.save_pretrained(tmp_path / "half", variant="fp16")
     assert loading.load_pipeline(str(tmp_path / "half"), device="cpu").unet.dtype == torch.float32
+
+
+def weights_of(part):
+    (file,) = part.glob("*.safetensors")
+    return file
+
+
+HALVES = {  # weights of each part under other names than plain ones
+    "one part": {"unet": [".fp16.safetensors"]},
+    "the text encoder": {"text_encoder": [".fp16.safetensors"]},
+    "one part, another in both": {
+        "unet": [".fp16.safetensors"],
+        "vae": [".fp16.safetensors", ".safetensors"],
+    },
+    "all parts": {part: [".fp16.safetensors"] for part in ("unet", "vae", "text_encoder")},
+    "both everywhere": {
+        part: [".fp16.safetensors", ".safetensors"] for part in ("unet", "vae", "text_encoder")
+    },
+    "bf16": {"unet": [".bf16.safetensors"]},
+    "two variants": {"unet": [".fp16.safetensors", ".non_ema.safetensors"]},
+}
+
+
+@pytest.mark.parametrize("name", HALVES)
+def test_variants_of_some_parts(tiny_model, tmp_path, name):
+    folder = shutil.copytree(tiny_model, tmp_path / "größe=2@v1 halb")
+    for part, names in HALVES[name].items():
+        content = tmp_path / "content"
+        weights_of(folder / part).rename(content)
+        plain = "model" if part == "text_encoder" else "diffusion_pytorch_model"
+        for end in names:
+            shutil.copy(content, folder / part / f"{plain}{end}")
+    pipe = loading.load_pipeline(str(folder), device="cpu")
+    for part in HALVES[name]:
+        loaded = getattr(pipe, part).state_dict()
+        for key, weight in load_file(weights_of(tiny_model / part)).items():
+            assert torch.equal(loaded.get(key, loaded.get(key.removeprefix("text_model."))), weight), key
+
+
+def test_pieces_with_an_index(tiny_model, tmp_path):
+    pipe = StableDiffusionPipeline.from_pretrained(tiny_model)
+    pipe.save_pretrained(tmp_path / "pieces", max_shard_size="200KB", variant="fp16")
+    assert len(list((tmp_path / "pieces" / "unet").glob("*.safetensors"))) > 1
+    (tmp_path / "link").symlink_to(tmp_path / "pieces")
+    loaded = loading.load_pipeline(str(tmp_path / "link"), device="cpu")
+    assert torch.equal(loaded.unet.conv_in.weight, pipe.unet.conv_in.weight)
+    next((tmp_path / "pieces" / "unet").glob("*-00002-of-*.safetensors")).unlink()
+    with pytest.raises(ValueError, match=r"link' cannot be loaded \(.+\)$") as caught:
+        loading.load_pipeline(str(tmp_path / "link"), device="cpu")
+    assert "\n" not in str(caught.value)
+
+
+def test_two_parts_in_different_variants_only(tiny_model, tmp_path):
+    folder = shutil.copytree(tiny_model, tmp_path / "mixed")
+    for part, variant in (("unet", "fp16"), ("vae", "bf16")):
+        file = weights_of(folder / part)
+        file.rename(file.with_suffix(f".{variant}.safetensors"))
+    with pytest.raises(
+        ValueError, match=r"mixed': there are weights for unet/ in fp16 only and vae/ in bf16 only"
+    ):
+        loading.load_pipeline(str(folder), device="cpu")
+
+
+def cut(folder):
+    file = weights_of(folder / "unet")
+    file.write_bytes(file.read_bytes()[:1000])
+
+
+def of_another_size(folder):
+    config = folder / "unet" / "config.json"
+    config.write_text(config.read_text().replace('"in_channels": 4', '"in_channels": 9'))
+
+
+BROKEN = {
+    "cut": cut,
+    "of another size": of_another_size,
+    "without weights": lambda folder: weights_of(folder / "unet").unlink(),
+    "without a part": lambda folder: shutil.rmtree(folder / "vae"),
+    "without a config": lambda folder: (folder / "unet" / "config.json").unlink(),
+    "with a broken config": lambda folder: (folder / "vae" / "config.json").write_text("{"),
+    "of a class that is none": lambda folder: (folder / "model_index.json").write_text(
+        '{"_class_name": "NoSuchPipeline", "unet": ["diffusers", "UNet2DConditionModel"]}'
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_a_folder_that_cannot_be_loaded_is_one_sentence(tiny_model, tmp_path, name):
+    folder = shutil.copytree(tiny_model, tmp_path / "broken")
+    BROKEN[name](folder)
+    with pytest.raises(ValueError, match=r"broken' cannot be loaded \(.+\)$") as caught:
+        loading.load_pipeline(str(folder), device="cpu")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_folder_without_a_tensor(tiny_model, tmp_path):
+    folder = shutil.copytree(tiny_model, tmp_path / "broken")
+    file = weights_of(folder / "unet")
+    save_file({k: v for k, v in load_file(file).items() if k != "conv_in.bias"}, file)
+    with pytest.raises(
+        ValueError, match=r"broken' is incomplete: 1 tensors are missing, such as unet.conv_in.bias$"
+    ):
+        loading.load_pipeline(str(folder), device="cpu")
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        ("{", "has a model_index.json that cannot be read"),
+        ("[1]", r"has a model_index.json that cannot be read \(it is no JSON object\)"),
+        ("[" * 100_000, r"has a model_index.json that cannot be read \(it is nested too deeply\)"),
+        ('{"unet": 1}', "is a model of unknown class without a UNet2DConditionModel"),
+        ('{"_class_name": "StableDiffusion3Pipeline"}', "is a StableDiffusion3Pipeline without a UNet2DCond"),
+    ],
+)
+def test_an_index_that_is_none(tmp_path, content, sentence):
+    (tmp_path / "model_index.json").write_text(content)
+    with pytest.raises(ValueError, match=sentence) as caught:
+        loading.locate(str(tmp_path))
+    assert "\n" not in str(caught.value)
+
+
+def test_a_folder_of_something_else_is_named(tmp_path):
+    (tmp_path / "config.json").write_text('{"_class_name": "ControlNetModel"}')
+    with pytest.raises(
+        ValueError, match=r"no model_index\.json, and its config\.json is that of a ControlNetModel$"
+    ):
+        loading.locate(str(tmp_path))
+
+
+@pytest.mark.parametrize("name", ["a" * 5000, "a\0b", "\ud800"])
+def test_a_name_that_no_file_can_have(name):
+    with pytest.raises(ValueError, match="there is no model"):
+        loading.locate(name)
 
 
 def test_a_hub_id_loads_from_the_cache_and_keeps_its_commit(tiny_model):
