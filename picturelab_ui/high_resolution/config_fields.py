@@ -10,6 +10,8 @@ from fouriscale.config import CHOICES, MODES
 from fouriscale.maths.sizes import RULES
 from picturelab.notation import parse_size
 
+from ..forms import shown
+
 SETTINGS = tuple(FouriScaleConfig.model_fields)
 AS_MODE = "as the mode says"  # a field's word for a setting that is left to the mode
 _LEFT_TO_MODE = ("third_branch", *CHOICES)
@@ -39,6 +41,9 @@ def from_fields(values: Mapping[str, Any]) -> FouriScaleConfig:
     Raises:
         ValueError, TypeError: a value is wrong; the sentence begins with the field's name.
     """
+    for name in (*OFFERED, *_LISTS):
+        if not isinstance(values[name], str | bool | None):
+            raise ValueError(f"{name} is {shown(values[name])}: must be text")
     settings = {name: values[name] for name in SETTINGS}
     settings |= {name: None for name in _LEFT_TO_MODE if settings[name] == AS_MODE}
     settings["third_branch"] = _YES_NO.get(settings["third_branch"], settings["third_branch"])
