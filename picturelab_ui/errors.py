@@ -8,6 +8,7 @@ import re
 import secrets
 import site
 import sys
+import sysconfig
 import tempfile
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from picturelab.failures import printable
 
 _log = logging.getLogger(__name__)
 _OURS = {"fouriscale", "padtone", "picturelab", "picturelab_ui", "shapeworld"}
+_LIBRARIES = tuple({*site.getsitepackages(), *map(sysconfig.get_path, ("stdlib", "purelib", "platlib"))})
 _MOST = 1000  # letters of a sentence: what a visitor sent may stand in it
 _hidden: set[str] = set()  # folders of the host
 
@@ -73,10 +75,11 @@ def _known() -> set[str]:
 
 
 def _is_ours(error: BaseException) -> bool:
-    """Whether our own code raised it, as against a library that it calls."""
+    """Whether it was raised outside of every library that we call."""
     trace = error.__traceback__
     if trace is None:  # it was made to be shown
         return True
     while trace.tb_next is not None:
         trace = trace.tb_next
-    return str(trace.tb_frame.f_globals.get("__name__", "")).split(".")[0] in _OURS
+    module = str(trace.tb_frame.f_globals.get("__name__", "")).split(".")[0]
+    return module in _OURS or not trace.tb_frame.f_code.co_filename.startswith(_LIBRARIES)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import MutableMapping
 from typing import Any
 
 from starlette.datastructures import MutableHeaders
@@ -20,7 +21,7 @@ def refusal(status: int, sentence: str) -> JSONResponse:
 def with_headers(send: Any, path: str) -> Any:
     """An ASGI `send` that adds what every answer has; answers below /gradio_api are never pages."""
 
-    async def sent(message: dict[str, Any]) -> None:
+    async def sent(message: MutableMapping[str, Any]) -> None:
         if message["type"] == "http.response.start":
             headers = MutableHeaders(scope=message)
             headers.update(_EVERYWHERE | (_NO_PAGES if path.startswith("/gradio_api") else {}))
@@ -36,6 +37,6 @@ class Sent:
         self._send = send
         self.begun = False
 
-    async def __call__(self, message: dict[str, Any]) -> None:
+    async def __call__(self, message: MutableMapping[str, Any]) -> None:
         self.begun = True
         await self._send(message)

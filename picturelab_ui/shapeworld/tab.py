@@ -71,7 +71,7 @@ def _follow_scene(form: Form, tools: ShapeworldTools) -> None:
     """The prompt is the scene's, by its number."""
     number, objects = form["number"], form["objects"]
 
-    def caption(scene: float | None, count: str) -> Any:
+    def caption(scene: float, count: str) -> Any:
         wrong = order.scene_problems(scene, count)
         return answer({} if wrong else {tools.prompt: scene_of(scene, count).caption})
 
