@@ -1,5 +1,6 @@
-"""The page's endpoints for programs: the same work as the tabs', in the same queue."""
+"""The page's endpoints for programs: the same work as the tabs', in the same queue, within the same limits."""
 
+import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -11,25 +12,31 @@ from gradio.data_classes import FileData
 from fouriscale.reports.explain import sentences
 from padtone.maths.roles import check_rows, chosen_rows, row_roles
 
+from .errors import sentence, without_paths
+from .forms import shown
 from .high_resolution import order
 from .high_resolution import tab as high_resolution
 from .high_resolution.config_fields import to_fields
-from .jobs.padding_tokens import audit, audit_prompts
 from .jobs.runner import PageJob
-from .models import usual_settings
-from .padding_tokens.order import check_audit
-from .padding_tokens.tokens import read_tokens
+from .padding_tokens import order as padding_order
+from .padding_tokens import tab as padding_tokens
+from .padding_tokens.tokens import tokens_of
+from .visitors import visitor_of
 from .workshop import Workshop
 
-_OWNER = ""  # programs have no browser: their files go to the common folder
+ENDPOINTS = ("audit", "encode", "explain", "generate")
+_LOOK = 0.05  # seconds between two looks at a job
 
 
 def build(workshop: Workshop) -> None:
-    """Add the endpoints; to be called inside the page's Blocks."""
+    """Add the endpoints; to be called inside the page's Blocks.
+
+    None of them holds a thread while its job waits: many callers may wait at once.
+    """
     usual = order.start(workshop)
     model, side = usual["model"], usual["width"]
 
-    def generate(
+    async def generate(
         prompt: str = usual["prompt"],
         height: int = side,
         width: int = side,
@@ -37,29 +44,34 @@ def build(workshop: Workshop) -> None:
         steps: int = usual["steps"],
         preset: str = order.AUTO,
         compare: bool = True,
+        request: gr.Request | None = None,
     ) -> list[dict]:
         """Sample a picture with FouriScale; with `compare` directly too. Returns PNGs that carry their recipes."""
         with _sentences():
+            if not isinstance(compare, bool):
+                raise ValueError(f"compare is {shown(compare)}: must be true or false")
             values = order.start(workshop) | to_fields(order.config_for_choice(workshop, model, preset))
             values |= dict(prompt=prompt, height=height, width=width, seed=seed, steps=steps, preset=preset)
             values["sampling"] = order.BOTH if compare else order.SCALED
-            result = _result(high_resolution.submit(workshop, _OWNER, values))
+            job = await asyncio.to_thread(high_resolution.submit, workshop, visitor_of(request), values)
+            result = await _result(workshop, job)
         return [_file(picture.path) for picture in result.pictures]
 
-    def explain(model: str = model, height: int = side, width: int = side) -> dict:
+    async def explain(model: str = model, height: int = side, width: int = side) -> dict:
         """What FouriScale would do for a model and a size, and what it would cost. Nothing is loaded."""
         with _sentences():
-            workshop.models.check(model)
-            steps, _ = usual_settings(model)
-            config = workshop.models.config(model)
-            explanation = workshop.models.explain(model, int(height), int(width), steps, config)
-        return asdict(explanation) | {"active": explanation.active, "sentences": sentences(explanation)}
+            order.check_sides(height, width)
+            return await asyncio.to_thread(_explanation, workshop, model, int(height), int(width))
 
-    def encode(prompt: str = usual["prompt"], keep: str = "full") -> dict:
+    async def encode(
+        prompt: str = usual["prompt"], keep: str = "full", request: gr.Request | None = None
+    ) -> dict:
         """The tokens of a prompt with their roles, and which of the denoiser's text rows `keep` names."""
         with _sentences():
+            if not isinstance(keep, str):
+                raise ValueError(f"keep is {shown(keep)}: must be text")
             check_rows(keep)
-            entries = read_tokens(workshop, model, prompt)
+            entries = await tokens_of(workshop, visitor_of(request).address, model, prompt)
             rows = max((entry.rows.stop for entry in entries if entry.rows is not None), default=0)
             kept = chosen_rows(entries, keep, rows)
         return {
@@ -68,39 +80,51 @@ def build(workshop: Workshop) -> None:
             "kept": kept,
         }
 
-    def audit_endpoint(
+    async def audit(
         prompts: list[str] = [],  # noqa: B006 (never changed; shown as the default)
         seeds: int = 2,
         steps: int = usual["steps"],
+        request: gr.Request | None = None,
     ) -> tuple[dict, dict]:
         """Are the padding tokens used, and how many can go? Returns report.json and the report as a page."""
         with _sentences():
-            chosen = audit_prompts(model, "\n".join(prompts), 8)
-            check_audit(workshop, len(chosen.texts), seeds)
-            folder = workshop.folders.of(_OWNER, "audits")
-
-            def work(job: PageJob) -> Any:
-                pipe = workshop.models.pipeline(model)
-                return audit(pipe, chosen, seeds=seeds, steps=steps, folder=folder, job=job)
-
-            result = _result(workshop.runner.submit(work))
+            if not isinstance(prompts, list):
+                raise ValueError(f"prompts is {shown(prompts)}: must be a list of texts")
+            audit_order = padding_order.read_audit(workshop, model, steps, prompts, _OUR_PROMPTS, seeds)
+            job = padding_tokens.submit_audit(workshop, visitor_of(request), audit_order)
+            result = await _result(workshop, job)
         return result.results, _file(result.page)
 
-    for name, endpoint in (
-        ("generate", generate), ("explain", explain), ("encode", encode), ("audit", audit_endpoint),
-    ):  # fmt: skip
-        gr.api(endpoint, api_name=name, concurrency_limit=4)
+    for name, endpoint in zip(ENDPOINTS, (audit, encode, explain, generate), strict=True):
+        gr.api(endpoint, api_name=name, concurrency_limit=None)
 
 
-def _result(job: PageJob) -> Any:
-    """A job's result, once it is there.
+_OUR_PROMPTS = 8  # of an audit that is given none
+
+
+def _explanation(workshop: Workshop, model: str, height: int, width: int) -> dict[str, Any]:
+    workshop.models.check(model)
+    steps, _ = workshop.models.usual_settings(model)
+    config = workshop.models.config(model)
+    explanation = workshop.models.explain(model, height, width, steps, config)
+    return asdict(explanation) | {"active": explanation.active, "sentences": sentences(explanation)}
+
+
+async def _result(workshop: Workshop, job: PageJob) -> Any:
+    """A job's result, once it is there. The job ends when the call is cancelled.
 
     Raises:
         ValueError: the job failed.
     """
-    job.wait()
+    try:
+        while not job.finished:
+            await asyncio.sleep(_LOOK)
+    finally:
+        workshop.runner.cancel(job)
     if job.state != "done":
         raise ValueError(job.error or "the job was cancelled")
+    for remark in job.remarks:
+        gr.Warning(without_paths(remark))
     return job.result
 
 
@@ -110,8 +134,8 @@ def _file(path: Any) -> dict[str, Any]:
 
 @contextmanager
 def _sentences() -> Iterator[None]:
-    """Bad input reaches the caller as its sentence."""
+    """What goes wrong reaches the caller as a sentence."""
     try:
         yield
-    except (ValueError, TypeError) as error:
-        raise gr.Error(str(error), print_exception=False) from error
+    except Exception as error:
+        raise gr.Error(sentence(error), print_exception=False) from error

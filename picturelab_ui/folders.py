@@ -1,26 +1,32 @@
-"""Where the files of each browser lie, below the host's output folder."""
+"""Where each visitor's files lie below the host's output folder; folders are made by what writes into them."""
 
 from __future__ import annotations
 
-import re
+import contextlib
+import secrets
 from pathlib import Path
-
-_OWNER = re.compile(r"[0-9a-f]{32}")
 
 
 class Folders:
-    """A folder for each browser and kind of file."""
+    """A folder for each visitor and kind of file."""
 
     def __init__(self, output: Path) -> None:
-        self._output = output.resolve()
+        self.output = output.resolve()
+        self.addresses: dict[str, str] = {}  # {a visitor's folder: where it asked from}
 
-    def of(self, owner: str, kind: str) -> Path:
-        """Where a browser's files of a kind go; a name that is none of ours gets the common one."""
-        folder = self._output / (owner if _OWNER.fullmatch(owner or "") else "shared") / kind
-        folder.mkdir(parents=True, exist_ok=True)
-        return folder
+    def of(self, name: str, kind: str, address: str = "") -> Path:
+        """Where a browser's files of a kind go; a visitor without a name gets a folder that nobody else finds."""
+        own = name or secrets.token_hex(16)
+        if address:
+            self.addresses[own] = address
+        return self.output / own / kind
 
-    def pictures(self, owner: str) -> list[Path]:
-        """A browser's pictures, latest first."""
-        files = self.of(owner, "pictures").glob("*.png")
-        return sorted(files, key=lambda path: path.stat().st_mtime, reverse=True)
+    def pictures(self, name: str) -> list[Path]:
+        """A browser's pictures, latest first; none without a name."""
+        if not name:
+            return []
+        times: dict[Path, float] = {}
+        for path in self.of(name, "pictures").glob("*.png"):
+            with contextlib.suppress(FileNotFoundError):  # it was old, and has just gone
+                times[path] = path.stat().st_mtime
+        return sorted(times, key=lambda path: times[path], reverse=True)

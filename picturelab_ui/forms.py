@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+from picturelab import bounds
+
+from .errors import sentence
 from .events import News
+
+_LONGEST = 80  # letters of a value in a sentence
 
 
 class Form(dict[str, Any]):
@@ -46,7 +51,7 @@ class FieldProblems(dict[str, str]):
         try:
             yield
         except (ValueError, TypeError) as error:
-            self.setdefault(field, str(error))
+            self.setdefault(field, sentence(error))
 
     def refuse(self) -> None:
         """Does anything stand here?
@@ -66,14 +71,24 @@ class FieldError(ValueError):
         self.problems = problems
 
 
-def check_prompt(prompt: Any) -> None:
-    """Does it say anything?
+def check_prompt(prompt: Any, name: str = "prompt") -> None:
+    """Is it text that says something, and short enough?
 
     Raises:
-        ValueError: it does not.
+        ValueError: it is not.
     """
-    if not str(prompt or "").strip():
-        raise ValueError("the prompt is empty: say what to draw")
+    if prompt is None or not str(bounds.check_prompt(name, prompt)).strip():
+        raise ValueError(f"the {name} is empty: say what to draw")
+
+
+def check_optional_prompt(prompt: Any, name: str) -> None:
+    """Is it text that is short enough, or nothing?
+
+    Raises:
+        ValueError: it is not.
+    """
+    if prompt is not None:
+        bounds.check_prompt(name, prompt)
 
 
 def check_whole(name: str, value: Any) -> None:
@@ -82,8 +97,8 @@ def check_whole(name: str, value: Any) -> None:
     Raises:
         ValueError: it is not.
     """
-    if not isinstance(value, int | float) or not float(value).is_integer():
-        raise ValueError(f"{name} is {'empty' if value is None else repr(value)}: give a whole number")
+    if isinstance(value, bool) or not isinstance(value, int | float) or value != value // 1:
+        raise ValueError(f"{name} is {'empty' if value is None else shown(value)}: give a whole number")
 
 
 def check_between(name: str, value: Any, least: int, most: int) -> None:
@@ -94,4 +109,23 @@ def check_between(name: str, value: Any, least: int, most: int) -> None:
     """
     check_whole(name, value)
     if not least <= value <= most:
-        raise ValueError(f"{name}={value:g}: must be from {least} to {most}")
+        raise ValueError(f"{name}={shown(int(value))}: must be from {least} to {most}")
+
+
+def check_one_of(name: str, value: Any, known: Sequence[str]) -> None:
+    """Is this one of the words that a field offers?
+
+    Raises:
+        ValueError: it is not.
+    """
+    if not isinstance(value, str) or value not in known:
+        raise ValueError(f"{name} is {shown(value)}; it can be {', '.join(known)}")
+
+
+def shown(value: Any) -> str:
+    """A value as a sentence prints it: not longer than a line."""
+    try:
+        text = repr(value)
+    except ValueError:  # Python refuses to print very long numbers
+        return f"a number of {value.bit_length():,} bits"
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 3]}..."

@@ -41,7 +41,7 @@ def _like(usual: Any, text: str) -> Any:
         return text
     try:
         value = json.loads(text)
-    except json.JSONDecodeError:
+    except (ValueError, RecursionError):  # no JSON, a number of thousands of digits, or nested too deeply
         return usual
     number = (
         (isinstance(usual, int | float) and isinstance(value, int | float)) or usual is None or value is None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from html import escape
 
+from .errors import sentence, without_paths
 from .jobs.runner import PageJob, Runner
 
 
@@ -22,7 +23,8 @@ def status(runner: Runner, job: PageJob | None, results: str = "") -> str:
         return _box("cancelled", "Cancelled. What was not finished is not kept.")
     if job.state == "done":
         see = f' <a href="#{results}">See it below</a>' if results else ""
-        return _box("done", f"<span>Done in {_seconds(job.seconds)}.{see}</span>")
+        remarks = "".join(f"<p>{escape(without_paths(text))}</p>" for text in job.remarks)
+        return _box("done", f"<span>Done in {_seconds(job.seconds)}.{see}</span>", remarks)
     if job.state == "waiting":
         ahead = runner.position(job)
         return _box("waiting", f"Waiting: {ahead} {'job' if ahead == 1 else 'jobs'} before yours.")
@@ -33,14 +35,14 @@ def status(runner: Runner, job: PageJob | None, results: str = "") -> str:
     return _box("running", f"{escape(job.note or 'starting')}{left}", bar)
 
 
-def remark(sentence: str) -> str:
+def remark(text: str) -> str:
     """What was done, in its place."""
-    return _box("done", escape(sentence))
+    return _box("done", escape(text))
 
 
 def alert(error: BaseException) -> str:
     """What is wrong."""
-    return f'<div class="job failed" role="alert">{escape(str(error))}.</div>'
+    return f'<div class="job failed" role="alert">{escape(sentence(error))}.</div>'
 
 
 def field_alerts(problems: Mapping[str, str]) -> str:

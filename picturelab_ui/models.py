@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import copy
 import functools
 import threading
+from collections import defaultdict
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -20,30 +23,46 @@ from fouriscale.sampling.vae import decoder_bytes
 from padtone.families.registry import check_index, family_of
 from picturelab import models, worlds
 
+from .errors import hide
+from .forms import shown
 from .host import Host
-from .jobs.runner import Runner
+from .jobs.runner import PageJob, Runner
 
 _LOADED = 2  # pipelines that are held at once
+_LONGEST = 300  # letters of a model's name
+_LOOK, _LONGEST_WAIT = 0.1, 60.0  # seconds, for a model to be loaded
 
 
 class Models:
-    """One page's models. Pipelines are used in the runner's thread only."""
+    """One page's models, by the names that visitors know. Pipelines are used in the runner's thread only.
+
+    A folder or file of the host is known by its last part: where it lies is the host's own affair.
+    """
 
     def __init__(self, host: Host, runner: Runner) -> None:
         self._host, self._runner = host, runner
+        self._own = host.model
+        if Path(host.model).exists():
+            hide(host.model)
+            self._own = Path(host.model).resolve().name
         self._pipes: dict[str, Any] = {}
         self._readers: dict[str, Any] = {}
-        self._reading = threading.Lock()
-        self.config = functools.lru_cache(maxsize=64)(_config)
-        self.explain = functools.lru_cache(maxsize=64)(_explain)
+        self._loading: dict[str, PageJob] = {}  # the jobs that bring readers
+        self._reading: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
+        self.config = functools.lru_cache(maxsize=64)(self._config)
+        self.explain = functools.lru_cache(maxsize=64)(self._explain)
 
     def names(self, with_unet: bool = True) -> list[str]:
         """What may be chosen without typing, the host's own model first."""
         shipped = (
             f"{world}/{name}" for world, content in worlds.worlds().items() for name in content.models()
         )
-        names = dict.fromkeys([self._host.model, *shipped])
-        return [name for name in names if not with_unet or _has_unet(name)]
+        names = dict.fromkeys([self._own, *shipped])
+        return [name for name in names if not with_unet or _has_unet(self.address(name))]
+
+    def address(self, name: str) -> str:
+        """What a model's name stands for here: itself, or the host's folder."""
+        return self._host.model if name == self._own else name
 
     def first(self) -> str:
         """The one that the page opens with.
@@ -56,12 +75,14 @@ class Models:
             raise ValueError(f"the page needs a model with a UNet, which {self._host.model!r} is not")
         return names[0]
 
-    def check(self, name: str, with_unet: bool = True) -> None:
+    def check(self, name: Any, with_unet: bool = True) -> None:
         """Is this a model that visitors may use here? Without UNet: any that padtone knows.
 
         Raises:
             ValueError: it is not.
         """
+        if not isinstance(name, str) or len(name) > _LONGEST:
+            raise ValueError(f"model={shown(name)}: must be text of at most {_LONGEST} letters")
         names = self.names(with_unet)
         if name in names:
             return
@@ -73,43 +94,106 @@ class Models:
             models.locate(name, check_index)
 
     def pipeline(self, name: str) -> Any:
-        """A loaded pipeline; the last two stay loaded. For the runner's thread."""
+        """A loaded pipeline; the last two stay loaded, and the host's own. For the runner's thread."""
         if name not in self._pipes:
             while len(self._pipes) >= _LOADED:
-                oldest = next(iter(self._pipes))
+                oldest = next((loaded for loaded in self._pipes if loaded != self._own), self._own)
                 del self._pipes[oldest]
                 self._readers.pop(oldest, None)
-            pipe: Any = models.load_pipeline(name)
+            pipe: Any = models.load_pipeline(self.address(name))
             pipe.set_progress_bar_config(disable=True)
             self._pipes[name] = pipe
+            with contextlib.suppress(ValueError):  # padtone does not know it: `_bring_reader` says so
+                self._readers[name] = _with_own_encoders(pipe)
         return self._pipes[name]
+
+    async def until_readable(self, name: str, group: str = "") -> None:
+        """Wait until a model's prompts can be read, without holding anything that others need.
+
+        Args:
+            group: whose limit of jobs the loading counts for.
+
+        Raises:
+            ValueError: it cannot be loaded, or has to wait too long.
+        """
+        job = self._load(name, group)
+        waited = 0.0
+        while job is not None and not job.finished and name not in self._readers:
+            await asyncio.sleep(_LOOK)
+            waited += _LOOK
+            if waited > _LONGEST_WAIT:
+                raise ValueError(
+                    f"{name!r} is not loaded yet, for other jobs run before: try again in a while"
+                )
+        if job is not None and job.error:
+            raise ValueError(job.error)
 
     @contextlib.contextmanager
     def reader(self, name: str) -> Iterator[Any]:
         """A pipeline for encoding prompts beside whatever runs: its text encoders are copies.
 
-        Reading attaches to text encoders for a moment, and must not meet a run that is about to encode.
+        Reading attaches to text encoders for a moment, and must not meet a run that is about to encode. Waits where
+        the model is not loaded yet.
+
+        Raises:
+            ValueError: it cannot be loaded.
         """
-        with self._reading:
-            if name not in self._readers:
-                job = self._runner.submit(lambda _: _with_own_encoders(self.pipeline(name)))
+        reader = self._readers.get(name)
+        if reader is None:
+            job = self._load(name)
+            if job is not None:
                 job.wait()
                 if job.error:
                     raise ValueError(job.error)
-                self._readers[name] = job.result
-            yield self._readers[name]
+            reader = self._readers[name]
+        with self._reading[name]:
+            yield reader
+
+    def _load(self, name: str, group: str = "") -> PageJob | None:
+        """The job that loads a model, the same for all who wait for it; None: it is loaded."""
+        if name in self._readers:
+            return None
+        job = self._loading.get(name)
+        if job is None or job.finished:
+            job = self._loading[name] = self._runner.submit(lambda _: self._bring_reader(name), group=group)
+        return job
+
+    def _bring_reader(self, name: str) -> None:
+        pipe = self.pipeline(name)
+        if name not in self._readers:
+            self._readers[name] = _with_own_encoders(pipe)
+
+    def usual_settings(self, name: str) -> tuple[int, float]:
+        """Steps and guidance to begin with: those that its folder names, else those of the paper."""
+        call = {"num_inference_steps": 50, "guidance_scale": 5.0 if "xl" in name.lower() else 7.5}
+        call |= models.usual_call(self.address(name))
+        return int(call["num_inference_steps"]), float(call.get("true_cfg_scale") or call["guidance_scale"])
 
     def decoder_bytes(self, name: str, height: int, width: int) -> int | None:
         """What decoding takes at its peak; None while the model is not loaded."""
         pipe = self._pipes.get(name)
         return decoder_bytes(pipe.vae, height, width, 1) if pipe is not None else None
 
+    def _config(self, name: str) -> FouriScaleConfig:
+        """The settings for a model, before any weight is loaded.
 
-def usual_settings(model: str) -> tuple[int, float]:
-    """Steps and guidance to begin with: those that its folder names, else those of the paper."""
-    call = {"num_inference_steps": 50, "guidance_scale": 5.0 if "xl" in model.lower() else 7.5}
-    call |= models.usual_call(model)
-    return int(call["num_inference_steps"]), float(call.get("true_cfg_scale") or call["guidance_scale"])
+        Raises:
+            ValueError: no preset fits, or there is no such model.
+        """
+        return config_for(unet_config(self.address(name)))
+
+    def _explain(
+        self, name: str, height: int, width: int, steps: int, config: FouriScaleConfig
+    ) -> Explanation:
+        model = self.address(name)
+        return explain(
+            unet_config(model),
+            height,
+            width,
+            steps=steps,
+            config=config,
+            vae_scale_factor=vae_scale_factor(model),
+        )
 
 
 def _has_unet(name: str) -> bool:
@@ -117,26 +201,6 @@ def _has_unet(name: str) -> bool:
         return locate(name) is not None
     except ValueError:
         return False
-
-
-def _config(model: str) -> FouriScaleConfig:
-    """The settings for a model, before any weight is loaded.
-
-    Raises:
-        ValueError: no preset fits, or there is no such model.
-    """
-    return config_for(unet_config(model))
-
-
-def _explain(model: str, height: int, width: int, steps: int, config: FouriScaleConfig) -> Explanation:
-    return explain(
-        unet_config(model),
-        height,
-        width,
-        steps=steps,
-        config=config,
-        vae_scale_factor=vae_scale_factor(model),
-    )
 
 
 def _with_own_encoders(pipe: Any) -> Any:

@@ -11,10 +11,13 @@ from typing import Any, NamedTuple
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # read when gradio is imported
 
 import gradio as gr
+from starlette.middleware import Middleware
 
 from picturelab import worlds
 
 from . import api, links
+from .disk import CACHE
+from .door.door import Door
 from .events import AT_ONCE
 from .high_resolution import tab as high_resolution
 from .host import Host
@@ -25,6 +28,9 @@ from .workshop import Workshop
 TITLE = "FouriScale and Padding Tone"
 CSS = Path(__file__).with_name("style.css")
 FONTS = ["system-ui", "-apple-system", "Segoe UI", "Roboto", "DejaVu Sans", "sans-serif"]
+
+
+_LIGHT_EVENTS = 128  # that are answered at once beside the endpoints' calls, which wait for their jobs
 
 
 class Tab(NamedTuple):
@@ -73,7 +79,8 @@ def build(workshop: Workshop) -> gr.Blocks:
 
         named.then(choose, None, strip, **AT_ONCE)
         api.build(workshop)
-    page.queue(max_size=32, default_concurrency_limit=8)
+    # Jobs have bounds of their own; what is light never waits behind what is not.
+    page.queue(max_size=None, default_concurrency_limit=None, api_open=False)
     return page
 
 
@@ -90,7 +97,8 @@ def launch(
     """
     output = host.output.resolve()
     output.mkdir(parents=True, exist_ok=True)
-    os.environ["GRADIO_TEMP_DIR"] = str(output / ".cache")  # uploads and copies stay in the output folder too
+    os.environ["GRADIO_TEMP_DIR"] = str(output / CACHE)  # uploads and copies stay in the output folder too
+    os.environ["FORWARDED_ALLOW_IPS"] = host.behind_proxy  # read by uvicorn, which else trusts 127.0.0.1
     workshop = Workshop(host)
     workshop.models.first()  # refuses here what the page cannot open with
     workshop.runner.submit(lambda _: workshop.models.pipeline(host.model))  # loads while the page opens
@@ -99,7 +107,7 @@ def launch(
         server_name=address,
         server_port=port,
         share=share,
-        allowed_paths=[str(output)],
+        allowed_paths=[str(output)],  # for Gradio's own copies; visitors get what `Door` has named
         css_paths=CSS,
         theme=_theme(),
         prevent_thread_lock=True,
@@ -107,6 +115,10 @@ def launch(
         quiet=True,
         ssr_mode=False,
         max_file_size="32mb",
+        max_threads=host.max_waiting + _LIGHT_EVENTS,
+        run_history=False,
+        enable_monitoring=False,
+        app_kwargs={"middleware": [Middleware(Door, page=page, workshop=workshop)]},
     )
     print(f"the page: {url}", flush=True)
     if block:

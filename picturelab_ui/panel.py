@@ -11,7 +11,9 @@ import gradio as gr
 from . import links, messages
 from .events import AT_ONCE, QUIET, News, answer
 from .forms import FieldError
-from .jobs.runner import PageJob, Runner
+from .jobs.runner import PageJob
+from .visitors import Visitor, visitor_of
+from .workshop import Workshop
 
 POLL = 0.5  # seconds between two looks at a running job
 
@@ -44,7 +46,7 @@ class Look:
     """One look at a browser's latest job of a tab.
 
     Attributes:
-        owner: the browser.
+        owner: the browser; "" for names that the page never gave.
         job: None where it has none.
         seen: what the page shows already.
         opening: the page was just opened and shows nothing yet.
@@ -69,13 +71,14 @@ class JobPanel:
 
     def __init__(
         self,
-        runner: Runner,
+        workshop: Workshop,
         owner: gr.BrowserState,
         kind: str,
         prefix: str,
         results: Mapping[type, str] | None = None,
     ) -> None:
-        self._runner, self._owner, self._kind, self._prefix = runner, owner, kind, prefix
+        self._runner, self._presence = workshop.runner, workshop.presence
+        self._owner, self._kind, self._prefix = owner, kind, prefix
         self._results = results or {}
         self._starters: list[gr.Button] = []
         self._seen = gr.State(Stamp())
@@ -112,24 +115,27 @@ class JobPanel:
     def start_on(
         self,
         triggers: Sequence[Any],
-        start: Callable[[str, Mapping[Any, Any]], Start],
+        start: Callable[[Visitor, Mapping[Any, Any]], Start],
         inputs: Iterable[Any],
         outputs: Sequence[Any] = (),
     ) -> None:
         """Have events start a job; what is wrong is said in the status line and at its field.
 
         Args:
-            start: is given the browser and {component: value} of `inputs`, and raises ValueError for bad
+            start: is given the visitor and {component: value} of `inputs`, and raises ValueError for bad
                 input.
             outputs: what the news of a `Start` may name.
         """
 
-        def begin(values: Mapping[Any, Any]) -> News:
+        def begin(values: Mapping[Any, Any], request: gr.Request | None = None) -> News:
+            visitor = visitor_of(request, values[self._owner])
             try:
-                started = start(values[self._owner], values)
+                if not visitor.name:
+                    raise ValueError("your browser has no name here yet: load the page anew")
+                started = start(visitor, values)
             except FieldError as error:
                 return {self._status: messages.field_alerts(error.problems)}
-            except ValueError as error:
+            except Exception as error:
                 return {self._status: messages.alert(error)}
             link = {self._link: messages.link(started.query)} if started.query else {}
             status = {self._status: messages.status(self._runner, started.job)}
@@ -155,17 +161,24 @@ class JobPanel:
             The event after which an opened page shows its job.
         """
 
-        def look(owner: str, seen: Stamp, opening: bool = False) -> Any:
-            return answer(self._look(Look(owner, self._newest(owner), seen, opening), show))
+        def look(visitor: Visitor, seen: Stamp, opening: bool) -> Any:
+            self._presence.note(visitor.session, visitor.name)
+            return answer(self._look(Look(visitor.name, self._newest(visitor.name), seen, opening), show))
+
+        def ticked(owner: str, seen: Stamp, request: gr.Request | None = None) -> Any:
+            return look(visitor_of(request, owner), seen, opening=False)
+
+        def reopened(owner: str, request: gr.Request | None = None) -> Any:
+            return look(visitor_of(request, owner), Stamp(), opening=True)
 
         looked = [self._seen, self._status, *self._switched(), *outputs]
         self._cancel_button.click(self.cancel, self._owner, None, **AT_ONCE)
-        self._timer.tick(lambda owner, seen: look(owner, seen), [self._owner, self._seen], looked, **AT_ONCE)
-        return named.then(lambda owner: look(owner, Stamp(), opening=True), self._owner, looked, **AT_ONCE)
+        self._timer.tick(ticked, [self._owner, self._seen], looked, **AT_ONCE)
+        return named.then(reopened, self._owner, looked, **AT_ONCE)
 
     def cancel(self, owner: str) -> None:
         """Stop the browser's job, if there is one."""
-        job = self._newest(owner)
+        job = self._newest(visitor_of(None, owner).name)
         if job:
             self._runner.cancel(job)
 

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from .disk import Disk
+from .errors import hide
 from .folders import Folders
 from .host import Host
-from .jobs.runner import Runner
+from .jobs.runner import PageJob, Runner
 from .models import Models
+from .presence import Presence
 from .speed import Speed
+from .visitors import Visitor
 
 
 class Workshop:
@@ -18,11 +27,45 @@ class Workshop:
         models: which may be used, and the loaded ones.
         speed: how long a picture takes here.
         folders: where their files go.
+        disk: how many bytes these may be.
+        presence: which of them are still there.
     """
 
     def __init__(self, host: Host) -> None:
+        hide(host.output)
         self.host = host
-        self.runner = Runner(host.max_waiting)
+        self.folders = Folders(host.output)
+        self.disk = Disk(
+            self.folders.output, host.max_disk, host.max_disk_per_visitor, self.folders.addresses
+        )
+        self.runner = Runner(host.max_waiting, most_of_a_group=host.max_per_address, after_job=self.disk.tidy)
         self.models = Models(host, self.runner)
         self.speed = Speed()
-        self.folders = Folders(host.output)
+        self.presence = Presence()
+
+    def submit(
+        self, work: Callable[[PageJob], Any], visitor: Visitor, kind: str, folder: Path | None = None
+    ) -> PageJob:
+        """Queue work for a visitor; it ends when the visitor has gone. Programs have no name.
+
+        Args:
+            folder: where the work writes.
+
+        Raises:
+            ValueError: too many jobs wait, or too many of this visitor's.
+        """
+        self.presence.note(visitor.session, visitor.name)
+
+        def is_wanted() -> bool:
+            if not visitor.session:  # the page's own process
+                return True
+            if visitor.name:
+                return self.presence.browser_is_here(visitor.name)
+            return self.presence.is_here(visitor.session)
+
+        def guarded(job: PageJob) -> Any:
+            with self.disk.writing(folder) if folder is not None else contextlib.nullcontext():
+                return work(job)
+
+        group = f"{'browser' if visitor.name else 'program'} {visitor.address}" if visitor.address else ""
+        return self.runner.submit(guarded, owner=visitor.name, kind=kind, group=group, is_wanted=is_wanted)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from pathlib import Path
 from typing import Annotated
 
@@ -27,11 +28,32 @@ def page(
     ] = False,
     max_pixels: Annotated[int, typer.Option(help="Of a picture, at most.")] = 2048 * 2048,
     max_waiting: Annotated[int, typer.Option(help="Jobs that may wait, at most.")] = 8,
+    max_per_address: Annotated[
+        int, typer.Option(help="Unfinished jobs of one address, at most; programs and browsers apart.")
+    ] = 4,
+    max_disk: Annotated[
+        int, typer.Option(help="Megabytes of all files in --output, at most; the oldest go first.")
+    ] = 2000,
+    max_disk_per_visitor: Annotated[int, typer.Option(help="Megabytes of one visitor's files.")] = 200,
+    behind_proxy: Annotated[
+        str,
+        typer.Option(
+            metavar="ADDRESSES",
+            help="Proxies whose X-Forwarded-For is believed, such as 127.0.0.1 or 10.0.0.0/8,192.168.1.7.",
+        ),
+    ] = "",
 ) -> None:
     """Serve the page: high resolution, padding tokens, shapeworld."""
-    for name, value in (("max-pixels", max_pixels), ("max-waiting", max_waiting)):
+    for name, value in (
+        ("max-pixels", max_pixels),
+        ("max-waiting", max_waiting),
+        ("max-per-address", max_per_address),
+        ("max-disk", max_disk),
+        ("max-disk-per-visitor", max_disk_per_visitor),
+    ):
         if value < 1:
             raise ValueError(f"{name} is {value}; it is at least 1")
+    _check_proxies(behind_proxy)
     require("fouriscale page", "app", "gradio", "matplotlib", "scipy", "torchmetrics")
     _check_shipped(model)
     quieten()
@@ -41,8 +63,33 @@ def page(
     from picturelab_ui.host import Host
     from picturelab_ui.page import launch
 
-    settings = Host(model, output, allow_any_model, max_pixels, max_waiting=max_waiting)
+    settings = Host(
+        model,
+        output,
+        allow_any_model,
+        max_pixels,
+        max_waiting=max_waiting,
+        max_per_address=max_per_address,
+        max_disk=max_disk * 10**6,
+        max_disk_per_visitor=max_disk_per_visitor * 10**6,
+        behind_proxy=behind_proxy,
+    )
     launch(settings, address=host, port=port, share=share)
+
+
+def _check_proxies(addresses: str) -> None:
+    """Are these the addresses of proxies? "*" would believe everybody.
+
+    Raises:
+        ValueError: one of them is no address or network.
+    """
+    for address in filter(None, (part.strip() for part in addresses.split(","))):
+        try:
+            ipaddress.ip_network(address)
+        except ValueError:
+            raise ValueError(
+                f"behind-proxy is {address!r}; it is an address or a network, such as 127.0.0.1 or 10.0.0.0/8"
+            ) from None
 
 
 def _check_shipped(model: str) -> None:

@@ -8,10 +8,14 @@ from typing import Any
 from fouriscale import FouriScaleConfig
 from fouriscale.config import CHOICES, MODES
 from fouriscale.maths.sizes import RULES
+from picturelab import bounds
 from picturelab.notation import parse_size
+
+from ..forms import shown
 
 SETTINGS = tuple(FouriScaleConfig.model_fields)
 AS_MODE = "as the mode says"  # a field's word for a setting that is left to the mode
+_LARGEST = 10**9  # of any setting
 _LEFT_TO_MODE = ("third_branch", *CHOICES)
 _LISTS = ("training_sizes", "layers", "unfiltered")
 _YES_NO = {"yes": True, "no": False}
@@ -39,6 +43,8 @@ def from_fields(values: Mapping[str, Any]) -> FouriScaleConfig:
     Raises:
         ValueError, TypeError: a value is wrong; the sentence begins with the field's name.
     """
+    for name in SETTINGS:
+        _check_kind(name, values[name])
     settings = {name: values[name] for name in SETTINGS}
     settings |= {name: None for name in _LEFT_TO_MODE if settings[name] == AS_MODE}
     settings["third_branch"] = _YES_NO.get(settings["third_branch"], settings["third_branch"])
@@ -48,6 +54,17 @@ def from_fields(values: Mapping[str, Any]) -> FouriScaleConfig:
     except ValueError as error:
         raise ValueError(f"training_sizes: {error}") from None
     return FouriScaleConfig.from_dict(settings)
+
+
+def _check_kind(name: str, value: Any) -> None:
+    """Is a field's value of its kind, and of a size that can be worked with?"""
+    kinds = str | bool | None if name in OFFERED else str | None
+    if name in (*OFFERED, *_LISTS) and not isinstance(value, kinds):
+        raise ValueError(f"{name} is {shown(value)}: must be text")
+    if isinstance(value, str) and len(value) > bounds.PROMPT_LETTERS:
+        raise ValueError(f"{name} has {len(value):,} letters: must be at most {bounds.PROMPT_LETTERS:,}")
+    if isinstance(value, int) and abs(value) > _LARGEST:
+        raise ValueError(f"{name}={shown(value)}: must be a number of at most {_LARGEST:,}")
 
 
 def parse_sizes(text: Any) -> list[tuple[int, int]]:

@@ -7,14 +7,23 @@ from typing import Any
 
 from fouriscale import FouriScaleConfig, preset_names
 from fouriscale.maths.sizes import check_size
-from fouriscale.sampling.generate import SIZE_MULTIPLE, check_request
+from fouriscale.sampling.generate import SIZE_MULTIPLE
 from fouriscale.sampling.recipe import Conditioning, Recipe
+from picturelab import bounds
 
 from .. import links
-from ..forms import FieldProblems, check_prompt, check_whole
+from ..errors import sentence
+from ..forms import (
+    FieldProblems,
+    check_between,
+    check_one_of,
+    check_optional_prompt,
+    check_prompt,
+    check_whole,
+    shown,
+)
 from ..jobs.files import DIRECT, SCALED
 from ..jobs.high_resolution import PictureOrder
-from ..models import usual_settings
 from ..prompts import readable
 from ..workshop import Workshop
 from .config_fields import SETTINGS, from_fields, to_fields
@@ -39,13 +48,24 @@ def config_for_choice(workshop: Workshop, model: str, preset: str) -> FouriScale
     Raises:
         ValueError: there is none.
     """
+    check_preset(preset)
     return workshop.models.config(model) if preset == AUTO else FouriScaleConfig.preset(preset)
+
+
+def check_preset(preset: Any) -> None:
+    """Is it one of the presets, or `AUTO`?
+
+    Raises:
+        ValueError: it is not.
+    """
+    if preset not in (AUTO, *preset_names()):
+        raise ValueError(f"unknown preset {shown(preset)}; presets are {', '.join(preset_names())}")
 
 
 def start(workshop: Workshop) -> dict[str, Any]:
     """The values that the page opens with."""
     model = workshop.models.first()
-    steps, guidance = usual_settings(model)
+    steps, guidance = workshop.models.usual_settings(model)
     config = config_for_choice(workshop, model, AUTO)
     side = 2 * min(config.training_sizes, key=lambda size: abs(size[0] - size[1]))[0]
     plain = (readable(model, SHAPES)[0], "", model, side, side, SEED, steps, guidance, BOTH, AUTO)
@@ -55,33 +75,36 @@ def start(workshop: Workshop) -> dict[str, Any]:
 def problems(workshop: Workshop, values: Mapping[str, Any]) -> FieldProblems:
     """What is wrong with the page's values."""
     wrong, host = FieldProblems(), workshop.host
-    for name in ("width", "height", "seed", "steps"):
+    for name in ("width", "height"):
         with wrong.at(name):
             check_whole(name, values[name])
     with wrong.at("prompt"):
         check_prompt(values["prompt"])
+    with wrong.at("negative"):
+        check_optional_prompt(values["negative"], "negative prompt")
     with wrong.at("model"):
         workshop.models.check(values["model"])
-    if values["sampling"] not in SAMPLINGS:
-        wrong["sampling"] = f"sampling is {values['sampling']!r}; it can be {', '.join(SAMPLINGS)}"
-    if values["preset"] not in (AUTO, *preset_names()):
-        wrong["preset"] = f"unknown preset {values['preset']!r}; presets are {', '.join(preset_names())}"
+    with wrong.at("sampling"):
+        check_one_of("sampling", values["sampling"], SAMPLINGS)
+    with wrong.at("preset"):
+        check_preset(values["preset"])
     if "width" not in wrong and "height" not in wrong:
         with wrong.at("width"):
             _check_pixels(values["height"], values["width"], host.max_pixels)
-    if "seed" not in wrong:
-        with wrong.at("seed"):
-            check_request(SIZE_MULTIPLE, SIZE_MULTIPLE, [int(values["seed"])], 1, 0.0)
-    if "steps" not in wrong and not 1 <= values["steps"] <= host.max_steps:
-        wrong["steps"] = f"steps={values['steps']:g}: must be from 1 to {host.max_steps} here"
+    with wrong.at("seed"):
+        check_between("seed", values["seed"], 0, int(bounds.BOUNDS["seed"].most))
+    with wrong.at("steps"):
+        check_between("steps", values["steps"], 1, host.max_steps)
     with wrong.at("guidance"):
-        _check_guidance(values["guidance"])
+        if values["guidance"] is None:
+            raise ValueError("guidance is empty: give a number")
+        bounds.check("guidance", values["guidance"])
     try:
         from_fields(values)
     except (ValueError, TypeError) as error:
-        sentence = str(error)
-        field = next((name for name in SETTINGS if sentence.startswith(name)), "layers")
-        wrong.setdefault(field, sentence)
+        said = sentence(error)
+        field = next((name for name in SETTINGS if said.startswith(name)), "layers")
+        wrong.setdefault(field, said)
     return wrong
 
 
@@ -151,14 +174,21 @@ def of_link(workshop: Workshop, query: Mapping[str, str]) -> dict[str, Any]:
     return values | {name: v for name, v in start(workshop).items() if name in wrong}
 
 
-def _check_guidance(guidance: Any) -> None:
-    if not isinstance(guidance, int | float):
-        raise ValueError("guidance is empty: give a number")
-    check_request(SIZE_MULTIPLE, SIZE_MULTIPLE, [0], 1, float(guidance))
+def check_sides(height: Any, width: Any) -> None:
+    """Is this a size that a model can be asked for at all?
+
+    Raises:
+        ValueError: it is not.
+    """
+    for name, side in (("height", height), ("width", width)):
+        check_whole(name, side)
+    check_size(int(height), int(width), SIZE_MULTIPLE)
+    for name, side in (("height", height), ("width", width)):
+        bounds.check(name, int(side))
 
 
 def _check_pixels(height: float, width: float, most: int) -> None:
-    check_size(int(height), int(width), SIZE_MULTIPLE)
+    check_sides(height, width)
     if height * width > most:
         side = int(most**0.5) // SIZE_MULTIPLE * SIZE_MULTIPLE
         raise ValueError(

@@ -41,9 +41,8 @@ def wire(
             return {views.recipe_remark: ""}
         try:
             values = _of_picture(workshop, Path(file), True)
-        except ValueError as error:
-            sentence = str(error).replace(file, Path(file).name)
-            return {views.recipe_remark: messages.alert(ValueError(sentence))}
+        except Exception as error:
+            return {views.recipe_remark: messages.alert(error)}
         remark = messages.remark("Settings taken from the picture's recipe.")
         return form.fill(values) | {views.recipe_remark: remark}
 

@@ -14,9 +14,9 @@ from ..forms import Form
 from ..jobs.files import SCALED
 from ..jobs.high_resolution import SamplingResult, sample
 from ..jobs.runner import PageJob
-from ..models import usual_settings
 from ..panel import JobPanel, Look, Start
 from ..prompts import unknown_words
+from ..visitors import Visitor
 from ..workshop import Workshop
 from . import controls, order, restore, sizes
 from .config_fields import SETTINGS, to_fields
@@ -30,7 +30,7 @@ KIND = "picture"
 
 def build(workshop: Workshop, owner: gr.BrowserState, named: Any) -> None:
     """The tab's controls and what they do; `named` is the event after which the browser has a name."""
-    panel = JobPanel(workshop.runner, owner, KIND, "hires")
+    panel = JobPanel(workshop, owner, KIND, "hires")
     with gr.Row():
         with gr.Column(scale=2, min_width=320):
             form, tools = controls.place(workshop, order.start(workshop), panel)
@@ -51,14 +51,14 @@ def build(workshop: Workshop, owner: gr.BrowserState, named: Any) -> None:
     restore.on_opening(workshop, form, views, opened)
 
 
-def submit(workshop: Workshop, owner: str, values: Mapping[str, Any]) -> PageJob:
+def submit(workshop: Workshop, visitor: Visitor, values: Mapping[str, Any]) -> PageJob:
     """Queue an order.
 
     Raises:
         ValueError: a value is wrong, or the queue is full.
     """
     picture_order = order.read(workshop, values)
-    folder = workshop.folders.of(owner, "pictures")
+    folder = workshop.folders.of(visitor.name, "pictures", visitor.address)
     explanation = workshop.models.explain(
         picture_order.model,
         picture_order.height,
@@ -74,15 +74,15 @@ def submit(workshop: Workshop, owner: str, values: Mapping[str, Any]) -> PageJob
         workshop.speed.learn(explanation, picture_order.model, last.seconds, last.method == SCALED)
         return result
 
-    return workshop.runner.submit(work, owner=owner, kind=KIND)
+    return workshop.submit(work, visitor, KIND, folder)
 
 
 def start(
-    workshop: Workshop, form: Form, views: HighResolutionViews, owner: str, inputs: Mapping[Any, Any]
+    workshop: Workshop, form: Form, views: HighResolutionViews, visitor: Visitor, inputs: Mapping[Any, Any]
 ) -> Start:
     """What Generate does."""
     values = form.read(inputs)
-    job = submit(workshop, owner, values)
+    job = submit(workshop, visitor, values)
     hidden = gr.Gallery(visible=False)  # of the run before
     return Start(job, order.link(workshop, values), {views.previews: hidden})
 
@@ -113,9 +113,16 @@ def _follow_choices(workshop: Workshop, form: Form, tools: HighResolutionTools) 
             return notes
         return notes | form.fill(to_fields(config))
 
+    def usual(name: str) -> Any:
+        try:
+            workshop.models.check(name)
+            return workshop.models.usual_settings(name)
+        except ValueError:  # the plan says what is wrong
+            return gr.skip()
+
     filled = [tools.notes, *[form[name] for name in SETTINGS]]
     gr.on([model.input, preset.input], choose, [model, preset], filled, **QUIET)
-    model.input(usual_settings, model, [form["steps"], form["guidance"]], **QUIET)
+    model.input(usual, model, [form["steps"], form["guidance"]], **QUIET)
     gr.on([model.change, prompt.change], unknown_words, [model, prompt], tools.unknown, **AT_ONCE)
 
 

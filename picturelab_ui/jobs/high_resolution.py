@@ -128,5 +128,6 @@ def _sample_one(
             on_latents=on_latents,
         )
     path = sampled_file(folder, order.prompt, order.seed, job, method)
-    save(picture.image, path, picture.recipe)
+    folder.mkdir(parents=True, exist_ok=True)
+    save(picture.image, path, picture.recipe.model_copy(update={"model": order.model}))
     return SampledPicture(method, path, tuple(powers), job.seconds - before)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -64,8 +66,12 @@ def both_interventions(
     steps: int,
     folder: Path,
     job: PageJob,
+    model: str | None = None,
 ) -> ArmPictures:
     """ITE and IDP from the same noise; each grid is written with its recipe, for `padtone remake`.
+
+    Args:
+        model: its name in the recipe; None takes where it was loaded from.
 
     Raises:
         ValueError: see `padtone.ite` and `padtone.idp_arms`. Cancelled: the job was cancelled.
@@ -79,7 +85,9 @@ def both_interventions(
             images = make_arms(pipe, request)
         pictures[command] = {arm: of_seeds[0] for arm, of_seeds in images.items()}
         grids[command] = folder / f"{command}-{picture_name(prompt, seed, job)}.png"
-        save_with_recipe(lay_out(request, images), grids[command], request.model_dump())
+        recipe = request.model_dump() | ({"model": model} if model is not None else {})
+        folder.mkdir(parents=True, exist_ok=True)
+        save_with_recipe(lay_out(request, images), grids[command], recipe)
     return ArmPictures(pictures, grids)
 
 
@@ -129,32 +137,46 @@ def attention(pipe: Any, prompt: str, *, seed: int, steps: int, job: PageJob) ->
 
 
 def audit(
-    pipe: Any, prompts: Prompts, *, seeds: int, steps: int | None, folder: Path, job: PageJob
+    pipe: Any,
+    prompts: Prompts,
+    *,
+    seeds: int,
+    steps: int | None,
+    folder: Path,
+    job: PageJob,
+    model: str | None = None,
 ) -> AuditResult:
-    """An audit in a folder of its own.
+    """An audit in a folder of its own, which does not stay unless the audit is finished.
 
     Args:
         steps: None takes the model's own.
+        model: its name in the report; None takes where it was loaded from.
 
     Raises:
         ValueError: see `padtone.audit.run`. Cancelled: the job was cancelled.
     """
-    model = origin(pipe)
+    source = origin(pipe)
     settings = AuditSettings(
-        model=model.model,
-        clip=usual_clip(model.model),
+        model=model or source.model,
+        clip=usual_clip(source.model),
         prompts=prompts.texts,
         kinds=prompts.kinds,
         seeds=seeds,
-        call=call_arguments(pipe, model.model, steps=steps),
-        batch=usual_batch(model.model),
+        call=call_arguments(pipe, source.model, steps=steps),
+        batch=usual_batch(source.model),
         precision=str(pipe.dtype).removeprefix("torch."),
-        revision=model.revision,
+        revision=source.revision,
     )
-    with stoppable(_denoiser(pipe), job):
-        results, page = carry_out(
-            pipe, settings, folder / f"audit-{job.id}", judge=prompts.judge, progress=_on_progress(job)
-        )
+    own = folder / f"audit-{job.id}"
+    try:
+        with stoppable(_denoiser(pipe), job):
+            results, page = carry_out(pipe, settings, own, judge=prompts.judge, progress=_on_progress(job))
+    except BaseException:
+        shutil.rmtree(own, ignore_errors=True)
+        for emptied in (folder, folder.parent):
+            with contextlib.suppress(OSError):  # it holds something else
+                emptied.rmdir()
+        raise
     return AuditResult(results, page)
 
 

@@ -5,7 +5,6 @@ Knows nothing of pages: a browser finds its job again by the owner's name.
 
 from __future__ import annotations
 
-import logging
 import secrets
 import threading
 import time
@@ -14,11 +13,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from picturelab.models import first_line
-from picturelab.settings import shortened
+from picturelab.remarks import passing_remarks
+
+from ..errors import sentence
 
 State = Literal["waiting", "running", "done", "failed", "cancelled"]
-_log = logging.getLogger(__name__)
+_LOOK = 0.5  # seconds between two looks at who has gone
 
 
 class Cancelled(Exception):  # noqa: N818 (no error: somebody asked for it)
@@ -31,11 +31,14 @@ class PageJob:
 
     Attributes:
         owner, kind: who asked for it, and what it is, as the one who asked names both.
+        group: with whom its owner shares a limit; "" has none.
+        is_wanted: whether somebody still waits for it; it is cancelled once nobody does.
         state: finished jobs are "done", "failed" or "cancelled".
         done, of, note: progress in steps, and what is being done.
         previews: pictures made on the way, with a label each, oldest first.
         result: what the work returned.
         error: a sentence; "" unless failed.
+        remarks: sentences for the one who asked, such as that a prompt was cut.
         version: grows with every change, so that a watcher can tell whether there is news.
         seconds: since it began to run, and in all once it is finished.
     """
@@ -43,6 +46,8 @@ class PageJob:
     work: Callable[[PageJob], Any] = field(repr=False)
     owner: str
     kind: str
+    group: str = ""
+    is_wanted: Callable[[], bool] = field(default=lambda: True, repr=False)
     id: str = field(default_factory=lambda: secrets.token_hex(8))
     state: State = "waiting"
     done: int = 0
@@ -51,6 +56,7 @@ class PageJob:
     previews: list[tuple[Any, str]] = field(default_factory=list)
     result: Any = None
     error: str = ""
+    remarks: list[str] = field(default_factory=list)
     version: int = 0
     _begun: float = 0.0
     _ended: float = 0.0
@@ -100,10 +106,20 @@ class Runner:
     Args:
         most_waiting: jobs that may wait; one more is refused.
         most_finished: finished jobs that are remembered.
+        most_of_a_group: unfinished jobs of one group.
+        after_job: is called in the runner's thread after each job.
     """
 
-    def __init__(self, most_waiting: int = 8, most_finished: int = 64) -> None:
+    def __init__(
+        self,
+        most_waiting: int = 8,
+        most_finished: int = 64,
+        *,
+        most_of_a_group: int = 4,
+        after_job: Callable[[], None] = lambda: None,
+    ) -> None:
         self._most_waiting, self._most_finished = most_waiting, most_finished
+        self._most_of_a_group, self._after_job = most_of_a_group, after_job
         self._waiting: deque[PageJob] = deque()
         self._running: PageJob | None = None
         self._jobs: OrderedDict[str, PageJob] = OrderedDict()
@@ -111,19 +127,31 @@ class Runner:
         self._closed = False
         self._thread = threading.Thread(target=self._serve, name="jobs", daemon=True)
         self._thread.start()
+        self._watcher = threading.Thread(target=self._watch, name="wanted jobs", daemon=True)
+        self._watcher.start()
 
-    def submit(self, work: Callable[[PageJob], Any], *, owner: str = "", kind: str = "") -> PageJob:
+    def submit(
+        self,
+        work: Callable[[PageJob], Any],
+        *,
+        owner: str = "",
+        kind: str = "",
+        group: str = "",
+        is_wanted: Callable[[], bool] = lambda: True,
+    ) -> PageJob:
         """Queue work, which is called with its job.
 
         Raises:
-            ValueError: too many wait, or the owner's last job of this kind is not finished; "" owns nothing.
+            ValueError: too many wait, the group has too many unfinished, or the owner's last job of this kind is not
+                finished; "" owns nothing.
         """
         with self._changed:
             if owner and any(not job.finished for job in self._of(owner, kind)):
                 raise ValueError("your last one is not finished: wait for it or cancel it")
+            self._check_group(group)
             if len(self._waiting) >= self._most_waiting:
                 raise ValueError(f"{len(self._waiting)} jobs are waiting, the most here: try again later")
-            job = PageJob(work, owner, kind)
+            job = PageJob(work, owner, kind, group, is_wanted)
             self._jobs[job.id] = job
             self._waiting.append(job)
             self._forget()
@@ -162,6 +190,25 @@ class Runner:
         for job in jobs:
             self.cancel(job)
         self._thread.join()
+        self._watcher.join()
+
+    def _check_group(self, group: str) -> None:
+        unfinished = sum(job.group == group and not job.finished for job in self._jobs.values())
+        if group and unfinished >= self._most_of_a_group:
+            raise ValueError(
+                f"{unfinished} jobs from your address are not finished, the most here: wait for one or cancel one"
+            )
+
+    def _watch(self) -> None:
+        """Cancel what nobody waits for any more."""
+        while True:
+            with self._changed:
+                if self._changed.wait_for(lambda: self._closed, timeout=_LOOK):
+                    return
+                unfinished = [job for job in self._jobs.values() if not job.finished]
+            for job in unfinished:
+                if not job.is_wanted():
+                    self.cancel(job)
 
     def _of(self, owner: str, kind: str) -> Iterator[PageJob]:
         return (job for job in reversed(self._jobs.values()) if (job.owner, job.kind) == (owner, kind))
@@ -184,6 +231,7 @@ class Runner:
             with self._changed:
                 self._running = None
                 self._finish(job, state)
+            self._after_job()
 
     def _finish(self, job: PageJob, state: State) -> None:
         job.state, job._ended = state, time.monotonic()
@@ -194,17 +242,21 @@ class Runner:
 
 def _carry_out(job: PageJob) -> State:
     """Do a job's work; how it ended."""
+    thread = threading.get_ident()
+
+    def note(remark: str) -> None:
+        # Another thread's remark is about another visitor's prompt.
+        if threading.get_ident() == thread and remark not in job.remarks:
+            job.remarks.append(remark)
+
     try:
         job.check()
-        job.result = job.work(job)
+        with passing_remarks(note):
+            job.result = job.work(job)
     except Cancelled:
         return "cancelled"
-    except (ValueError, TypeError) as error:  # what our packages raise for bad input
-        job.error = str(error)
-        return "failed"
     except Exception as error:
-        _log.exception("job %s failed", job.id)
-        job.error = f"this failed inside: {type(error).__name__}, {shortened(first_line(error), 200)}"
+        job.error = sentence(error)
         return "failed"
     return "done"
 

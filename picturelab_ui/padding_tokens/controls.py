@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import gradio as gr
 
 from ..forms import Form
-from ..models import usual_settings
 from ..panel import JobPanel
 from ..prompts import readable
 from ..workshop import Workshop
@@ -66,7 +65,7 @@ def place(workshop: Workshop, panel: JobPanel) -> tuple[Form, PaddingTokensTools
     with gr.Row(elem_classes="seed"):
         form.add("seed", gr.Number(0, label="Seed", precision=0, min_width=110, scale=2))
         dice = gr.Button("Dice", size="sm", min_width=70, scale=1)
-        steps, _ = usual_settings(models[0])
+        steps, _ = workshop.models.usual_settings(models[0])
         form.add("steps", gr.Number(steps, label="Steps", precision=0, min_width=90, scale=1))
     generate = panel.place_buttons()
     with gr.Row():

@@ -6,12 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from fouriscale.sampling.generate import check_request
 from padtone.audit.arms import FIFTHS
 from padtone.audit.prompts import Prompts
 
 from .. import links
-from ..forms import FieldProblems, check_between, check_prompt
+from ..forms import FieldProblems, check_between, check_one_of, check_prompt, check_whole, shown
 from ..jobs.padding_tokens import audit_prompts
 from ..workshop import Workshop
 
@@ -56,11 +55,20 @@ def problems(workshop: Workshop, values: Mapping[str, Any], chosen_rows: Sequenc
     for name, least, most in (("seed", 0, 2**63 - 2), ("steps", 1, workshop.host.max_steps)):
         with wrong.at(name):
             check_between(name, values[name], least, most)
-    if not values["arms"]:
-        wrong["arms"] = "nothing is kept: choose at least one"
-    elif CHOSEN in values["arms"] and not chosen_rows:
-        wrong["arms"] = f"{CHOSEN!r} is kept, but no chip is chosen: click some of the tokens"
+    with wrong.at("arms"):
+        _check_arms(values["arms"], chosen_rows)
     return wrong
+
+
+def _check_arms(arms: Any, chosen_rows: Sequence[int]) -> None:
+    if not arms:
+        raise ValueError("nothing is kept: choose at least one")
+    if not isinstance(arms, list):
+        raise ValueError(f"arms is {shown(arms)}: must be a list")
+    for arm in arms:
+        check_one_of("arm", arm, ARMS)
+    if CHOSEN in arms and not chosen_rows:
+        raise ValueError(f"{CHOSEN!r} is kept, but no chip is chosen: click some of the tokens")
 
 
 def read(workshop: Workshop, values: Mapping[str, Any], chosen_rows: Sequence[int]) -> PromptOrder:
@@ -82,38 +90,52 @@ def read(workshop: Workshop, values: Mapping[str, Any], chosen_rows: Sequence[in
 def read_audit(
     workshop: Workshop,
     model: str,
-    steps: float | None,
-    prompts: str,
-    count: float | None,
-    seeds: float | None,
+    steps: Any,
+    prompts: Any,
+    count: Any,
+    seeds: Any,
 ) -> AuditOrder:
     """The order of an audit.
 
     Args:
-        prompts: typed, one a line; none takes `count` of our own.
+        prompts: typed, one a line, or a list; none takes `count` of our own.
 
     Raises:
         ValueError: a value is wrong.
     """
     workshop.models.check(model, with_unet=False)
-    check_request(8, 8, [0], int(steps or 0), 1.0)
-    chosen = audit_prompts(model, prompts, int(count or 0))
-    check_audit(workshop, len(chosen.texts), int(seeds or 0))
-    return AuditOrder(model, chosen, int(seeds or 0), int(steps or 0))
+    check_between("steps", steps, 1, workshop.host.max_steps)
+    typed = _typed_prompts(prompts)
+    if not typed:
+        check_whole("number of our prompts", count)
+    _check_pictures(workshop, len(typed) or int(count), seeds)
+    chosen = audit_prompts(model, "\n".join(typed), int(count) if not typed else 0)
+    return AuditOrder(model, chosen, int(seeds), int(steps))
 
 
-def check_audit(workshop: Workshop, prompts: int, seeds: int) -> None:
-    """Is an audit of this size allowed here?
+def _typed_prompts(prompts: Any) -> list[str]:
+    """Prompts typed one a line, or a list of them; the empty ones are none."""
+    listed = prompts if isinstance(prompts, list) else [prompts or ""]
+    for text in listed:
+        if not isinstance(text, str):
+            raise ValueError(f"prompts holds {shown(text)}: must be text")
+    lines = [line.strip() for text in listed for line in text.splitlines() if line.strip()]
+    for line in lines:
+        check_prompt(line)
+    return lines
 
-    Raises:
-        ValueError: it is not.
-    """
+
+def _check_pictures(workshop: Workshop, prompts: int, seeds: Any) -> None:
+    check_whole("seeds", seeds)
     if seeds < 2:
-        raise ValueError(f"seeds={seeds}: 2 or more are needed, for their difference is the yardstick")
+        raise ValueError(
+            f"seeds={shown(int(seeds))}: 2 or more are needed, for their difference is the yardstick"
+        )
     most = workshop.host.max_audit
     if prompts * seeds > most:
         raise ValueError(
-            f"{prompts} prompts and {seeds} seeds are {prompts * seeds} pictures an arm; this page makes {most}"
+            f"{shown(prompts)} prompts and {shown(int(seeds))} seeds are {shown(int(prompts * seeds))} pictures "
+            f"an arm; this page makes {most}"
         )
 
 

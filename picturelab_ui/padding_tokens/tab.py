@@ -16,10 +16,11 @@ from ..jobs.padding_tokens import AuditResult, attention, audit, both_interventi
 from ..jobs.runner import PageJob
 from ..panel import JobPanel, Look, Start
 from ..prompts import unknown_words
+from ..visitors import Visitor
 from ..workshop import Workshop
 from . import controls, order, tokens
 from .controls import PaddingTokensTools
-from .order import PromptOrder
+from .order import AuditOrder, PromptOrder
 from .results import SHOWN_IN, follow_slider, show_result
 from .views import PaddingTokensViews
 from .views import place as place_views
@@ -31,7 +32,7 @@ Measurement = Callable[[Any, PromptOrder, Path, PageJob], Any]
 
 def build(workshop: Workshop, owner: gr.BrowserState, named: Any) -> None:
     """The tab's controls and what they do; `named` is the event after which the browser has a name."""
-    panel = JobPanel(workshop.runner, owner, KIND, "pad", SHOWN_IN)
+    panel = JobPanel(workshop, owner, KIND, "pad", SHOWN_IN)
     with gr.Row():
         with gr.Column(scale=2, min_width=320):
             form, tools = controls.place(workshop, panel)
@@ -56,8 +57,10 @@ def show(views: PaddingTokensViews, look: Look) -> News:
     return show_result(views, look.job.result) if look.job and look.job.state == "done" else {}
 
 
-def submit(workshop: Workshop, owner: str, work: Callable[[Any, PageJob], Any], model: str) -> PageJob:
-    """Queue work on a model, which is called with the loaded pipeline and the job.
+def submit(
+    workshop: Workshop, visitor: Visitor, work: Callable[[Any, PageJob], Any], model: str, folder: Path
+) -> PageJob:
+    """Queue work on a model, which is called with the loaded pipeline and the job, and writes into a folder.
 
     Raises:
         ValueError: the queue is full, or the browser's last one is not finished.
@@ -67,7 +70,7 @@ def submit(workshop: Workshop, owner: str, work: Callable[[Any, PageJob], Any], 
         job.report(0, 0, f"loading {model}")
         return work(workshop.models.pipeline(model), job)
 
-    return workshop.runner.submit(run, owner=owner, kind=KIND)
+    return workshop.submit(run, visitor, KIND, folder)
 
 
 def _wire_starters(
@@ -94,18 +97,18 @@ def _start(
     form: Form,
     views: PaddingTokensViews,
     measure: Measurement,
-    owner: str,
+    visitor: Visitor,
     inputs: Mapping[Any, Any],
 ) -> Start:
     """Start a measurement of the prompt."""
     values = form.read(inputs)
     prompt_order = order.read(workshop, values, inputs[views.chosen_rows])
-    folder = workshop.folders.of(owner, "padding")
+    folder = workshop.folders.of(visitor.name, "padding", visitor.address)
 
     def work(pipe: Any, job: PageJob) -> Any:
         return measure(pipe, prompt_order, folder, job)
 
-    return Start(submit(workshop, owner, work, prompt_order.model), order.link(values))
+    return Start(submit(workshop, visitor, work, prompt_order.model, folder), order.link(values))
 
 
 def _arms(pipe: Any, prompt_order: PromptOrder, folder: Path, job: PageJob) -> Any:
@@ -117,6 +120,7 @@ def _arms(pipe: Any, prompt_order: PromptOrder, folder: Path, job: PageJob) -> A
         steps=prompt_order.steps,
         folder=folder,
         job=job,
+        model=prompt_order.model,
     )
 
 
@@ -129,7 +133,7 @@ def _attention(pipe: Any, prompt_order: PromptOrder, folder: Path, job: PageJob)
 
 
 def _start_audit(
-    workshop: Workshop, form: Form, tools: PaddingTokensTools, owner: str, inputs: Mapping[Any, Any]
+    workshop: Workshop, form: Form, tools: PaddingTokensTools, visitor: Visitor, inputs: Mapping[Any, Any]
 ) -> Start:
     """Start an audit; it has no link."""
     fields = tools.audit
@@ -141,7 +145,16 @@ def _start_audit(
         inputs[fields.count],
         inputs[fields.seeds],
     )
-    folder = workshop.folders.of(owner, "audits")
+    return Start(submit_audit(workshop, visitor, audit_order))
+
+
+def submit_audit(workshop: Workshop, visitor: Visitor, audit_order: AuditOrder) -> PageJob:
+    """Queue an audit.
+
+    Raises:
+        ValueError: the queue is full, or the visitor's last one is not finished.
+    """
+    folder = workshop.folders.of(visitor.name, "audits", visitor.address)
 
     def work(pipe: Any, job: PageJob) -> AuditResult:
         return audit(
@@ -151,6 +164,7 @@ def _start_audit(
             steps=audit_order.steps,
             folder=folder,
             job=job,
+            model=audit_order.model,
         )
 
-    return Start(submit(workshop, owner, work, audit_order.model))
+    return submit(workshop, visitor, work, audit_order.model, folder)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -9,10 +10,12 @@ import gradio as gr
 
 from padtone.interventions.ite import token_roles
 from padtone.maths.roles import TokenRoles
+from picturelab import bounds
 
 from .. import messages
 from ..events import AT_ONCE, QUIET, News
 from ..forms import Form
+from ..visitors import visitor_of
 from ..workshop import Workshop
 from .chips import chips
 from .order import CHOSEN
@@ -25,24 +28,35 @@ def read_tokens(workshop: Workshop, model: str, prompt: str) -> tuple[TokenRoles
     """What each text encoder makes of a prompt.
 
     Raises:
-        ValueError: the model is not allowed here, or padtone does not know it.
+        ValueError: the model is not allowed here, or padtone does not know it; the prompt is too long.
     """
+    bounds.check_prompt("prompt", prompt)
     workshop.models.check(model, with_unet=False)
     with workshop.models.reader(model) as pipe:
         return token_roles(pipe, prompt)
+
+
+async def tokens_of(workshop: Workshop, address: str, model: str, prompt: str) -> tuple[TokenRoles, ...]:
+    """The same, waiting for the model without holding a thread. Raises what `read_tokens` does."""
+    bounds.check_prompt("prompt", prompt)
+    workshop.models.check(model, with_unet=False)
+    await workshop.models.until_readable(model, f"reader {address}" if address else "")
+    return await asyncio.to_thread(read_tokens, workshop, model, prompt)
 
 
 def wire(workshop: Workshop, form: Form, views: PaddingTokensViews, named: Any) -> None:
     """The chips follow the prompt; those that are clicked become an arm."""
     prompt, model, arms = form["prompt"], form["model"], form["arms"]
 
-    def draw(inputs: Mapping[Any, Any]) -> News:
+    async def draw(inputs: Mapping[Any, Any], request: gr.Request | None = None) -> News:
         news: News = {views.chosen_rows: [], views.chosen_text: _HOW_TO_CHOOSE}
         if CHOSEN in inputs[arms]:
             news[arms] = _without_chosen(inputs[arms])
         try:
-            news[views.chips] = chips(read_tokens(workshop, inputs[model], inputs[prompt] or ""))
-        except ValueError as error:
+            address = visitor_of(request).address
+            entries = await tokens_of(workshop, address, inputs[model], inputs[prompt] or "")
+            news[views.chips] = chips(entries)
+        except Exception as error:
             news |= {views.chips: messages.alert(error), views.chosen_text: ""}
         return news
 

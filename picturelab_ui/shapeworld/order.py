@@ -10,12 +10,12 @@ from typing import Any
 from PIL import Image
 
 from fouriscale import FouriScaleConfig
-from fouriscale.sampling.generate import check_request
 from shapeworld import SAMPLING, Report, Scene, check, sample_scenes
 
-from ..forms import FieldProblems, check_between
+from ..forms import FieldProblems, check_between, check_one_of
 from ..jobs.high_resolution import PictureOrder, sample
 from ..jobs.runner import PageJob
+from ..visitors import Visitor
 from ..workshop import Workshop
 from .outlines import outlined
 from .tally import Score, add
@@ -24,7 +24,6 @@ KIND, TAB = "scene", "world"
 MODEL = "shapeworld/unet"
 OBJECTS = {"one object": 1, "two objects": 2, "either": None}
 SIZES = {"128 x 128": (128, 128), "256 x 256": (256, 256), "384 x 256": (256, 384), "512 x 512": (512, 512)}
-_WHOLE_NUMBERS = (("number", "scene", 0, 10**9), ("seed", "seed", 0, 2**63 - 2))
 
 
 @dataclass(frozen=True)
@@ -43,17 +42,26 @@ def scene_of(number: float, objects: str) -> Scene:
 
 def problems(workshop: Workshop, values: Mapping[str, Any]) -> FieldProblems:
     """What is wrong with the tab's values."""
-    wrong = FieldProblems()
-    for name, word, least, most in (*_WHOLE_NUMBERS, ("steps", "steps", 1, workshop.host.max_steps)):
+    wrong = scene_problems(values["number"], values["objects"])
+    for name, least, most in (("seed", 0, 2**63 - 2), ("steps", 1, workshop.host.max_steps)):
         with wrong.at(name):
-            check_between(word, values[name], least, most)
-    for name, known in (("objects", OBJECTS), ("size", SIZES)):
-        if values[name] not in known:
-            wrong[name] = f"{name} is {values[name]!r}; it can be {', '.join(known)}"
+            check_between(name, values[name], least, most)
+    with wrong.at("size"):
+        check_one_of("size", values["size"], tuple(SIZES))
     return wrong
 
 
-def submit(workshop: Workshop, owner: str, values: Mapping[str, Any]) -> PageJob:
+def scene_problems(number: Any, objects: Any) -> FieldProblems:
+    """What is wrong with a scene's number and its kind of objects."""
+    wrong = FieldProblems()
+    with wrong.at("number"):
+        check_between("scene", number, 0, 10**9)
+    with wrong.at("objects"):
+        check_one_of("objects", objects, tuple(OBJECTS))
+    return wrong
+
+
+def submit(workshop: Workshop, visitor: Visitor, values: Mapping[str, Any]) -> PageJob:
     """Queue a scene: sampled directly and with FouriScale, judged, and counted.
 
     Raises:
@@ -72,8 +80,7 @@ def submit(workshop: Workshop, owner: str, values: Mapping[str, Any]) -> PageJob
         guidance=SAMPLING["unet"].guidance,
         config=FouriScaleConfig.preset("shapeworld"),
     )
-    check_request(height, width, [picture_order.seed], picture_order.steps, 1.0)
-    folder = workshop.folders.of(owner, "scenes")
+    folder = workshop.folders.of(visitor.name, "scenes", visitor.address)
 
     def work(job: PageJob) -> JudgedScene:
         job.report(0, 0, f"loading {MODEL}")
@@ -83,12 +90,16 @@ def submit(workshop: Workshop, owner: str, values: Mapping[str, Any]) -> PageJob
             with Image.open(picture.path) as image:
                 report = check(image, scene)
                 pictures[picture.method] = outlined(image, report), report
-            add(scores(folder), Score(picture.method, (height, width), report.repeated, report.correct))
+            add(_scores(folder), Score(picture.method, (height, width), report.repeated, report.correct))
         return JudgedScene(scene, (height, width), pictures)
 
-    return workshop.runner.submit(work, owner=owner, kind=KIND)
+    return workshop.submit(work, visitor, KIND, folder)
 
 
-def scores(folder: Path) -> Path:
-    """The file of a browser's scores, in its folder of scenes."""
+def scores_of(workshop: Workshop, browser: str) -> Path:
+    """The file of a browser's scores."""
+    return _scores(workshop.folders.of(browser, "scenes"))
+
+
+def _scores(folder: Path) -> Path:
     return folder / "scores.jsonl"

@@ -13,6 +13,7 @@ from .. import links
 from ..events import AT_ONCE, QUIET, News, answer
 from ..forms import Form
 from ..panel import JobPanel, Look, Start
+from ..visitors import Visitor, visitor_of
 from ..workshop import Workshop
 from . import controls, order
 from .controls import ShapeworldTools
@@ -23,7 +24,7 @@ from .views import place as place_views
 
 def build(workshop: Workshop, owner: gr.BrowserState, named: Any) -> None:
     """The tab's controls and what they do; `named` is the event after which the browser has a name."""
-    panel = JobPanel(workshop.runner, owner, KIND, "world")
+    panel = JobPanel(workshop, owner, KIND, "world")
     with gr.Row():
         with gr.Column(scale=2, min_width=320):
             form, tools = controls.place(panel)
@@ -44,11 +45,11 @@ def build(workshop: Workshop, owner: gr.BrowserState, named: Any) -> None:
 
 
 def start(
-    workshop: Workshop, form: Form, views: ShapeworldViews, owner: str, inputs: Mapping[Any, Any]
+    workshop: Workshop, form: Form, views: ShapeworldViews, visitor: Visitor, inputs: Mapping[Any, Any]
 ) -> Start:
     """What Generate does: the truth is shown at once."""
     values = form.read(inputs)
-    job = order.submit(workshop, owner, values)
+    job = order.submit(workshop, visitor, values)
     news: News = {}
     for view in views.sampled.values():
         news |= view.clear()
@@ -62,7 +63,7 @@ def show(workshop: Workshop, views: ShapeworldViews, look: Look) -> News:
     if job and job.state == "done":
         news |= show_result(views, job.result)
     if look.opening or (job and job.finished):
-        news[views.scoreboard] = scoreboard(workshop.folders.of(look.owner, "scenes"))
+        news[views.scoreboard] = scoreboard(order.scores_of(workshop, look.owner))
     return news
 
 
@@ -70,14 +71,15 @@ def _follow_scene(form: Form, tools: ShapeworldTools) -> None:
     """The prompt is the scene's, by its number."""
     number, objects = form["number"], form["objects"]
 
-    def caption(scene: float | None, count: str) -> Any:
-        return answer({} if scene is None else {tools.prompt: scene_of(scene, count).caption})
+    def caption(scene: float, count: str) -> Any:
+        wrong = order.scene_problems(scene, count)
+        return answer({} if wrong else {tools.prompt: scene_of(scene, count).caption})
 
     tools.dice.click(lambda: random.randrange(10**6), None, number, **AT_ONCE)
     gr.on([number.change, objects.change], caption, [number, objects], tools.prompt, **AT_ONCE)
 
 
 def _clear(workshop: Workshop, owner: str) -> str:
-    folder = workshop.folders.of(owner, "scenes")
-    order.scores(folder).unlink(missing_ok=True)
-    return scoreboard(folder)
+    file = order.scores_of(workshop, visitor_of(None, owner).name)
+    file.unlink(missing_ok=True)
+    return scoreboard(file)

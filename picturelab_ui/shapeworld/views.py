@@ -14,7 +14,7 @@ from shapeworld import Report, Scene
 from ..events import News
 from ..jobs.files import DIRECT, SCALED
 from ..panel import JobPanel
-from .order import JudgedScene, scores
+from .order import JudgedScene
 from .outlines import enlarged
 from .tally import load, tally
 
@@ -102,9 +102,9 @@ def verdict(report: Report) -> str:
     )
 
 
-def scoreboard(folder: Path) -> str:
-    """HTML: a browser's counts by size and sampling; `folder`: of its scenes."""
-    rows = tally(load(scores(folder)))
+def scoreboard(file: Path) -> str:
+    """HTML: a browser's counts by size and sampling; `file`: of its scores."""
+    rows = tally(load(file))
     if not rows:
         return '<p class="soft">The scoreboard fills as you generate.</p>'
     head = "".join(

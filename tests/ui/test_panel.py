@@ -6,21 +6,23 @@ import gradio as gr
 import pytest
 
 from picturelab_ui.forms import FieldError, FieldProblems
-from picturelab_ui.jobs.runner import Runner
+from picturelab_ui.host import Host
 from picturelab_ui.panel import JobPanel, Stamp, Start
+from picturelab_ui.workshop import Workshop
 from tests.ui.in_process import in_a_loop
 
-OWNER = "me"
+OWNER = "0123456789abcdef" * 2
 
 
 class Tab:
     """A tab of one button, one field and one view; jobs wait until `gate` is set."""
 
-    def __init__(self):
-        self.runner, self.gate = Runner(), threading.Event()
+    def __init__(self, output):
+        self.workshop, self.gate = Workshop(Host(output=output)), threading.Event()
+        self.runner = self.workshop.runner
         with gr.Blocks() as self.page:
             self.owner = gr.BrowserState("")
-            self.panel = JobPanel(self.runner, self.owner, "kind", "tab", {str: "tab-view"})
+            self.panel = JobPanel(self.workshop, self.owner, "kind", "tab", {str: "tab-view"})
             self.generate = self.panel.place_buttons()
             self.panel.place_status()
             self.panel.place_link()
@@ -30,10 +32,12 @@ class Tab:
                 self.page.load(), lambda look: {self.view: f"{look.opening} {look.seen.job}"}, [self.view]
             )
 
-    def start(self, owner, inputs):
+    def start(self, visitor, inputs):
         if inputs[self.field] == "wrong":
             raise FieldError(FieldProblems(field="that is wrong"))
-        job = self.runner.submit(self.work, owner=owner, kind="kind")
+        if inputs[self.field] == "broken":
+            raise KeyError("/srv/secret")
+        job = self.workshop.submit(self.work, visitor, "kind")
         return Start(job, "tab=tab&a=1", {self.view: inputs[self.field]})
 
     def work(self, job):
@@ -46,11 +50,11 @@ class Tab:
         (fn,) = (fn for fn in self.page.fns.values() if (component._id, event) in fn.targets)
         return fn.fn
 
-    def press(self, text):
-        return self.handler(self.generate, "click")({self.owner: OWNER, self.field: text})
+    def press(self, text, owner=OWNER):
+        return self.handler(self.generate, "click")({self.owner: owner, self.field: text})
 
-    def look(self, seen):
-        return self.handler(self.panel._timer, "tick")(OWNER, seen)
+    def look(self, seen, owner=OWNER):
+        return self.handler(self.panel._timer, "tick")(owner, seen)
 
     def buttons(self, news):
         """(timer runs, Cancel can be pressed, Generate can be pressed)."""
@@ -61,8 +65,8 @@ class Tab:
 
 
 @pytest.fixture
-def tab():
-    tab = in_a_loop(Tab)
+def tab(tmp_path):
+    tab = in_a_loop(lambda: Tab(tmp_path))
     yield tab
     tab.gate.set()
     tab.runner.close()
@@ -116,3 +120,25 @@ def test_cancel_stops_the_browsers_own_job(tab):
     cancel(OWNER)
     assert job.wait(5)
     assert "Cancelled" in tab.look(Stamp())[tab.panel.status]
+
+
+def test_what_breaks_inside_is_told_by_a_number_alone(tab, caplog):
+    (text,) = tab.press("broken").values()
+    assert f"as number {caplog.records[0].args[0]} in its log" in text
+    assert "secret" not in text
+
+
+@pytest.mark.parametrize("name", ["", "me", "../" * 8, "A" * 32, None, 3, ["a"]])
+def test_names_that_the_page_never_gave_start_nothing_and_see_nothing(tab, name):
+    assert "no name here yet" in tab.press("right", owner=name)[tab.panel.status]
+    assert tab.look(Stamp(), owner=name) == gr.skip()
+    tab.handler(tab.panel._cancel_button, "click")(name)
+
+
+def test_remarks_stand_below_a_finished_job(tab):
+    tab.press("right")
+    job = tab.runner.newest(OWNER, "kind")
+    job.remarks.append("the end <b>of it</b> was cut")
+    tab.gate.set()
+    assert job.wait(5)
+    assert "the end &lt;b&gt;of it&lt;/b&gt; was cut" in tab.look(Stamp())[tab.panel.status]

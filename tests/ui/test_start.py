@@ -17,6 +17,11 @@ ROOT = Path(__file__).parents[2]
     [
         (("--max-pixels", 0), "max-pixels is 0; it is at least 1"),
         (("--max-waiting", 0), "max-waiting is 0; it is at least 1"),
+        (("--max-per-address", 0), "max-per-address is 0; it is at least 1"),
+        (("--max-disk", -1), "max-disk is -1; it is at least 1"),
+        (("--max-disk-per-visitor", 0), "max-disk-per-visitor is 0; it is at least 1"),
+        (("--behind-proxy", "*"), "behind-proxy is '*'; it is an address or a network"),
+        (("--behind-proxy", "127.0.0.1, proxy"), "behind-proxy is 'proxy'; it is an address or a network"),
         (("--model", "no/such/folder"), "there is no model 'no/such/folder'"),
         (("--port", "x"), "Invalid value for '--port'"),
     ],

@@ -7,6 +7,7 @@ import pytest
 
 from fouriscale.cli import main
 from fouriscale.reports.validate import our_prompts
+from fouriscale.sampling.recipe import Recipe, read
 from picturelab.worlds import DEFAULT_MODEL
 from picturelab_ui import page
 from picturelab_ui.high_resolution import order
@@ -14,6 +15,7 @@ from picturelab_ui.high_resolution import tab as high_resolution
 from picturelab_ui.host import Host
 from picturelab_ui.jobs.padding_tokens import audit_prompts
 from picturelab_ui.padding_tokens.tokens import read_tokens
+from picturelab_ui.visitors import Visitor
 from picturelab_ui.workshop import Workshop
 from tests.ui.in_process import in_a_loop
 
@@ -48,7 +50,7 @@ def test_two_tabs_with_prompts_and_sizes_for_the_model(workshop, tiny_model):
     numbers = {one.get("elem_id"): one.get("value") for one in components(blocks, "number")}
     assert (numbers["hires-width"], numbers["hires-height"]) == (256, 256)  # twice its training size
     models = {one["elem_id"]: one["choices"] for one in components(blocks, "dropdown") if one.get("elem_id")}
-    assert models["hires-model"] == models["pad-model"] == [(str(tiny_model), str(tiny_model))]
+    assert models["hires-model"] == models["pad-model"] == [(tiny_model.name, tiny_model.name)]
     assert "world of shapes" not in components(blocks, "markdown")[0]["value"]
 
 
@@ -63,10 +65,13 @@ def test_a_link_to_the_tab_that_is_not_there_opens_the_first(workshop):
 @pytest.mark.slow
 def test_the_model_draws_and_reads(workshop, tiny_model):
     values = order.start(workshop) | {"width": 64, "height": 64, "steps": 1}
-    job = high_resolution.submit(workshop, "", values)
+    job = high_resolution.submit(workshop, Visitor(), values)
     assert job.wait(120)
     assert (job.error, len(job.result.pictures)) == ("", 2)
-    (entry,) = read_tokens(workshop, str(tiny_model), "a red circle")
+    recipe = Recipe.parse(read(job.result.pictures[0].path))
+    assert recipe.model == tiny_model.name  # where it lies is the host's own affair
+    assert order.of_recipe(workshop, recipe)["model"] == tiny_model.name
+    (entry,) = read_tokens(workshop, tiny_model.name, "a red circle")
     assert "padding" in entry.roles
     assert len(audit_prompts(str(tiny_model), "", 3).texts) == 3
 

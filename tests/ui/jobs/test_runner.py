@@ -4,6 +4,7 @@ import threading
 
 import pytest
 
+from picturelab.remarks import remark
 from picturelab_ui.jobs.runner import Runner
 
 
@@ -88,8 +89,10 @@ def test_errors_become_sentences(runner, caplog):
     assert jobs[1].wait(5)
     assert [job.state for job in jobs] == ["failed", "failed"]
     assert jobs[0].error == "steps=0: must be at least 1"
-    assert jobs[1].error.startswith("this failed inside: KeyError")
-    assert [record.exc_info[0] for record in caplog.records] == [KeyError]  # only ours is logged
+    (record,) = caplog.records  # what is no sentence is in the log, under the number that the visitor is told
+    assert record.exc_info[0] is KeyError
+    assert f"as number {record.args[0]} in its log" in jobs[1].error
+    assert "lost" not in jobs[1].error
 
 
 def test_an_owner_finds_the_latest_job_again_and_has_one_of_a_kind_at_a_time(runner):
@@ -112,3 +115,50 @@ def test_old_jobs_are_forgotten(runner):
         assert runner.submit(lambda _: None, owner=name).wait(5)
     assert runner.newest("a", "") is None
     assert runner.newest("e", "") is not None
+
+
+def test_a_group_has_a_limit_that_no_name_lifts(runner):
+    gate = Gate()
+    runner = Runner(most_waiting=9, most_of_a_group=2)
+    jobs = [runner.submit(gate, owner=name, group="an address") for name in ("a", "b")]
+    with pytest.raises(ValueError, match="2 jobs from your address are not finished, the most here"):
+        runner.submit(gate, owner="made up", group="an address")
+    runner.submit(gate, group="another address")
+    runner.cancel(jobs[1])
+    assert runner.submit(gate, owner="c", group="an address").state == "waiting"
+    runner.close()
+
+
+def test_a_job_that_nobody_waits_for_ends_whether_it_runs_or_waits(runner):
+    gate, wanted = Gate(), threading.Event()
+    wanted.set()
+    running = runner.submit(gate, is_wanted=wanted.is_set)
+    gate.entered.wait(5)
+    waiting = runner.submit(gate, is_wanted=wanted.is_set)
+    wanted.clear()
+    assert waiting.wait(5)
+    assert running.wait(5)
+    assert (running.state, waiting.state) == ("cancelled", "cancelled")
+    assert runner.submit(lambda _: 1).wait(5)
+
+
+def test_remarks_of_the_work_reach_its_job_and_those_of_other_threads_do_not(runner):
+    def work(job):
+        remark("the prompt was cut")
+        other = threading.Thread(target=remark, args=("another visitor's prompt was cut",))
+        other.start()
+        other.join()
+        remark("the prompt was cut")
+
+    job = runner.submit(work)
+    assert job.wait(5)
+    assert job.remarks == ["the prompt was cut"]
+
+
+def test_after_each_job_there_is_a_call():
+    calls = []
+    runner = Runner(after_job=lambda: calls.append(1))
+    for _ in range(2):
+        assert runner.submit(lambda _: None).wait(5)
+    runner.close()
+    assert calls == [1, 1]
