@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import socket
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from picturelab.cli.arguments import Bounded
 from picturelab.extras import brings_world, require
+from picturelab.failures import told_as
 from picturelab.quiet import quieten
 from picturelab.worlds import DEFAULT_MODEL
 
@@ -17,7 +20,9 @@ def page(
         str, typer.Option(help="shapeworld/unet, a diffusers folder, a .safetensors file or a hub id.")
     ] = DEFAULT_MODEL,
     host: Annotated[str, typer.Option(help="The address to listen on; 0.0.0.0 for all.")] = "127.0.0.1",
-    port: Annotated[int | None, typer.Option(help="From 7860 on if left out.")] = None,
+    port: Annotated[
+        int | None, typer.Option(parser=Bounded("port"), metavar="<int>", help="From 7860 on if left out.")
+    ] = None,
     share: Annotated[bool, typer.Option("--share", help="A public address through Gradio's tunnel.")] = False,
     output: Annotated[Path, typer.Option(help="Where pictures go; nothing else is served.")] = Path(
         "outputs/page"
@@ -25,13 +30,19 @@ def page(
     allow_any_model: Annotated[
         bool, typer.Option("--allow-any-model", help="Visitors may name hub ids and local folders.")
     ] = False,
-    max_pixels: Annotated[int, typer.Option(help="Of a picture, at most.")] = 2048 * 2048,
-    max_waiting: Annotated[int, typer.Option(help="Jobs that may wait, at most.")] = 8,
+    max_pixels: Annotated[
+        int,
+        typer.Option(parser=Bounded("max-pixels", "pixels"), metavar="<int>", help="Of a picture, at most."),
+    ] = 2048 * 2048,
+    max_waiting: Annotated[
+        int,
+        typer.Option(
+            parser=Bounded("max-waiting", "waiting"), metavar="<int>", help="Jobs that wait, at most."
+        ),
+    ] = 8,
 ) -> None:
     """Serve the page: high resolution, padding tokens, shapeworld."""
-    for name, value in (("max-pixels", max_pixels), ("max-waiting", max_waiting)):
-        if value < 1:
-            raise ValueError(f"{name} is {value}; it is at least 1")
+    _check_address(host, port)
     require("fouriscale page", "app", "gradio", "matplotlib", "scipy", "torchmetrics")
     _check_shipped(model)
     quieten()
@@ -43,6 +54,21 @@ def page(
 
     settings = Host(model, output, allow_any_model, max_pixels, max_waiting=max_waiting)
     launch(settings, address=host, port=port, share=share)
+
+
+def _check_address(host: str, port: int | None) -> None:
+    """Can the page listen there? Asked before a folder is made.
+
+    Raises:
+        ValueError: it cannot.
+    """
+    with told_as(
+        f"host={host!r}, port={port}: the page cannot listen there", OSError, UnicodeError, ValueError
+    ):
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port or 0, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind, protocol) as listener:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind(address)
 
 
 def _check_shipped(model: str) -> None:

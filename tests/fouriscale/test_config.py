@@ -81,7 +81,7 @@ def test_plain_values_make_the_same_config(tmp_path):
         ({"stop": 1.5}, ValueError, "stop=1.5: must be from 0 to 1"),
         ({"floor": -0.1}, ValueError, "floor=-0.1"),
         ({"floor": float("nan")}, ValueError, "floor=nan"),
-        ({"weak_dilation_divisor": 0.5}, ValueError, "weak_dilation_divisor=0.5: must be at least 1"),
+        ({"weak_dilation_divisor": 0.5}, ValueError, "weak_dilation_divisor=0.5: must be from 1 to 1000"),
         ({"early_guidance": 0}, ValueError, "early_guidance=0"),
         ({"anneal": "yes"}, TypeError, "anneal='yes': must be true or false"),
         ({"stop": "late"}, TypeError, "stop='late': must be a number"),
