@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import struct
 import zlib
 from pathlib import Path
-from typing import Any
 
 from PIL import Image, PngImagePlugin
 
@@ -36,7 +36,10 @@ def write_png(path: Path, chunk: str, text: str, side: int = 8) -> None:
     header = struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)
     words = chunk.encode() + b"\0" + text.encode("latin-1", "replace")
     parts = [(b"IHDR", header), (b"tEXt", words), (b"IDAT", rows), (b"IEND", b"")]
-    chunks = [struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data)) for kind, data in parts]
+    chunks = [
+        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        for kind, data in parts
+    ]
     path.write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(chunks))
 
 
@@ -46,6 +49,8 @@ def write_inputs(folder: Path) -> None:
     write_png(folder / "good.png", "fouriscale", json.dumps(FOURISCALE))
     write_png(folder / "grid.png", "padtone", json.dumps(GRID))
     write_png(folder / "bomb.png", "fouriscale", json.dumps(FOURISCALE), side=30_000)
+    hub = {"scheduler": {"class": "DDIMScheduler", "config": "owner/name"}}
+    write_png(folder / "hub.png", "fouriscale", json.dumps(FOURISCALE | hub))
     write_png(folder / "nested.png", "fouriscale", "[" * 200_000)
     write_png(folder / "digits.png", "fouriscale", '{"seed": ' + "9" * 5000 + "}")
     write_png(folder / "double.png", "fouriscale", json.dumps(FOURISCALE)[:-1] + ', "seed": 1}')
@@ -74,11 +79,6 @@ def write_inputs(folder: Path) -> None:
     (folder / "name[b]").mkdir()
 
 
-def recipe_of(base: dict[str, Any], changes: dict[str, Any]) -> str:
-    """A recipe as text, with changes; a changed value may be what JSON has no word for."""
-    return json.dumps(base | changes)
-
-
 def _write_compressed(path: Path) -> None:
     info = PngImagePlugin.PngInfo()
     info.add_text("fouriscale", "x" * 50_000_000, zip=True)
@@ -88,5 +88,5 @@ def _write_compressed(path: Path) -> None:
 def _aliases() -> str:
     """Nine lists of nine lists of nine ..., in half a kilobyte."""
     names = "abcdefghi"
-    lists = [f"- &{new} [{', '.join([f'*{old}'] * 9)}]" for old, new in zip(names, names[1:], strict=False)]
+    lists = [f"- &{new} [{', '.join([f'*{old}'] * 9)}]" for old, new in itertools.pairwise(names)]
     return "\n".join(["training_sizes:", "- &a [x, x, x, x, x, x, x, x, x]", *lists]) + "\n"

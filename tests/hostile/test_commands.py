@@ -20,7 +20,13 @@ COMMANDS = commands()
 
 def test_every_command_is_tried_and_its_numbers_are_known():
     names = {f"{command.program} {command.name}" for command in COMMANDS}
-    assert {"fouriscale generate", "fouriscale page", "fouriscale batch", "padtone audit", "padtone ite"} <= names
+    assert {
+        "fouriscale generate",
+        "fouriscale page",
+        "fouriscale batch",
+        "padtone audit",
+        "padtone ite",
+    } <= names
     kinds = {p.name: p.kind for command in COMMANDS for p in command.parameters}
     assert [kinds[name] for name in ("steps", "prompt", "image", "compare", "size")] == [
         "number", "prompt", "file", "flag", "text",
@@ -35,6 +41,8 @@ def test_hostile_options(command: Command, inputs: Path):
         line, refused = data.draw(lines(command, inputs))
         ended = outcome(command.program, line)
         fault = ended.fault(refused)
-        assert not fault, f"{fault}: {command.program} {json.dumps(line)[:600]}\n{ended.err[-1500:]}\n{ended.left}"
+        assert not fault, (
+            f"{fault}: {command.program} {json.dumps(line)[:600]}\n{ended.err[-1500:]}\n{ended.left}"
+        )
 
     trial()

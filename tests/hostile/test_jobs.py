@@ -59,7 +59,9 @@ def test_hostile_jobs(tmp_path: Path):
 def test_files_of_anything(ending: str, tmp_path: Path):
     path = tmp_path / f"jobs.{ending}"
     lines = st.lists(st.sampled_from(TEXTS) | st.text(max_size=40), max_size=6).map("\n".join)
-    keyed = st.tuples(st.sampled_from(KEYS), st.sampled_from(TEXTS)).map(lambda pair: f"{pair[0]}: [{pair[1]}]")
+    keyed = st.tuples(st.sampled_from(KEYS), st.sampled_from(TEXTS)).map(
+        lambda pair: f"{pair[0]}: [{pair[1]}]"
+    )
 
     @examples(10)
     @given(st.binary(max_size=100) | (lines | keyed).map(lambda text: text.encode("utf-8", "replace")))

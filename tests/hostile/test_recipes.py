@@ -1,4 +1,4 @@
-"""Hostile recipes: each field of each kind of recipe, and what `remake` and `show` make of it before a model is loaded."""
+"""Hostile recipes: each field of each kind, and what `remake` and `show` say before a model is loaded."""
 
 from __future__ import annotations
 
@@ -27,7 +27,9 @@ KINDS = {  # program and its chunk, the fields, a good recipe
     "grid": ("padtone", Request, GRID),
     "arm": ("padtone", Arm, ARM),
 }
-_BOUNDS = {"batch_size": "batch"} | {name: name for name in ("seed", "height", "width", "steps", "guidance", "threads")}
+_BOUNDS = {"batch_size": "batch"} | {
+    name: name for name in ("seed", "height", "width", "steps", "guidance", "threads")
+}
 _CALL = {"num_inference_steps": "steps", "height": "height", "width": "width", "guidance_scale": "guidance"}
 
 
@@ -35,7 +37,9 @@ _CALL = {"num_inference_steps": "steps", "height": "height", "width": "width", "
 def recipes(draw: Any, kind: Any, base: dict[str, Any]) -> tuple[dict[str, Any], bool]:
     """A recipe with one to three hostile entries, and whether it has to be refused."""
     recipe, refused = dict(base), False
-    for name in draw(st.lists(st.sampled_from([*kind.model_fields, "another"]), min_size=1, max_size=3, unique=True)):
+    for name in draw(
+        st.lists(st.sampled_from([*kind.model_fields, "another"]), min_size=1, max_size=3, unique=True)
+    ):
         bound = _BOUNDS.get(name)
         if bound and draw(st.booleans()):
             recipe[name], refused = draw(numbers(BOUNDS[bound])).value, True
@@ -57,10 +61,19 @@ def recipes(draw: Any, kind: Any, base: dict[str, Any]) -> tuple[dict[str, Any],
 _schedulers = st.fixed_dictionaries(
     {
         "class": st.sampled_from(
-            ["DDIMScheduler", "EulerDiscreteScheduler", "LCMScheduler", "SchedulerMixin", "StableDiffusionPipeline", "os"]
+            [
+                "DDIMScheduler",
+                "EulerDiscreteScheduler",
+                "LCMScheduler",
+                "SchedulerMixin",
+                "FluxPipeline",
+                "os",
+            ]
         ),
         "config": st.dictionaries(
-            st.sampled_from(["num_train_timesteps", "beta_schedule", "trained_betas", "_class_name", "beta_end", "x"]),
+            st.sampled_from(
+                ["num_train_timesteps", "beta_schedule", "trained_betas", "_class_name", "beta_end", "x"]
+            ),
             json_values(),
             max_size=3,
         )
@@ -96,7 +109,10 @@ def test_the_good_recipe_is_one(kind: str, tmp_path: Path):
 
 
 @examples(20)
-@given(text=st.text(max_size=200) | st.sampled_from(["{}", "[]", "null", "{" * 3000, "[1" + ",1" * 100_000 + "]"]))
+@given(
+    text=st.text(max_size=200)
+    | st.sampled_from(["{}", "[]", "null", "{" * 3000, "[1" + ",1" * 100_000 + "]"])
+)
 def test_text_that_is_no_recipe(text: str, tmp_path_factory: pytest.TempPathFactory):
     picture = tmp_path_factory.getbasetemp() / "text.png"
     write_png(picture, "fouriscale", text)
