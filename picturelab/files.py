@@ -89,8 +89,8 @@ def _check_names(path: Path, more: int) -> None:
     *folders, last, whole = [0, *lengths]
     if max(*folders, last + more) > _NAME_BYTES or whole + more > _PATH_BYTES:
         raise ValueError(
-            f"{shown} cannot be written (a name has {_NAME_BYTES - _PART_BYTES} bytes and a path {_PATH_BYTES - _PART_BYTES} bytes "
-            "at most); name another file"
+            f"{shown} cannot be written (a name has {_NAME_BYTES - _PART_BYTES} bytes and a path "
+            f"{_PATH_BYTES - _PART_BYTES} bytes at most); name another file"
         )
 
 
