@@ -62,7 +62,7 @@ test-faults: install
 
 # Ten thousand hostile values instead of a few hundred; some minutes.
 test-hostile: install
-	PICTURELAB_HOSTILE=25 $(PYTEST) -q -n 2 --dist loadfile tests/hostile
+	PICTURELAB_HOSTILE=25 $(PYTEST) -q tests/hostile
 
 # The page in a real browser: Debian's Chromium, or the one that CHROMIUM names.
 test-browser: install

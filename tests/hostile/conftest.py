@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from .inputs import write_inputs
-from .trial import without_work
+from .trial import TRIED, without_work
 
 TIMES = int(os.environ.get("PICTURELAB_HOSTILE", "1"))
 
@@ -24,6 +24,13 @@ def examples(count: int) -> Callable:
         deadline=None,
         suppress_health_check=list(HealthCheck),
     )
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """How many were tried, for docs/what-was-tried.md."""
+    if TRIED:
+        of_each = ", ".join(f"{name} {count}" for name, count in sorted(TRIED.items()))
+        terminalreporter.write_line(f"hostile inputs tried: {TRIED.total()} ({of_each})")
 
 
 @pytest.fixture(scope="module")

@@ -20,6 +20,7 @@ from picturelab_ui.workshop import Workshop
 from tests.ui.in_process import in_a_loop
 
 from .conftest import examples
+from .trial import TRIED
 from .values import json_values, numbers
 
 NAMES = ("audit", "encode", "explain", "generate")
@@ -94,6 +95,7 @@ def test_hostile_arguments(name: str, endpoints: dict[str, Callable]):
     def trial(drawn: tuple[dict[str, Any], bool]) -> None:
         arguments, refused = drawn
         shown = json.dumps(arguments)[:600]
+        TRIED[f"endpoint {name}"] += 1
         message = answer_of(endpoint, arguments)
         assert message or not refused, f"accepted: {shown}"
         assert "failed inside" not in (message or ""), f"{shown}: {message}"

@@ -8,6 +8,7 @@ import os
 import socket
 import tempfile
 import traceback
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +26,8 @@ class Passed(SystemExit):
 def _begin(*_: Any, **__: Any) -> None:
     raise Passed(0)
 
+
+TRIED: Counter[str] = Counter()  # command lines and calls of this run, by command or endpoint
 
 # Where the work begins, after everything that can be known before it.
 BEGINNINGS = (
@@ -104,6 +107,7 @@ class Outcome:
 def outcome(program: str, line: Sequence[str]) -> Outcome:
     """Run a command in an empty folder of its own, in this process."""
     main = PROGRAMS[program][0]
+    TRIED[f"{program} {line[0]}"] += 1
     before = Path.cwd()
     passed, code = False, None
     out, err = io.StringIO(), io.StringIO()
