@@ -52,6 +52,7 @@ BOUNDS = {
     "port": Bound(1, 65_535),
     "pixels": Bound(64, 32_768**2),  # of a picture
     "waiting": Bound(1, 10_000),  # jobs
+    "megabytes": Bound(1, 10**9),
 }
 NAME_LETTERS = 4096  # as long as Linux lets a path be
 PROMPT_LETTERS = 10_000  # far beyond what any text encoder reads
