@@ -7,8 +7,8 @@ STAMP := $(VENV)/.installed
 # Idle OpenMP threads sleep instead of spinning: on a few cores shared with others it is much faster.
 export OMP_WAIT_POLICY := PASSIVE
 
-.PHONY: install demo app test test-quick test-contract test-browser test-faults test-matrix test-oldest test-wheels \
-	coverage check bench bench-quick pictures screenshots clean
+.PHONY: install demo app test test-quick test-contract test-browser test-faults test-hostile test-matrix \
+	test-oldest test-wheels coverage check bench bench-quick pictures screenshots clean
 
 install: $(STAMP)
 
@@ -59,6 +59,10 @@ $(QUANTISERS)/.installed: constraints.txt
 # Batches whose runs, workers and disks fail.
 test-faults: install
 	$(PYTEST) -q -n 2 tests/faults
+
+# Ten thousand hostile values instead of a few hundred; some minutes.
+test-hostile: install
+	PICTURELAB_HOSTILE=25 $(PYTEST) -q tests/hostile
 
 # The page in a real browser: Debian's Chromium, or the one that CHROMIUM names.
 test-browser: install

@@ -9,7 +9,8 @@ from typing import Any
 
 from pydantic import model_validator
 
-from picturelab.settings import Settings
+from picturelab.bounds import BOUNDS, shown
+from picturelab.settings import Settings, shortened
 
 from . import presets
 from .maths import sizes
@@ -26,6 +27,8 @@ MODES: dict[str, dict[str, Any]] = {
         convolution="decimated",
     ),
 }
+_MOST_ENTRIES = 1000  # training sizes, patterns
+_LONGEST_PATTERN = 1000  # letters
 _ATTENTION = ("full", "polyphase", "downsampled keys")
 CHOICES = {  # what may be left to the mode, at None
     "attention": _ATTENTION,
@@ -114,15 +117,20 @@ class FouriScaleConfig(Settings):
         for name in ("anneal", "third_branch", "split_rows"):
             left_out = name == "third_branch" and values[name] is None
             if not (isinstance(values[name], bool) or left_out):
-                raise TypeError(f"{name}={values[name]!r}: must be true or false")
+                raise TypeError(f"{name}={shown(values[name])}: must be true or false")
         for name, known in {"mode": tuple(MODES), "size_rule": tuple(sizes.RULES), **CHOICES}.items():
-            if values[name] not in known and not (name in CHOICES and values[name] is None):
-                raise ValueError(f"{name}={values[name]!r}: must be one of {', '.join(known)}")
+            left_out = name in CHOICES and values[name] is None
+            if not left_out and not (isinstance(values[name], str) and values[name] in known):
+                raise ValueError(f"{name}={shown(values[name])}: must be one of {', '.join(known)}")
         for name in ("start", "stop"):
             if values[name] is not None:
                 values[name] = _number(name, values[name], 0, 1)
-        for name, *limits in (("floor", 0, 0.999), ("weak_dilation_divisor", 1), ("early_guidance", 1e-3)):
-            values[name] = _number(name, values[name], *limits)
+        for name, low, high in (
+            ("floor", 0, 0.999),
+            ("weak_dilation_divisor", 1, 1000),
+            ("early_guidance", 1e-3, 1000),
+        ):
+            values[name] = _number(name, values[name], low, high)
         if not values["layers"]:
             raise ValueError("layers=(): name at least one pattern, such as 'mid_block.resnets.*'")
         for area_ratio in (1, math.inf):  # None stands for either of the paper's pairs
@@ -182,7 +190,7 @@ class FouriScaleConfig(Settings):
         unknown = sorted(map(str, values.keys() - set(known)))
         if unknown:
             raise ValueError(
-                f"unknown setting {', '.join(map(repr, unknown))}; settings are {', '.join(known)}"
+                f"unknown setting {shortened(', '.join(map(repr, unknown)), 80)}; settings are {', '.join(known)}"
             )
         missing = [name for name in REQUIRED if name not in values]
         if missing:
@@ -246,29 +254,37 @@ def _sizes(value: Any) -> tuple[tuple[int, int], ...]:
     listed = list(value) if isinstance(value, (list, tuple)) else [value]
     if len(listed) == 2 and all(isinstance(side, int) for side in listed):
         listed = [listed]
-    for size in listed:
+    side = BOUNDS["height"]
+    for size in listed[:_MOST_ENTRIES]:
         pair = isinstance(size, (list, tuple)) and len(size) == 2
-        if not pair or not all(isinstance(side, int) and side > 0 for side in size):
+        if not pair or not all(map(side.holds, size)):
             raise ValueError(
-                f"training_sizes={value!r}: must be (height, width) in pixels, or several of them"
+                f"training_sizes={shown(value)}: must be (height, width) in pixels, or several of "
+                f"them, each {side.words}"
             )
     if not listed:
         raise ValueError("training_sizes=(): give at least one (height, width) in pixels")
+    if len(listed) > _MOST_ENTRIES:
+        raise ValueError(f"training_sizes are {len(listed)}: there may be {_MOST_ENTRIES} at most")
     return tuple((size[0], size[1]) for size in listed)
 
 
 def _patterns(name: str, value: Any) -> tuple[str, ...]:
     if not isinstance(value, (list, tuple)) or not all(isinstance(pattern, str) for pattern in value):
-        raise TypeError(f"{name}={value!r}: must be a list of patterns such as 'mid_block.resnets.*'")
+        raise TypeError(f"{name}={shown(value)}: must be a list of patterns such as 'mid_block.resnets.*'")
+    if len(value) > _MOST_ENTRIES or any(len(pattern) > _LONGEST_PATTERN for pattern in value):
+        raise ValueError(
+            f"{name}={shown(value)}: there may be {_MOST_ENTRIES} patterns at most, each of "
+            f"{_LONGEST_PATTERN} letters at most"
+        )
     return tuple(value)
 
 
-def _number(name: str, value: Any, low: float, high: float = math.inf) -> float:
+def _number(name: str, value: Any, low: float, high: float) -> float:
     if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise TypeError(f"{name}={value!r}: must be a number")
-    if not low <= value <= high or not math.isfinite(value):
-        accepted = f"at least {low:g}" if math.isinf(high) else f"from {low:g} to {high:g}"
-        raise ValueError(f"{name}={value!r}: must be {accepted}")
+        raise TypeError(f"{name}={shown(value)}: must be a number")
+    if not low <= value <= high:
+        raise ValueError(f"{name}={shown(value)}: must be from {low:g} to {high:g}")
     return float(value)
 
 

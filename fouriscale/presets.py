@@ -7,8 +7,10 @@ from typing import Any
 
 import yaml
 
+from picturelab.failures import reason
 from picturelab.files import configs_folder
 
+_LARGEST = 1_000_000  # bytes
 _NOTES = ("description", "checked_with")
 BESIDE_SETTINGS = (*_NOTES, "recognise")  # what a preset file says besides the settings
 
@@ -50,11 +52,16 @@ def read_yaml(path: Path) -> dict[str, Any]:
     Raises:
         ValueError: it cannot be read, or is no mapping.
     """
+    if path.exists() and not path.is_file():  # a pipe could be waited for without end
+        raise ValueError(f"{path}: cannot be read as YAML (it is no file)")
     try:
-        values = yaml.safe_load(path.read_text())
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        reason = getattr(error, "strerror", None) or " ".join(str(error).split())
-        raise ValueError(f"{path}: cannot be read as YAML ({reason})") from None
+        if path.stat().st_size > _LARGEST:
+            raise ValueError(f"{path}: is larger than a file of settings can be, {_LARGEST:,} bytes")
+        with path.open(encoding="utf-8-sig") as stream:  # Windows' editors begin with a byte order mark
+            values = yaml.safe_load(stream)
+    except (OSError, UnicodeDecodeError, RecursionError, yaml.YAMLError) as error:
+        words = " ".join(str(error).split()) if isinstance(error, yaml.YAMLError) else reason(error)
+        raise ValueError(f"{path}: cannot be read as YAML ({words})") from None
     if not isinstance(values, dict):
         raise ValueError(f"{path}: must hold settings as 'name: value' lines")
     return values

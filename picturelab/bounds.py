@@ -5,10 +5,11 @@ from __future__ import annotations
 import contextlib
 import functools
 import math
+import reprlib
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, Field
 
 
 @dataclass(frozen=True)
@@ -42,8 +43,30 @@ BOUNDS = {
     "workers": Bound(1, 1024),
     "guidance": Bound(0, 1000, whole=False),
     "scale": Bound(-100, 100, whole=False),  # of a LoRA or ControlNet
+    "times": Bound(0.01, 100, whole=False),  # the training size
+    "tokens": Bound(1, 32_768),  # of a prompt, padding included
+    "layer": Bound(0, 10_000),
+    "layers": Bound(1, 10_000),  # how many of them
+    "pictures": Bound(1, 4096),  # of one grid
+    "argument": Bound(-100_000, 100_000, whole=False),  # any other of a pipeline's call
+    "port": Bound(1, 65_535),
+    "pixels": Bound(64, 32_768**2),  # of a picture
+    "waiting": Bound(1, 10_000),  # jobs
+    "megabytes": Bound(1, 10**9),
 }
+NAME_LETTERS = 4096  # as long as Linux lets a path be
 PROMPT_LETTERS = 10_000  # far beyond what any text encoder reads
+
+
+_REPR = reprlib.Repr()
+_REPR.maxlevel, _REPR.maxstring, _REPR.maxlong, _REPR.maxother = 3, 200, 200, 200
+_REPR.maxdict = _REPR.maxlist = _REPR.maxtuple = _REPR.maxset = 8
+
+
+def shown(value: Any) -> str:
+    """A value as code, for a message, of 80 letters at most; quick for values of any size and depth."""
+    text = _REPR.repr(value)
+    return text if len(text) <= 80 else f"{text[:77]}..."
 
 
 def check(name: str, value: Any, bound: str | None = None) -> Any:
@@ -59,7 +82,7 @@ def check(name: str, value: Any, bound: str | None = None) -> Any:
     """
     limit = BOUNDS[bound or name]
     if not limit.holds(value):
-        raise ValueError(f"{name}={_shown(value)}: must be {limit.words}")
+        raise ValueError(f"{name}={shown(value)}: must be {limit.words}")
     return value
 
 
@@ -70,7 +93,7 @@ def check_prompt(name: str, value: Any) -> Any:
         ValueError: it is no text, or has more letters than `PROMPT_LETTERS`.
     """
     if not isinstance(value, str):
-        raise ValueError(f"{name}={_shown(value)}: must be text")
+        raise ValueError(f"{name}={shown(value)}: must be text")
     if len(value) > PROMPT_LETTERS:
         raise ValueError(f"{name} has {len(value):,} letters: must be at most {PROMPT_LETTERS:,}")
     return value
@@ -99,13 +122,9 @@ Batch = Annotated[int, _typed("batch")]
 Threads = Annotated[int, _typed("threads")]
 Guidance = Annotated[float, _typed("guidance")]
 Scale = Annotated[float, _typed("scale")]
+Name = Annotated[str, Field(max_length=NAME_LETTERS)]  # of a file, a model, a device
 Prompt = Annotated[str, BeforeValidator(functools.partial(check_prompt, "prompt"))]
 
 
 def _plain(value: float) -> str:
     return f"{value:g}" if isinstance(value, float) and not math.isinf(value) else f"{value}"
-
-
-def _shown(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 80 else f"{text[:77]}..."

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
+from collections.abc import Iterator
 from importlib.util import find_spec
 
 DISTRIBUTION = "fouriscale-padtone"
@@ -52,3 +54,12 @@ def exit_without_cli(command: str) -> None:
     except ValueError as error:
         print(f"Error: {error}", file=sys.stderr)
         sys.exit(2)
+
+
+@contextlib.contextmanager
+def quiet_interrupts() -> Iterator[None]:
+    """Ctrl-C within ends a command without a traceback, exit code 130, before its own manners are imported too."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -8,8 +8,23 @@ import os
 import re
 from collections.abc import Iterator
 
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+# Control characters, changes of direction, and halves of letters that no encoding can write.
+_CONTROL = re.compile(
+    r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
+)
 _MOST = 300  # letters of somebody else's message
+_OURS = ("fouriscale", "padtone", "picturelab", "picturelab_ui", "shapeworld")
+# Raised by what is written in C, torch too, at a line of ours.
+_OF_THE_WORLD = (
+    OSError,
+    MemoryError,
+    RecursionError,
+    OverflowError,
+    RuntimeError,
+    UnicodeError,
+    EOFError,
+    ImportError,
+)
 
 
 def reason(error: BaseException) -> str:
@@ -32,6 +47,39 @@ def reason(error: BaseException) -> str:
 def printable(text: str) -> str:
     """A text in which nothing steers a terminal: control characters and changes of direction stand as escapes."""
     return _CONTROL.sub(lambda match: match[0].encode("unicode_escape").decode(), text)
+
+
+def printable_json(text: str) -> str:
+    """JSON text in which nothing steers a terminal, and which still says the same; lines stay lines."""
+    return _CONTROL.sub(lambda match: match[0] if match[0] == "\n" else f"\\u{ord(match[0]):04x}", text)
+
+
+def foreign_sentence(error: BaseException) -> str | None:
+    """What another library's error says, with the library's name or the file's; None: it was raised by ours.
+
+    Foreign is what arose in another library's code, what has a kind of its own, and what Python raises for the world's
+    sake, such as a full disk, wherever that is. What is left may be a bug of ours.
+    """
+    if isinstance(error, OSError) and isinstance(error.filename, str):
+        return f"{error.filename} cannot be used ({reason(error)})"
+    library = _library(error)
+    if library is None:
+        return None
+    return f"{library} failed ({reason(error)})"
+
+
+def _library(error: BaseException) -> str | None:
+    kind = type(error).__module__.partition(".")[0]
+    if kind not in ("builtins", *_OURS):
+        return kind.removesuffix("_rust")
+    traceback = error.__traceback__
+    name = ""
+    while traceback is not None:
+        name = traceback.tb_frame.f_globals.get("__name__", "").partition(".")[0]
+        traceback = traceback.tb_next
+    if name not in _OURS:
+        return name or "Python"
+    return "Python" if isinstance(error, _OF_THE_WORLD) else None
 
 
 @contextlib.contextmanager

@@ -7,7 +7,14 @@ import os
 import re
 import secrets
 import tempfile
-from pathlib import Path
+import unicodedata
+from pathlib import Path, PureWindowsPath
+
+from .failures import printable
+from .settings import shortened
+
+_NAME_BYTES, _PATH_BYTES = 255, 4096  # as most disks and Linux have it
+_PART_BYTES = 15  # what a file's name is longer by while it is written
 
 
 def write_whole(path: Path, content: str | bytes, *, sync: bool = False) -> None:
@@ -44,10 +51,14 @@ def output_file(out: Path, name: str) -> Path:
     Raises:
         ValueError: it could not be written there.
     """
+    _check_names(out, 0)
     if out.suffix and out.suffix.lower() != ".png" and not out.is_dir():
         raise ValueError(f"{out}: pictures are written as PNG, so name a file that ends in .png, or a folder")
     path = out if out.suffix.lower() == ".png" and not out.is_dir() else out / f"{name}.png"
-    there = next(folder for folder in path.absolute().parents if folder.exists())
+    _check_names(path, _PART_BYTES)
+    if path.is_dir():
+        raise ValueError(f"{path} cannot be written (it is a folder); name another file or folder")
+    there = next(folder for folder in path.absolute().parents if os.path.lexists(folder))
     try:
         with tempfile.TemporaryFile(dir=there):
             return path
@@ -57,9 +68,36 @@ def output_file(out: Path, name: str) -> Path:
         ) from None
 
 
+def _check_names(path: Path, more: int) -> None:
+    """Is a path's every part a name that a disk takes?
+
+    Args:
+        more: bytes that the last one needs besides.
+
+    Raises:
+        ValueError: one is none.
+    """
+    shown = printable(shortened(str(path), 300))
+    try:
+        lengths = [len(os.fsencode(part)) for part in (*path.parts, str(path.absolute()))]
+    except UnicodeEncodeError:
+        raise ValueError(f"{shown} cannot be written (the name is no text); name another file") from None
+    if any(unicodedata.category(letter) == "Cc" for letter in str(path)):
+        raise ValueError(f"{shown} cannot be written (the name holds control characters); name another file")
+    if os.name == "nt" and PureWindowsPath(path).is_reserved():
+        raise ValueError(f"{shown} cannot be written (the name is Windows' own); name another file")
+    *folders, last, whole = [0, *lengths]
+    if max(*folders, last + more) > _NAME_BYTES or whole + more > _PATH_BYTES:
+        raise ValueError(
+            f"{shown} cannot be written (a name has {_NAME_BYTES - _PART_BYTES} bytes and a path "
+            f"{_PATH_BYTES - _PART_BYTES} bytes at most); name another file"
+        )
+
+
 def slug(prompt: str) -> str:
-    """A file name's worth of a prompt."""
-    return "-".join(re.findall(r"\w+", prompt.lower()))[:60] or "picture"
+    """A file name's worth of a prompt: its words, 60 letters and 180 bytes of them at most."""
+    words = "-".join(re.findall(r"\w+", prompt.lower()))[:60]
+    return words.encode()[:180].decode(errors="ignore") or "picture"  # names are bounded in bytes
 
 
 def configs_folder() -> Path:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import json
 import platform
+import struct
+import zlib
 from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
@@ -13,11 +15,14 @@ from typing import Any, TypeVar
 from PIL import Image, PngImagePlugin
 from pydantic import BaseModel, ValidationError
 
+from .bounds import shown
+from .failures import told_as
 from .files import write_whole
-from .settings import problems
+from .settings import problems, shortened
 
 Model = TypeVar("Model", bound=BaseModel)
 _PACKAGES = ("fouriscale-padtone", "diffusers", "transformers", "torch", "pillow")
+_MOST_VERSIONS = 20  # named in a warning; a recipe could hold any number
 
 
 def save(image: Image.Image, path: str | Path, recipe: Mapping[str, Any] | None, chunk: str) -> None:
@@ -66,22 +71,37 @@ def read(path: str | Path, chunk: str, writer: str) -> dict[str, Any]:
     Raises:
         ValueError: the file cannot be read, is no picture, or carries no recipe.
     """
+    if Path(path).exists() and not Path(path).is_file():  # a pipe could be waited for without end
+        raise ValueError(f"{path} is no file; give a PNG that {writer} has written")
     try:
-        with Image.open(path) as image:
+        with (
+            told_as(f"{path} cannot be read", OSError, ValueError, EOFError, struct.error, zlib.error),
+            PngImagePlugin.PngImageFile(
+                path
+            ) as image,  # `Image.open` refuses large pictures; no pixel is read
+        ):
             text = image.info.get(chunk)
-    except Image.UnidentifiedImageError:
-        raise ValueError(f"{path} is not a picture; give a PNG that {writer} has written") from None
-    except OSError as error:
-        raise ValueError(f"{path} cannot be read ({error.strerror or error})") from None
+    except SyntaxError:  # the plugin's word for any other file
+        raise ValueError(
+            f"{path} is not a picture in PNG format; give one that {writer} has written"
+        ) from None
     if text is None:
         raise ValueError(f"{path} carries no recipe; only PNGs that {writer} has written do")
-    try:
-        recipe = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise ValueError(f"{path} carries a damaged recipe ({error})") from None
+    with told_as(f"{path} carries a damaged recipe", ValueError, RecursionError):
+        recipe = json.loads(text, object_pairs_hook=_without_doubles)
     if not isinstance(recipe, dict):
         raise ValueError(f"{path} carries a damaged recipe (no JSON object)")
+    if not recipe:
+        raise ValueError(f"{path} carries a damaged recipe (nothing stands in it)")
     return recipe
+
+
+def _without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    entries = dict(pairs)
+    if len(entries) < len(pairs):
+        double = next(name for i, (name, _) in enumerate(pairs) if name in dict(pairs[:i]))
+        raise ValueError(f"{shown(double)} stands there twice")
+    return entries
 
 
 def parsed(kind: type[Model], values: Mapping[str, Any]) -> Model:
@@ -94,7 +114,9 @@ def parsed(kind: type[Model], values: Mapping[str, Any]) -> Model:
         return kind.model_validate(dict(values))
     except ValidationError as error:
         first = problems(error)[0]
-        raise ValueError(f"the recipe's entry {first.path!r} is wrong: {first.reason}") from None
+        if not first.place:  # entries that do not fit together
+            raise ValueError(first.reason) from None
+        raise ValueError(f"the recipe's entry {shown(first.path)} is wrong: {first.reason}") from None
 
 
 def versions() -> dict[str, str]:
@@ -106,4 +128,7 @@ def changed_versions(then: Mapping[str, str]) -> list[str]:
     """What is installed in another version than `then`: "torch 2.13.0 (was 2.12.0)", and so on."""
     now = versions()
     names = [name for name in sorted(now.keys() | then.keys()) if now.get(name) != then.get(name)]
-    return [f"{name} {now.get(name, 'missing')} (was {then.get(name, 'missing')})" for name in names]
+    return [
+        f"{shortened(name, 40)} {now.get(name, 'missing')} (was {shortened(then.get(name, 'missing'), 40)})"
+        for name in names[:_MOST_VERSIONS]
+    ]

@@ -9,6 +9,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from .bounds import shown
+
 
 class Settings(BaseModel):
     """Frozen values, given as to a dataclass. A field's docstring is what help pages and the page say of it.
@@ -88,7 +90,7 @@ def problems(error: ValidationError) -> list[Problem]:
             Problem(
                 kind=entry["type"],
                 place=tuple(map(str, entry["loc"])),
-                value=shortened(repr(entry["input"]), 80),
+                value=shown(entry["input"]),
                 reason=entry["msg"] if own is None else str(own),
                 ours=own is not None,
             )

@@ -8,8 +8,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from picturelab.cli.arguments import whole
-from picturelab.notation import parse_size
+from picturelab.cli.arguments import Bounded, pixels
 from picturelab.quiet import quieten
 from picturelab.worlds import DEFAULT_MODEL
 
@@ -23,10 +22,10 @@ def explain(
     ] = DEFAULT_MODEL,
     preset: Preset = None,
     mode: Mode = None,
-    steps: Annotated[int, typer.Option(parser=whole, metavar="<int>", help="Of the run.")] = 50,
+    steps: Annotated[int, typer.Option(parser=Bounded("steps"), metavar="<int>", help="Of the run.")] = 50,
 ) -> None:
     """Print what would be done for a size and what it would cost; no weight is loaded."""
-    height, width = parse_size(size)
+    height, width = pixels(size)
     config = read_preset(preset)
     quieten()
     from ..loading.configs import unet_config, vae_scale_factor

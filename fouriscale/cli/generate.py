@@ -8,8 +8,10 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from picturelab.cli.arguments import number, whole
+from picturelab.cli.arguments import Bounded, Prompted, number
 from picturelab.cli.options import Device, Dtype, Guidance, Steps
+from picturelab.cli.progress import loading
+from picturelab.cli.run import say
 from picturelab.files import output_file, slug
 from picturelab.notation import parse_control, parse_size, parse_weighted
 from picturelab.quiet import quieten
@@ -20,7 +22,7 @@ from .progress import sampling_bar
 
 
 def generate(
-    prompt: Annotated[str, typer.Argument(help="What to draw.")],
+    prompt: Annotated[str, typer.Argument(parser=Prompted("prompt"), metavar="PROMPT", help="What to draw.")],
     size: Annotated[
         str | None, typer.Option(help="WIDTHxHEIGHT; twice the training size if left out.")
     ] = None,
@@ -29,8 +31,12 @@ def generate(
     ] = DEFAULT_MODEL,
     preset: Preset = None,
     mode: Mode = None,
-    negative: Annotated[str | None, typer.Option(help="What not to draw.")] = None,
-    seed: Annotated[int, typer.Option(parser=whole, metavar="<int>", help="Decides the initial noise.")] = 0,
+    negative: Annotated[
+        str | None, typer.Option(parser=Prompted("negative"), metavar="<str>", help="What not to draw.")
+    ] = None,
+    seed: Annotated[
+        int, typer.Option(parser=Bounded("seed"), metavar="<int>", help="Decides the initial noise.")
+    ] = 0,
     steps: Steps = None,
     guidance: Guidance = None,
     scheduler: Annotated[
@@ -88,7 +94,7 @@ def generate(
     if known_steps is not None:
         inputs.check_steps(known_steps)
 
-    with Console(stderr=True).status(f"loading {model}"):
+    with Console(stderr=True).status(loading(model)):
         pipe: Any = load_pipeline(model, device=device, dtype=dtype, preset=preset)
         config = in_mode(config or config_for(pipe.unet), mode)
         if scheduler is not None:
@@ -114,7 +120,7 @@ def generate(
             (picture,) = sampling.generate(pipe, prompt, **settings, on_step=on_step)
     save(picture.image, path, None if no_recipe else picture.recipe)
     recipe = picture.recipe
-    typer.echo(
+    say(
         f"width {width}, height {height}, seed {seed}, {recipe.steps} steps, guidance {recipe.guidance:g}"
         f"{', VAE in tiles' if recipe.vae_tiling else ''}: {path}"
     )

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import ipaddress
+import socket
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from picturelab.cli.arguments import Bounded
 from picturelab.extras import brings_world, require
+from picturelab.failures import told_as
 from picturelab.quiet import quieten
 from picturelab.worlds import DEFAULT_MODEL
 
@@ -18,7 +21,9 @@ def page(
         str, typer.Option(help="shapeworld/unet, a diffusers folder, a .safetensors file or a hub id.")
     ] = DEFAULT_MODEL,
     host: Annotated[str, typer.Option(help="The address to listen on; 0.0.0.0 for all.")] = "127.0.0.1",
-    port: Annotated[int | None, typer.Option(help="From 7860 on if left out.")] = None,
+    port: Annotated[
+        int | None, typer.Option(parser=Bounded("port"), metavar="<int>", help="From 7860 on if left out.")
+    ] = None,
     share: Annotated[bool, typer.Option("--share", help="A public address through Gradio's tunnel.")] = False,
     output: Annotated[Path, typer.Option(help="Where pictures go; nothing else is served.")] = Path(
         "outputs/page"
@@ -26,15 +31,40 @@ def page(
     allow_any_model: Annotated[
         bool, typer.Option("--allow-any-model", help="Visitors may name hub ids and local folders.")
     ] = False,
-    max_pixels: Annotated[int, typer.Option(help="Of a picture, at most.")] = 2048 * 2048,
-    max_waiting: Annotated[int, typer.Option(help="Jobs that may wait, at most.")] = 8,
+    max_pixels: Annotated[
+        int,
+        typer.Option(parser=Bounded("max-pixels", "pixels"), metavar="<int>", help="Of a picture, at most."),
+    ] = 2048 * 2048,
+    max_waiting: Annotated[
+        int,
+        typer.Option(
+            parser=Bounded("max-waiting", "waiting"), metavar="<int>", help="Jobs that may wait, at most."
+        ),
+    ] = 8,
     max_per_address: Annotated[
-        int, typer.Option(help="Unfinished jobs of one address, at most; programs and browsers apart.")
+        int,
+        typer.Option(
+            parser=Bounded("max-per-address", "waiting"),
+            metavar="<int>",
+            help="Unfinished jobs of one address, at most; programs and browsers apart.",
+        ),
     ] = 4,
     max_disk: Annotated[
-        int, typer.Option(help="Megabytes of all files in --output, at most; the oldest go first.")
+        int,
+        typer.Option(
+            parser=Bounded("max-disk", "megabytes"),
+            metavar="<int>",
+            help="Megabytes of all files in --output, at most; the oldest go first.",
+        ),
     ] = 2000,
-    max_disk_per_visitor: Annotated[int, typer.Option(help="Megabytes of one visitor's files.")] = 200,
+    max_disk_per_visitor: Annotated[
+        int,
+        typer.Option(
+            parser=Bounded("max-disk-per-visitor", "megabytes"),
+            metavar="<int>",
+            help="Megabytes of one visitor's files.",
+        ),
+    ] = 200,
     behind_proxy: Annotated[
         str,
         typer.Option(
@@ -44,16 +74,8 @@ def page(
     ] = "",
 ) -> None:
     """Serve the page: high resolution, padding tokens, shapeworld."""
-    for name, value in (
-        ("max-pixels", max_pixels),
-        ("max-waiting", max_waiting),
-        ("max-per-address", max_per_address),
-        ("max-disk", max_disk),
-        ("max-disk-per-visitor", max_disk_per_visitor),
-    ):
-        if value < 1:
-            raise ValueError(f"{name} is {value}; it is at least 1")
     _check_proxies(behind_proxy)
+    _check_address(host, port)
     require("fouriscale page", "app", "gradio", "matplotlib", "scipy", "torchmetrics")
     _check_shipped(model)
     quieten()
@@ -90,6 +112,21 @@ def _check_proxies(addresses: str) -> None:
             raise ValueError(
                 f"behind-proxy is {address!r}; it is an address or a network, such as 127.0.0.1 or 10.0.0.0/8"
             ) from None
+
+
+def _check_address(host: str, port: int | None) -> None:
+    """Can the page listen there? Asked before a folder is made.
+
+    Raises:
+        ValueError: it cannot.
+    """
+    with told_as(
+        f"host={host!r}, port={port}: the page cannot listen there", OSError, UnicodeError, ValueError
+    ):
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port or 0, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind, protocol) as listener:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind(address)
 
 
 def _check_shipped(model: str) -> None:

@@ -9,7 +9,10 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
+from picturelab.cli.progress import loading
 from picturelab.cli.remaking import warn_of_versions, warn_of_weights
+from picturelab.cli.run import say
+from picturelab.failures import printable_json
 from picturelab.files import output_file
 from picturelab.quiet import quieten
 
@@ -20,7 +23,7 @@ def show(image: Annotated[Path, typer.Argument(help="A PNG that fouriscale has w
     """Print the recipe inside a picture, as JSON."""
     from ..sampling.recipe import read
 
-    typer.echo(json.dumps(read(image), indent=2))
+    typer.echo(printable_json(json.dumps(read(image), indent=2)))
 
 
 def remake(
@@ -35,15 +38,19 @@ def remake(
 
     from ..loading.pipeline import load_pipeline, locate
     from ..sampling import generate as sampling
+    from ..sampling.inputs import Inputs
     from ..sampling.recipe import Recipe, read, save
+    from ..sampling.schedulers import recorded_scheduler
 
     recipe = Recipe.parse(read(image))
     sampling.check_request(recipe.height, recipe.width, [recipe.seed], recipe.steps, recipe.guidance)
     choose_dtype(recipe.dtype, choose_device(recipe.device))
+    recorded_scheduler(recipe.scheduler, recipe.steps)
+    Inputs.from_recorded(recipe.inputs)
     preset = None if locate(recipe.model) != "file" else _preset_of(recipe.config)
     warn_of_versions(recipe.versions)
     commit = recipe.revision if locate(recipe.model) == "hub" else None
-    with Console(stderr=True).status(f"loading {recipe.model}"):
+    with Console(stderr=True).status(loading(recipe.model)):
         pipe: Any = load_pipeline(
             recipe.model, device=recipe.device, dtype=recipe.dtype, preset=preset, revision=commit
         )
@@ -53,7 +60,7 @@ def remake(
     with sampling_bar(runs=2 if recipe.compare else 1) as on_step:
         again = sampling.remake(pipe, recipe, on_step)
     save(again, path, recipe.model_copy(update={"versions": versions(), "revision": revision}))
-    typer.echo(f"width {recipe.width}, height {recipe.height}, seed {recipe.seed}: {path}")
+    say(f"width {recipe.width}, height {recipe.height}, seed {recipe.seed}: {path}")
 
 
 def _preset_of(config: dict[str, Any] | None) -> str | None:

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from picturelab.cli.arguments import number, whole
+from picturelab.cli.arguments import Bounded
 from picturelab.cli.options import Device, Dtype, Guidance, Steps
 from picturelab.cli.progress import stage_bars
 from picturelab.quiet import quieten
@@ -25,7 +25,11 @@ def validate(
     out: Annotated[Path, typer.Option(help="Folder for the report and the pictures.")],
     scale: Annotated[
         list[float] | None,
-        typer.Option(parser=number, metavar="<float>", help="Times the training size; repeatable; 2 and 4."),
+        typer.Option(
+            parser=Bounded("scale", "times"),
+            metavar="<float>",
+            help="Times the training size; repeatable; 2 and 4.",
+        ),
     ] = None,
     prompts: Annotated[
         Path | None, typer.Option(help="One prompt a line; a dozen of ours if left out.")
@@ -33,7 +37,10 @@ def validate(
     preset: Preset = None,
     mode: Mode = None,
     seed: Annotated[
-        int, typer.Option(parser=whole, metavar="<int>", help="Of the first prompt; the next is one higher.")
+        int,
+        typer.Option(
+            parser=Bounded("seed"), metavar="<int>", help="Of the first prompt; the next is one higher."
+        ),
     ] = 0,
     steps: Steps = None,
     guidance: Guidance = None,

@@ -84,7 +84,7 @@ def check_size(height: int, width: int, multiple: int) -> None:
     if all(side > 0 and side % multiple == 0 for side in (height, width)):
         return
     lower = [max(side // multiple, 1) * multiple for side in (height, width)]
-    upper = [max(math.ceil(side / multiple), 1) * multiple for side in (height, width)]
+    upper = [max(-(-side // multiple), 1) * multiple for side in (height, width)]
     near = f"width {lower[1]}, height {lower[0]}"
     if upper != lower:
         near += f" or width {upper[1]}, height {upper[0]}"

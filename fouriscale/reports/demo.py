@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
+from picturelab.failures import printable
 from picturelab.reports.grid import beneath, beside, captioned, framed
 from picturelab.worlds import Report, Scene, world
 
@@ -46,7 +47,7 @@ def demo(out: Path) -> None:
     save(lay_out(pairs), out, None)
     console = Console()
     console.print(_counts(pairs))
-    console.print(f"the picture: {out}", soft_wrap=True)
+    console.print(f"the picture: {printable(str(out))}", soft_wrap=True, markup=False)
 
 
 def sample(

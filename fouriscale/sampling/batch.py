@@ -8,9 +8,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import psutil
-import torch
-
 from picturelab.batch.instruments import EncodedText, JobPicture
 from picturelab.batch.jobs import DIRECT, Job
 from picturelab.models import usual_call
@@ -60,7 +57,6 @@ class FouriScaleInstrument:
         inputs = _inputs(first)
         config = _config(pipe, first)
         height, width = _size(pipe, first, config, inputs)
-        _check_fits(pipe, height, width)
         texts = [text for text in encodings if text is not None]
         pictures = generate(
             pipe,
@@ -91,26 +87,6 @@ def _size(pipe: UNetPipeline, job: Job, config: FouriScaleConfig | None, inputs:
     if job.height is not None and job.width is not None:
         return job.height, job.width
     return inputs.size or (config or config_for(pipe.unet)).scaled_size(2)
-
-
-def _check_fits(pipe: UNetPipeline, height: int, width: int) -> None:
-    """Refuse a size that no machine of this kind could hold, before it fills the memory of this one.
-
-    Raises:
-        ValueError: the UNet's first feature map alone, in and out, takes more than all memory.
-    """
-    scale, unet = pipe.vae_scale_factor, pipe.unet
-    needed = (
-        2 * unet.config.block_out_channels[0] * (height // scale) * (width // scale) * unet.dtype.itemsize
-    )
-    memory = psutil.virtual_memory().total
-    if unet.device.type == "cuda":
-        memory = torch.cuda.get_device_properties(unet.device).total_memory
-    if needed > memory:
-        raise ValueError(
-            f"width {width}, height {height} needs {needed / 2**30:,.0f} GiB for the first layer alone, and there "
-            f"are {memory / 2**30:,.0f} GiB here"
-        )
 
 
 @functools.lru_cache(maxsize=1024)

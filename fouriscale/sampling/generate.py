@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import inspect
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +11,7 @@ from typing import Any
 import torch
 from PIL import Image
 
+from picturelab.bounds import check
 from picturelab.models import origin, usual_call
 from picturelab.pipeline import Pipeline, UNetPipeline
 from picturelab.recipes import versions
@@ -22,6 +22,7 @@ from ..hooks.patch import current_state, fouriscale
 from ..maths.sizes import check_size
 from . import recipe as recipes
 from .conditioning import size_conditioning
+from .fitting import check_fits
 from .inputs import Inputs, accepted, prepared, usual_strength
 from .prompts import Texts, encode_all, remark_cuts, stacked
 from .schedulers import recorded_scheduler
@@ -92,6 +93,7 @@ def generate(
         raise ValueError(
             "FouriScale is applied to this pipeline: give its config, or call remove_fouriscale(pipe) first"
         )
+    check_fits(pipe, height, width, len(prompts))
     if vae_tiling is None:
         vae_tiling = tiles_already(pipe.vae) or decoder_overflows(pipe.vae, height, width, len(prompts))
 
@@ -159,7 +161,7 @@ def remake(pipe: UNetPipeline, recipe: recipes.Recipe, on_step: OnStep | None = 
         ValueError: the recipe's values are out of range, or a file that it names has changed or gone.
     """
     torch.set_num_threads(recipe.threads)
-    pipe.scheduler = recorded_scheduler(recipe.scheduler)
+    pipe.scheduler = recorded_scheduler(recipe.scheduler, recipe.steps)
     config = None if recipe.config is None else FouriScaleConfig.from_dict(recipe.config)
     settings: dict[str, Any] = dict(
         height=recipe.height,
@@ -172,16 +174,10 @@ def remake(pipe: UNetPipeline, recipe: recipes.Recipe, on_step: OnStep | None = 
         vae_tiling=recipe.vae_tiling,
         on_step=on_step,
     )
-    if recipe.compare:
-        if config is None:
-            raise ValueError("the recipe is of a comparison but holds no FouriScale config")
+    if recipe.compare and config is not None:
         return compare(pipe, recipe.prompt, config=config, **settings).image
     # Its neighbours in the batch do not matter, their number does.
     batch = generate(pipe, [recipe.prompt] * recipe.batch_size, config=config, **settings)
-    if not 0 <= recipe.batch_index < len(batch):
-        raise ValueError(
-            f"the recipe's batch_index={recipe.batch_index} lies outside its batch of {len(batch)}"
-        )
     return batch[recipe.batch_index].image
 
 
@@ -192,15 +188,13 @@ def check_request(height: int, width: int, seeds: Sequence[int], steps: int, gui
         ValueError: a value is out of range.
     """
     check_size(height, width, SIZE_MULTIPLE)
+    check("height", height)
+    check("width", width)
     for seed in seeds:
-        if not 0 <= seed < 2**63:
-            raise ValueError(f"seed={seed}: must be from 0 to {2**63 - 1}")
-    if steps < 1:
-        raise ValueError(f"steps={steps}: must be at least 1")
-    if not (math.isfinite(guidance) and guidance >= 0):
-        raise ValueError(
-            f"guidance={guidance:g}: must be a finite number of at least 0 (1 and below turn it off)"
-        )
+        check("seed", seed)
+    check("batch", len(seeds))
+    check("steps", steps)
+    check("guidance", guidance)
 
 
 def sampling_defaults(pipe: Pipeline) -> tuple[int, float]:

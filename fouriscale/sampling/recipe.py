@@ -7,9 +7,23 @@ from pathlib import Path
 from typing import Any
 
 from PIL import Image
-from pydantic import BaseModel, ConfigDict, PositiveInt
+from pydantic import BaseModel, ConfigDict, model_validator
 
 from picturelab import recipes
+from picturelab.bounds import (
+    Batch,
+    Guidance,
+    Height,
+    Name,
+    Prompt,
+    Scale,
+    Seed,
+    Steps,
+    Threads,
+    Width,
+)
+
+from ..config import FouriScaleConfig
 
 CHUNK = "fouriscale"  # the PNG text chunk
 
@@ -21,24 +35,24 @@ class _Part(BaseModel):
 class File(_Part):
     """A file that a picture was made from."""
 
-    path: str
-    sha256: str
+    path: Name
+    sha256: Name
 
 
 class Control(_Part):
     """A ControlNet and its picture."""
 
-    model: str
-    revision: str | None
+    model: Name
+    revision: Name | None
     picture: File
-    scale: float
+    scale: Scale
 
 
 class Lora(_Part):
     """A LoRA and its scale."""
 
     file: File
-    scale: float
+    scale: Scale
 
 
 class Conditioning(_Part):
@@ -60,24 +74,24 @@ class Recipe(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    model: str
-    revision: str | None  # a hub commit, or a fingerprint of local weights
-    prompt: str
-    negative_prompt: str | None
-    seed: int
-    height: PositiveInt
-    width: PositiveInt
-    steps: PositiveInt
-    guidance: float
+    model: Name
+    revision: Name | None  # a hub commit, or a fingerprint of local weights
+    prompt: Prompt
+    negative_prompt: Prompt | None
+    seed: Seed
+    height: Height
+    width: Width
+    steps: Steps
+    guidance: Guidance
     config: dict[str, Any] | None  # FouriScaleConfig's fields; None for direct sampling
     compare: bool = False  # direct sampling and FouriScale, side by side in one picture
-    batch_size: PositiveInt
+    batch_size: Batch
     batch_index: int  # the picture's place in its batch
     vae_tiling: bool
     scheduler: dict[str, Any]  # its class and config
-    threads: PositiveInt
-    dtype: str
-    device: str
+    threads: Threads
+    dtype: Name
+    device: Name
     versions: dict[str, str]
     inputs: Conditioning = Conditioning()
 
@@ -86,9 +100,24 @@ class Recipe(BaseModel):
         """A recipe from plain values, such as `read` gives.
 
         Raises:
-            ValueError: an entry is missing, unknown or of the wrong type.
+            ValueError: an entry is missing, unknown, of the wrong type or out of bounds, or two do not fit together.
         """
         return recipes.parsed(cls, values)
+
+    @model_validator(mode="after")
+    def _together(self) -> Recipe:
+        if not 0 <= self.batch_index < self.batch_size:
+            raise ValueError(
+                f"the recipe's batch_index={self.batch_index} lies outside its batch of {self.batch_size}"
+            )
+        if self.compare and self.config is None:
+            raise ValueError("the recipe is of a comparison but holds no FouriScale config")
+        if self.config is not None:
+            try:
+                FouriScaleConfig.from_dict(self.config)
+            except (ValueError, TypeError) as error:
+                raise ValueError(f"the recipe's config is wrong: {error}") from None
+        return self
 
 
 def save(image: Image.Image, path: str | Path, recipe: Recipe | Mapping[str, Any] | None) -> None:

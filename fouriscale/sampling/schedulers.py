@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+import math
+import re
+from collections.abc import Mapping
+from inspect import signature
 from typing import Any
 
 import diffusers
 
+from picturelab.bounds import shown
+from picturelab.failures import told_as
 from picturelab.pipeline import Pipeline
+
+_NAME = re.compile(r"[A-Za-z0-9]{1,80}Scheduler")
+_MOST = 100_000  # a number in a scheduler's config: a hundred times the usual training steps
+_LONGEST = 10_000  # a list there, such as trained betas
 
 
 def choose_scheduler(name: str, pipe: Pipeline) -> Any:
@@ -28,15 +38,40 @@ def choose_scheduler(name: str, pipe: Pipeline) -> Any:
     raise ValueError(f"scheduler {name!r} does not fit this model; those that do are {known}")
 
 
-def recorded_scheduler(recorded: dict[str, Any]) -> Any:
-    """The recipe's scheduler. Its name comes from a file, so only diffusers' schedulers are made.
+def recorded_scheduler(recorded: Mapping[str, Any], steps: int) -> Any:
+    """The recipe's scheduler, ready for so many steps.
+
+    It comes from a stranger's file: only diffusers' schedulers are made, from plain values of bounded size. A name in
+    place of the values would be looked up, as a folder or at the hub.
 
     Raises:
-        ValueError: it is none of diffusers'.
+        ValueError: it is none of diffusers', or its values do not make one that has so many steps.
     """
-    name = recorded.get("class")
-    kind = getattr(diffusers, name, None) if isinstance(name, str) else None
-    if not (isinstance(kind, type) and issubclass(kind, diffusers.SchedulerMixin)):
-        raise ValueError(f"the recipe's scheduler {name!r} is none of diffusers'")
-    scheduler: Any = kind
-    return scheduler.from_config(recorded.get("config", {}))
+    name, config = recorded.get("class"), recorded.get("config", {})
+    known = getattr(diffusers, name, None) if isinstance(name, str) and _NAME.fullmatch(name) else None
+    if not (isinstance(known, type) and issubclass(known, diffusers.SchedulerMixin)):
+        raise ValueError(f"the recipe's scheduler {shown(name)} is none of diffusers'")
+    if not isinstance(config, Mapping):
+        raise ValueError(f"the recipe's scheduler config is {shown(config)}: must be a mapping of settings")
+    kind: Any = known
+    for key, value in config.items():
+        if not _plain(value):
+            raise ValueError(
+                f"the recipe's scheduler has {key}={shown(value)}: must be a word, a number from "
+                f"-{_MOST:,} to {_MOST:,}, true, false, null, or at most {_LONGEST:,} numbers"
+            )
+    settings = {key: value for key, value in config.items() if key in signature(kind).parameters}
+    with told_as(f"the recipe's scheduler {name} cannot be set up for {steps} steps from its config"):
+        scheduler = kind.from_config(settings)
+        scheduler.set_timesteps(steps)
+        return kind.from_config(settings)
+
+
+def _plain(value: Any, inside: bool = False) -> bool:
+    if isinstance(value, float) and math.isinf(value):  # some schedulers clip nowhere, at infinity
+        return True
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return -_MOST <= value <= _MOST
+    if isinstance(value, list) and not inside:
+        return len(value) <= _LONGEST and all(_plain(entry, inside=True) for entry in value)
+    return not inside and (value is None or isinstance(value, bool | str))

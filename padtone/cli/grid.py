@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-import typer
-
+from picturelab.bounds import check
+from picturelab.cli.arguments import pixels
+from picturelab.cli.run import say
 from picturelab.files import output_file, slug
-from picturelab.notation import parse_size
 
 from .loading import load
-from .options import arm_names, at_least, integers
+from .options import arm_names, integers
 
 if TYPE_CHECKING:
     from picturelab.pipeline import Pipeline
@@ -49,15 +49,10 @@ def make_grid(options: GridOptions) -> None:
     Raises:
         ValueError: something that was typed is wrong, or the model cannot do it.
     """
-    size = None if options.size is None else parse_size(options.size)
-    if size is not None:
-        at_least("height", size[0], 1)
-        at_least("width", size[1], 1)
-    at_least("steps", options.steps, 1)
-    at_least("max-length", options.max_length, 1)
-    at_least("guidance", options.guidance, 0)
-    seeds, arms = integers("seeds", options.seeds), arm_names(options.arms)
-    layers = None if options.layers is None else integers("layers", options.layers)
+    size = None if options.size is None else pixels(options.size)
+    seeds, arms = integers("seeds", options.seeds, "seed"), arm_names(options.arms)
+    check("pictures", len(seeds) * len(arms))
+    layers = None if options.layers is None else integers("layers", options.layers, "layer")
     span = _span(options.span)
     path = output_file(options.out, f"{options.command}-{slug(options.prompt)}")
     import torch
@@ -114,7 +109,7 @@ def write_grid(pipe: Pipeline, request: Request, path: Path) -> None:
     grid = draw(pipe, request)
     save_with_recipe(grid, path, request.model_dump())
     arms = [*(["donor"] if request.command == "idp" else []), *map(str, request.arms)]
-    typer.echo(f"arms {', '.join(arms)}; seeds {', '.join(map(str, request.seeds))}: {path}")
+    say(f"arms {', '.join(arms)}; seeds {', '.join(map(str, request.seeds))}: {path}")
 
 
 def _span(text: str) -> tuple[float, float]:

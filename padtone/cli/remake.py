@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from picturelab.cli.run import say
 from picturelab.files import output_file
 from picturelab.quiet import quieten
 
@@ -39,7 +40,7 @@ def _of_audit(values: Mapping[str, Any], path: Path) -> None:
     device = recipe.machine.device
     pipe = load_for_audit(recipe.model, device if device == "cpu" else None, recipe.precision)
     save_with_recipe(remake_of_audit(pipe, recipe), path, recipe.model_dump())
-    typer.echo(f"arm {recipe.arm}; seed {recipe.seed}: {path}")
+    say(f"arm {recipe.arm}; seed {recipe.seed}: {path}")
 
 
 def _of_batch(values: Mapping[str, Any], path: Path) -> None:
@@ -49,7 +50,7 @@ def _of_batch(values: Mapping[str, Any], path: Path) -> None:
 
     arm, pipe = load_for(Arm.parse(values))
     save_with_recipe(remake_arm(pipe, arm), path, arm.model_dump())
-    typer.echo(f"arm {arm.keep}; seed {arm.seed}: {path}")
+    say(f"arm {arm.keep}; seed {arm.seed}: {path}")
 
 
 def _grid(values: Mapping[str, Any], path: Path) -> None:

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from picturelab.cli.run import say
+from picturelab.failures import printable_json
 from picturelab.files import output_file, slug
 from picturelab.worlds import DEFAULT_MODEL
 
 from .loading import load
-from .options import Length, Model, Prompt, at_least
+from .options import Length, Model, Prompt
 
 if TYPE_CHECKING:
     from ..maths.roles import TokenRoles
@@ -26,7 +28,6 @@ def roles(
     out: Annotated[Path | None, typer.Option(help="Draw the tokens too: a file ending in .png.")] = None,
 ) -> None:
     """Show what each text encoder makes of a prompt: tokens, ids and roles."""
-    at_least("max-length", max_length, 1)
     path = None if out is None else output_file(out, f"roles-{slug(prompt)}")
     from ..families.registry import family_of
     from ..interventions.ite import token_roles
@@ -44,7 +45,7 @@ def roles(
     if path is not None:
         save_with_recipe(roles_sheet(entries, prompt), path, None)
     if as_json:
-        typer.echo(json.dumps([entry.to_dict() for entry in entries], ensure_ascii=False))
+        typer.echo(printable_json(json.dumps([entry.to_dict() for entry in entries], ensure_ascii=False)))
         return
     for entry in entries:
         where = (
@@ -52,11 +53,11 @@ def roles(
             if entry.rows is None
             else f"rows {entry.rows.start} to {entry.rows.stop - 1}"
         )
-        typer.echo(f"{entry.name}: {len(entry.ids)} tokens, {where}")
+        say(f"{entry.name}: {len(entry.ids)} tokens, {where}")
         for line in _runs(entry):
-            typer.echo(f"  {line}")
+            say(f"  {line}")
     family = family_of(pipe)
-    typer.echo(f"{family.title}: {family.note}")
+    say(f"{family.title}: {family.note}")
 
 
 def _runs(entry: TokenRoles) -> list[str]:

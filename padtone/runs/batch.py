@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Self
 
 import torch
-from pydantic import PositiveInt
+from pydantic import model_validator
 
 from picturelab import models
 from picturelab.batch.instruments import EncodedText, JobPicture
 from picturelab.batch.jobs import Job
+from picturelab.bounds import Batch, Name, Seed
 from picturelab.pipeline import Pipeline
 from picturelab.recipes import versions
 
@@ -33,25 +34,18 @@ class Arm(PromptRecipe):
     """
 
     command: str = "batch"
-    keep: str
-    seed: int
-    batch_size: PositiveInt
+    keep: Name
+    seed: Seed
+    batch_size: Batch
     batch_index: int
-    threads: PositiveInt
 
-    @classmethod
-    def parse(cls, values: Mapping[str, Any]) -> Self:
-        """From plain values, such as a picture carries.
-
-        Raises:
-            ValueError: an entry is missing, unknown or of the wrong type.
-        """
-        arm = super().parse(values)
-        if not 0 <= arm.batch_index < arm.batch_size:
+    @model_validator(mode="after")
+    def _together(self) -> Self:
+        if not 0 <= self.batch_index < self.batch_size:
             raise ValueError(
-                f"the recipe's batch_index={arm.batch_index} lies outside its batch of {arm.batch_size}"
+                f"the recipe's batch_index={self.batch_index} lies outside its batch of {self.batch_size}"
             )
-        return arm
+        return self
 
 
 class PadToneInstrument:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import inspect
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from PIL import Image
+from pydantic import Field, model_validator
 
+from picturelab.bounds import Name, Seed, check
 from picturelab.models import usual_call
 from picturelab.pipeline import Pipeline
 from picturelab.reports.grid import labelled_grid
@@ -29,12 +31,29 @@ class Request(PromptRecipe):
     """
 
     command: Literal["ite", "idp"]
-    arms: list[str | list[int]]
-    seeds: list[int]
-    clean: str
-    pooled: str
+    arms: Annotated[list[Name | list[int]], Field(min_length=1)]
+    seeds: Annotated[list[Seed], Field(min_length=1)]
+    clean: Name
+    pooled: Name
     layers: list[int] | None
     span: tuple[float, float]
+
+    @model_validator(mode="after")
+    def _bounded(self) -> Self:
+        check("pictures", len(self.arms) * len(self.seeds))
+        for name, numbers in (("layers", self.layers or [0]), *(("arms", rows) for rows in self._rows())):
+            check(name, len(numbers), "layers")
+            for number in numbers:
+                check(name, number, "layer")
+        start, stop = self.span
+        if not 0 <= start < stop <= 1:
+            raise ValueError(
+                f"span={self.span}: must be start and stop as fractions of the run, such as (0, 0.5)"
+            )
+        return self
+
+    def _rows(self) -> list[list[int]]:
+        return [arm for arm in self.arms if isinstance(arm, list)]
 
 
 def draw(pipe: Pipeline, request: Request) -> Image.Image:

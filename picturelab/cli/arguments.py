@@ -1,19 +1,80 @@
-"""Numbers as typer parses them, refused in the words of our other messages."""
+"""Numbers and texts as typer parses them: within their bounds, and refused in the words of our other messages."""
 
 from __future__ import annotations
 
 import typer
+
+from ..bounds import BOUNDS, check, check_prompt, shown
+from ..notation import parse_size
+
+
+class OutOfBounds(typer.BadParameter):
+    """Says what `picturelab.bounds` says, without the option's name before it."""
+
+    def format_message(self) -> str:
+        return self.message
+
+
+class Bounded:
+    """A parser of numbers within a bound.
+
+    Args:
+        name: of the option, for the message.
+        bound: its key in `picturelab.bounds.BOUNDS`; None takes `name`.
+
+    Attributes:
+        bound: what a number must be.
+    """
+
+    def __init__(self, name: str, bound: str | None = None):
+        self.__name__, self._key = name, bound or name
+        self.bound = BOUNDS[self._key]
+
+    def __call__(self, text: str) -> int | float:
+        try:
+            value = int(text) if self.bound.whole else float(text)
+        except ValueError:
+            kind = self.bound.words.removeprefix("a ")
+            raise typer.BadParameter(f"{shown(text)} is no {kind}") from None
+        try:
+            check(self.__name__, value, self._key)
+        except ValueError as error:
+            raise OutOfBounds(str(error)) from None
+        return value
+
+
+class Prompted:
+    """A parser of prompts, which have a greatest length."""
+
+    def __init__(self, name: str):
+        self.__name__ = name
+
+    def __call__(self, text: str) -> str:
+        try:
+            return str(check_prompt(self.__name__, text))
+        except ValueError as error:
+            raise OutOfBounds(str(error)) from None
 
 
 def whole(text: str) -> int:
     try:
         return int(text)
     except ValueError:
-        raise typer.BadParameter(f"{text!r} is no whole number") from None
+        raise typer.BadParameter(f"{shown(text)} is no whole number") from None
 
 
 def number(text: str) -> float:
     try:
         return float(text)
     except ValueError:
-        raise typer.BadParameter(f"{text!r} is no number") from None
+        raise typer.BadParameter(f"{shown(text)} is no number") from None
+
+
+def pixels(text: str) -> tuple[int, int]:
+    """(height, width) of a size as people type it.
+
+    Raises:
+        ValueError: it is no size, or lies outside the bounds.
+    """
+    height, width = parse_size(text)
+    return check("height", height), check("width", width)

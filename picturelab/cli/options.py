@@ -6,15 +6,19 @@ from typing import Annotated
 
 import typer
 
-from .arguments import number, whole
+from .arguments import Bounded
 
 Steps = Annotated[
     int | None,
-    typer.Option(parser=whole, metavar="<int>", help="Inference steps; the model's own if left out."),
+    typer.Option(
+        parser=Bounded("steps"), metavar="<int>", help="Inference steps; the model's own if left out."
+    ),
 ]
 Guidance = Annotated[
     float | None,
-    typer.Option(parser=number, metavar="<float>", help="Guidance scale; the model's own if left out."),
+    typer.Option(
+        parser=Bounded("guidance"), metavar="<float>", help="Guidance scale; the model's own if left out."
+    ),
 ]
 Device = Annotated[str | None, typer.Option(help="Such as cpu or cuda:0; the best one here if left out.")]
 Dtype = Annotated[str | None, typer.Option(help="float32, float16 or bfloat16.")]

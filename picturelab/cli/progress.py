@@ -6,8 +6,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from ..failures import printable
+
 if TYPE_CHECKING:
     from ..runs.folder import OnProgress
+
+
+def loading(model: str) -> str:
+    """What the terminal shows while a model is loaded; a name in square brackets is no colour of rich's."""
+    from rich.markup import escape
+
+    return f"loading {escape(printable(model))}"
 
 
 @contextmanager

@@ -127,7 +127,7 @@ def test_shipped_models_are_judged_by_the_checker(monkeypatch):
     [
         (["--scale", "9"], "scale=9: must be above 1 and at most 8 times the training size"),
         (["--scale", "much"], "'much' is no number"),
-        (["--steps", "0"], "steps=0: must be at least 1"),
+        (["--steps", "0"], "steps=0: must be a whole number from 1 to 1000"),
         (["--prompts", "empty.txt"], "empty.txt holds no prompt; write one a line"),
         (["--prompts", "none.txt"], "none.txt cannot be read (No such file or directory)"),
         (

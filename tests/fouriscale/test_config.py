@@ -1,3 +1,4 @@
+import itertools
 import pickle
 from dataclasses import FrozenInstanceError
 
@@ -81,8 +82,15 @@ def test_plain_values_make_the_same_config(tmp_path):
         ({"stop": 1.5}, ValueError, "stop=1.5: must be from 0 to 1"),
         ({"floor": -0.1}, ValueError, "floor=-0.1"),
         ({"floor": float("nan")}, ValueError, "floor=nan"),
-        ({"weak_dilation_divisor": 0.5}, ValueError, "weak_dilation_divisor=0.5: must be at least 1"),
+        ({"weak_dilation_divisor": 0.5}, ValueError, "weak_dilation_divisor=0.5: must be from 1 to 1000"),
         ({"early_guidance": 0}, ValueError, "early_guidance=0"),
+        ({"early_guidance": float("inf")}, ValueError, "early_guidance=inf: must be from 0.001 to 1000"),
+        ({"weak_dilation_divisor": 10**400}, ValueError, "must be from 1 to 1000"),
+        ({"training_sizes": [[10**400] * 2]}, ValueError, "each a whole number from 8 to 32768"),
+        ({"training_sizes": [[512, True]]}, ValueError, "each a whole number from 8 to 32768"),
+        ({"training_sizes": [[512, 512]] * 1001}, ValueError, "there may be 1000 at most"),
+        ({"layers": ["a" * 1001]}, ValueError, "each of 1000 letters at most"),
+        ({"mode": ["paper"]}, ValueError, "mode=['paper']: must be one of paper, fast"),
         ({"anneal": "yes"}, TypeError, "anneal='yes': must be true or false"),
         ({"stop": "late"}, TypeError, "stop='late': must be a number"),
         ({"layers": "mid_block.*"}, TypeError, "layers='mid_block"),
@@ -104,8 +112,15 @@ def test_bad_files_get_one_sentence(tmp_path):
         FouriScaleConfig.preset("sd16")
     with pytest.raises(ValueError, match=r"none\.yaml: cannot be read"):
         FouriScaleConfig.load(tmp_path / "none.yaml")
+    lists = "".join(f"  - &{b} [{', '.join([f'*{a}'] * 9)}]\n" for a, b in itertools.pairwise("abcdefgh"))
     for text, sentence in (
         ("- a list", "must hold settings"),
+        ("[" * 5000, "it is nested too deeply"),
+        (
+            f"layers: [a]\ntraining_sizes:\n  - &a [x]\n{lists}",
+            "training_sizes=[['x'], [['x'], ['x']",
+        ),  # 9 to the 7th
+        ("# " + "x" * 10**6, "is larger than a file of settings can be"),
         ("{", "cannot be read as YAML"),
         ("layers: [a]\nfoo: 1\ntraining_sizes: [1, 1]", "unknown setting 'foo'"),
         ("layers: [a]", "training_sizes must be given"),

@@ -1,0 +1,56 @@
+"""Recipes inside pictures of strangers."""
+
+import pytest
+from PIL import Image
+
+from picturelab import recipes
+from tests.hostile.inputs import write_inputs, write_png
+
+
+@pytest.fixture(scope="module")
+def inputs(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("recipes") / "inputs"
+    write_inputs(folder)
+    return folder
+
+
+def test_a_picture_of_any_size_is_read(inputs):
+    assert recipes.read(inputs / "bomb.png", "fouriscale", "fouriscale")["prompt"] == "a red circle"
+    with pytest.raises(Image.DecompressionBombError):
+        Image.open(inputs / "bomb.png")
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("nested.png", "carries a damaged recipe (it is nested too deeply)"),
+        ("digits.png", "carries a damaged recipe (Exceeds the limit"),
+        ("double.png", "carries a damaged recipe ('seed' stands there twice)"),
+        ("text-bomb.png", "cannot be read (Decompressed data too large"),
+        ("photo.jpg", "is not a picture in PNG format"),
+        ("empty.png", "is not a picture in PNG format"),
+        ("folder.png", "is no file"),
+        ("none.png", "cannot be read (No such file or directory)"),
+        ("grid.png", "carries no recipe; only PNGs that fouriscale has written do"),
+    ],
+)
+def test_what_is_wrong_is_one_sentence_with_the_files_name(inputs, name, sentence):
+    with pytest.raises(ValueError, match=r"\.(png|jpg) ") as caught:
+        recipes.read(inputs / name, "fouriscale", "fouriscale")
+    assert str(caught.value).startswith(f"{inputs / name} {sentence}")
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"), [("{}", "nothing stands in it"), ("[]", "no JSON object"), ("{", "")]
+)
+def test_text_that_is_no_recipe(tmp_path, text, reason):
+    write_png(tmp_path / "a.png", "fouriscale", text)
+    with pytest.raises(ValueError, match=f"carries a damaged recipe \\({reason}"):
+        recipes.read(tmp_path / "a.png", "fouriscale", "fouriscale")
+
+
+def test_a_warning_of_versions_stays_short():
+    then = {f"package-{i}": "9" * 1000 for i in range(1000)}
+    changes = recipes.changed_versions(then)
+    assert len(changes) == 20
+    assert max(map(len, changes)) < 120
