@@ -42,6 +42,9 @@ BOUNDS = {
     "workers": Bound(1, 1024),
     "guidance": Bound(0, 1000, whole=False),
     "scale": Bound(-100, 100, whole=False),  # of a LoRA or ControlNet
+    "tokens": Bound(1, 32_768),  # of a prompt, padding included
+    "kept": Bound(0, 32_768),  # padding tokens that stay
+    "prompts": Bound(1, 10_000),  # of one audit or validation
 }
 PROMPT_LETTERS = 10_000  # far beyond what any text encoder reads
 

@@ -95,12 +95,12 @@ def test_all_shipped_models(clip, tmp_path, monkeypatch):
         (("--study", "sd4"), "study is 'sd4'"),
         (("--model", "shapeworld/unet", "--seeds", 1), "seeds is 1"),
         (("--model", "shapeworld/all", "--seeds", 1), "seeds is 1"),
-        (("--model", "shapeworld/all", "--workers", 0), "workers is 0"),
+        (("--model", "shapeworld/all", "--workers", 0), "workers=0: must be a whole number from 1"),
         (("--model", "shapeworld/unet", "--workers", 2), "workers is 2, and the model shapeworld/unet"),
         (("--model", "shapeworld/unet", "--size", "128"), "size (is )?'128'"),
         (("--model", "shapeworld/unet", "--keep", "2,x"), "keep is '2,x'"),
         (("--model", "shapeworld/unet", "--prompts", "none.txt"), "none.txt cannot be read"),
-        (("--model", "shapeworld/unet", "--count", 1), "got 1"),
+        (("--model", "shapeworld/unet", "--count", 1), "prompts, all different; got 1"),
     ],
 )
 def test_bad_input(typed, message, tmp_path):
