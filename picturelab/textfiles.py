@@ -1,4 +1,4 @@
-"""Text files that people hand in, as editors, spreadsheets and phones save them: decoded, JSON and YAML read strictly."""
+"""Text files that people hand in, as editors, spreadsheets and phones save them; JSON and YAML, read strictly."""
 
 from __future__ import annotations
 
@@ -94,13 +94,19 @@ def copied(path: Path) -> tuple[BinaryIO, str]:
             digest.update(chunk)
             yield chunk
 
-    with opened(path) as stream:
-        pieces = _pieces(chunks(stream), path)
-        with told_as(f"{printable(str(path))} cannot be copied to {tempfile.gettempdir()}", OSError):
-            copy: BinaryIO = tempfile.TemporaryFile()
-            copy.writelines(piece.encode() for piece in pieces)
+    copy: BinaryIO = tempfile.TemporaryFile()  # noqa: SIM115 (read until the batch ends)
+    try:
+        with opened(path) as stream, told_as(_no_room(path), OSError):
+            copy.writelines(piece.encode() for piece in _pieces(chunks(stream), path))
             copy.seek(0)  # which writes the last of it
+    except BaseException:
+        copy.close()
+        raise
     return copy, digest.hexdigest()
+
+
+def _no_room(path: Path) -> str:
+    return f"{printable(str(path))} cannot be copied to {tempfile.gettempdir()}"
 
 
 def _pieces(chunks: Iterator[bytes], path: Path) -> Iterator[str]:
@@ -109,7 +115,7 @@ def _pieces(chunks: Iterator[bytes], path: Path) -> Iterator[str]:
     for magic, kind in _OTHERS:
         if first.startswith(magic):
             raise ValueError(f"{path} is {kind}, no text; save it as UTF-8 text (in Excel: CSV UTF-8)")
-    mark, encoding = next(((m, e) for m, e in _ENCODINGS if first.startswith(m)), (b"", "utf-8"))
+    encoding = next((name for mark, name in _ENCODINGS if first.startswith(mark)), "utf-8")
     decoder = codecs.getincrementaldecoder(encoding)()
     place, line = 0, 1  # of the chunk's first byte
     chunk: bytes | None = first
@@ -231,5 +237,5 @@ def _children(node: yaml.Node) -> list[yaml.Node]:
 
 def nearest(name: str, known: Iterable[str]) -> str:
     """In brackets the word that is most like one that is not known, such as " (did you mean 'prompt'?)"; or nothing."""
-    close = difflib.get_close_matches(name.casefold(), sorted(known), 1)
+    close = difflib.get_close_matches(name.casefold(), sorted(known), 1, 0.7)
     return f" (did you mean {close[0]!r}?)" if close else ""

@@ -77,8 +77,8 @@ def read_prompts(path: Path) -> Prompts:
         if prompt in first:
             before = first[prompt].removeprefix(f"{path}, ")
             raise ValueError(
-                f"{where} holds {shortened(repr(prompt), 80)} twice, first in {before}; an audit needs two or more, all "
-                "different"
+                f"{where} holds {shortened(repr(prompt), 80)} twice, first in {before}; an audit needs two or more, "
+                "all different"
             )
         first[prompt] = where
     if len(entries) < 2:

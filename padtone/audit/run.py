@@ -12,7 +12,7 @@ import torch
 from picturelab.failures import reason, told_as
 from picturelab.pipeline import Pipeline
 from picturelab.runs.folder import OnProgress
-from picturelab.runs.places import check_folder, is_whole
+from picturelab.runs.places import check_folder, free_places, is_whole
 
 from ..interventions.attention import attention_to_padding
 from ..maths.attention import AttentionShares
@@ -61,13 +61,13 @@ class Audit:
         """
         folder = self.run_folder.folder
         check_folder(folder)
-        record = self.settings.model_dump() | {"versions": self.versions, "machine": self._machine()}
-        del record["clip"]  # another one may look at the same pictures
+        record = self._record()
         new = not folder.exists() or not any(folder.iterdir())
         if new:
             self._warm_up()  # what the pipeline refuses leaves no folder
         with told_as(f"{folder} cannot be written", OSError):
             self.run_folder.begin(record)
+        free_places(folder)
         pieces = pieces_of(self.plan, self.settings)
         todo = [piece for piece in pieces if not self._is_done(piece)]
         if not new and any(piece.work and piece.work.kind == "plain" for piece in todo):
@@ -108,6 +108,16 @@ class Audit:
             machine=machine_of(self.pipe),
         )
 
+    def _record(self) -> dict[str, Any]:
+        """What the pictures depend on."""
+        record = self.settings.model_dump() | {"versions": self.versions, "machine": self._machine()}
+        del record["clip"]  # another one may look at the same pictures
+        config = getattr(self.pipe.scheduler, "config", None)  # no weights, so no revision tells of it
+        if config is not None:
+            settings = {name: value for name, value in config.items() if not name.startswith("_")}
+            record["scheduler"] = {"class": type(self.pipe.scheduler).__name__, **settings}
+        return record
+
     def _is_done(self, piece: Piece) -> bool:
         """Its notes can be read, and its pictures are there, undamaged and its own."""
         notes = read_notes(self.run_folder, piece.key)
@@ -140,7 +150,7 @@ class Audit:
                 f"batch={self.settings.batch}: so many pictures at once do not fit into the device's memory; give a "
                 "smaller batch and another folder"
             ) from None
-        self._write(piece, notes, pictures)
+        self.run_folder.finish(piece.key, notes.model_dump(exclude_defaults=True), pictures)
 
     def _look(self, piece: Piece) -> PieceNotes:
         """Measure one prompt's attention."""
@@ -150,21 +160,6 @@ class Audit:
             return PieceNotes(attention=plain_shares(shares))
         except ValueError as error:  # shares that are not finite, too
             return PieceNotes(left_out={ATTENTION: reason(error)})
-
-    def _write(
-        self, piece: Piece, notes: PieceNotes, pictures: dict[str, tuple[Any, dict[str, Any]]]
-    ) -> None:
-        """Write a piece down; an empty folder in the place of a file goes.
-
-        Raises:
-            ValueError: it cannot be written, such as where the disk is full.
-        """
-        folder = self.run_folder.folder
-        with told_as(f"{folder} cannot be written", OSError):
-            for path in (folder / "images" / name for name in pictures):
-                if path.is_dir():
-                    path.rmdir()
-            self.run_folder.finish(piece.key, notes.model_dump(exclude_defaults=True), pictures)
 
     def _path(self, arm: str, piece: Piece, seed: int) -> Path:
         return self.run_folder.folder / "images" / picture_name(arm, piece.prompt, seed)

@@ -11,6 +11,7 @@ from typing import Any
 from PIL import Image
 
 from .. import recipes
+from ..failures import told_as
 from ..files import write_whole
 from ..settings import shortened
 
@@ -41,7 +42,8 @@ class RunFolder:
         path = self.folder / "settings.json"
         settings = json.loads(json.dumps(settings))
         if path.exists():
-            before, now = _flat(json.loads(path.read_text())), _flat(settings)
+            with told_as(f"{path} cannot be read"):
+                before, now = _flat(dict(json.loads(path.read_bytes()))), _flat(settings)
             other = [key for key in now | before if now.get(key) != before.get(key)]
             if other:
                 changes = ", ".join(
@@ -56,18 +58,27 @@ class RunFolder:
                 f"{self.folder} is not empty and does not hold {self.kind}; give an empty or a new folder"
             )
         self.folder.mkdir(parents=True, exist_ok=True)
-        write_whole(path, json.dumps(settings, indent=1))
+        write_whole(path, json.dumps(settings, indent=1), sync=True)
 
     def piece(self, key: str) -> dict | None:
-        """What a finished piece wrote down; None: it is still to be made."""
-        path = self._notes(key)
-        return json.loads(path.read_text()) if path.exists() else None
+        """What a finished piece wrote down; None: it is still to be made, or again since that cannot be read."""
+        try:
+            notes = json.loads(self._notes(key).read_bytes())
+        except (OSError, ValueError, RecursionError):
+            return None
+        return notes if isinstance(notes, dict) else None
 
     def finish(self, key: str, notes: dict, pictures: dict[str, tuple[Image.Image, dict]]) -> None:
-        """Write a piece's pictures with their recipes, by path within the images, then its notes."""
-        for name, (picture, recipe) in pictures.items():
-            recipes.save(picture, self.folder / "images" / name, recipe, self.chunk)
-        write_whole(self._notes(key), json.dumps(notes))
+        """Write a piece's pictures with their recipes, by path within the images, then its notes, all to the disk.
+
+        Raises:
+            ValueError: they cannot be written.
+        """
+        with told_as(f"{self.folder} cannot be written", OSError):
+            for name, (picture, recipe) in pictures.items():
+                content = recipes.encoded(picture, recipe, self.chunk)
+                write_whole(self.folder / "images" / name, content, sync=True)
+            write_whole(self._notes(key), json.dumps(notes), sync=True)
 
     def _notes(self, key: str) -> Path:
         return self.folder / "pieces" / f"{key.replace(' ', '-')}.json"

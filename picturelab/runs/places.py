@@ -35,19 +35,31 @@ def check_folder(folder: Path) -> None:
 
 
 def is_whole(path: Path, chunk: str, recipe: Mapping[str, Any]) -> bool:
-    """Whether a PNG is there, undamaged, and carries this recipe.
+    """Whether a PNG is there, undamaged, and carries a recipe that says this.
 
     Reads the file and compares its checksums, and does not decode it: a hundred times as fast.
 
     Args:
         chunk: name of the PNG text chunk.
+        recipe: what it says at least.
     """
     try:
         with Image.open(path, formats=["PNG"]) as image:
-            carried = json.loads(image.info[chunk])
+            carried = dict(json.loads(image.info[chunk]))
             image.verify()
-    except (
-        Exception
-    ):  # whatever Pillow makes of damage: OSError, SyntaxError, KeyError, ValueError, struct.error ...
+    except Exception:  # Pillow raises OSError, SyntaxError, struct.error and more for damage
         return False
-    return bool(carried == json.loads(json.dumps(dict(recipe))))
+    wanted = json.loads(json.dumps(dict(recipe)))
+    return all(name in carried and carried[name] == value for name, value in wanted.items())
+
+
+def free_places(folder: Path) -> None:
+    """Remove empty folders that stand where pieces and pictures of a run belong.
+
+    Raises:
+        ValueError: one is not empty, or cannot be removed.
+    """
+    for path in [*folder.glob("pieces/*.json"), *folder.glob("images/**/*.png")]:
+        if path.is_dir() and not path.is_symlink():
+            with told_as(f"{path} is a folder, and a file belongs there: move it away", OSError):
+                path.rmdir()
