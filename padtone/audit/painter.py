@@ -209,9 +209,10 @@ class Painter:
             texts = dict(zip(own, encodings, strict=True))
         if OTHER in work.arms:
             texts[OTHER] = self._with_others_padding(work.prompt, work.other)
-        for arguments in texts.values():
+        for arm, arguments in texts.items():
             if not all(map(_is_finite, arguments.values())):
-                raise ValueError("its text encoding holds numbers that are not finite")
+                whose = f"its text encoding or that of {work.other!r}" if arm == OTHER else "its text encoding"
+                raise ValueError(f"{whose} holds numbers that are not finite")
         return {arm: texts[arm] for arm in work.arms}
 
     def _with_others_padding(self, prompt: str, other: str) -> dict[str, Any]:
