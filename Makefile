@@ -11,9 +11,10 @@ export OMP_WAIT_POLICY := PASSIVE
 	coverage check bench bench-quick pictures screenshots clean
 
 PIP := -m pip install --disable-pip-version-check --quiet
-# HASHES=1, as CI has it: nothing but files whose hashes stand in .ci/hashes/. HASHES=cuda: torch's build for CUDA, too.
+# HASHES=1, as CI has it: nothing but files whose hashes stand in .ci/hashes/. HASHES=cuda: with torch's build for CUDA.
 HASHES ?=
-CHECKED := $(PIP) --require-hashes --only-binary :all: $(if $(filter cuda,$(HASHES)),-r .ci/hashes/cuda.txt)
+CHECKED := $(PIP) --require-hashes --no-deps --only-binary :all:
+TORCH := $(if $(filter cuda,$(HASHES)),-r .ci/hashes/torch-cuda.txt -r .ci/hashes/cuda.txt,-r .ci/hashes/torch-cpu.txt)
 OURS := --no-deps --no-build-isolation -e . -e ./shapeworld
 
 install: $(STAMP)
@@ -21,7 +22,7 @@ install: $(STAMP)
 $(STAMP): pyproject.toml shapeworld/pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 ifneq ($(HASHES),)
-	$(BIN)/python $(CHECKED) -r .ci/hashes/all.txt
+	$(BIN)/python $(CHECKED) $(TORCH) -r .ci/hashes/all.txt
 	$(BIN)/python $(PIP) $(OURS)
 else
 	$(BIN)/python $(PIP) -c constraints.txt -e '.[all,dev]' -e './shapeworld[train]'
@@ -67,7 +68,7 @@ test-matrix: install $(QUANTISERS)/.installed
 
 $(QUANTISERS)/.installed: constraints.txt
 ifneq ($(HASHES),)
-	$(BIN)/python $(CHECKED) --no-deps --upgrade --target $(QUANTISERS) -r .ci/hashes/quantisers.txt
+	$(BIN)/python $(CHECKED) --upgrade --target $(QUANTISERS) -r .ci/hashes/quantisers.txt
 else
 	$(BIN)/python $(PIP) --no-deps -c constraints.txt --upgrade --target $(QUANTISERS) bitsandbytes torchao
 endif
@@ -91,7 +92,7 @@ test-oldest: $(OLD)/.installed
 $(OLD)/.installed: pyproject.toml shapeworld/pyproject.toml constraints.txt
 	test -x $(OLD)/bin/python || $(PYTHON) -m venv $(OLD)
 ifneq ($(HASHES),)
-	$(OLD)/bin/python $(CHECKED) -r .ci/hashes/oldest.txt
+	$(OLD)/bin/python $(CHECKED) $(TORCH) -r .ci/hashes/oldest.txt
 	$(OLD)/bin/python $(PIP) $(OURS)
 else
 	grep -vE '^(diffusers|huggingface_hub)==' constraints.txt > $(OLD)/constraints.txt

@@ -41,10 +41,24 @@ def main(oldest: str) -> None:
     quantisers = {name: pins(CONSTRAINTS)[name] for name in ("bitsandbytes", "torchao")}
     torch = resolved(CONSTRAINTS.read_text(), f"torch=={everything['torch']}", plain=True)
     cuda = {name: version for name, version in torch.items() if name not in everything}
+    # A file of its own for each build: in hash mode pip takes that of the index, whatever else lies on the disk.
+    builds = torch_builds(everything.pop("torch"))
+    of_oldest.pop("torch")
     others = {name: version for name, version in of_oldest.items() if everything.get(name) != version}
     hashes = all_hashes([everything | quantisers, others, cuda])
-    for name, wanted in (("all", everything), ("oldest", of_oldest), ("quantisers", quantisers), ("cuda", cuda)):
+    for name, wanted in (
+        ("all", everything),
+        ("oldest", of_oldest),
+        ("quantisers", quantisers),
+        ("cuda", cuda),
+    ):
         write(FOLDER / f"{name}.txt", wanted, hashes)
+    for version, digest in builds.items():
+        write(
+            FOLDER / f"torch-{'cpu' if '+cpu' in version else 'cuda'}.txt",
+            {"torch": version},
+            {("torch", version): [digest]},
+        )
 
 
 def pins(path: Path) -> Pins:
@@ -77,11 +91,25 @@ def all_hashes(sets: Iterable[Pins]) -> Hashes:
             older = ["--target", nowhere, *platform]
             for plain in (False, True):
                 for words in ([], older):
-                    for one in ask_pip("--no-deps", "--only-binary", ":all:", *words, *requirements, plain=plain):
+                    for one in ask_pip(
+                        "--no-deps", "--only-binary", ":all:", *words, *requirements, plain=plain
+                    ):
                         name = canonical(one["metadata"]["name"])
                         digest = one["download_info"]["archive_info"]["hashes"]["sha256"]
                         hashes[name, wanted[name]].add(digest)
     return hashes
+
+
+def torch_builds(version: str) -> dict[str, str]:
+    """{version: hash} of torch as it lies on this machine and as the index has it."""
+    reports = (
+        ask_pip("--no-deps", "--only-binary", ":all:", f"torch=={version}", plain=plain)
+        for plain in (False, True)
+    )
+    return {
+        one["metadata"]["version"]: one["download_info"]["archive_info"]["hashes"]["sha256"]
+        for (one,) in reports
+    }
 
 
 def ask_pip(*words: str, plain: bool = False) -> list[dict]:

@@ -211,7 +211,9 @@ class Painter:
             texts[OTHER] = self._with_others_padding(work.prompt, work.other)
         for arm, arguments in texts.items():
             if not all(map(_is_finite, arguments.values())):
-                whose = f"its text encoding or that of {work.other!r}" if arm == OTHER else "its text encoding"
+                whose = (
+                    f"its text encoding or that of {work.other!r}" if arm == OTHER else "its text encoding"
+                )
                 raise ValueError(f"{whose} holds numbers that are not finite")
         return {arm: texts[arm] for arm in work.arms}
 
