@@ -7,16 +7,31 @@ STAMP := $(VENV)/.installed
 # Idle OpenMP threads sleep instead of spinning: on a few cores shared with others it is much faster.
 export OMP_WAIT_POLICY := PASSIVE
 
-.PHONY: install demo app test test-quick test-contract test-browser test-faults test-hostile test-matrix \
+.PHONY: install lock demo app test test-quick test-contract test-browser test-faults test-hostile test-matrix \
 	test-oldest test-wheels coverage check bench bench-quick pictures screenshots clean
+
+PIP := -m pip install --disable-pip-version-check --quiet
+# HASHES=1, as CI has it: nothing but files whose hashes stand in .ci/hashes/. HASHES=cuda: with torch's build for CUDA.
+HASHES ?=
+CHECKED := $(PIP) --require-hashes --no-deps --only-binary :all:
+TORCH := $(if $(filter cuda,$(HASHES)),-r .ci/hashes/torch-cuda.txt -r .ci/hashes/cuda.txt,-r .ci/hashes/torch-cpu.txt)
+OURS := --no-deps --no-build-isolation -e . -e ./shapeworld
 
 install: $(STAMP)
 
 $(STAMP): pyproject.toml shapeworld/pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --disable-pip-version-check --quiet -c constraints.txt \
-		-e '.[all,dev]' -e './shapeworld[train]'
+ifneq ($(HASHES),)
+	$(BIN)/python $(CHECKED) $(TORCH) -r .ci/hashes/all.txt
+	$(BIN)/python $(PIP) $(OURS)
+else
+	$(BIN)/python $(PIP) -c constraints.txt -e '.[all,dev]' -e './shapeworld[train]'
+endif
 	touch $@
+
+# The hashes anew, after constraints.txt has changed.
+lock:
+	$(PYTHON) .ci/hashes.py $(OLDEST)
 
 demo: install
 	$(BIN)/fouriscale demo --out outputs/demo.png
@@ -52,8 +67,11 @@ test-matrix: install $(QUANTISERS)/.installed
 	PYTHONPATH=$(QUANTISERS) $(BIN)/python -m pytest -q tests/matrix
 
 $(QUANTISERS)/.installed: constraints.txt
-	$(BIN)/python -m pip install --disable-pip-version-check --quiet --no-deps -c constraints.txt \
-		--upgrade --target $(QUANTISERS) bitsandbytes torchao
+ifneq ($(HASHES),)
+	$(BIN)/python $(CHECKED) --upgrade --target $(QUANTISERS) -r .ci/hashes/quantisers.txt
+else
+	$(BIN)/python $(PIP) --no-deps -c constraints.txt --upgrade --target $(QUANTISERS) bitsandbytes torchao
+endif
 	touch $@
 
 # Batches whose runs, workers and disks fail.
@@ -77,9 +95,14 @@ test-oldest: $(OLD)/.installed
 
 $(OLD)/.installed: pyproject.toml shapeworld/pyproject.toml constraints.txt
 	test -x $(OLD)/bin/python || $(PYTHON) -m venv $(OLD)
+ifneq ($(HASHES),)
+	$(OLD)/bin/python $(CHECKED) $(TORCH) -r .ci/hashes/oldest.txt
+	$(OLD)/bin/python $(PIP) $(OURS)
+else
 	grep -vE '^(diffusers|huggingface_hub)==' constraints.txt > $(OLD)/constraints.txt
-	$(OLD)/bin/python -m pip install --disable-pip-version-check --quiet -c $(OLD)/constraints.txt \
-		'diffusers==$(OLDEST)' -e '.[audit,lora,dev]' -e ./shapeworld
+	$(OLD)/bin/python $(PIP) -c $(OLD)/constraints.txt 'diffusers==$(OLDEST)' \
+		-e '.[audit,lora,dev]' -e ./shapeworld
+endif
 	touch $@
 
 check: install

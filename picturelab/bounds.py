@@ -53,6 +53,8 @@ BOUNDS = {
     "pixels": Bound(64, 32_768**2),  # of a picture
     "waiting": Bound(1, 10_000),  # jobs
     "megabytes": Bound(1, 10**9),
+    "kept": Bound(0, 32_768),  # padding tokens that stay
+    "prompts": Bound(1, 10_000),  # of one audit or validation
 }
 NAME_LETTERS = 4096  # as long as Linux lets a path be
 PROMPT_LETTERS = 10_000  # far beyond what any text encoder reads

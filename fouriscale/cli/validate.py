@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from picturelab.bounds import check, check_prompt
 from picturelab.cli.arguments import Bounded
 from picturelab.cli.options import Device, Dtype, Guidance, Steps
 from picturelab.cli.progress import stage_bars
@@ -54,18 +55,30 @@ def validate(
     config = read_preset(preset)
     texts = None if prompts is None else _read_prompts(prompts)
     quieten()
+    from picturelab.failures import told_as
     from picturelab.files import write_whole
     from picturelab.models import choose_device, choose_dtype
+    from picturelab.runs.places import check_folder
 
+    from ..config import MODES
     from ..hooks.patch import fouriscale
     from ..loading.pipeline import load_pipeline, locate
     from ..recognise import config_for
     from ..reports import validate as validation
     from ..reports.validate_figures import sentence
     from ..reports.validate_page import write_page
-    from ..reports.validate_settings import settings_for
+    from ..reports.validate_settings import check_scales, settings_for
     from ..sampling.generate import sampling_defaults
 
+    scales = scale or _SCALES
+    check_scales(scales)
+    check("seed", seed)
+    for name, value in (("steps", steps), ("guidance", guidance)):
+        if value is not None:
+            check(name, value)
+    if mode is not None and mode not in MODES:
+        raise ValueError(f"mode={mode!r}: must be one of {', '.join(MODES)}")
+    check_folder(out)
     choose_dtype(dtype, choose_device(device))
     locate(model)
     world = None if texts else validation.shipped_world(model, seed)
@@ -79,14 +92,16 @@ def validate(
         pipe,
         config,
         prompts=texts or (world.prompts if world else validation.our_prompts()),
-        scales=scale or _SCALES,
+        scales=scales,
         seed=seed,
         steps=usual_steps if steps is None else steps,
         guidance=usual_guidance if guidance is None else guidance,
     )
     with stage_bars() as progress:
         results = validation.validate(pipe, settings, out, world.judge if world else None, progress)
-    write_whole(out / "report.json", json.dumps(results, indent=1))
+    report = out / "report.json"
+    with told_as(f"{report} cannot be written", OSError):
+        write_whole(report, json.dumps(results, indent=1), sync=True)
     page = write_page(results, out)
     for row in results["sizes"]:
         typer.echo(f"width {row['width']}, height {row['height']}: {sentence(row)}")
@@ -94,11 +109,12 @@ def validate(
 
 
 def _read_prompts(path: Path) -> tuple[str, ...]:
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path} cannot be read ({getattr(error, 'strerror', None) or error})") from None
-    prompts = tuple(line.strip() for line in lines if line.strip())
-    if not prompts:
+    from picturelab.textfiles import read_text
+
+    lines = {i: line.strip() for i, line in enumerate(read_text(path).splitlines(), 1) if line.strip()}
+    if not lines:
         raise ValueError(f"{path} holds no prompt; write one a line")
-    return prompts
+    for i, line in lines.items():
+        check_prompt(f"{path}, line {i}: the prompt", line)
+    check("prompts", len(lines))
+    return tuple(lines.values())

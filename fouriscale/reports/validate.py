@@ -17,14 +17,17 @@ import torch
 from PIL import Image
 
 from picturelab import worlds
+from picturelab.failures import told_as
 from picturelab.files import configs_folder
 from picturelab.memory import peak_memory
 from picturelab.pipeline import UNetPipeline
+from picturelab.recipes import versions
 from picturelab.runs.folder import OnProgress
+from picturelab.runs.places import check_folder, free_places
 
 from ..config import FouriScaleConfig
 from ..sampling.generate import generate
-from .validate_figures import METHODS, piece_key, results, run_folder
+from .validate_figures import METHODS, is_done, piece_key, results, run_folder
 from .validate_settings import ValidationSettings
 
 SceneJudge = Callable[[Image.Image, int], dict[str, bool]]
@@ -58,17 +61,21 @@ def validate(
         The content of report.json.
 
     Raises:
-        ValueError: the folder holds something else, or FouriScale cannot be applied to the pipeline.
+        ValueError: the folder holds something else or cannot be written, or FouriScale cannot be applied to the
+            pipeline.
     """
     run = run_folder(folder)
-    run.begin(settings.model_dump())
+    check_folder(folder)
+    with told_as(f"{folder} cannot be written", OSError):
+        run.begin(settings.model_dump() | _surroundings(pipe))
+    free_places(folder)
     pieces = list(_pieces(settings))
     warm: set[tuple[tuple[int, int], str]] = set()
     for done, (size, method, i) in enumerate(pieces):
         if progress:
             progress("pictures", done, len(pieces))
         key = piece_key(size, method, i)
-        if run.piece(key) is None:
+        if not is_done(run, settings, size, method, i, judge is not None):
             if (size, method) not in warm:
                 _sample(pipe, settings, size, method, i, steps=1)  # kernels are chosen in a shape's first run
                 warm.add((size, method))
@@ -81,6 +88,16 @@ def validate(
     if progress:
         progress("pictures", len(pieces), len(pieces))
     return results(settings, run)
+
+
+def _surroundings(pipe: UNetPipeline) -> dict[str, Any]:
+    """What pictures and times depend on besides the settings."""
+    scheduler = {name: value for name, value in pipe.scheduler.config.items() if not name.startswith("_")}
+    return {
+        "versions": versions(),
+        "threads": torch.get_num_threads(),
+        "scheduler": {"class": type(pipe.scheduler).__name__, **scheduler},
+    }
 
 
 def _pieces(settings: ValidationSettings) -> Iterator[tuple[tuple[int, int], str, int]]:

@@ -7,8 +7,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from pydantic import BaseModel, ConfigDict, Field
+
 from picturelab.recipes import versions
 from picturelab.runs.folder import RunFolder
+from picturelab.runs.places import is_whole
 
 from ..sampling import recipe as recipes
 from .validate_settings import ValidationSettings
@@ -23,6 +26,50 @@ def run_folder(folder: Path) -> RunFolder:
 
 def piece_key(size: tuple[int, int], method: str, i: int) -> str:
     return f"{size[1]}x{size[0]}-{method}-{i:02}"
+
+
+class PieceNotes(BaseModel):
+    """What a finished piece wrote down: what a picture took and what a judge said of it, or why there is none."""
+
+    model_config = ConfigDict(extra="allow", frozen=True, strict=True)  # a judge has names of its own
+    __pydantic_extra__: dict[str, bool]
+
+    seconds: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+    peak_bytes: int | None = Field(default=None, gt=0)
+    error: str | None = None
+
+    @property
+    def is_complete(self) -> bool:
+        return (self.error is None) == (self.seconds is not None and self.peak_bytes is not None)
+
+
+def is_done(
+    run: RunFolder, settings: ValidationSettings, size: tuple[int, int], method: str, i: int, judged: bool
+) -> bool:
+    """Whether a piece has notes that can be read, and its picture, undamaged and its own.
+
+    Args:
+        judged: whether something judges the pictures.
+    """
+    key = piece_key(size, method, i)
+    try:
+        notes = PieceNotes.model_validate(run.piece(key))
+    except ValueError:  # there are none, or not of this kind
+        return False
+    if not notes.is_complete or (judged and notes.error is None) != bool(notes.model_extra):
+        return False
+    recipe = {
+        "model": settings.model,
+        "revision": settings.revision,
+        "prompt": settings.prompts[i],
+        "seed": settings.seed + i,
+        "height": size[0],
+        "width": size[1],
+        "steps": settings.steps,
+        "guidance": settings.guidance,
+        "config": settings.config if method == "FouriScale" else None,
+    }
+    return notes.error is not None or is_whole(run.folder / "images" / f"{key}.png", recipes.CHUNK, recipe)
 
 
 def results(settings: ValidationSettings, run: RunFolder) -> dict[str, Any]:

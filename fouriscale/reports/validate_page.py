@@ -8,8 +8,10 @@ from typing import Any
 
 from PIL import Image
 
+from picturelab.failures import told_as
 from picturelab.files import write_whole
 from picturelab.reports.pages import environment, thumbnail
+from picturelab.runs.folder import RunFolder
 
 from .validate_figures import METHODS, run_folder, sentence
 
@@ -23,6 +25,9 @@ def write_page(results: Mapping[str, Any], folder: Path) -> Path:
     Args:
         results: the content of report.json.
         folder: the validation's folder.
+
+    Raises:
+        ValueError: a picture cannot be read, or the page cannot be written.
     """
     run, path = run_folder(folder), folder / "report.html"
 
@@ -30,13 +35,20 @@ def write_page(results: Mapping[str, Any], folder: Path) -> Path:
         by_method = {}
         for note in results["images"]:
             if (note["height"], note["width"], note["prompt"]) == (row["height"], row["width"], i):
-                image = run.picture(Path(note["file"]).name) if note["file"] else None
+                image = _picture(run, Path(note["file"]).name) if note["file"] else None
                 by_method[note["method"]] = note | _views(image)
         return by_method
 
     page = environment("fouriscale.reports").get_template("validate.html.j2")
-    write_whole(path, page.render(r=results, methods=METHODS, views=views, sentence=sentence))
+    content = page.render(r=results, methods=METHODS, views=views, sentence=sentence)
+    with told_as(f"{path} cannot be written", OSError):
+        write_whole(path, content, sync=True)
     return path
+
+
+def _picture(run: RunFolder, name: str) -> Image.Image:
+    with told_as(f"{run.folder / 'images' / name} cannot be read; the same command makes it again"):
+        return run.picture(name)
 
 
 def _views(image: Image.Image | None) -> dict[str, str]:

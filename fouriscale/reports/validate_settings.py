@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from pydantic import model_validator
 
+from picturelab.bounds import check, check_prompt
 from picturelab.models import origin
 from picturelab.pipeline import UNetPipeline
 from picturelab.settings import Settings
@@ -60,10 +61,34 @@ class ValidationSettings(Settings):
             raise ValueError(
                 f"{len(self.prompts)} prompts and {len(self.sizes)} sizes: give at least one each"
             )
+        if len(set(self.sizes)) < len(self.sizes):
+            raise ValueError(f"sizes are {list(self.sizes)}; give each once")
+        check("prompts", len(self.prompts))
+        for prompt in self.prompts:
+            check_prompt("the prompt", prompt)
+        check("steps", self.steps)
+        check("guidance", self.guidance)
         seeds = range(self.seed, self.seed + len(self.prompts))
+        check("seed", seeds[0])
+        check("seed", seeds[-1])
         for height, width in self.sizes:
+            check("height", height)
+            check("width", width)
             check_request(height, width, seeds, self.steps, self.guidance)
         return self
+
+
+def check_scales(scales: Sequence[float]) -> None:
+    """Are they sizes beyond the training size, and each there once?
+
+    Raises:
+        ValueError: they are not.
+    """
+    for scale in scales:
+        if not 1 < scale <= 8:
+            raise ValueError(f"scale={scale:g}: must be above 1 and at most 8 times the training size")
+    if len(set(scales)) < len(scales):
+        raise ValueError(f"scale is {', '.join(f'{scale:g}' for scale in scales)}; give each once")
 
 
 def settings_for(
@@ -81,9 +106,7 @@ def settings_for(
     Raises:
         ValueError: a value is out of range.
     """
-    for scale in scales:
-        if not 1 < scale <= 8:
-            raise ValueError(f"scale={scale:g}: must be above 1 and at most 8 times the training size")
+    check_scales(scales)
     where = origin(pipe)
     return ValidationSettings(
         model=where.model,

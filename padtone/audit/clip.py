@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
 from PIL import Image
 
 from picturelab import worlds
+from picturelab.failures import told_as
+from picturelab.models import HUB_ID
+from picturelab.settings import shortened
 
+_SHIPPED = f"{worlds.USUAL}/clip"
 _LAYERS = 4  # of the vision model, evenly spread, as LPIPS looks at five stages
 
 
@@ -38,18 +44,34 @@ class Clip:
         """From a folder, a hub id, or "shapeworld/clip" for the one that is shipped.
 
         Raises:
-            ValueError: it is no CLIP. OSError: there is nothing of this name.
+            ValueError: there is no such CLIP here, it cannot be read, or it is another model.
         """
         from transformers import AutoConfig, AutoTokenizer, CLIPImageProcessorPil, CLIPModel
 
         where = shipped_clip(name) or name
-        kind = AutoConfig.from_pretrained(where).model_type
+        _check_place(where)
+        with told_as(
+            f"the CLIP {name!r} cannot be had; name with --clip a folder that holds one, or {_SHIPPED}"
+        ):
+            kind = AutoConfig.from_pretrained(where).model_type
         if kind != "clip":
             raise ValueError(f"clip is {name!r}, a model of type {kind!r}; it must be one of type 'clip'")
-        # The Pillow processor: the default one needs torchvision.
-        processor = CLIPImageProcessorPil.from_pretrained(where)
-        model = CLIPModel.from_pretrained(where).to(device)
-        return cls(model, AutoTokenizer.from_pretrained(where), processor, name)
+        with told_as(f"the CLIP {name!r} cannot be loaded"):
+            # The Pillow processor: the default one needs torchvision.
+            processor = CLIPImageProcessorPil.from_pretrained(where)
+            model, report = CLIPModel.from_pretrained(where, output_loading_info=True)
+            tokenizer = AutoTokenizer.from_pretrained(where)
+        if missing := sorted(report["missing_keys"]):  # transformers would draw them at random
+            raise ValueError(f"the CLIP {name!r} lacks {len(missing)} of its weights, such as {missing[0]}")
+        return cls(model.to(device), tokenizer, processor, name)
+
+    def fingerprint(self) -> str:
+        """A short name for its weights: another for any other weights."""
+        digest = hashlib.sha256()
+        for key, weight in sorted(self.model.state_dict().items()):
+            digest.update(key.encode())
+            digest.update(weight.detach().cpu().contiguous().flatten().view(torch.uint8).numpy())
+        return f"sha256:{digest.hexdigest()[:16]}"
 
     @torch.inference_mode()
     def texts(self, prompts: Sequence[str]) -> torch.Tensor:
@@ -72,6 +94,25 @@ class Clip:
         picked = sorted({-(-depth * part // _LAYERS) for part in range(1, _LAYERS + 1)})
         patches = tuple(out.hidden_states[layer][:, 1:].float().cpu() for layer in picked)
         return Features(self.model.visual_projection(out.pooler_output).float().cpu(), patches)
+
+
+def _check_place(where: str) -> None:
+    """Is a name a folder with a config, or may it be a hub id?
+
+    Raises:
+        ValueError: it is neither.
+    """
+    shown = shortened(repr(where), 80)
+    with told_as(f"the CLIP {shown} cannot be read", OSError):  # a name that is too long
+        place = Path(where)
+        is_folder, is_there, has_config = place.is_dir(), place.exists(), (place / "config.json").is_file()
+    if where and is_folder:
+        if not has_config:
+            raise ValueError(f"the CLIP {shown} cannot be read: the folder holds no config.json")
+    elif not HUB_ID.fullmatch(where) or is_there:
+        raise ValueError(
+            f"there is no CLIP {shown}: give a folder that exists, a hub id such as owner/name, or {_SHIPPED}"
+        )
 
 
 def shipped_clip(name: str) -> str | None:

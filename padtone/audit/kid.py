@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from dataclasses import dataclass
 
@@ -41,7 +42,7 @@ def kid(real: torch.Tensor, other: torch.Tensor) -> Kid | None:
         real, other: (pictures, width), any numbers of pictures.
 
     Returns:
-        None where either set is smaller than `KID_MINIMUM`.
+        None where either set is smaller than `KID_MINIMUM`, or the estimate is no finite number.
     """
     if min(len(real), len(other)) < KID_MINIMUM:
         return None
@@ -56,4 +57,6 @@ def kid(real: torch.Tensor, other: torch.Tensor) -> Kid | None:
         metric.update(real.float(), real=True)
         metric.update(other.float(), real=False)
         mean, deviation = metric.compute()
+    if not (math.isfinite(mean) and math.isfinite(deviation)):
+        return None
     return Kid(float(mean), float(deviation), (len(real), len(other)))

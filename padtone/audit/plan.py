@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from picturelab.failures import reason
 from picturelab.pipeline import Pipeline
 
 from ..families.family import Family
@@ -23,6 +24,7 @@ class AuditPlan:
     Attributes:
         readings: what the pipeline makes of each prompt.
         used: positions of the prompts that leave enough padding; the others are left out.
+        left_out: {position: why it is not used}.
         keep_counts: numbers of padding tokens to keep, below what most prompts have.
         ite, idp: arms; idp is empty where it says nothing that ITE doesn't.
         notes: what was left out and why, sentences.
@@ -30,6 +32,7 @@ class AuditPlan:
 
     readings: tuple[Reading, ...]
     used: tuple[int, ...]
+    left_out: Mapping[int, str]
     keep_counts: tuple[int, ...]
     ite: tuple[str, ...]
     idp: tuple[str, ...]
@@ -62,20 +65,25 @@ def make_plan(pipe: Pipeline, settings: AuditSettings) -> AuditPlan:
     """Read the prompts and decide what can be asked of this pipeline.
 
     Raises:
-        ValueError: the pipeline is unknown, hands its denoiser no padding, or the prompts leave none.
+        ValueError: the pipeline is unknown, hands its denoiser no padding, or fewer than two prompts leave enough.
     """
     family = family_of(pipe)
     if not family.pads:
         raise ValueError(
             f"{family.title} hands the denoiser no padding, so there is none to audit: {family.note}"
         )
-    readings = tuple(read_prompt(pipe, prompt, settings.call) for prompt in settings.prompts)
-    used = tuple(i for i, r in enumerate(readings) if r.longest >= FEWEST_PADDING)
+    readings, left_out = _readings(pipe, settings)
+    used = tuple(i for i in range(len(readings)) if i not in left_out)
     if len(used) < 2:
+        why = next((why for i, why in left_out.items() if not readings[i].rows), None)
         most = max(r.longest for r in readings)
         raise ValueError(
             f"an audit needs two prompts that leave {FEWEST_PADDING} padding tokens or more; "
-            f"here at most {most} are left: {family.note}"
+            + (
+                f"here {len(used)} can be used ({why})"
+                if why
+                else f"here at most {most} are left: {family.note}"
+            )
         )
     ite, idp = ITE_ARMS, IDP_ARMS if family.joint and not family.denoiser_masks else ()
     with_end = all(readings[i].eos for i in used)
@@ -84,17 +92,39 @@ def make_plan(pipe: Pipeline, settings: AuditSettings) -> AuditPlan:
     typical = statistics.median_low(readings[i].longest for i in used)
     counts = settings.keeps or (0, *(2**n for n in range(typical.bit_length())))
     keep_counts = tuple(sorted({k for k in counts if k < typical}))
-    notes = _notes(family, len(readings) - len(used), len(readings), with_end)
-    return AuditPlan(readings, used, keep_counts, ite, idp, notes)
+    return AuditPlan(
+        readings, used, left_out, keep_counts, ite, idp, _notes(family, readings, used, with_end)
+    )
 
 
-def _notes(family: Family, left_out: int, prompts: int, with_end: bool) -> tuple[str, ...]:
+def _readings(pipe: Pipeline, settings: AuditSettings) -> tuple[tuple[Reading, ...], dict[int, str]]:
+    """What the pipeline makes of each prompt, and {position: why it cannot be used}."""
+    readings, left_out = [], {}
+    for i, prompt in enumerate(settings.prompts):
+        try:
+            reading = read_prompt(pipe, prompt, settings.call)
+        except ValueError as error:
+            reading, left_out[i] = Reading(prompt, (), (), False), reason(error)
+        else:
+            if reading.longest < FEWEST_PADDING:
+                left_out[i] = f"it leaves {reading.longest} padding tokens, fewer than {FEWEST_PADDING}"
+        readings.append(reading)
+    return tuple(readings), left_out
+
+
+def _notes(
+    family: Family, readings: Sequence[Reading], used: Sequence[int], with_end: bool
+) -> tuple[str, ...]:
     """What is left out and why, in sentences."""
     notes = []
-    if left_out:
+    short = sum(bool(r.rows) and r.longest < FEWEST_PADDING for r in readings)
+    if short:
         notes.append(
-            f"{left_out} of {prompts} prompts leave fewer than {FEWEST_PADDING} padding tokens and were left out."
+            f"{short} of {len(readings)} prompts leave fewer than {FEWEST_PADDING} padding tokens and were left out."
         )
+    unread = len(readings) - len(used) - short
+    if unread:
+        notes.append(f"{unread} of {len(readings)} prompts cannot be read and were left out.")
     if not with_end:
         notes.append("The text has no end token, so the arm that keeps it alone was left out.")
     if not family.joint:

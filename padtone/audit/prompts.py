@@ -7,15 +7,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import yaml
-
+from picturelab.bounds import check, check_prompt
 from picturelab.files import configs_folder
+from picturelab.settings import shortened
+from picturelab.textfiles import read_text, read_yaml
 
 if TYPE_CHECKING:
     from PIL import Image
 
     from picturelab.worlds import World
 
+_DRAWN = 8  # scenes drawn for each one wanted, at most
 SCENES_SEED = 4000  # no scene that a model was trained on or judged with elsewhere
 Judge = Callable[["Image.Image", int], dict[str, float]]
 """Figures of a picture that some ground truth gives, by the prompt's position."""
@@ -35,7 +37,8 @@ class Prompts:
         Raises:
             ValueError: there are not so many.
         """
-        if not 0 < count <= len(self.texts):
+        check("count", count, "prompts")
+        if count > len(self.texts):
             raise ValueError(f"count is {count}; there are {len(self.texts)} prompts to choose from")
         order = list(range(len(self.texts)))
         if self.kinds:
@@ -60,45 +63,74 @@ def read_prompts(path: Path) -> Prompts:
     Empty lines and, in text files, lines that begin with # are skipped.
 
     Raises:
-        ValueError: the file cannot be read, is neither of these, or holds a prompt twice.
+        ValueError: the file cannot be read, is neither of these, holds fewer than two prompts, one of them twice, or
+            one that is no text or too long.
     """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ValueError(f"the prompts {path} cannot be read ({error})") from None
-    if path.suffix in (".yaml", ".yml"):
-        pairs = _pairs(text, path)
-    else:
-        lines = (line.strip() for line in text.splitlines())
-        pairs = [("", line) for line in lines if line and not line.startswith("#")]
-    texts = [prompt for _, prompt in pairs]
-    twice = sorted({prompt for prompt in texts if texts.count(prompt) > 1})
-    if twice or len(texts) < 2:
-        what = f"holds {twice[0]!r} twice" if twice else f"holds {len(texts)} prompts"
-        raise ValueError(f"{path} {what}; an audit needs two or more, all different")
-    kinds = tuple(kind for kind, _ in pairs)
-    return Prompts(tuple(texts), kinds if any(kinds) else ())
+    in_yaml = path.suffix.lower() in (".yaml", ".yml")
+    entries = _of_kinds(path) if in_yaml else _of_lines(path)
+    first: dict[str, str] = {}  # where each prompt stands
+    for where, _, prompt in entries:
+        try:
+            check_prompt("the prompt", prompt)
+        except ValueError as error:
+            raise ValueError(f"{where}: {error}") from None
+        if prompt in first:
+            before = first[prompt].removeprefix(f"{path}, ")
+            raise ValueError(
+                f"{where} holds {shortened(repr(prompt), 80)} twice, first in {before}; an audit needs two or more, "
+                "all different"
+            )
+        first[prompt] = where
+    if len(entries) < 2:
+        raise ValueError(f"{path} holds {len(entries)} prompts; an audit needs two or more, all different")
+    check("prompts", len(entries))
+    kinds = tuple(kind for _, kind, _ in entries)
+    return Prompts(tuple(first), kinds if any(kinds) else ())
 
 
-def _pairs(text: str, path: Path) -> list[tuple[str, str]]:
-    try:
-        values: Any = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise ValueError(f"{path} is no YAML ({str(error).splitlines()[0]})") from None
+def _of_lines(path: Path) -> list[tuple[str, str, str]]:
+    """(where, no kind, prompt) of a text file."""
+    lines = ((i, line.strip()) for i, line in enumerate(read_text(path).splitlines(), 1))
+    return [(f"{path}, line {i}", "", line) for i, line in lines if line and not line.startswith("#")]
+
+
+def _of_kinds(path: Path) -> list[tuple[str, str, str]]:
+    """(where, kind, prompt) of a YAML file.
+
+    Raises:
+        ValueError: it is no mapping of kinds to lists of texts.
+    """
+    values = read_yaml(path)
     if not isinstance(values, dict) or not all(isinstance(v, list) for v in values.values()):
         raise ValueError(f"{path} must map kinds to lists of prompts, such as 'quantity: [two red apples]'")
-    pairs = [(str(kind), prompt) for kind, prompts in values.items() for prompt in prompts]
-    wrong = [prompt for _, prompt in pairs if not isinstance(prompt, str)]
-    if wrong:
-        raise ValueError(f"{path} holds {wrong[0]!r}, which is no text; put it in quotes")
-    return pairs
+    entries = []
+    for kind, prompts in values.items():
+        for i, prompt in enumerate(prompts, 1):
+            where = f"{path}, {kind} {i}"
+            if not isinstance(prompt, str):
+                raise ValueError(
+                    f"{where} holds {shortened(repr(prompt), 80)}, which is no text; put it in quotes"
+                )
+            if not prompt.strip():
+                raise ValueError(f"{where} is an empty prompt; write one or take it out")
+            entries.append((where, str(kind), prompt.strip()))
+    return entries
 
 
 def scene_prompts(world: World, count: int) -> Prompts:
-    """Captions of a world's scenes, all different, with its checker as their judge."""
+    """Captions of a world's scenes, all different, with its checker as their judge.
+
+    Raises:
+        ValueError: the world has not so many.
+    """
+    check("count", count, "prompts")
     scenes: dict[str, Any] = {}
     drawn = count
     while len(scenes) < count:  # captions repeat now and then
+        if drawn > _DRAWN * count:
+            raise ValueError(
+                f"count is {count}; {drawn - count} scenes have only {len(scenes)} different captions"
+            )
         scenes = {scene.caption: scene for scene in world.scenes(drawn, seed=SCENES_SEED)}
         drawn += count
     chosen: Sequence[Any] = list(scenes.values())[:count]

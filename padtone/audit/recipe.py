@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 import torch
 from pydantic import BaseModel, ValidationError
 
+from picturelab.bounds import Batch, Seed, Threads
 from picturelab.pipeline import Pipeline
 
 from ..recipe import PadToneRecipe
-from .arms import Painter, Work
+from .arms import Work
+from .painter import Painter
+from .settings import check_numbers
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -21,7 +24,7 @@ class Machine(BaseModel):
     """Where it ran: pixels and seconds depend on it."""
 
     device: str
-    threads: int
+    threads: Threads
 
 
 class AuditRecipe(PadToneRecipe):
@@ -35,12 +38,12 @@ class AuditRecipe(PadToneRecipe):
 
     command: Literal["audit"] = "audit"
     arm: str
-    seed: int
+    seed: Seed
     work: Work
     precision: str
     clean: str
     pooled: str
-    batch: int
+    batch: Batch
     machine: Machine
 
     @classmethod
@@ -57,6 +60,11 @@ class AuditRecipe(PadToneRecipe):
             raise ValueError(f"the recipe is no audit's: {place!r} is missing or wrong") from None
         if recipe.arm not in map(recipe.work.name, recipe.work.arms) or recipe.seed not in recipe.work.seeds:
             raise ValueError(f"the recipe is no audit's: {(recipe.arm, recipe.seed)} is missing or wrong")
+        try:
+            recipe.work.check()
+            check_numbers(recipe.call)
+        except ValueError as error:
+            raise ValueError(f"the recipe is no audit's: {error}") from None
         return recipe
 
 
@@ -68,7 +76,13 @@ def machine_of(pipe: Pipeline) -> Machine:
 
 
 def remake(pipe: Pipeline, recipe: AuditRecipe) -> Image.Image:
-    """The picture of a recipe, made in the same batch as then."""
+    """The picture of a recipe, made in the same batch as then.
+
+    Raises:
+        ValueError: the pipeline has no such picture.
+    """
     painter = Painter(pipe, recipe.call, recipe.clean, recipe.pooled, recipe.batch)
-    pictures, _ = painter.make(recipe.work)
-    return pictures[recipe.arm, recipe.seed]
+    painted = painter.make(recipe.work)
+    if recipe.arm in painted.left_out:
+        raise ValueError(f"arm {recipe.arm} cannot be made: {painted.left_out[recipe.arm]}")
+    return painted.pictures[recipe.arm, recipe.seed]

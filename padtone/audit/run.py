@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import math
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import torch
+
+from picturelab.failures import reason, told_as
 from picturelab.pipeline import Pipeline
 from picturelab.runs.folder import OnProgress
+from picturelab.runs.places import check_folder, free_places, is_whole
 
 from ..interventions.attention import attention_to_padding
 from ..maths.attention import AttentionShares
-from .arms import Painter, Work
-from .folder import AuditPictures, picture_name, run_folder
+from ..recipe import RECIPE
+from .arms import Work
+from .folder import ATTENTION, AuditPictures, PieceNotes, picture_name, read_notes, run_folder
+from .painter import Painter
 from .plan import Piece, make_plan, pieces_of
 from .prompts import Judge
 from .recipe import AuditRecipe, machine_of
@@ -23,6 +30,7 @@ from .settings import AuditSettings
 if TYPE_CHECKING:
     from .clip import Clip
 
+_TRIED = 8  # prompts, before what the pipeline refuses is taken for no prompt's fault
 PACKAGES = ("torch", "diffusers", "transformers", "torchmetrics", "numpy")
 
 
@@ -51,12 +59,18 @@ class Audit:
         Raises:
             ValueError: the folder holds an audit with other settings or versions.
         """
-        record = self.settings.model_dump() | {"versions": self.versions, "machine": self._machine()}
-        del record["clip"]  # another one may look at the same pictures
-        self.run_folder.begin(record)
+        folder = self.run_folder.folder
+        check_folder(folder)
+        record = self._record()
+        new = not folder.exists() or not any(folder.iterdir())
+        if new:
+            self._warm_up()  # what the pipeline refuses leaves no folder
+        with told_as(f"{folder} cannot be written", OSError):
+            self.run_folder.begin(record)
+        free_places(folder)
         pieces = pieces_of(self.plan, self.settings)
-        todo = [piece for piece in pieces if self.run_folder.piece(piece.key) is None]
-        if any(piece.work and piece.work.kind == "plain" for piece in todo):
+        todo = [piece for piece in pieces if not self._is_done(piece)]
+        if not new and any(piece.work and piece.work.kind == "plain" for piece in todo):
             self._warm_up()
         for i, piece in enumerate(todo):
             if progress:
@@ -94,37 +108,97 @@ class Audit:
             machine=machine_of(self.pipe),
         )
 
+    def _record(self) -> dict[str, Any]:
+        """What the pictures depend on."""
+        record = self.settings.model_dump() | {"versions": self.versions, "machine": self._machine()}
+        del record["clip"]  # another one may look at the same pictures
+        config = getattr(self.pipe.scheduler, "config", None)  # no weights, so no revision tells of it
+        if config is not None:
+            settings = {name: value for name, value in config.items() if not name.startswith("_")}
+            record["scheduler"] = {"class": type(self.pipe.scheduler).__name__, **settings}
+        return record
+
+    def _is_done(self, piece: Piece) -> bool:
+        """Its notes can be read, and its pictures are there, undamaged and its own."""
+        notes = read_notes(self.run_folder, piece.key)
+        if notes is None or not notes.are_of(piece):
+            return False
+        work = piece.work
+        return work is None or all(
+            is_whole(self._path(arm, piece, seed), RECIPE, self.recipe(work, arm, seed).model_dump())
+            for arm in map(work.name, work.arms)
+            if arm not in notes.left_out
+            for seed in work.seeds
+        )
+
     def _finish(self, piece: Piece) -> None:
         work = piece.work
-        if work is None:
-            prompt = self.settings.prompts[piece.prompt]
+        pictures: dict[str, tuple[Any, dict[str, Any]]] = {}
+        try:
+            if work is None:
+                notes = self._look(piece)
+            else:
+                painted = self.painter.make(work)
+                seconds = None if painted.seconds is None else round(painted.seconds, 6)
+                notes = PieceNotes(seconds=seconds, left_out=painted.left_out)
+                pictures = {
+                    picture_name(arm, piece.prompt, seed): (image, self.recipe(work, arm, seed).model_dump())
+                    for (arm, seed), image in painted.pictures.items()
+                }
+        except torch.OutOfMemoryError:
+            raise ValueError(
+                f"batch={self.settings.batch}: so many pictures at once do not fit into the device's memory; give a "
+                "smaller batch and another folder"
+            ) from None
+        self.run_folder.finish(piece.key, notes.model_dump(exclude_defaults=True), pictures)
+
+    def _look(self, piece: Piece) -> PieceNotes:
+        """Measure one prompt's attention."""
+        prompt = self.settings.prompts[piece.prompt]
+        try:
             shares = attention_to_padding(self.pipe, prompt, seed=0, **self.settings.call)
-            self.run_folder.finish(piece.key, {"attention": plain_shares(shares)}, {})
-            return
-        images, seconds = self.painter.make(work)
-        pictures = {
-            picture_name(arm, piece.prompt, seed): (image, self.recipe(work, arm, seed).model_dump())
-            for (arm, seed), image in images.items()
-        }
-        self.run_folder.finish(piece.key, {"seconds": round(seconds, 6)}, pictures)
+            return PieceNotes(attention=plain_shares(shares))
+        except ValueError as error:  # shares that are not finite, too
+            return PieceNotes(left_out={ATTENTION: reason(error)})
+
+    def _path(self, arm: str, piece: Piece, seed: int) -> Path:
+        return self.run_folder.folder / "images" / picture_name(arm, piece.prompt, seed)
 
     def _warm_up(self) -> None:
-        """Two steps, so that the first timed call does not pay for what happens once."""
+        """Two steps, so that the first timed call does not pay for what happens once.
+
+        Raises:
+            ValueError: the pipeline refuses what it is called with, and not for one prompt's sake.
+        """
         call = dict(self.settings.call)
         if "sigmas" not in call and "timesteps" not in call:
             call["num_inference_steps"] = 2
         painter = Painter(self.pipe, call, batch=self.settings.batch)
-        painter.plain(self.settings.prompts[self.plan.used[0]], range(self.settings.seeds))
+        refused: ValueError | None = None
+        for i in self.plan.used[:_TRIED]:
+            try:
+                painter.plain(self.settings.prompts[i], range(self.settings.seeds))
+                return
+            except ValueError as error:
+                refused = refused or error
+        assert refused is not None  # a plan has two prompts or more
+        raise refused
 
     def _machine(self) -> dict[str, Any]:
         return machine_of(self.pipe).model_dump()
 
 
 def plain_shares(shares: AttentionShares) -> dict[str, Any]:
-    """Attention as plain numbers: per group, a table of (layers, steps), averaged over heads."""
+    """Attention as plain numbers: per group, a table of (layers, steps), averaged over heads.
+
+    Raises:
+        ValueError: one is not finite.
+    """
     tables = {}
     for place, group in enumerate(shares.groups):
         layers = [layer[:, :, place].mean(1).tolist() for layer in shares.layers]
+        if not all(math.isfinite(share) for layer in layers for share in layer):
+            raise ValueError(f"the attention to {group} holds numbers that are not finite")
         if any(map(any, layers)):
             tables[group] = [[round(share, 6) for share in layer] for layer in layers]
     return tables

@@ -27,30 +27,62 @@ ROUNDED = 6  # digits behind the point; more would be noise of the arithmetic
 
 
 class Scores:
-    """Figures of every picture: {arm: {figure: (prompts, seeds)}}, and the pictures' embeddings.
+    """Figures of every picture, and the pictures' embeddings; NaN where there is no picture.
 
     Args:
         texts: the prompts' embeddings, (prompts, width).
+
+    Attributes:
+        arms: {arm: {figure: (prompts, seeds)}}.
+        embeds: {arm: (prompts, seeds, width)}.
+        pairs: {"to_full" or "distance": (prompts,)}, of two seeds' full pictures.
+        left_out: {(prompt's position, arm or "attention"): why it has none}.
     """
 
-    def __init__(self, texts: torch.Tensor, seeds: int) -> None:
-        self.texts, self.shape = texts, (len(texts), seeds)
+    def __init__(
+        self, prompts: Sequence[int], texts: torch.Tensor, seeds: int, left_out: dict[tuple[int, str], str]
+    ) -> None:
+        self.prompts, self.texts, self.left_out = tuple(prompts), texts, left_out
+        self.shape = (len(texts), seeds)
         self.arms: dict[str, dict[str, np.ndarray]] = {}
-        self.embeds: dict[str, list[torch.Tensor]] = {}  # prompt by prompt, seed by seed
-        self.pairs: dict[str, list[float]] = {"to_full": [], "distance": []}  # a prompt each
+        self.embeds: dict[str, torch.Tensor] = {}
+        self.pairs = {name: np.full(len(texts), np.nan) for name in ("to_full", "distance")}
 
     def put(self, arm: str, figure: str, row: int, seed: int, value: float) -> None:
         table = self.arms.setdefault(arm, {}).setdefault(figure, np.full(self.shape, np.nan))
         table[row, seed] = value
 
+    def put_embedding(self, arm: str, row: int, seed: int, value: torch.Tensor) -> None:
+        nothing = torch.full((*self.shape, len(value)), torch.nan)
+        self.embeds.setdefault(arm, nothing)[row, seed] = value
+
+    def leave_out(self, row: int, arm: str, why: str) -> None:
+        """Say that a prompt has no pictures of an arm; without full ones it has nothing to compare with."""
+        position = self.prompts[row]
+        for name in list(self.arms) if arm == FULL else [arm]:
+            self.left_out.setdefault((position, name), why)
+            for table in self.arms[name].values():
+                table[row] = np.nan
+            self.embeds[name][row] = torch.nan
+        if arm == FULL:
+            for values in self.pairs.values():
+                values[row] = np.nan
+
+    def rows(self, arm: str) -> np.ndarray:
+        """Which prompts have all pictures of an arm, (prompts,) bool."""
+        if arm not in self.arms:
+            return np.zeros(len(self.texts), bool)
+        return np.isfinite(self.arms[arm]["to_full"]).all(1)
+
     def put_own(self) -> None:
-        """Add what is specific to a prompt, once all pictures have been seen."""
-        fulls = torch.stack(self.embeds[FULL]).unflatten(0, self.shape)  # (prompts, seeds, width)
+        """Add what is specific to a prompt, once all pictures have been seen; it takes two prompts."""
         texts = self.texts[:, None].expand(-1, self.shape[1], -1)
-        for arm, embeds in self.embeds.items():
-            pictures = torch.stack(embeds).unflatten(0, self.shape)
-            self.arms[arm]["own_prompt"] = own(pictures, texts)
-            self.arms[arm]["own_full"] = own(pictures, fulls)
+        for arm, pictures in self.embeds.items():
+            rows = self.rows(arm)
+            for figure, targets in (("own_prompt", texts), ("own_full", self.embeds[FULL])):
+                table = self.arms[arm][figure] = np.full(self.shape, np.nan)
+                if rows.sum() > 1:
+                    table[rows] = own(pictures[rows], targets[rows])
 
     def figures(self, arm: str) -> verdict.Figures:
         names = [field.name for field in fields(verdict.Figures)]
@@ -58,7 +90,7 @@ class Scores:
 
     def noise(self) -> verdict.Noise:
         between = verdict.between_seeds(self.arms[FULL]["to_prompt"])
-        return verdict.Noise(1 - np.array(self.pairs["to_full"]), between)
+        return verdict.Noise(1 - self.pairs["to_full"], between)
 
 
 def own(pictures: torch.Tensor, targets: torch.Tensor) -> np.ndarray:
@@ -69,7 +101,7 @@ def own(pictures: torch.Tensor, targets: torch.Tensor) -> np.ndarray:
     mean over prompts that of the own pairs minus that of the foreign ones.
 
     Args:
-        pictures, targets: (prompts, seeds, width), two prompts or more.
+        pictures, targets: (prompts, seeds, width), two prompts or more, all finite.
 
     Returns:
         (prompts, seeds)
@@ -86,33 +118,56 @@ def score(audit: AuditPictures, clip: Clip, progress: OnProgress | None = None) 
     """Look at every picture, one prompt and seed at a time, its full picture beside it.
 
     Raises:
-        FileNotFoundError: the audit's pictures are not all there.
+        FileNotFoundError: the audit has not come to its end.
+        ValueError: a picture cannot be read.
     """
-    plan, seeds = audit.plan, range(audit.settings.seeds)
-    arms = [FULL, *arm_names(plan)]
-    scores = Scores(clip.texts([audit.settings.prompts[i] for i in plan.used]), audit.settings.seeds)
-    for row, i in enumerate(plan.used):
+    plan, left_out = audit.plan, audit.left_out()
+    prompts = [i for i in plan.used if (i, FULL) not in left_out]
+    if not prompts:
+        why = next(why for (_, arm), why in left_out.items() if arm == FULL)
+        raise ValueError(f"no prompt has full pictures, which all others are compared with: {why}")
+    texts = clip.texts([audit.settings.prompts[i] for i in prompts])
+    scores = Scores(prompts, texts, audit.settings.seeds, left_out)
+    for row, i in enumerate(prompts):
         if progress:
-            progress("looking", row, len(plan.used))
-        fulls = []
-        for seed in seeds:
-            images = [audit.picture(arm, i, seed) for arm in arms]
-            features = clip.pictures(images)
-            _put_figures(scores, arms, row, seed, features)
-            if audit.judge:
-                for arm, image in zip(arms, images, strict=True):
-                    for name, value in audit.judge(image, i).items():
-                        scores.put(arm, name, row, seed, value)
-            fulls.append((features.embeds[0], tuple(layer[:1] for layer in features.patches)))
-        pairs = list(combinations(fulls, 2))
-        scores.pairs["to_full"].append(statistics.fmean(float(cosine(a[0], b[0])) for a, b in pairs))
-        scores.pairs["distance"].append(
-            statistics.fmean(float(perceptual_distance(a[1], b[1])) for a, b in pairs)
-        )
+            progress("looking", row, len(prompts))
+        _look_at_prompt(scores, audit, clip, row, i)
     scores.put_own()
     if progress:
-        progress("looking", len(plan.used), len(plan.used))
+        progress("looking", len(prompts), len(prompts))
     return scores
+
+
+_NOT_FINITE = "the CLIP gives no finite numbers for it"
+
+
+def _look_at_prompt(scores: Scores, audit: AuditPictures, clip: Clip, row: int, i: int) -> None:
+    arms = [FULL, *(arm for arm in arm_names(audit.plan) if (i, arm) not in scores.left_out)]
+    broken: set[str] = set()
+    fulls = []
+    for seed in range(audit.settings.seeds):
+        images = [audit.picture(arm, i, seed) for arm in arms]
+        features = clip.pictures(images)
+        broken |= {arm for arm, sound in zip(arms, _sound(features), strict=True) if not sound}
+        _put_figures(scores, arms, row, seed, features)
+        if audit.judge:
+            for arm, image in zip(arms, images, strict=True):
+                for name, value in audit.judge(image, i).items():
+                    scores.put(arm, name, row, seed, value)
+        fulls.append((features.embeds[0], tuple(layer[:1] for layer in features.patches)))
+    pairs = list(combinations(fulls, 2))
+    scores.pairs["to_full"][row] = statistics.fmean(float(cosine(a[0], b[0])) for a, b in pairs)
+    scores.pairs["distance"][row] = statistics.fmean(float(perceptual_distance(a[1], b[1])) for a, b in pairs)
+    if not bool(torch.isfinite(scores.texts[row]).all()):
+        broken.add(FULL)
+    for arm in sorted(broken, key=arms.index):
+        scores.leave_out(row, arm, _NOT_FINITE)
+
+
+def _sound(features: Features) -> list[bool]:
+    """Which pictures have finite features throughout."""
+    tensors = (features.embeds, *features.patches)
+    return torch.stack([torch.isfinite(t).flatten(1).all(1) for t in tensors]).all(0).tolist()
 
 
 def _put_figures(scores: Scores, arms: Sequence[str], row: int, seed: int, features: Features) -> None:
@@ -125,7 +180,7 @@ def _put_figures(scores: Scores, arms: Sequence[str], row: int, seed: int, featu
     for place, arm in enumerate(arms):
         for name, column in columns.items():
             scores.put(arm, name, row, seed, round(float(column[place]), ROUNDED))
-        scores.embeds.setdefault(arm, []).append(features.embeds[place])
+        scores.put_embedding(arm, row, seed, features.embeds[place])
 
 
 def arm_names(plan: AuditPlan) -> list[str]:

@@ -6,12 +6,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
-from pydantic import Field, field_validator
+from pydantic import Field, FiniteFloat, field_validator
 
-from picturelab.settings import Settings
+from picturelab.settings import Settings, shortened
+from picturelab.textfiles import read_yaml
 
 from .prompts import studies_folder
+from .settings import Count, Seeds, check_numbers
 
 
 class Study(Settings):
@@ -25,18 +26,24 @@ class Study(Settings):
     """For people."""
     model: str
     """A hub id."""
-    seeds: int
+    seeds: Seeds
     """Pictures per prompt and arm."""
-    count: int
+    count: Count
     """Prompts of our collection."""
     call: dict[str, Any]
     """Arguments for the pipeline's call."""
     setup: str
     """How the paper measured."""
-    paper: dict[str, float] = Field(default_factory=dict)
+    paper: dict[str, FiniteFloat] = Field(default_factory=dict)
     """{name of a figure: value}; a name is "GROUP ARM FIGURE", such as "ite padding to_prompt"."""
     note: str = ""
     """What a reader should know; "" nothing."""
+
+    @field_validator("call")
+    @classmethod
+    def _check_call(cls, call: dict[str, Any]) -> dict[str, Any]:
+        check_numbers(call)
+        return call
 
     @field_validator("paper")
     @classmethod
@@ -53,11 +60,14 @@ def load_study(name: str) -> Study:
         ValueError: there is none, or it has a wrong, missing or unknown key.
     """
     folder = studies_folder()
-    path = Path(name) if Path(name).suffix in (".yaml", ".yml") else folder / f"{name}.yaml"
-    if not path.is_file():
-        known = sorted(p.stem for p in folder.glob("*.yaml") if p.stem != "prompts")
-        raise ValueError(f"study is {name!r}; it can be {', '.join(known)} or a YAML file")
-    values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    known = sorted(p.stem for p in folder.glob("*.yaml") if p.stem != "prompts")
+    if Path(name).suffix.lower() in (".yaml", ".yml"):
+        path = Path(name)
+    elif name in known:
+        path = folder / f"{name}.yaml"
+    else:
+        raise ValueError(f"study is {shortened(repr(name), 80)}; it can be {', '.join(known)} or a YAML file")
+    values = read_yaml(path)
     keys = list(Study.model_fields)
     if not isinstance(values, dict):
         raise ValueError(f"{path} must be a mapping with {', '.join(keys)}")
@@ -66,7 +76,10 @@ def load_study(name: str) -> Study:
     if unknown or missing:
         what = f"does not know {', '.join(unknown)}" if unknown else f"lacks {', '.join(missing)}"
         raise ValueError(f"{path} {what}; a study has {', '.join(keys)}")
-    return Study(**values)
+    try:
+        return Study(**values)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
 
 
 def beside_paper(study: Study, results: Mapping[str, Any]) -> dict[str, Any]:

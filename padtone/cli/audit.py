@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,10 +13,11 @@ from picturelab.cli.options import Device, Dtype, Guidance, Steps
 from picturelab.cli.progress import stage_bars
 from picturelab.cli.run import complain
 from picturelab.extras import require
-from picturelab.notation import parse_size
 from picturelab.quiet import quieten
+from picturelab.settings import shortened
 from picturelab.worlds import split, world
 
+from .audit_options import AuditOptions
 from .loading import load_for_audit
 from .options import Clean, Length, Negative, Pooled
 
@@ -29,28 +30,7 @@ if TYPE_CHECKING:
 
 SHAPEWORLD = "shapeworld/"
 _SMALL = 8  # prompts where none are named
-
-
-@dataclass(frozen=True)
-class AuditOptions:
-    """What was typed for one model's audit, word by word; None: left out."""
-
-    prompts: Path | None
-    count: int | None
-    seeds: int | None
-    clip: str
-    keep: str
-    size: str
-    steps: int | None
-    guidance: float | None
-    negative: str | None
-    max_length: int | None
-    clean: str
-    pooled: str
-    looks: int
-    batch: int | None
-    device: str | None
-    dtype: str | None
+_LEFT_OUT = 8  # prompts that are named where they were left out
 
 
 def audit(
@@ -128,14 +108,16 @@ def audit(
     )
     require("padtone audit", "audit", "matplotlib", "scipy", "torchmetrics")  # for the report and for KID
     quieten()  # before anything imports the libraries
+    from picturelab.runs.places import check_folder
+
     from ..audit.studies import load_study
 
     design = load_study(study) if study else None
     model = model or (design.model if design else "")
+    options.check(workers)
+    check_folder(out)
     if not model:
         raise ValueError("name a model with --model, such as shapeworld/unet or shapeworld/all, or a --study")
-    if workers is not None and workers < 1:
-        raise ValueError(f"workers is {workers}; it is 1 or more")
     if model != f"{SHAPEWORLD}all":
         if workers is not None:
             raise ValueError(f"workers is {workers}, and the model {model}; workers are for shapeworld/all")
@@ -178,30 +160,34 @@ def _audit(
 ) -> tuple[dict[str, Any], Path]:
     """One model's audit from the command line's words: what `carry_out` gives."""
     quieten()  # once more: it may be a process of its own
-    from picturelab.models import origin
+    from picturelab.models import choose_device, locate, origin
 
+    from ..audit.clip import Clip
     from ..audit.settings import AuditSettings
     from ..runs.audit import carry_out, usual_batch, usual_clip
 
-    seeds = options.seeds or (study.seeds if study else 2)
+    seeds = options.seeds if options.seeds is not None else study.seeds if study else 2
     chosen = _prompts(model, study, options)
+    device = choose_device(options.device)
+    locate(model)
+    clip = Clip.load(options.clip or usual_clip(model), device)  # far smaller than the model
     pipe = load_for_audit(model, options.device, options.dtype)
     settings = AuditSettings(
         model=model,
-        clip=options.clip or usual_clip(model),
+        clip=clip.name,
         prompts=chosen.texts,
         kinds=chosen.kinds,
         seeds=seeds,
         call=_call(pipe, model, study, options),
         clean=options.clean,
         pooled=options.pooled,
-        batch=options.batch or usual_batch(model),
-        keeps=_keep_counts(options.keep),
+        batch=usual_batch(model) if options.batch is None else options.batch,
+        keeps=options.keep_counts,
         looks=options.looks,
         precision=str(pipe.dtype).removeprefix("torch."),
         revision=origin(pipe).revision,
     )
-    return carry_out(pipe, settings, out, judge=chosen.judge, study=study, progress=progress)
+    return carry_out(pipe, settings, out, clip=clip, judge=chosen.judge, study=study, progress=progress)
 
 
 def _summary(results: dict[str, Any], page: Path) -> str:
@@ -215,7 +201,17 @@ def _summary(results: dict[str, Any], page: Path) -> str:
             f" {results['droppable']} of {results['padding']} padding tokens can go "
             f"({results['speedup']:.2f}x as fast): padtone.trim_padding(pipe, keep={keep})"
         )
-    return f"{line}\n{page}"
+    return "\n".join([line, *_left_out_lines(results["left_out"], page), f"{page}"])
+
+
+def _left_out_lines(left_out: Sequence[Mapping[str, Any]], page: Path) -> list[str]:
+    """Which prompts were left out of which arms, and why."""
+    lines = [
+        f"left out of {', '.join(entry['arms']) or 'all arms'}: {shortened(entry['text'], 80)!r} ({entry['why']})"
+        for entry in left_out[:_LEFT_OUT]
+    ]
+    more = len(left_out) - len(lines)
+    return [*lines, f"and {more} more, see {page}"] if more > 0 else lines
 
 
 def _prompts(model: str, study: Study | None, options: AuditOptions) -> Prompts:
@@ -238,7 +234,7 @@ def _call(pipe: Pipeline, model: str, study: Study | None, options: AuditOptions
     call = call_arguments(
         pipe,
         model,
-        size=parse_size(options.size) if options.size else None,
+        size=options.height_and_width,
         steps=options.steps,
         guidance=options.guidance,
         negative=options.negative,
@@ -248,10 +244,3 @@ def _call(pipe: Pipeline, model: str, study: Study | None, options: AuditOptions
         return call
     own = call_arguments(pipe, model)
     return own | study.call | {name: value for name, value in call.items() if own.get(name) != value}
-
-
-def _keep_counts(text: str) -> tuple[int, ...]:
-    parts = [part.strip() for part in text.split(",") if part.strip()]
-    if not all(part.isdecimal() for part in parts):
-        raise ValueError(f"keep is {text!r}; it is a list of numbers of padding tokens, such as 0,1,4,16")
-    return tuple(int(part) for part in parts)

@@ -1,7 +1,8 @@
 """From figures to a verdict: the decision rules, all thresholds from the noise between seeds. Pure.
 
 docs/audit.md states the rules in words. A figure is an array of (prompts, seeds); every question is a
-figure's excess over what another seed does to the same figure, averaged over the prompts.
+figure's excess over what another seed does to the same figure, averaged over the prompts. A prompt that has no pictures
+in an arm is NaN there, and takes no part in that arm's questions.
 """
 
 from __future__ import annotations
@@ -65,6 +66,7 @@ class Finding:
         effect: what was measured, as a mean over prompts.
         noise: what another seed does to the same figure.
         excess: effect - noise, with its interval; the answer is whether that lies above 0.
+        prompts: how many it rests on.
     """
 
     question: str
@@ -73,6 +75,7 @@ class Finding:
     noise: float
     excess: Interval
     answer: str
+    prompts: int
 
     def to_dict(self) -> dict[str, Any]:
         plain = {"question": self.question, "figure": self.figure, "answer": self.answer}
@@ -80,6 +83,7 @@ class Finding:
             "effect": float(f"{self.effect:.6g}"),
             "noise": float(f"{self.noise:.6g}"),
             "excess": self.excess.to_dict(),
+            "prompts": self.prompts,
         }
 
 
@@ -113,11 +117,18 @@ def finding(question: str, figure: str, effect: np.ndarray, noise: np.ndarray) -
     """Yes if the whole interval of effect - noise lies above 0, no if none of it does, else unclear.
 
     Args:
-        effect, noise: (prompts,), the larger the more.
+        effect, noise: (prompts,), the larger the more; where either is NaN there were no pictures to compare.
+
+    Raises:
+        ValueError: no prompt has both.
     """
+    both = np.isfinite(effect) & np.isfinite(noise)
+    if not both.any():
+        raise ValueError(f"{question!r} cannot be answered: no prompt has the pictures that it compares")
+    effect, noise = effect[both], noise[both]
     excess = bootstrap(effect - noise)
     answer = YES if excess.low > 0 else NO if excess.high <= 0 else UNCLEAR
-    return Finding(question, figure, float(effect.mean()), float(noise.mean()), excess, answer)
+    return Finding(question, figure, float(effect.mean()), float(noise.mean()), excess, answer, len(effect))
 
 
 def changes(question: str, arm: Figures, full: Figures, noise: Noise) -> tuple[Finding, Finding]:
@@ -161,7 +172,6 @@ def judge(
         idp: arm "padding" at least; empty where the denoiser never changes the text, or masks padding.
         removed: pictures without padding, or with as little as was tried.
     """
-    prompts = len(full.to_full)
     seen = changes("Does the text change the picture at all?", ite["clean"], full, noise)
     needed = changes("Does the picture change with an empty text's padding?", ite["prompt"], full, noise)
     read = changes(
@@ -175,6 +185,7 @@ def judge(
         )
     gone = changes("Does the picture change without padding?", removed, full, noise)
     findings = (*seen, *carried, *read, *needed, *inside, *gone)
+    prompts = min(f.prompts for f in findings)
     if prompts < FEWEST_PROMPTS:
         reason = f"There are {prompts} prompts; a verdict needs {FEWEST_PROMPTS} or more."
         return Verdict(INCONCLUSIVE, reason, findings, sees=False)
@@ -257,10 +268,10 @@ def keep_curve(arms: Mapping[int, Figures], full: Figures, noise: Noise) -> list
 
 
 def smallest_keep(curve: Sequence[KeepPoint]) -> int | None:
-    """The smallest k from which on no tried k changes the picture; None: no such k."""
+    """The smallest k from which on no tried k changes the picture, each asked of prompts enough; None: no such k."""
     best = None
     for point in sorted(curve, key=lambda point: point.k, reverse=True):
-        if point.answer != NO:
+        if point.answer != NO or any(f.prompts < FEWEST_PROMPTS for f in point.findings):
             break
         best = point.k
     return best

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from picturelab.failures import told_as
 from picturelab.files import write_whole
 from picturelab.reports.pages import environment, thumbnail
 from picturelab.runs.folder import RunFolder
@@ -51,9 +52,14 @@ def write_report(results: Mapping[str, Any], folder: Path) -> Path:
     Args:
         results: the content of report.json.
         folder: the audit's folder, with its pictures.
+
+    Raises:
+        ValueError: a picture cannot be read, or the page cannot be written.
     """
     path = folder / "report.html"
-    write_whole(path, render(results, run_folder(folder)))
+    page = render(results, run_folder(folder))
+    with told_as(f"{path} cannot be written", OSError):
+        write_whole(path, page, sync=True)
     return path
 
 
@@ -65,7 +71,8 @@ def write_index(reports: Mapping[str, Mapping[str, Any]], folder: Path) -> Path:
     """
     page = environment("padtone.reports").get_template("index.html.j2")
     path = folder / "index.html"
-    write_whole(path, page.render(reports=reports, headlines=HEADLINES))
+    with told_as(f"{path} cannot be written", OSError):
+        write_whole(path, page.render(reports=reports, headlines=HEADLINES), sync=True)
     return path
 
 
@@ -96,12 +103,20 @@ def render(results: Mapping[str, Any], pictures: RunFolder) -> str:
             keeps=_grids(results, pictures, _keep_arms(results), 1),
             keep_chart=charts.keep_chart(likeness, results["keep_k"]["padding"], noise),
             arm_charts=_arm_charts(arms, ite),
-            attention_chart=charts.attention_chart(results["attention"]["groups"], ("padding", "prompt")),
+            attention_chart=_attention_chart(results["attention"]["groups"]),
             strip=lambda excess: charts.interval_bar(
                 excess["low"], excess["mean"], excess["high"], reach or 1.0
             ),
         )
     )
+
+
+def _attention_chart(groups: Mapping[str, Any]) -> str | None:
+    """None where nothing looks at padding or prompt, or nothing was measured."""
+    from .charts import attention_chart
+
+    wanted = [group for group in ("padding", "prompt") if group in groups]
+    return attention_chart(groups, wanted) if wanted else None
 
 
 def code_line(results: Mapping[str, Any]) -> str | None:
@@ -114,7 +129,7 @@ def code_line(results: Mapping[str, Any]) -> str | None:
 
 def judged_figures(full: Mapping[str, Any]) -> list[str]:
     """Names of the figures that a ground truth gave, such as shapeworld's checker."""
-    known = {"images", "kid", "distance", *FIGURES}
+    known = {"images", "left_out", "kid", "distance", *FIGURES}
     return [name for name in full if name not in known]
 
 
@@ -156,16 +171,22 @@ def _keep_arms(results: Mapping[str, Any]) -> dict[str, str]:
 def _grids(
     results: Mapping[str, Any], pictures: RunFolder, arms: Mapping[str, str], prompts: int
 ) -> list[dict]:
-    """One grid a prompt: a row a seed, a column an arm."""
+    """One grid a prompt: a row a seed, a column an arm; None where the prompt has no such picture."""
     settings = results["settings"]
+    absent = {(entry["prompt"], arm) for entry in results["left_out"] for arm in entry["arms"]}
     grids = []
     for i in settings["prompts_used"][:prompts]:
         rows = [
             {
-                arm: thumbnail(pictures.picture(picture_name(where, i, seed)), _SIDE)
+                arm: None if (i, where) in absent else _thumbnail(pictures, picture_name(where, i, seed))
                 for arm, where in arms.items()
             }
             for seed in range(min(_SEEDS, settings["seeds"]))
         ]
         grids.append({"prompt": settings["prompts"][i], "rows": rows})
     return grids
+
+
+def _thumbnail(pictures: RunFolder, name: str) -> str:
+    with told_as(f"{pictures.folder / 'images' / name} cannot be read; the same command makes it again"):
+        return thumbnail(pictures.picture(name), _SIDE)

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from picturelab.failures import told_as
 from picturelab.files import write_whole
 from picturelab.pipeline import Pipeline
+from picturelab.remarks import remark
 from picturelab.runs.folder import OnProgress
 from picturelab.worlds import split
 
@@ -21,6 +25,7 @@ from ..audit.studies import Study, beside_paper
 from ..reports.page import write_report
 
 _HUB_CLIP = "openai/clip-vit-base-patch32"
+_PACKAGES = ("numpy", "pillow", "scipy", "torch", "torchmetrics", "transformers")  # that figures depend on
 _SHIPPED_BATCH, _BATCH = 16, 4
 
 
@@ -39,6 +44,7 @@ def carry_out(
     settings: AuditSettings,
     folder: Path,
     *,
+    clip: Clip | None = None,
     judge: Judge | None = None,
     study: Study | None = None,
     progress: OnProgress | None = None,
@@ -46,6 +52,7 @@ def carry_out(
     """Run an audit, or go on with the one that the folder holds.
 
     Args:
+        clip: that of the settings, where it is loaded already.
         judge: see `Audit`.
         study: whose paper's figures are set beside ours.
 
@@ -53,13 +60,35 @@ def carry_out(
         The content of report.json, and where report.html is.
 
     Raises:
-        ValueError: see `Audit` and `Clip.load`.
+        ValueError: see `Audit` and `Clip.load`; or the report cannot be written.
     """
-    clip = Clip.load(settings.clip, pipe._execution_device)  # before hours of work, not after
+    clip = clip or Clip.load(settings.clip, pipe._execution_device)  # before hours of work, not after
     audit = Audit(pipe, settings, folder, judge)  # reads the prompts and makes the plan
     audit.paint(progress)
-    scores = score(audit.pictures, clip, progress)
-    content = results(audit.pictures, scores)
+    content = results(audit.pictures, score(audit.pictures, clip, progress))
     content["study"] = beside_paper(study, content) if study else None
-    write_whole(folder / "report.json", json.dumps(content, indent=1))
+    content["looked_with"] = {
+        "clip": settings.clip,
+        "weights": clip.fingerprint(),
+        "judge": judge is not None,
+        "study": study.model_dump() if study else None,
+        "versions": {name: version(name) for name in _PACKAGES},
+    }
+    report = folder / "report.json"
+    _say_what_changed(report, content)
+    with told_as(f"{report} cannot be written", OSError):
+        write_whole(report, json.dumps(content, indent=1, allow_nan=False), sync=True)
     return content, write_report(content, folder)
+
+
+def _say_what_changed(report: Path, content: Mapping[str, Any]) -> None:
+    """The same pictures, looked at with something else than last time: figures may differ, so say so."""
+    try:
+        before = json.loads(report.read_text())["looked_with"]
+        changed = [name for name, now in content["looked_with"].items() if before[name] != now]
+    except (OSError, ValueError, LookupError, TypeError, RecursionError):
+        return  # there is no report, an old one, or a damaged one, which is written anew
+    if changed:
+        remark(
+            f"{report.parent} was looked at before with another {', '.join(changed)}: its report is written anew"
+        )

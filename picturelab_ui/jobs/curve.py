@@ -8,8 +8,9 @@ from typing import Any
 
 from PIL import Image
 
-from padtone.audit.arms import Painter, Work, keep_arm, read_prompt
+from padtone.audit.arms import Work, keep_arm, read_prompt
 from padtone.audit.clip import Clip
+from padtone.audit.painter import Painter
 from padtone.maths.metrics import cosine
 from picturelab.runs.folder import OnProgress
 
@@ -69,10 +70,12 @@ def keep_curve(
     for done, k in enumerate((keeps[0], *keeps)):
         on_progress("pictures", done, len(keeps) + 1)
         arm = keep_arm(k)
-        pictures, each = painter.make(Work("plain", prompt, tuple(seeds), (arm,)))
+        painted = painter.make(Work("plain", prompt, tuple(seeds), (arm,)))
+        if painted.seconds is None:
+            raise ValueError(f"{prompt!r} has no pictures with {arm}: {painted.left_out[arm]}")
         if done:
-            images.append(tuple(pictures[arm, seed] for seed in seeds))
-            seconds.append(each)
+            images.append(tuple(painted.pictures[arm, seed] for seed in seeds))
+            seconds.append(painted.seconds)
     embeds = [clip.pictures(row).embeds for row in images]
     likeness = tuple(tuple(cosine(own, embeds[-1]).tolist()) for own in embeds)
     noise = float(cosine(embeds[-1][1:], embeds[-1][:-1]).mean())

@@ -79,6 +79,13 @@ def test_a_killed_run_goes_on(run, tiny_model, tmp_path, monkeypatch):
     assert {file: file.read_bytes() for file in done} == done
     assert len(list((tmp_path / "report" / "images").iterdir())) == 4
 
+    pieces = sorted((tmp_path / "report" / "pieces").iterdir())
+    pieces[0].write_bytes(b"")  # as a power cut leaves it
+    damaged = sorted(done)[-1]
+    damaged.write_bytes(done[damaged][:100])
+    assert run(*arguments)[0] == 0
+    assert {file: file.read_bytes() for file in done} == done
+
     code, _, err = run(*arguments, "--seed", "5")
     assert code == 2
     assert err == (
@@ -135,10 +142,19 @@ def test_shipped_models_are_judged_by_the_checker(monkeypatch):
             "other is not empty and does not hold a validation; give an empty or a new folder",
         ),
         (["--preset", "sd16"], "unknown preset 'sd16'"),
+        (["--guidance", "nan"], "number from 0 to 1000"),
+        (["--seed", "-1"], "whole number from 0 to"),
+        (["--scale", "nan"], "scale=nan: must be above 1"),
+        (["--scale", "2", "--scale", "2"], "give each once"),
+        (["--mode", "slow"], "mode='slow': must be one of"),
+        (["--out", "empty.txt"], "empty.txt is a file; give an empty or a new folder"),
+        (["--out", "s3:/bucket/x"], "s3:/bucket/x is an address"),
+        (["--prompts", "long.txt"], "long.txt, line 2: the prompt has 10,001 letters"),
     ],
 )
 def test_bad_input(run, tiny_model, tmp_path, arguments, said):
     (tmp_path / "empty.txt").write_text("\n")
+    (tmp_path / "long.txt").write_text(f"\ufeffa cat\n{'a' * 10_001}\n")
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "thesis.txt").write_text("mine")
     code, out, err = run("--model", tiny_model, *QUICK, *arguments)

@@ -1,6 +1,7 @@
 """`padtone audit` as it is typed, on small untrained models in folders."""
 
 import json
+import shutil
 from functools import partial
 
 import diffusers
@@ -8,9 +9,11 @@ import pytest
 import torch
 import transformers
 from PIL import Image
+from safetensors.torch import load_file, save_file
 from typer.testing import CliRunner
 
 from padtone.audit.clip import Clip
+from padtone.cli import main
 from padtone.cli.commands import app
 from padtone.families import ldm
 from picturelab import extras
@@ -95,17 +98,56 @@ def test_all_shipped_models(clip, tmp_path, monkeypatch):
         (("--study", "sd4"), "study is 'sd4'"),
         (("--model", "shapeworld/unet", "--seeds", 1), "seeds is 1"),
         (("--model", "shapeworld/all", "--seeds", 1), "seeds is 1"),
-        (("--model", "shapeworld/all", "--workers", 0), "workers is 0"),
+        (("--model", "shapeworld/all", "--workers", 0), "workers=0: must be a whole number from 1"),
         (("--model", "shapeworld/unet", "--workers", 2), "workers is 2, and the model shapeworld/unet"),
         (("--model", "shapeworld/unet", "--size", "128"), "size (is )?'128'"),
         (("--model", "shapeworld/unet", "--keep", "2,x"), "keep is '2,x'"),
         (("--model", "shapeworld/unet", "--prompts", "none.txt"), "none.txt cannot be read"),
-        (("--model", "shapeworld/unet", "--count", 1), "got 1"),
+        (("--model", "shapeworld/unet", "--count", 1), "prompts, all different; got 1"),
     ],
 )
 def test_bad_input(typed, message, tmp_path):
     with pytest.raises(ValueError, match=message):
         run("audit", *typed, "--out", tmp_path / "out")
+
+
+@pytest.mark.parametrize(
+    ("typed", "words"),
+    [
+        (("--steps", 0), "whole number from 1 to 1000"),
+        (("--guidance", -1), "number from 0 to 1000"),
+        (("--guidance", "nan"), "number from 0 to 1000"),
+        (("--seeds", 0), "whole number from 1 to 10000"),
+        (("--count", 0), "whole number from 1 to 10000"),
+        (("--count", -3), "whole number from 1 to 10000"),
+        (("--count", 10**12), "whole number from 1 to 10000"),
+        (("--batch", 0), "whole number from 1 to 1024"),
+        (("--looks", 0), "whole number from 1 to"),
+        (("--max-length", 0), "whole number from 1 to"),
+        (("--size", "7x7"), "height=7"),
+        (("--size", "999992x64"), "width=999992"),
+        (("--keep", "999999999"), "whole number from 0 to"),
+        (("--clip", "nowhere"), "there is no CLIP 'nowhere'"),
+        (("--out", "mine.txt"), "mine.txt is a file"),
+        (("--out", "mine.txt/below"), "mine.txt is a file"),
+        (("--out", "s3:/bucket/x"), "s3:/bucket/x is an address"),
+        (("--negative", "a" * 10_001), "10,001 letters"),
+        (("--study", "none.yaml"), "none.yaml cannot be read (No such file or directory)"),
+        (("--prompts", "twice.txt"), "twice.txt, line 4 holds 'a cat' twice, first in line 1"),
+        (("--prompts", "twice.yaml"), "stands there twice"),
+    ],
+)
+def test_bad_input_leaves_no_folder(run_command, tmp_path, typed, words):
+    """Before anything is loaded: the model is far too large for this test's time."""
+    (tmp_path / "mine.txt").write_text("mine")
+    (tmp_path / "twice.txt").write_text("\ufeffa cat\n\n# more\na cat\n")
+    (tmp_path / "twice.yaml").write_text("one: [a cat]\none: [a dog]\n")
+    before = set(tmp_path.rglob("*"))
+    code, out, err = run_command(main, "audit", "--model", "shapeworld/unet", "--out", "report", *typed)
+    assert (code, out) == (2, "")
+    assert words in err
+    assert err.count("\n") == 1
+    assert set(tmp_path.rglob("*")) == before
 
 
 def test_missing_packages_are_named(monkeypatch, tmp_path):
@@ -118,6 +160,20 @@ def test_clip_must_be_a_clip(tmp_path):
     transformers.BertConfig().save_pretrained(tmp_path)
     with pytest.raises(ValueError, match="a model of type 'bert'"):
         Clip.load(str(tmp_path))
+
+
+def test_a_clip_without_all_its_weights_is_refused(clip, tmp_path):
+    """transformers would draw those that are missing at random."""
+    shutil.copytree(clip, tmp_path / "clip")
+    file = tmp_path / "clip" / "model.safetensors"
+    weights = load_file(file)
+    del weights["visual_projection.weight"]
+    save_file(weights, file, {"format": "pt"})
+    with pytest.raises(ValueError, match=r"lacks 1 of its weights, such as visual_projection\.weight"):
+        Clip.load(str(tmp_path / "clip"))
+    file.write_bytes(b"")
+    with pytest.raises(ValueError, match="cannot be loaded"):
+        Clip.load(str(tmp_path / "clip"))
 
 
 def test_clip_from_a_folder_sees_the_same(clip):
