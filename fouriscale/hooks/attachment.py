@@ -183,15 +183,16 @@ class Attachment:
         self._running.begin(Call(outer=outer))  # whatever fails below, it ends in `_after_unet`
         self._follow_adapters()
         call = dataclasses.replace(self._call(caller, sample, timestep), outer=outer)
+        if call.split and not self._split.in_place:  # something else has taken it off
+            self._split.attach()  # for the next call
+            call = dataclasses.replace(call, split=False)
         self._running.begin(call)
         follow_checkpointing(self.unet, self._running, self._undo)
         plan = call.plan
         if plan is None:
             return None
         modules.refuse_fused(self._attentions)
-        if call.split:
-            self._split.attach()
-        if not plan.guidance_rows:
+        if call.split or not plan.guidance_rows:
             return None
         count = plan.guidance_rows
         return pick_rows((args, kwargs), plan.rows, lambda rows: torch.cat([rows, rows[-count:]]))

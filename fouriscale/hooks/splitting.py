@@ -30,9 +30,13 @@ class SplitForward:
         self.unet, self.running = unet, running
         self._stand_in: Callable | None = None
 
+    @property
+    def in_place(self) -> bool:
+        return self._place() is not None
+
     def attach(self) -> None:
         """Stand in for `forward`, unless that is so already."""
-        if self._place() is not None:
+        if self.in_place:
             return
         place = _ACCELERATES if _ACCELERATES in vars(self.unet) else "forward"
         self._own, self._inner = place in vars(self.unet), getattr(self.unet, place)
@@ -62,12 +66,21 @@ def _split(running: Running, inner: Callable, *args: Any, **kwargs: Any) -> Any:
     call = running.call
     if call is None or not call.split or call.plan is None:
         return inner(*args, **kwargs)
-    half, rows = call.plan.rows // 2, call.plan.rows + call.plan.guidance_rows
-    outputs = []
-    for part, pick in zip(halves(call), (slice(half), slice(half, None)), strict=True):
-        some_args, some_kwargs = pick_rows((args, kwargs), rows, operator.itemgetter(pick))
+    rows, outputs = call.plan.rows, []
+    half = rows // 2
+    picks: tuple[Callable[[torch.Tensor], torch.Tensor], ...] = (
+        operator.itemgetter(slice(half)),
+        functools.partial(_conditional, half=half, guidance_rows=call.plan.guidance_rows),
+    )
+    for part, pick in zip(halves(call), picks, strict=True):
         with running.within(part):
-            outputs.append(inner(*some_args, **some_kwargs))
+            outputs.append(inner(*pick_rows(args, rows, pick), **pick_rows(kwargs, rows, pick)))
     sample = torch.cat([output[0] for output in outputs])
     last = outputs[-1]
     return (sample, *last[1:]) if isinstance(last, tuple) else type(last)(sample=sample)
+
+
+def _conditional(values: torch.Tensor, half: int, guidance_rows: int) -> torch.Tensor:
+    """The conditional rows, and those of the guidance branch after them."""
+    conditional = values[half:]
+    return torch.cat([conditional, conditional[-guidance_rows:]]) if guidance_rows else conditional

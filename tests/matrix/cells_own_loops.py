@@ -7,6 +7,7 @@ import numpy as np
 import torch
 
 from fouriscale import apply_fouriscale, fouriscale, remove_fouriscale
+from fouriscale.hooks.patch import current_state
 from tests.matrix.cell import Setting, cell
 from tests.matrix.cells_adapters import encoded
 from tests.tiny import unet_pipelines as models
@@ -124,7 +125,11 @@ def threads(family):
         changes, steps = job
         # A scheduler counts its steps, so a thread needs its own, as with diffusers alone.
         pipe = models.pipeline(family, unet=unet)
-        return pipe(**call(steps=steps, **prompt, **changes)).images.ravel()
+        if current_state(first):  # settings belong to a pipeline
+            apply_fouriscale(pipe, CONFIG)
+        images = pipe(**call(steps=steps, **prompt, **changes)).images.ravel()
+        remove_fouriscale(pipe)
+        return images
 
     def together():
         with ThreadPoolExecutor(2) as pool:

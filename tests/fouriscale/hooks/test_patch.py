@@ -157,9 +157,8 @@ def test_rows_seen_by_the_unet(pipe):
 
 
 def test_steps_after_stop_are_the_plain_unet(pipe):
-    apply_fouriscale(pipe, CONFIG)
+    apply_fouriscale(pipe.unet, CONFIG, scheduler=pipe.scheduler, guided=False)
     pipe.scheduler.set_timesteps(8)
-    pipe._guidance_scale = 7.5
     x, text = torch.randn(2, 4, 32, 32), embeds(2)
     with torch.no_grad():
         late = pipe.unet(x, pipe.scheduler.timesteps[6], text).sample
@@ -189,10 +188,9 @@ def test_without_guidance_it_is_the_conditional_estimate_of_the_guided_batch(pip
     x, text = torch.randn(1, 4, 32, 32), embeds(2)
     pipe.scheduler.set_timesteps(8)
     now = pipe.scheduler.timesteps[0]
-    with torch.no_grad(), fouriscale(pipe, CONFIG):
-        pipe._guidance_scale = 7.5
+    with torch.no_grad(), fouriscale(pipe.unet, CONFIG, scheduler=pipe.scheduler):
         guided = pipe.unet(torch.cat([x, x]), now, text, return_dict=False)[0]
-        pipe._guidance_scale = 1.0
+    with torch.no_grad(), fouriscale(pipe.unet, CONFIG, scheduler=pipe.scheduler, guided=False):
         alone = pipe.unet(x, now, text[1:], return_dict=False)[0]
     assert guided.shape == (2, 4, 32, 32)
     assert alone.shape == (1, 4, 32, 32)
@@ -202,18 +200,18 @@ def test_without_guidance_it_is_the_conditional_estimate_of_the_guided_batch(pip
 @pytest.mark.slow
 def test_third_branch_takes_query_and_key_of_the_conditional_rows(pipe):
     pipe.scheduler.set_timesteps(8)
-    pipe._guidance_scale = 7.5
+    config = CONFIG.replace(training_sizes=(256, 256))
     attention = pipe.unet.mid_block.attentions[0].transformer_blocks[0]
     seen = {}
     # On maps below 16 the windows pass everything and the branches agree: sample where they do not.
-    with torch.no_grad(), fouriscale(pipe, CONFIG.replace(training_sizes=(256, 256))):
+    with torch.no_grad(), fouriscale(pipe.unet, config, scheduler=pipe.scheduler):
         for block in ("attn1", "attn2"):
             for name in ("to_q", "to_k", "to_v"):
                 layer = getattr(getattr(attention, block), name)
                 layer.register_forward_hook(
                     lambda _m, _a, out, key=f"{block}.{name}": seen.update({key: out})
                 )
-        pipe.unet(torch.randn(4, 4, 64, 64), pipe.scheduler.timesteps[0], embeds(4))
+        pipe.unet(torch.randn(2, 4, 64, 64).repeat(2, 1, 1, 1), pipe.scheduler.timesteps[0], embeds(4))
     for key, rows in seen.items():
         assert len(rows) == 6
         assert torch.equal(rows[4:], rows[2:4]) == (
@@ -224,13 +222,12 @@ def test_third_branch_takes_query_and_key_of_the_conditional_rows(pipe):
 def test_early_guidance_scales_the_difference_until_start(pipe):
     x, text = torch.randn(1, 4, 32, 32).expand(2, -1, -1, -1), embeds(2)
     pipe.scheduler.set_timesteps(8)
-    pipe._guidance_scale = 7.5
     config = CONFIG.replace(early_guidance=2.4)
     for step, factor in ((1, 2.4), (2, 1.0)):
         now = pipe.scheduler.timesteps[step]
-        with torch.no_grad(), fouriscale(pipe, CONFIG):
+        with torch.no_grad(), fouriscale(pipe.unet, CONFIG, scheduler=pipe.scheduler):
             uncond, cond = pipe.unet(x, now, text).sample
-        with torch.no_grad(), fouriscale(pipe, config):
+        with torch.no_grad(), fouriscale(pipe.unet, config, scheduler=pipe.scheduler):
             boosted = pipe.unet(x, now, text).sample
         torch.testing.assert_close(boosted, torch.stack([uncond, uncond + factor * (cond - uncond)]))
 
@@ -254,10 +251,10 @@ def test_any_latent_size(height, width):
     case, _, unet = load_case("sd_square_2x")
     pipe = build_pipe(case, unet)
     pipe.scheduler.set_timesteps(4)
-    pipe._guidance_scale = 7.5
-    with torch.no_grad(), fouriscale(pipe, CONFIG):
-        out = unet(torch.randn(2, 4, height, width), pipe.scheduler.timesteps[1], embeds(2)).sample
-        assert current_state(pipe).dilation >= 1
+    sample = torch.randn(1, 4, height, width).repeat(2, 1, 1, 1)
+    with torch.no_grad(), fouriscale(unet, CONFIG, scheduler=pipe.scheduler):
+        out = unet(sample, pipe.scheduler.timesteps[1], embeds(2)).sample
+        assert current_state(unet).dilation >= 1
     assert out.shape == (2, 4, height, width)
     assert out.isfinite().all()
 

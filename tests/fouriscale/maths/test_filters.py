@@ -2,46 +2,48 @@ import dataclasses
 
 import torch
 
-from fouriscale.maths.decimate import Decimation
-from fouriscale.maths.filters import FilterCache
-from fouriscale.maths.lowpass import LowPass
+from fouriscale.maths.decimate import MATRICES
+from fouriscale.maths.filters import FilterCache, build
 from fouriscale.maths.plan import Plan, padded_size
 
 PLAN = Plan(
     dilation=2.0, strong_dilation=2, weak_dilation=2, latent_size=(32, 32), training_size=(16, 16), factor=2,
     floor=0.0, rows=2, guided=True, guidance_rows=1, guidance_factor=1.0,
 )  # fmt: skip
-MAPS = torch.zeros(1, 3, 16, 16)  # one level below the sample
+DEVICE = torch.device("cpu")
 
 
-def prepared(cache, plan=PLAN, run=("a run",)):
-    cache.prepare(plan, run, [(1, 1)], MAPS.device, MAPS.dtype)
-    return {weak: cache.filter(plan, MAPS, 1, weak) for weak in (False, True)}
+SIZE = (16, 16)  # of maps one level below the sample
 
 
-def test_filters_are_kept_from_call_to_call_and_let_go_with_the_run():
+def built(cache, plan=PLAN, run=("a run",)):
+    return cache.filters(plan, run, [(1, 1)], DEVICE, torch.float32)
+
+
+def test_filters_are_kept_from_call_to_call_and_those_of_the_latest_runs_remembered():
     cache = FilterCache()
-    first = prepared(cache)
-    assert all(isinstance(low, LowPass) for low in first.values())
-    assert not torch.equal(first[False].rows, first[True].rows)
-    falling = prepared(cache, dataclasses.replace(PLAN, dilation=1.5))
-    assert falling[False] is not first[False]
-    assert prepared(cache)[False] is first[False]  # of its own dilation, still there
-    assert prepared(cache, run=("another",))[False] is not first[False]
+    first = built(cache)
+    strong, weak = first[SIZE, 1, False], first[SIZE, 1, True]
+    assert len(strong) == len(weak) == 2
+    assert not torch.equal(strong[0], weak[0])
+    falling = built(cache, dataclasses.replace(PLAN, dilation=1.5))
+    assert falling[SIZE, 1, False] is not strong
+    for turn in range(3):  # pipelines that take turns
+        assert built(cache, run=("another", turn))[SIZE, 1, False] is not strong
+        assert built(cache) is first
+    for run in range(4):
+        built(cache, run=(run,))
+    assert built(cache) is not first
 
 
 def test_the_guidance_branchs_are_built_for_those_who_have_one():
-    cache = FilterCache()
-    cache.prepare(dataclasses.replace(PLAN, guidance_rows=0), (), [(1, 1)], MAPS.device, MAPS.dtype)
-    assert list(cache._filters) == [((16, 16), 1, False)]
-    decimated = prepared(FilterCache(), dataclasses.replace(PLAN, decimated=True))
-    assert (type(decimated[False]), type(decimated[True])) == (Decimation, LowPass)
+    assert list(built(FilterCache(), dataclasses.replace(PLAN, guidance_rows=0))) == [(SIZE, 1, False)]
+    decimated = built(FilterCache(), dataclasses.replace(PLAN, decimated=True))
+    assert [len(decimated[SIZE, 1, weak]) for weak in (False, True)] == [MATRICES, 2]
 
 
-def test_a_map_that_nobody_foresaw_is_filtered_too():
-    cache = FilterCache()
-    prepared(cache)
-    assert isinstance(cache.filter(PLAN, torch.zeros(1, 3, 16, 18), 1, False), LowPass)
+def test_an_identity_is_none():
+    assert build(dataclasses.replace(PLAN, dilation=1.0), (SIZE, 1, True), DEVICE, torch.float32) is None
 
 
 def test_padded_sizes_by_hand():

@@ -34,16 +34,16 @@ def test_costs_are_those_of_a_real_run():
     told = explain(unet.config, 256, 256, steps=8, config=CONFIG)
     pipe = build_pipe(case, unet)
     pipe.scheduler.set_timesteps(8)
-    pipe._guidance_scale = 7.5
+    sample = torch.randn(1, 4, 32, 32).repeat(2, 1, 1, 1)
     counts, peaks = [], []
-    with torch.no_grad(), fouriscale(pipe, CONFIG):
+    with torch.no_grad(), fouriscale(unet, CONFIG, scheduler=pipe.scheduler):
         for now in (pipe.scheduler.timesteps[0], pipe.scheduler.timesteps[7]):
             # The CPU's own attention is no operation that the counter knows.
             with sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter:
-                unet(torch.randn(2, 4, 32, 32), now, torch.randn(2, 77, 32))
+                unet(sample, now, torch.randn(2, 77, 32))
             counts.append(counter.get_total_flops())
             with LiveBytes() as live:
-                unet(torch.randn(2, 4, 32, 32), now, torch.randn(2, 77, 32))
+                unet(sample, now, torch.randn(2, 77, 32))
             peaks.append(live.peak / 4)
     assert told.step_cost == pytest.approx(counts[0] / counts[1])
     assert told.step_cost > 1.4
