@@ -144,7 +144,7 @@ def test_shipped_models_are_judged_by_the_checker(monkeypatch):
         (["--preset", "sd16"], "unknown preset 'sd16'"),
         (["--guidance", "nan"], "number from 0 to 1000"),
         (["--seed", "-1"], "whole number from 0 to"),
-        (["--scale", "nan"], "scale=nan: must be above 1"),
+        (["--scale", "nan"], "scale=nan: must be a number from 0.01 to 100"),
         (["--scale", "2", "--scale", "2"], "give each once"),
         (["--mode", "slow"], "mode='slow': must be one of"),
         (["--out", "empty.txt"], "empty.txt is a file; give an empty or a new folder"),

@@ -138,7 +138,7 @@ WRONG = [
     ("start", 0.9, "before stop"),
     ("stop", 2, "from 0 to 1"),
     ("floor", 1, "from 0 to"),
-    ("early_guidance", 0, "at least"),
+    ("early_guidance", 0, "from 0.001 to 1000"),
     ("size_rule", "best", "nearest"),
     ("mode", "quick", "paper, fast"),
     ("third_branch", "perhaps", "true or false"),

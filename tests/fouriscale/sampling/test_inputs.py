@@ -163,7 +163,7 @@ def test_a_controlnets_scale_has_bounds(tmp_path, scale):
         Inputs(controls=(("owner/name", image, scale),))
 
 
-@pytest.mark.parametrize("path", ["a" * 5000, "a\0b", "/dev/zero", "."])
+@pytest.mark.parametrize("path", ["a" * 4000, "a\0b", "/dev/zero", "."])
 def test_a_recipe_that_names_no_file(path):
     recorded = Conditioning(image=File(path=path, sha256="0"))
     with pytest.raises(ValueError, match="is not here; put it back to remake the picture"):

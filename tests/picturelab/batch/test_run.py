@@ -247,7 +247,7 @@ def test_wrong_jobs_are_told_at_once_and_can_be_skipped(make, tmp_path):
 
 def test_a_huge_size_fails_alone(make, tmp_path, monkeypatch):
     monkeypatch.setattr(
-        "fouriscale.sampling.batch.psutil",
+        "fouriscale.sampling.fitting.psutil",
         SimpleNamespace(virtual_memory=lambda: SimpleNamespace(total=2**30)),
     )
     result = make([row(1), row(2, size="32768x32768")], tmp_path / "out")

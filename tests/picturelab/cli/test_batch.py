@@ -54,7 +54,7 @@ def test_a_changed_picture_is_found_and_made_again(batch, run, tmp_path):
 
 def test_failed_jobs_give_exit_code_1_and_are_named(batch, run, monkeypatch):
     monkeypatch.setattr(
-        "fouriscale.sampling.batch.psutil",
+        "fouriscale.sampling.fitting.psutil",
         SimpleNamespace(virtual_memory=lambda: SimpleNamespace(total=2**30)),
     )
     code, _, err = batch([row(1), row(2, size="32768x32768")])
