@@ -1,11 +1,14 @@
 """Pipelines: every way of diffusers to sample with a Stable Diffusion UNet."""
 
+import warnings
+
 import diffusers
 import torch
 from torch import nn
 
 import shapeworld
-from fouriscale import FouriScaleConfig, apply_fouriscale
+from fouriscale import FouriScaleConfig, fouriscale
+from picturelab.remarks import Remark
 from tests.matrix.cell import Setting, cell
 from tests.tiny import unet_pipelines as models
 from tests.tiny.unet_pipelines import call, mask, picture
@@ -52,6 +55,12 @@ def without_size(arguments):
     return {k: v for k, v in arguments.items() if k not in ("height", "width")}
 
 
+def applied(pipe, **changes):
+    """What another pipeline with settings of its own makes."""
+    with fouriscale(pipe, models.CONFIG):
+        return pipe(**call(**changes)).images
+
+
 def img2img(pipe, **changes):
     return Setting(pipe, lambda: pipe(**without_size(call(**changes))).images)
 
@@ -80,7 +89,7 @@ def controlnet_off(family):
     pipe = models.pipeline(family, kind(family, "ControlNet"), controlnet=models.controlnet(family))
     plain = models.pipeline(family)
     setting = sampling(pipe, image=picture(), controlnet_conditioning_scale=0.0)
-    setting.expected, setting.equals = lambda: plain(**call()).images, "text to image"
+    setting.expected, setting.equals = lambda: applied(plain), "text to image"
     return setting
 
 
@@ -144,7 +153,8 @@ def t2i_adapter(family):
 @cell(GROUP, "refiner chain: denoising_end, denoising_start", ["XL"], absent="none")
 def refiner_chain(family):
     base = models.pipeline(family)
-    refiner = models.pipeline(family, diffusers.StableDiffusionXLImg2ImgPipeline)
+    refiner = diffusers.StableDiffusionXLImg2ImgPipeline.from_pipe(base)
+    refiner.set_progress_bar_config(disable=True)
 
     def run():
         latents = base(**call(steps=8, denoising_end=0.5) | dict(output_type="latent")).images
@@ -230,7 +240,7 @@ def modular(family):
         arguments["generator"].manual_seed(0)
         return pipe(**arguments, output="images")
 
-    return Setting(pipe, run, expected=lambda: standard(**call()).images, equals="text to image")
+    return Setting(pipe, run, expected=lambda: applied(standard), equals="text to image")
 
 
 @cell(
@@ -263,20 +273,18 @@ def modular_early(family):
 
 @cell(GROUP, "two pipelines sharing one UNet")
 def sharing(family):
-    """Different schedulers and guidance; the attachment was made for the other pipeline."""
-    one = models.pipeline(family)
-    other = models.pipeline(family)
+    """Different schedulers, guidance and settings; what ran before, or is applied beside, must not matter."""
+    one, other = models.pipeline(family), models.pipeline(family)
     other.scheduler = diffusers.EulerDiscreteScheduler.from_config(other.scheduler.config)
+    beside = models.CONFIG.replace(stop=1.0, anneal=False)
 
     def run():
-        one(**call(steps=3))  # what ran before must not matter
-        return other(**call(steps=8, guidance=1.0)).images
+        with fouriscale(other, beside), warnings.catch_warnings():
+            warnings.simplefilter("ignore", Remark)  # before it is applied, that it samples without
+            other(**call(steps=8, guidance=1.0))
+            return one(**call(steps=3)).images
 
-    def expected():
-        apply_fouriscale(other, models.CONFIG)  # made for the pipeline that runs
-        return other(**call(steps=8, guidance=1.0)).images
-
-    return Setting(one, run, expected=expected, equals="an attachment made for the pipeline that runs")
+    return Setting(one, run, expected=lambda: applied(models.pipeline(family), steps=3), equals="alone")
 
 
 @cell(
