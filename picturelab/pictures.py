@@ -19,7 +19,7 @@ _STRIP = 256  # rows that are scaled at a time
 _PAGES_ARE_NO_FRAMES = {"MPO", "PSD"}  # a phone's second lens, layers
 
 
-def opened(path: str | Path, mode: str = "RGB", ground: str = "white") -> Image.Image:
+def picture_of(path: str | Path, mode: str = "RGB", ground: str = "white") -> Image.Image:
     """A picture, fully read and upright; warns of an animated one, of which the first frame is taken.
 
     Args:
@@ -33,13 +33,13 @@ def opened(path: str | Path, mode: str = "RGB", ground: str = "white") -> Image.
 
 
 def size_of(path: str | Path) -> tuple[int, int]:
-    """(height, width) of a picture in pixels, as people see it. Raises what `opened` does."""
+    """(height, width) of a picture in pixels, as people see it. Raises what `picture_of` does."""
     width, height = upright(path).size
     return height, width
 
 
 def upright(path: str | Path) -> Image.Image:
-    """A picture in mode L, LA, RGB or RGBA. Warns and raises as `opened` does."""
+    """A picture in mode L, LA, RGB or RGBA. Warns and raises as `picture_of` does."""
     name = printable(str(path))
     _check_is_file(Path(path), name)
     Image.init()

@@ -161,7 +161,7 @@ def prepared(
     Raises:
         ValueError: a ControlNet or LoRA does not fit the pipeline.
     """
-    with loras.attached(pipe, inputs.loras):
+    with loras.with_loras(pipe, inputs.loras):
         yield _pipeline(pipe, inputs), _arguments(inputs, height, width)
 
 
@@ -196,7 +196,7 @@ def _pipeline(pipe: UNetPipeline, inputs: Inputs) -> UNetPipeline:
 
 def _arguments(inputs: Inputs, height: int, width: int) -> dict[str, Any]:
     def fitted(path: Path) -> Image.Image:
-        return pictures.opened(path).resize((width, height), Image.Resampling.LANCZOS)
+        return pictures.picture_of(path).resize((width, height), Image.Resampling.LANCZOS)
 
     arguments: dict[str, Any] = {}
     if inputs.controls:
@@ -210,7 +210,7 @@ def _arguments(inputs: Inputs, height: int, width: int) -> dict[str, Any]:
         if inputs.strength is not None:
             arguments["strength"] = inputs.strength
     if inputs.mask is not None:
-        mask = pictures.opened(inputs.mask, "L", _KEPT)
+        mask = pictures.picture_of(inputs.mask, "L", _KEPT)
         arguments["mask_image"] = mask.resize((width, height), Image.Resampling.LANCZOS)
     return arguments
 

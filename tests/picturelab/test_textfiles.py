@@ -40,7 +40,7 @@ def test_encodings_that_say_what_they_are(file, monkeypatch, content, chunk):
     assert read_text(path) == TEXT
     # The first piece holds the mark, as whatever is read from a disk does.
     monkeypatch.setattr(textfiles, "_CHUNK", max(chunk, 4))
-    copy, _ = textfiles.copied(path)
+    copy, _ = textfiles.text_copy(path)
     with copy:
         assert copy.read().decode() == TEXT
 
@@ -70,7 +70,7 @@ def test_others_are_told_with_the_place(file, content, said):
 def test_the_place_is_right_across_chunks(file, monkeypatch):
     monkeypatch.setattr(textfiles, "_CHUNK", 4)
     with pytest.raises(ValueError, match=re.escape("(invalid continuation byte at byte 10, in line 3)")):
-        textfiles.copied(file("ä\nö\nabcd".encode() + b"\xc3x"))
+        textfiles.text_copy(file("ä\nö\nabcd".encode() + b"\xc3x"))
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from ...quiet import quieten
 from ...runs.processes import begin_worker, last_words
 from ..dispatch import Outcome, Unit
 from ..limits import bound_memory
-from ..worker import DEPTH, Begun, Worker, WorkerSettings, finished
+from ..worker import DEPTH, Begun, Worker, WorkerSettings, outcome_of
 from .crew import Died, Finished
 
 _DYING = 10  # seconds that a killed process is waited for: one that waits for a device may take its time
@@ -142,7 +142,7 @@ class _Overlapping:
         self._worker.close()
 
     def _run(self, unit: Unit, begun: Begun) -> None:
-        self._on_finish(unit, finished(self._worker, unit, begun, self._stop))
+        self._on_finish(unit, outcome_of(self._worker, unit, begun, self._stop))
 
 
 def _serve(connection: Any, settings: WorkerSettings, workers: int) -> None:
