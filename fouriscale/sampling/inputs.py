@@ -220,17 +220,18 @@ def _check_picture(path: Path, is_mask: bool = False) -> None:
     """Refuse what cannot be read, and say what may not be meant."""
     with told_as(f"{printable(str(path))} cannot be read", OSError, ValueError):
         status = path.stat()
-    state = status.st_size, status.st_mtime_ns, status.st_ino
-    for sentence in _doubts(path, is_mask, (os.getcwd(), *state)):
+    state = os.getcwd(), status.st_size, status.st_mtime_ns, status.st_ino, Image.MAX_IMAGE_PIXELS
+    for sentence in _doubts(path, is_mask, state):
         remark(sentence)
 
 
 @functools.lru_cache(maxsize=4096)
-def _doubts(path: Path, is_mask: bool, state: tuple[str | int, ...]) -> tuple[str, ...]:
+def _doubts(path: Path, is_mask: bool, state: tuple[str | int | None, ...]) -> tuple[str, ...]:
     """What may not be meant with a picture: several frames; of a mask transparent parts, or that it is all the same.
 
     Args:
-        state: of the file. As long as it stays, the file is not decoded again for each of many jobs.
+        state: of the file, and what decides how it is read. As long as it stays, the file is not decoded again for
+            each of many jobs.
     """
     picture, sentences = pictures.look_at(path)
     if not is_mask:
