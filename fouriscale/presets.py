@@ -5,9 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from picturelab.failures import reason
+from picturelab import textfiles
+from picturelab.failures import told_as
 from picturelab.files import configs_folder
 
 _LARGEST = 1_000_000  # bytes
@@ -52,16 +51,13 @@ def read_yaml(path: Path) -> dict[str, Any]:
     Raises:
         ValueError: it cannot be read, or is no mapping.
     """
-    if path.exists() and not path.is_file():  # a pipe could be waited for without end
+    with told_as(f"{path}: cannot be read as YAML", OSError, ValueError):  # a name may hold a zero byte
+        size = path.stat().st_size
+    if not path.is_file():  # a pipe could be waited for without end
         raise ValueError(f"{path}: cannot be read as YAML (it is no file)")
-    try:
-        if path.stat().st_size > _LARGEST:
-            raise ValueError(f"{path}: is larger than a file of settings can be, {_LARGEST:,} bytes")
-        with path.open(encoding="utf-8-sig") as stream:  # Windows' editors begin with a byte order mark
-            values = yaml.safe_load(stream)
-    except (OSError, UnicodeDecodeError, RecursionError, yaml.YAMLError) as error:
-        words = " ".join(str(error).split()) if isinstance(error, yaml.YAMLError) else reason(error)
-        raise ValueError(f"{path}: cannot be read as YAML ({words})") from None
+    if size > _LARGEST:
+        raise ValueError(f"{path}: is larger than a file of settings can be, {_LARGEST:,} bytes")
+    values = textfiles.read_yaml(path)
     if not isinstance(values, dict):
         raise ValueError(f"{path}: must hold settings as 'name: value' lines")
     return values

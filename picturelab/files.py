@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import re
 import secrets
@@ -10,7 +11,7 @@ import tempfile
 import unicodedata
 from pathlib import Path, PureWindowsPath
 
-from .failures import printable
+from .failures import printable, reason, told_as
 from .settings import shortened
 
 _NAME_BYTES, _PATH_BYTES = 255, 4096  # as most disks and Linux have it
@@ -58,14 +59,38 @@ def output_file(out: Path, name: str) -> Path:
     _check_names(path, _PART_BYTES)
     if path.is_dir():
         raise ValueError(f"{path} cannot be written (it is a folder); name another file or folder")
-    there = next(folder for folder in path.absolute().parents if os.path.lexists(folder))
+    check_writable(path.parent, path)
+    return path
+
+
+def check_writable(folder: Path, target: Path) -> None:
+    """Can files be written into a folder, or can it be made? Nothing is left behind.
+
+    Args:
+        target: what the message calls it: the folder, or a file in it.
+
+    Raises:
+        ValueError: they cannot.
+    """
+    absolute = folder.absolute()
+    there = next(place for place in (absolute, *absolute.parents) if os.path.lexists(place))
     try:
         with tempfile.TemporaryFile(dir=there):
-            return path
+            pass
     except OSError as error:
         raise ValueError(
-            f"{path} cannot be written ({error.strerror}: {there}); name another file or folder"
+            f"{target} cannot be written ({reason(error)}: {there}); name another file or folder"
         ) from None
+
+
+def sha256(path: Path) -> str:
+    """The hash of all bytes of a file, in hexadecimal.
+
+    Raises:
+        ValueError: it cannot be read.
+    """
+    with told_as(f"{printable(str(path))} cannot be read", OSError), path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _check_names(path: Path, more: int) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -13,6 +12,7 @@ from diffusers import DiffusionPipeline
 
 from .failures import printable, told_as
 from .quiet import silence
+from .textfiles import read_json
 
 CheckIndex = Callable[[dict[str, Any], str], None]
 
@@ -32,11 +32,7 @@ def check_index(folder: Path, model: str, check: CheckIndex) -> None:
     file = folder / "model_index.json"
     if not file.is_file():
         raise ValueError(f"{model!r} is no diffusers folder: it holds no model_index.json{_instead(folder)}")
-    with told_as(f"{model!r} has a model_index.json that cannot be read"):
-        index = json.loads(file.read_text(encoding="utf-8"))
-        if not isinstance(index, dict):
-            raise TypeError("it is no JSON object")
-    check(index, model)
+    check(read_json(file, f"{model!r} has a model_index.json that cannot be read"), model)
 
 
 def load_folder(folder: Path, model: str, dtype: torch.dtype) -> DiffusionPipeline:
@@ -109,7 +105,7 @@ def _variant(name: str) -> str | None:
 def _instead(folder: Path) -> str:
     """What a folder says that it is in place of a pipeline, as the end of a sentence."""
     try:
-        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        config = read_json(folder / "config.json")
         kind = config.get("_class_name") or config["architectures"][0]
     except Exception:  # none, or none that says
         return ""

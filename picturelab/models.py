@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -19,6 +18,7 @@ from . import worlds
 from .failures import reason, told_as
 from .model_folder import CheckIndex, check_index, load_folder
 from .pipeline import Pipeline
+from .textfiles import read_json
 from .worlds import DEFAULT_MODEL
 
 DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
@@ -140,8 +140,10 @@ def usual_call(model: str) -> dict[str, Any]:
     file = folder / "sampling.json"
     if not os.path.isfile(file):
         return {}
-    with told_as(f'{file} cannot be read: it holds {{"call": ...}}'):
-        return dict(json.loads(file.read_text(encoding="utf-8"))["call"])
+    sentence = f'{file} cannot be read: it holds {{"call": ...}}'
+    values = read_json(file, sentence)
+    with told_as(sentence):
+        return dict(values["call"])
 
 
 def choose_device(name: str | None) -> torch.device:
@@ -192,12 +194,6 @@ def fingerprint(path: Path) -> str:
                 stream.seek(start)
                 digest.update(stream.read(_SAMPLE))
     return f"sha256:{digest.hexdigest()[:16]}"
-
-
-def first_line(error: BaseException) -> str:
-    """What an error says, without its full stop and its further lines."""
-    lines: Iterable[str] = (line.strip() for line in str(error).splitlines())
-    return next(filter(None, lines), type(error).__name__).rstrip(".")
 
 
 def _download(model: str, revision: str | None, check: CheckIndex) -> Path:

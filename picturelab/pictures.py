@@ -6,6 +6,8 @@ Everything that strangers hand in is opened here.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -15,11 +17,12 @@ from .failures import printable, reason, told_as
 from .remarks import remark, without_foreign_warnings
 
 _ANOTHER_PROGRAM = {"EPS", "WMF"}  # Pillow has other programs draw these
+_LYING = (5, 6, 7, 8)  # values of EXIF's orientation that swap height and width
 _STRIP = 256  # rows that are scaled at a time
 _PAGES_ARE_NO_FRAMES = {"MPO", "PSD"}  # a phone's second lens, layers
 
 
-def opened(path: str | Path, mode: str = "RGB", ground: str = "white") -> Image.Image:
+def picture_of(path: str | Path, mode: str = "RGB", ground: str = "white") -> Image.Image:
     """A picture, fully read and upright; warns of an animated one, of which the first frame is taken.
 
     Args:
@@ -33,22 +36,49 @@ def opened(path: str | Path, mode: str = "RGB", ground: str = "white") -> Image.
 
 
 def size_of(path: str | Path) -> tuple[int, int]:
-    """(height, width) of a picture in pixels, as people see it. Raises what `opened` does."""
-    width, height = upright(path).size
-    return height, width
+    """(height, width) of a picture in pixels, as people see it, from its header. Raises what `picture_of` does.
+
+    Pixels that are missing or damaged are not noticed.
+    """
+    with _reading(path) as image:
+        width, height = image.size
+        # Pillow has turned the size of a TIFF as soon as it is open.
+        lies = image.format != "TIFF" and _orientation(image) in _LYING
+    return (width, height) if lies else (height, width)
 
 
 def upright(path: str | Path) -> Image.Image:
-    """A picture in mode L, LA, RGB or RGBA. Warns and raises as `opened` does."""
+    """A picture in mode L, LA, RGB or RGBA. Warns and raises as `picture_of` does."""
+    picture, sentences = look_at(path)
+    for sentence in sentences:
+        remark(sentence)
+    return picture
+
+
+def look_at(path: str | Path) -> tuple[Image.Image, list[str]]:
+    """The picture of `upright`, and what there is to warn of."""
+    with _reading(path) as image:
+        several = getattr(image, "is_animated", False) and image.format not in _PAGES_ARE_NO_FRAMES
+        image.load()
+        picture = _turned(_in_8_bits(image), _orientation(image))
+    name = printable(str(path))
+    return picture, [f"{name} has several frames or pages: only the first is used"] if several else []
+
+
+@contextmanager
+def _reading(path: str | Path) -> Iterator[Image.Image]:
+    """A picture of which nothing but the header is read yet.
+
+    Raises:
+        ValueError: it, or what is read in the block, is no picture or damaged.
+    """
     name = printable(str(path))
     _check_is_file(Path(path), name)
     Image.init()
     kinds = [kind for kind in Image.ID if kind not in _ANOTHER_PROGRAM]
     try:
         with without_foreign_warnings(), Image.open(path, formats=kinds) as image:
-            several = getattr(image, "is_animated", False) and image.format not in _PAGES_ARE_NO_FRAMES
-            image.load()
-            picture = _turned(_in_8_bits(image), _orientation(image))
+            yield image
     except Image.UnidentifiedImageError:
         raise ValueError(
             f"{name} is not a picture that can be read: give PNG, JPEG, WebP, TIFF, BMP or GIF"
@@ -57,9 +87,6 @@ def upright(path: str | Path) -> Image.Image:
         raise ValueError(_too_large(name, error)) from None
     except Exception as error:
         raise ValueError(f"{name} cannot be read ({reason(error)})") from error
-    if several:
-        remark(f"{name} has several frames or pages: only the first is used")
-    return picture
 
 
 def flat(image: Image.Image, mode: str = "RGB", ground: str = "white") -> Image.Image:

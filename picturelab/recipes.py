@@ -10,7 +10,7 @@ import zlib
 from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, BinaryIO, TypeVar
 
 from PIL import Image, PngImagePlugin
 from pydantic import BaseModel, ValidationError
@@ -19,9 +19,11 @@ from .bounds import shown
 from .failures import told_as
 from .files import write_whole
 from .settings import problems, shortened
+from .textfiles import parse_json
 
 Model = TypeVar("Model", bound=BaseModel)
 _PACKAGES = ("fouriscale-padtone", "diffusers", "transformers", "torch", "pillow")
+_LONGEST = 2**20  # letters of a recipe; prompts are bounded, so that ours are far shorter
 _MOST_VERSIONS = 20  # named in a warning; a recipe could hold any number
 
 
@@ -41,10 +43,9 @@ def save(image: Image.Image, path: str | Path, recipe: Mapping[str, Any] | None,
     path = Path(path)
     if path.suffix.lower() != ".png":
         raise ValueError(f"{path}: pictures are written as PNG, so name a file that ends in .png")
-    try:
-        write_whole(path, encoded(image, recipe, chunk))
-    except OSError as error:
-        raise ValueError(f"{path} cannot be written ({error.strerror or error})") from None
+    content = encoded(image, recipe, chunk)
+    with told_as(f"{path} cannot be written", OSError):
+        write_whole(path, content)
 
 
 def encoded(image: Image.Image, recipe: Mapping[str, Any] | None, chunk: str) -> bytes:
@@ -61,6 +62,39 @@ def encoded(image: Image.Image, recipe: Mapping[str, Any] | None, chunk: str) ->
     return content.getvalue()
 
 
+def chunk_of(file: Path | BinaryIO, chunk: str, *, checksums: bool = False) -> str | None:
+    """A text chunk of a PNG of any size, for no pixel is decoded; None: there is none.
+
+    Args:
+        chunk: its name.
+        checksums: whether to compare those of the pixels' chunks, too.
+
+    Raises:
+        SyntaxError: it is no PNG, or damaged. OSError, ValueError, EOFError, struct.error, zlib.error: it is damaged.
+    """
+    with PngImagePlugin.PngImageFile(file) as image:  # `Image.open` refuses large pictures
+        text = image.info.get(chunk)
+        if checksums:
+            image.verify()
+    return text if isinstance(text, str) else None
+
+
+def values_of(text: str) -> dict[str, Any]:
+    """A recipe from the text of its chunk, as plain values.
+
+    Raises:
+        ValueError: it is too long or no JSON object, says why.
+    """
+    if len(text) > _LONGEST:
+        raise ValueError(f"it has {len(text):,} letters; a recipe has {_LONGEST:,} at most")
+    recipe = parse_json(text)
+    if not isinstance(recipe, dict):
+        raise ValueError("no JSON object")
+    if not recipe:
+        raise ValueError("nothing stands in it")
+    return recipe
+
+
 def read(path: str | Path, chunk: str, writer: str) -> dict[str, Any]:
     """The recipe inside a PNG, as plain values.
 
@@ -74,34 +108,16 @@ def read(path: str | Path, chunk: str, writer: str) -> dict[str, Any]:
     if Path(path).exists() and not Path(path).is_file():  # a pipe could be waited for without end
         raise ValueError(f"{path} is no file; give a PNG that {writer} has written")
     try:
-        with (
-            told_as(f"{path} cannot be read", OSError, ValueError, EOFError, struct.error, zlib.error),
-            PngImagePlugin.PngImageFile(
-                path
-            ) as image,  # `Image.open` refuses large pictures; no pixel is read
-        ):
-            text = image.info.get(chunk)
+        with told_as(f"{path} cannot be read", OSError, ValueError, EOFError, struct.error, zlib.error):
+            text = chunk_of(Path(path), chunk)
     except SyntaxError:  # the plugin's word for any other file
         raise ValueError(
             f"{path} is not a picture in PNG format; give one that {writer} has written"
         ) from None
     if text is None:
         raise ValueError(f"{path} carries no recipe; only PNGs that {writer} has written do")
-    with told_as(f"{path} carries a damaged recipe", ValueError, RecursionError):
-        recipe = json.loads(text, object_pairs_hook=_without_doubles)
-    if not isinstance(recipe, dict):
-        raise ValueError(f"{path} carries a damaged recipe (no JSON object)")
-    if not recipe:
-        raise ValueError(f"{path} carries a damaged recipe (nothing stands in it)")
-    return recipe
-
-
-def _without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    entries = dict(pairs)
-    if len(entries) < len(pairs):
-        double = next(name for i, (name, _) in enumerate(pairs) if name in dict(pairs[:i]))
-        raise ValueError(f"{shown(double)} stands there twice")
-    return entries
+    with told_as(f"{path} carries a damaged recipe", ValueError):
+        return values_of(text)
 
 
 def parsed(kind: type[Model], values: Mapping[str, Any]) -> Model:

@@ -16,6 +16,7 @@ from typing import Any, BinaryIO
 
 import yaml
 
+from .bounds import shown
 from .failures import printable, reason, told_as
 
 _MARK = "\ufeff"  # a byte order mark, once decoded
@@ -44,7 +45,7 @@ def read_text(path: Path) -> str:
     Raises:
         ValueError: it cannot be read, or is no such text; the sentence names the file, the byte and the line.
     """
-    return decoded(read_bytes(path), path)
+    return text_of(read_bytes(path), path)
 
 
 def read_bytes(path: Path) -> bytes:
@@ -53,11 +54,11 @@ def read_bytes(path: Path) -> bytes:
     Raises:
         ValueError: it is none, or cannot be read.
     """
-    with opened(path) as stream, told_as(f"{printable(str(path))} cannot be read", OSError):
+    with open_file(path) as stream, told_as(f"{printable(str(path))} cannot be read", OSError):
         return stream.read()
 
 
-def opened(path: Path) -> BinaryIO:
+def open_file(path: Path) -> BinaryIO:
     """A file to read; devices, which may have no end, are none.
 
     Raises:
@@ -70,12 +71,12 @@ def opened(path: Path) -> BinaryIO:
         return path.open("rb")
 
 
-def decoded(content: bytes, path: Path) -> str:
+def text_of(content: bytes, path: Path) -> str:
     """The text of a file's content, see `read_text`."""
     return "".join(_pieces(iter([content]), path))
 
 
-def copied(path: Path) -> tuple[BinaryIO, str]:
+def text_copy(path: Path) -> tuple[BinaryIO, str]:
     """A text file as it is now: as UTF-8 in a nameless file, and the original's sha256.
 
     Whoever reads it slowly reads one state of it, whatever becomes of the original.
@@ -96,7 +97,7 @@ def copied(path: Path) -> tuple[BinaryIO, str]:
 
     copy: BinaryIO = tempfile.TemporaryFile()  # noqa: SIM115 (read until the batch ends)
     try:
-        with opened(path) as stream, told_as(_no_room(path), OSError):
+        with open_file(path) as stream, told_as(_no_room(path), OSError):
             copy.writelines(piece.encode() for piece in _pieces(chunks(stream), path))
             copy.seek(0)  # which writes the last of it
     except BaseException:
@@ -160,11 +161,37 @@ def parse_json(text: str) -> Any:
         raise ValueError(reason(error)) from None
 
 
+def read_json(path: Path, sentence: str | None = None) -> dict[str, Any]:
+    """The JSON object in a file.
+
+    Args:
+        sentence: what a message begins with; None: that the file cannot be read.
+
+    Raises:
+        ValueError: it cannot be read, is no JSON, or no object.
+    """
+    with told_as(sentence or f"{printable(str(path))} cannot be read", OSError, ValueError):
+        values = parse_json(text_of(path.read_bytes(), path))
+        if not isinstance(values, dict):
+            raise ValueError("it is no JSON object")
+        return values
+
+
+def lines(text: str, comment: str | None = None) -> list[tuple[int, str]]:
+    """The lines of a text with their numbers, from 1, without the white space around them; blank ones are left out.
+
+    Args:
+        comment: what lines begin with that are left out, too.
+    """
+    stripped = ((number, line.strip()) for number, line in enumerate(text.splitlines(), 1))
+    return [(i, line) for i, line in stripped if line and not (comment and line.startswith(comment))]
+
+
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     values = dict(pairs)
     if len(values) < len(pairs):
         ((name, _),) = Counter(name for name, _ in pairs).most_common(1)
-        raise ValueError(f"{name!r} stands there twice")
+        raise ValueError(f"{shown(name)} stands there twice")
     return values
 
 

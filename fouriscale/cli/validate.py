@@ -109,12 +109,12 @@ def validate(
 
 
 def _read_prompts(path: Path) -> tuple[str, ...]:
-    from picturelab.textfiles import read_text
+    from picturelab.textfiles import lines, read_text
 
-    lines = {i: line.strip() for i, line in enumerate(read_text(path).splitlines(), 1) if line.strip()}
-    if not lines:
+    prompts = lines(read_text(path))
+    if not prompts:
         raise ValueError(f"{path} holds no prompt; write one a line")
-    for i, line in lines.items():
+    for i, line in prompts:
         check_prompt(f"{path}, line {i}: the prompt", line)
-    check("prompts", len(lines))
-    return tuple(lines.values())
+    check("prompts", len(prompts))
+    return tuple(line for _, line in prompts)

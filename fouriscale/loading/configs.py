@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path
 from typing import Any
@@ -10,8 +9,8 @@ from typing import Any
 from diffusers import AutoencoderKL, UNet2DConditionModel
 
 from picturelab import worlds
-from picturelab.failures import told_as
 from picturelab.models import unreachable
+from picturelab.textfiles import read_json
 
 from ..presets import preset_names
 from . import single_file
@@ -66,10 +65,7 @@ def _read(folder: Path, model: str, part: str) -> dict[str, Any]:
         if part == "vae":
             return {}
         raise ValueError(f"{model!r} holds no {part}/config.json")
-    with told_as(f"{model!r} has a {part}/config.json that cannot be read"):
-        config = json.loads(path.read_text(encoding="utf-8"))
-        if not isinstance(config, dict):
-            raise TypeError("it is no JSON object")
+    config = read_json(path, f"{model!r} has a {part}/config.json that cannot be read")
     if part == "unet":
         check_unet_entry(config, model)
     return config

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -33,8 +34,8 @@ class FouriScaleInstrument:
     def check(self, job: Job) -> None:
         size = (job.height or SIZE_MULTIPLE, job.width or SIZE_MULTIPLE)
         check_request(*size, [job.seed], job.steps or 1, job.guidance or 0.0)
-        _check_model(job.model, job.preset)
-        _named_config(job.preset, json.dumps(job.config))
+        _check_model(job.model, job.preset, _state(job.model))
+        _named_config(job.preset, json.dumps(job.config), _state(job.preset))
         steps = job.steps or usual_call(job.model).get("num_inference_steps")
         inputs = _inputs(job)
         if steps is not None:
@@ -78,7 +79,7 @@ def _config(pipe: UNetPipeline, job: Job) -> FouriScaleConfig | None:
     """The job's settings; None samples directly."""
     if job.preset == DIRECT:
         return None
-    config = _named_config(job.preset, json.dumps(job.config))
+    config = _named_config(job.preset, json.dumps(job.config), _state(job.preset))
     return config or config_for(pipe.unet).replace(**(job.config or {}))
 
 
@@ -90,8 +91,12 @@ def _size(pipe: UNetPipeline, job: Job, config: FouriScaleConfig | None, inputs:
 
 
 @functools.lru_cache(maxsize=1024)
-def _named_config(preset: str | None, changes: str) -> FouriScaleConfig | None:
-    """A named preset with changes, which are JSON, so that they can be a key; None: not named."""
+def _named_config(preset: str | None, changes: str, state: tuple[int, int] | None) -> FouriScaleConfig | None:
+    """A named preset with changes, which are JSON, so that they can be a key; None: not named.
+
+    Args:
+        state: of the preset's file.
+    """
     different = json.loads(changes) or {}
     if preset == DIRECT:
         return None
@@ -103,9 +108,17 @@ def _named_config(preset: str | None, changes: str) -> FouriScaleConfig | None:
 
 
 @functools.lru_cache(maxsize=1024)
-def _check_model(model: str, preset: str | None) -> None:
+def _check_model(model: str, preset: str | None, state: tuple[int, int] | None) -> None:
     if locate(model) == "file":
         recognise(Path(model), preset)
+
+
+def _state(name: str | None) -> tuple[int, int] | None:
+    """Of what may be a file, so that nothing is remembered of one that has been written since."""
+    if name is None or not os.path.isfile(name):  # unlike pathlib, it bears any name
+        return None
+    status = os.stat(name)
+    return status.st_size, status.st_mtime_ns
 
 
 def _inputs(job: Job) -> Inputs:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,11 +11,12 @@ from typing import Any
 from diffusers import ControlNetModel
 
 from picturelab import weights
-from picturelab.failures import printable, reason, told_as
+from picturelab.failures import printable, reason
 from picturelab.model_folder import variant_of
 from picturelab.models import HUB_ID, unreachable
 from picturelab.pipeline import UNetPipeline
 from picturelab.quiet import silence
+from picturelab.textfiles import read_json
 
 _KIND = ControlNetModel.__name__
 # What a ControlNet and its UNet have in common.
@@ -105,11 +105,7 @@ def _weights(model: str, here: bool, variant: str | None, pipe: UNetPipeline) ->
 
 def _config_of_folder(folder: Path) -> dict[str, Any]:
     name = f"control {printable(str(folder))!r}"
-    with told_as(f"{name} has a config.json that cannot be read"):
-        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    if not isinstance(config, dict):
-        raise ValueError(f"{name} has a config.json that cannot be read (it is no JSON object)")
-    return config
+    return read_json(folder / "config.json", f"{name} has a config.json that cannot be read")
 
 
 def _check_class(config: Mapping[str, Any], model: str) -> None:

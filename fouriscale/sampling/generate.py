@@ -107,6 +107,7 @@ def generate(
         callback_on_step_end=_reporter(on_step, on_latents),
     )
     remark_cuts(pipe, prompts, negative_prompt, guidance)
+    recorded = inputs.recorded()  # before they are read, and not after minutes in which they may change
     with tiling(pipe.vae, vae_tiling), prepared(pipe, inputs, height, width) as (runner, extra):
         inputs.check_steps(steps, usual_strength(runner))
         scaled: Any = contextlib.nullcontext()
@@ -129,7 +130,7 @@ def generate(
         config=None if config is None else config.to_dict(),
         batch_size=len(prompts),
         vae_tiling=vae_tiling,
-        inputs=inputs.recorded(),
+        inputs=recorded,
     )
     return [
         Picture(image, recipes.Recipe(prompt=prompts[i], seed=seeds[i], batch_index=i, **shared))

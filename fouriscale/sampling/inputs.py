@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
+import functools
 import inspect
 import math
 import os
@@ -18,6 +18,7 @@ from pydantic import model_validator
 from picturelab import bounds, pictures
 from picturelab.extras import require
 from picturelab.failures import printable, told_as
+from picturelab.files import sha256
 from picturelab.models import fingerprint
 from picturelab.notation import Weighted
 from picturelab.pipeline import Pipeline, UNetPipeline
@@ -61,9 +62,9 @@ class Inputs(Settings):
         if self.strength is not None and not 0 < self.strength <= 1:
             raise ValueError(f"strength={self.strength:g}: must be above 0 and at most 1")
         for path in filter(None, (self.image, *(picture for _, picture, _ in self.controls))):
-            pictures.upright(path)
+            _check_picture(path)
         if self.mask is not None:
-            _check_mask(self.mask)
+            _check_picture(self.mask, is_mask=True)
         for model, _, scale in self.controls:
             bounds.check("scale", scale)
             controlnets.check(model)
@@ -128,7 +129,7 @@ class Inputs(Settings):
                 raise ValueError(
                     f"the recipe's file {printable(file.path)} is not here; put it back to remake the picture"
                 )
-            if _sha256(Path(file.path)) != file.sha256:
+            if sha256(Path(file.path)) != file.sha256:
                 raise ValueError(
                     f"the recipe's file {printable(file.path)} has changed since; "
                     f"its sha256 was {printable(file.sha256)}"
@@ -161,7 +162,7 @@ def prepared(
     Raises:
         ValueError: a ControlNet or LoRA does not fit the pipeline.
     """
-    with loras.attached(pipe, inputs.loras):
+    with loras.with_loras(pipe, inputs.loras):
         yield _pipeline(pipe, inputs), _arguments(inputs, height, width)
 
 
@@ -196,7 +197,7 @@ def _pipeline(pipe: UNetPipeline, inputs: Inputs) -> UNetPipeline:
 
 def _arguments(inputs: Inputs, height: int, width: int) -> dict[str, Any]:
     def fitted(path: Path) -> Image.Image:
-        return pictures.opened(path).resize((width, height), Image.Resampling.LANCZOS)
+        return pictures.picture_of(path).resize((width, height), Image.Resampling.LANCZOS)
 
     arguments: dict[str, Any] = {}
     if inputs.controls:
@@ -210,35 +211,52 @@ def _arguments(inputs: Inputs, height: int, width: int) -> dict[str, Any]:
         if inputs.strength is not None:
             arguments["strength"] = inputs.strength
     if inputs.mask is not None:
-        mask = pictures.opened(inputs.mask, "L", _KEPT)
+        mask = pictures.picture_of(inputs.mask, "L", _KEPT)
         arguments["mask_image"] = mask.resize((width, height), Image.Resampling.LANCZOS)
     return arguments
 
 
-def _check_mask(path: Path) -> None:
-    """Say what may not be meant: transparent parts, and a mask that is the same everywhere."""
-    picture = pictures.upright(path)
+def _check_picture(path: Path, is_mask: bool = False) -> None:
+    """Refuse what cannot be read, and say what may not be meant."""
+    with told_as(f"{printable(str(path))} cannot be read", OSError, ValueError):
+        status = path.stat()
+    state = os.getcwd(), status.st_size, status.st_mtime_ns, status.st_ino, Image.MAX_IMAGE_PIXELS
+    for sentence in _doubts(path, is_mask, state):
+        remark(sentence)
+
+
+@functools.lru_cache(maxsize=4096)
+def _doubts(path: Path, is_mask: bool, state: tuple[str | int | None, ...]) -> tuple[str, ...]:
+    """What may not be meant with a picture: several frames; of a mask transparent parts, or that it is all the same.
+
+    Args:
+        state: of the file, and what decides how it is read. As long as it stays, the file is not decoded again for
+            each of many jobs.
+    """
+    picture, sentences = pictures.look_at(path)
+    if not is_mask:
+        return tuple(sentences)
     name = printable(str(path))
     if pictures.see_through(picture):
-        remark(
+        sentences.append(
             f"{name} is transparent in parts: in a mask these count as black and are kept; "
             "fill them with white where they are to be drawn anew"
         )
     grey = pictures.flat(picture, "L", _KEPT)
     white = sum(grey.histogram()[_HALF:])
     if white == 0:
-        remark(f"{name} is black everywhere, so nothing of the picture is drawn anew; white marks what is")
+        sentences.append(
+            f"{name} is black everywhere, so nothing of the picture is drawn anew; white marks what is"
+        )
     elif white == grey.width * grey.height:
-        remark(f"{name} is white everywhere, so the whole picture is drawn anew; black marks what is kept")
+        sentences.append(
+            f"{name} is white everywhere, so the whole picture is drawn anew; black marks what is kept"
+        )
+    return tuple(sentences)
 
 
 def _file(path: Path | None) -> Any:
-    return None if path is None else File(path=str(path), sha256=_sha256(path))
-
-
-def _sha256(path: Path) -> str:
-    with told_as(f"{printable(str(path))} cannot be read", OSError), path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+    return None if path is None else File(path=str(path), sha256=sha256(path))
 
 
 def _state(model: str) -> str | None:

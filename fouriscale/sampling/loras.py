@@ -45,7 +45,7 @@ def check(lora: Weighted) -> None:
 
 
 @contextlib.contextmanager
-def attached(pipe: Any, loras: Sequence[Weighted]) -> Iterator[None]:
+def with_loras(pipe: Any, loras: Sequence[Weighted]) -> Iterator[None]:
     """A `with` block in which a pipeline has LoRAs; whatever happens, it is left without them.
 
     Raises:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from picturelab.bounds import check, check_prompt
 from picturelab.files import configs_folder
 from picturelab.settings import shortened
-from picturelab.textfiles import read_text, read_yaml
+from picturelab.textfiles import lines, read_text, read_yaml
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -90,8 +90,7 @@ def read_prompts(path: Path) -> Prompts:
 
 def _of_lines(path: Path) -> list[tuple[str, str, str]]:
     """(where, no kind, prompt) of a text file."""
-    lines = ((i, line.strip()) for i, line in enumerate(read_text(path).splitlines(), 1))
-    return [(f"{path}, line {i}", "", line) for i, line in lines if line and not line.startswith("#")]
+    return [(f"{path}, line {i}", "", line) for i, line in lines(read_text(path), comment="#")]
 
 
 def _of_kinds(path: Path) -> list[tuple[str, str, str]]:

@@ -13,6 +13,7 @@ from picturelab.files import write_whole
 from picturelab.pipeline import Pipeline
 from picturelab.remarks import remark
 from picturelab.runs.folder import OnProgress
+from picturelab.textfiles import read_json
 from picturelab.worlds import split
 
 from ..audit.clip import Clip
@@ -84,9 +85,9 @@ def carry_out(
 def _say_what_changed(report: Path, content: Mapping[str, Any]) -> None:
     """The same pictures, looked at with something else than last time: figures may differ, so say so."""
     try:
-        before = json.loads(report.read_text())["looked_with"]
+        before = read_json(report)["looked_with"]
         changed = [name for name, now in content["looked_with"].items() if before[name] != now]
-    except (OSError, ValueError, LookupError, TypeError, RecursionError):
+    except (ValueError, LookupError, TypeError):
         return  # there is no report, an old one, or a damaged one, which is written anew
     if changed:
         remark(

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ..settings import shortened
-from ..textfiles import decoded, nearest, parse_yaml, read_bytes
+from ..textfiles import lines, nearest, parse_yaml, read_bytes, text_of
 
 MOST = 10_000_000  # combinations of a grid
 
@@ -28,7 +28,7 @@ class Grid:
     def __init__(self, path: Path) -> None:
         content = read_bytes(path)
         digest = hashlib.sha256(content)
-        values = parse_yaml(decoded(content, path), path)
+        values = parse_yaml(text_of(content, path), path)
         if not isinstance(values, dict) or "prompts" not in values:
             raise ValueError(f"{path} is no grid: it is a mapping with at least prompts, a list")
         known = (*self.AXES, *self.COMMON)
@@ -42,8 +42,7 @@ class Grid:
             file = path.parent / prompts
             listed = read_bytes(file)
             digest.update(listed)
-            lines = (line.strip() for line in decoded(listed, file).splitlines())
-            values["prompts"] = [line for line in lines if line]
+            values["prompts"] = [line for _, line in lines(text_of(listed, file))]
             if not values["prompts"]:
                 raise ValueError(f"{file} holds no prompt; it has one a line")
         self.sha256 = digest.hexdigest()

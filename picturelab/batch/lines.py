@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from ..textfiles import copied, parse_json
+from ..textfiles import parse_json, text_copy
 
 
 class TextRows:
@@ -21,7 +21,7 @@ class TextRows:
     def __init__(self, path: Path) -> None:
         self._starts, self._lengths, self._numbers = array("Q"), array("Q"), array("Q")
         self._position = 0
-        self._copy, self.sha256 = copied(path)
+        self._copy, self.sha256 = text_copy(path)
         weakref.finalize(self, self._copy.close)
         try:
             self._scan(path)

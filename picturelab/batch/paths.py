@@ -24,7 +24,7 @@ class JobPaths:
         self._folder, self._here = folder, folder == Path()
         self._known: dict[str, str] = {}
 
-    def found(self, values: Mapping[str, Any]) -> dict[str, Any]:
+    def with_places(self, values: Mapping[str, Any]) -> dict[str, Any]:
         """A row whose paths can be opened from the current folder; what names no file beside the jobs file stays."""
         row = dict(values)
         if self._here:

@@ -93,7 +93,7 @@ class GroupPlan:
 
     def parse(self, values: Mapping[str, Any], number: int) -> Job:
         """A row's job."""
-        return parse({"model": self.model} | self.paths.found(values), number)
+        return parse({"model": self.model} | self.paths.with_places(values), number)
 
     def note_contents(self, job: Job) -> None:
         """Add what a job names to `contents`.

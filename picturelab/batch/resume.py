@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 import json
 from pathlib import Path
 from typing import Any
-
-from PIL import Image
 
 from .. import recipes
 from ..remarks import remark
@@ -17,7 +14,7 @@ from .instruments import instrument
 from .jobs import Job
 from .manifest import Entry, Record, of_status
 from .plan import GroupPlan
-from .stores import PLAN, Store, read_plan_note, writing
+from .stores import PLAN, Store, picture_file, read_plan_note, writing
 
 _COMPARED = ("device", "dtype", "threads")  # what else decides pictures to the last bit
 _LOOKED_AT = 200  # pictures whose recipes are compared with their jobs where the plan is lost
@@ -51,7 +48,7 @@ def settle(before: dict[str, Any], now: dict[str, Any], plan: GroupPlan, record:
     Raises:
         ValueError: pictures would differ from those that are there.
     """
-    if contents.changed(before.get("contents", {}), plan.contents) and "contents" in before:
+    if "contents" in before and contents.changed(before["contents"], plan.contents):
         sentence = contents.changed(before["contents"], _made(plan, record))
         if sentence:
             raise ValueError(sentence)
@@ -132,15 +129,11 @@ def _from_pictures(store: Store, plan: GroupPlan, record: Record) -> dict[str, A
 
 def _recipe(store: Store, entry: Entry, job: Job) -> dict[str, Any] | None:
     """Of a picture that is what it was."""
-    try:
-        content = store.read(entry.file or "")
-    except ValueError:  # `verify` tells of it
+    content, digest = picture_file(store, entry)
+    if content is None or digest != entry.sha256:  # `verify` tells of it
         return None
-    if content is None or hashlib.sha256(content).hexdigest() != entry.sha256:
-        return None
-    with Image.open(io.BytesIO(content)) as image:
-        text = image.info.get(instrument(job.instrument).chunk)
-    return dict(json.loads(text)) if text else None
+    text = recipes.chunk_of(io.BytesIO(content), instrument(job.instrument).chunk)
+    return recipes.values_of(text) if text else None
 
 
 def _other_jobs(store: Store, entry: Entry) -> ValueError:

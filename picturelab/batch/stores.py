@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import os
 import re
@@ -113,6 +114,15 @@ def read_plan_note(store: Store) -> dict[str, Any] | None:
         return None
 
 
+def picture_file(store: Store, entry: Entry) -> tuple[bytes | None, str | None]:
+    """What an entry's file holds, and its sha256 or "unreadable"; both None where it is not there."""
+    try:
+        content = store.read(entry.file or "")
+    except ValueError:
+        return None, "unreadable"
+    return content, None if content is None else hashlib.sha256(content).hexdigest()
+
+
 class Folder:
     """A folder. The lock falls with the process that holds it; the manifest is only ever appended to."""
 
@@ -125,16 +135,15 @@ class Folder:
     @contextlib.contextmanager
     def begin(self, wait: bool) -> Iterator[None]:
         lock = FileLock(self.path / _LOCK)
-        try:
-            self.path.mkdir(parents=True, exist_ok=True)
-            lock.acquire(timeout=-1 if wait else _PATIENCE)
-        except Timeout:
-            holder = (self.read(_HOLDER) or b"another process").decode()
-            raise ValueError(
-                f"{self.path} is in use by {holder}; wait for it with --wait, or name another folder"
-            ) from None
-        except OSError as error:
-            raise ValueError(f"{self.path} cannot be written ({reason(error)})") from None
+        with writing(self):
+            try:
+                self.path.mkdir(parents=True, exist_ok=True)
+                lock.acquire(timeout=-1 if wait else _PATIENCE)
+            except Timeout:
+                holder = (self.read(_HOLDER) or b"another process").decode()
+                raise ValueError(
+                    f"{self.path} is in use by {holder}; wait for it with --wait, or name another folder"
+                ) from None
         with lock:
             with writing(self):
                 for file in os.scandir(self.path):
@@ -178,12 +187,11 @@ class Folder:
                 raise
 
     def read(self, name: str) -> bytes | None:
-        try:
-            return (self.path / name).read_bytes()
-        except (FileNotFoundError, NotADirectoryError):
-            return None
-        except OSError as error:
-            raise ValueError(f"{self.path / name} cannot be read ({reason(error)})") from None
+        with told_as(f"{self.path / name} cannot be read", OSError):
+            try:
+                return (self.path / name).read_bytes()
+            except (FileNotFoundError, NotADirectoryError):
+                return None
 
     def write(self, name: str, content: bytes) -> None:
         self.path.stat()  # a folder that is gone, such as an unmounted disk, is not made anew

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from .manifest import Entry, of_status
 from .progress import recorded
 from .sheet import SHEET
-from .stores import Store
+from .stores import Store, picture_file
 
 _READERS = 8  # threads that hash
 
@@ -40,7 +39,7 @@ def check_files(store: Store) -> FileCheck:
     record, _ = recorded(store)
     done = list(of_status(record, "done"))
     with ThreadPoolExecutor(_READERS) as pool:
-        hashes = list(pool.map(lambda entry: _hash(store, entry), done))
+        hashes = list(pool.map(lambda entry: picture_file(store, entry)[1], done))
     pairs = list(zip(done, hashes, strict=True))
     known = {entry.file for entry in record.entries.values()} | {SHEET}
     return FileCheck(
@@ -52,11 +51,3 @@ def check_files(store: Store) -> FileCheck:
         ),
         damaged=record.damaged,
     )
-
-
-def _hash(store: Store, entry: Entry) -> str | None:
-    try:
-        content = store.read(entry.file or "")
-    except ValueError:
-        return "unreadable"
-    return None if content is None else hashlib.sha256(content).hexdigest()

@@ -279,7 +279,7 @@ def _done(job: Job, content: bytes, common: dict[str, Any]) -> Entry:
     )
 
 
-def finished(worker: Worker, unit: Unit, begun: Begun, stop: threading.Event) -> Outcome:
+def outcome_of(worker: Worker, unit: Unit, begun: Begun, stop: threading.Event) -> Outcome:
     """`Worker.finish`; what it could not handle is no job's fault, and ends the run."""
     try:
         return worker.finish(unit, begun, stop)

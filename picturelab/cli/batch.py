@@ -65,7 +65,8 @@ def batch(
         typer.Option(
             parser=number,
             metavar="<float>",
-            help="Minutes that a worker may take for a group before it counts as hanging.",
+            help="Minutes that a worker may take for a group before it counts as hanging; once it has made a group "
+            "with the same model, 20 times the run's slowest group, at least 30 minutes and never more than this.",
         ),
     ] = PATIENCE,
 ) -> None:

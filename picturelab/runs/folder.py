@@ -14,6 +14,7 @@ from .. import recipes
 from ..failures import told_as
 from ..files import write_whole
 from ..settings import shortened
+from ..textfiles import read_json
 
 OnProgress = Callable[[str, int, int], None]
 """Called with what is being done, how many pieces are done, and how many there are."""
@@ -42,8 +43,7 @@ class RunFolder:
         path = self.folder / "settings.json"
         settings = json.loads(json.dumps(settings))
         if path.exists():
-            with told_as(f"{path} cannot be read"):
-                before, now = _flat(dict(json.loads(path.read_bytes()))), _flat(settings)
+            before, now = _flat(read_json(path)), _flat(settings)
             other = [key for key in now | before if now.get(key) != before.get(key)]
             if other:
                 changes = ", ".join(
@@ -63,10 +63,9 @@ class RunFolder:
     def piece(self, key: str) -> dict | None:
         """What a finished piece wrote down; None: it is still to be made, or again since that cannot be read."""
         try:
-            notes = json.loads(self._notes(key).read_bytes())
-        except (OSError, ValueError, RecursionError):
+            return read_json(self._notes(key))
+        except ValueError:
             return None
-        return notes if isinstance(notes, dict) else None
 
     def finish(self, key: str, notes: dict, pictures: dict[str, tuple[Image.Image, dict]]) -> None:
         """Write a piece's pictures with their recipes, by path within the images, then its notes, all to the disk.

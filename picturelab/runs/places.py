@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from PIL import Image
-
 from ..failures import told_as
+from ..files import check_writable
+from ..recipes import chunk_of, values_of
 
 _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")  # one letter and a colon is a drive
 
@@ -27,11 +26,7 @@ def check_folder(folder: Path) -> None:
     with told_as(f"{folder} cannot be written", OSError):
         if folder.exists() and not folder.is_dir():
             raise ValueError(f"{folder} is a file; give an empty or a new folder")
-        there = next(place for place in (folder.absolute(), *folder.absolute().parents) if place.exists())
-        if not there.is_dir():
-            raise ValueError(f"{folder} cannot be made, for {there} is a file; give another folder")
-        with tempfile.TemporaryFile(dir=there):
-            pass
+    check_writable(folder, folder)
 
 
 def is_whole(path: Path, chunk: str, recipe: Mapping[str, Any]) -> bool:
@@ -44,9 +39,7 @@ def is_whole(path: Path, chunk: str, recipe: Mapping[str, Any]) -> bool:
         recipe: what it says at least.
     """
     try:
-        with Image.open(path, formats=["PNG"]) as image:
-            carried = dict(json.loads(image.info[chunk]))
-            image.verify()
+        carried = values_of(chunk_of(path, chunk, checksums=True) or "")
     except Exception:  # Pillow raises OSError, SyntaxError, struct.error and more for damage
         return False
     wanted = json.loads(json.dumps(dict(recipe)))

@@ -25,6 +25,7 @@ from picturelab import worlds
 from picturelab.models import origin
 from picturelab.recipes import versions
 from picturelab.runs.folder import OnProgress
+from picturelab.textfiles import lines
 
 from .curve import Curve, keep_curve
 from .files import picture_name
@@ -186,17 +187,17 @@ def audit_prompts(model: str, typed: str, count: int) -> Prompts:
     Raises:
         ValueError: fewer than two, or one of them twice.
     """
-    lines = tuple(line.strip() for line in typed.splitlines() if line.strip())
-    if not lines:
+    texts = tuple(line for _, line in lines(typed))
+    if not texts:
         shipped = worlds.split(model)
         if shipped is not None:
             return scene_prompts(shipped[0], count)
         return read_prompts(studies_folder() / "prompts.yaml").first(count)
-    if len(lines) < 2 or len(set(lines)) < len(lines):
+    if len(texts) < 2 or len(set(texts)) < len(texts):
         raise ValueError(
-            f"an audit needs two or more prompts, all different; got {len(set(lines))} different ones"
+            f"an audit needs two or more prompts, all different; got {len(set(texts))} different ones"
         )
-    return Prompts(lines)
+    return Prompts(texts)
 
 
 def _denoiser(pipe: Any) -> Any:

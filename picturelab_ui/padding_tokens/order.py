@@ -8,6 +8,7 @@ from typing import Any
 
 from padtone.audit.arms import FIFTHS
 from padtone.audit.prompts import Prompts
+from picturelab.textfiles import lines
 
 from .. import links
 from ..forms import FieldProblems, check_between, check_one_of, check_prompt, check_whole, shown
@@ -119,10 +120,10 @@ def _typed_prompts(prompts: Any) -> list[str]:
     for text in listed:
         if not isinstance(text, str):
             raise ValueError(f"prompts holds {shown(text)}: must be text")
-    lines = [line.strip() for text in listed for line in text.splitlines() if line.strip()]
-    for line in lines:
-        check_prompt(line)
-    return lines
+    prompts = [line for text in listed for _, line in lines(text)]
+    for prompt in prompts:
+        check_prompt(prompt)
+    return prompts
 
 
 def _check_pictures(workshop: Workshop, prompts: int, seeds: Any) -> None:

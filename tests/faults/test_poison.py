@@ -35,7 +35,7 @@ def test_the_other_95_percent_are_made(model, tmp_path):
     told = (tmp_path / "log").read_text()
     assert "3 of 80 jobs" in told
     assert "line 6: width 65, height 64 does not fit" in told
-    assert "line 27: width is 999992: must be" in told
+    assert "line 27: height is 999992: must be a whole number from 8 to 32768; width is 999992: " in told
     assert "line 74: " in told
     assert not (tmp_path / "out").exists()
     assert finish(*common, "--skip-bad") == 1
@@ -46,7 +46,7 @@ def test_the_other_95_percent_are_made(model, tmp_path):
     assert "76 of 77 done, 1 failed, 0 left, 3 bad in the jobs file" in report
     for name, reason in (
         ("bad-size", "line 6: width 65"),
-        ("huge", "line 27: width is 999992: must be a whole number from 8 to 32768"),
+        ("huge", "line 27: height is 999992: must be a whole number from 8 to 32768"),
         ("nan", "the text encoder makes NaN of the prompt 'a cyan circle"),
         ("unreadable", "line 74: "),
     ):

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from picturelab.pictures import opened, see_through, size_of, upright
+from picturelab.pictures import picture_of, see_through, size_of, upright
 from picturelab.remarks import Remark
 
 ORIENTATION = 0x0112
@@ -42,7 +42,7 @@ def test_exif_turns(tmp_path, kind, orientation):
     path = tmp_path / f"phone.{kind}"
     (right if turn is None else right.transpose(turn)).save(path, exif=tag)
     assert size_of(path) == (96, 64)
-    difference = np.asarray(opened(path), int) - np.asarray(right, int)
+    difference = np.asarray(picture_of(path), int) - np.asarray(right, int)
     assert np.abs(difference).mean() < 6
 
 
@@ -82,18 +82,18 @@ def test_grey_of_many_bits_is_scaled(tmp_path, name):
     values, file = RAMPS[name]
     Image.fromarray(values).save(tmp_path / file)
     expected = [0, 64, 128, 191, 255]
-    assert np.abs(np.asarray(opened(tmp_path / file, "L"), int)[0] - expected).max() <= 1
-    assert np.abs(np.asarray(opened(tmp_path / file), int)[0, :, 1] - expected).max() <= 1
+    assert np.abs(np.asarray(picture_of(tmp_path / file, "L"), int)[0] - expected).max() <= 1
+    assert np.abs(np.asarray(picture_of(tmp_path / file), int)[0, :, 1] - expected).max() <= 1
 
 
 def test_dark_16_bits_stay_dark(tmp_path):
     Image.fromarray(np.full((4, 4), 255, np.uint16)).save(tmp_path / "a.png")
-    assert opened(tmp_path / "a.png", "L").getextrema() == (1, 1)
+    assert picture_of(tmp_path / "a.png", "L").getextrema() == (1, 1)
 
 
 def test_no_number_counts_as_black(tmp_path):
     Image.fromarray(np.array([[np.nan, np.inf, 1.0]], np.float32)).save(tmp_path / "a.tif")
-    assert list(np.asarray(opened(tmp_path / "a.tif", "L"))[0]) == [0, 0, 255]
+    assert list(np.asarray(picture_of(tmp_path / "a.tif", "L"))[0]) == [0, 0, 255]
 
 
 def palette(transparent):
@@ -108,7 +108,7 @@ def test_palettes(tmp_path, transparent):
     image, more = palette(transparent)
     image.save(tmp_path / "a.png", **more)
     left = (255, 255, 255) if transparent else (200, 0, 0)
-    assert [opened(tmp_path / "a.png").getpixel((x, 0)) for x in (0, 1)] == [left, (0, 0, 200)]
+    assert [picture_of(tmp_path / "a.png").getpixel((x, 0)) for x in (0, 1)] == [left, (0, 0, 200)]
     assert see_through(upright(tmp_path / "a.png")) is transparent
 
 
@@ -116,8 +116,8 @@ def test_palettes(tmp_path, transparent):
 def test_every_mode_is_read(tmp_path, mode):
     file = {"CMYK": "a.tif", "YCbCr": "a.jpg"}.get(mode, "a.png")
     Image.new("RGB", (8, 8), "white").convert(mode).save(tmp_path / file)
-    assert opened(tmp_path / file).getextrema() == ((255, 255),) * 3
-    assert opened(tmp_path / file, "L").getextrema() == (255, 255)
+    assert picture_of(tmp_path / file).getextrema() == ((255, 255),) * 3
+    assert picture_of(tmp_path / file, "L").getextrema() == (255, 255)
     assert not see_through(upright(tmp_path / file))
 
 
@@ -126,14 +126,14 @@ def test_what_is_transparent_shows_the_ground(tmp_path, mode):
     hidden = Image.new("RGBA", (2, 1), (255, 0, 0, 0))  # red lies under the alpha
     hidden.putpixel((1, 0), (0, 0, 0, 255))
     hidden.convert(mode).save(tmp_path / "a.png")
-    assert [opened(tmp_path / "a.png").getpixel((x, 0)) for x in (0, 1)] == [(255,) * 3, (0,) * 3]
-    assert opened(tmp_path / "a.png", "L", "black").getextrema() == (0, 0)
+    assert [picture_of(tmp_path / "a.png").getpixel((x, 0)) for x in (0, 1)] == [(255,) * 3, (0,) * 3]
+    assert picture_of(tmp_path / "a.png", "L", "black").getextrema() == (0, 0)
     assert see_through(upright(tmp_path / "a.png"))
 
 
 def test_a_transparent_colour_of_an_opaque_mode(tmp_path):
     Image.new("RGB", (4, 4), (1, 2, 3)).save(tmp_path / "a.png", transparency=(1, 2, 3))
-    assert opened(tmp_path / "a.png").getpixel((0, 0)) == (255, 255, 255)
+    assert picture_of(tmp_path / "a.png").getpixel((0, 0)) == (255, 255, 255)
 
 
 @pytest.mark.parametrize("kind", ["gif", "png", "webp", "tif"])
@@ -144,7 +144,7 @@ def test_of_an_animated_picture_the_first_frame_is_used(tmp_path, kind):
         path, save_all=True, append_images=frames[1:], **({"lossless": True} if kind == "webp" else {})
     )
     with pytest.warns(Remark, match=r"a\.\w+ has several frames or pages: only the first is used"):
-        assert opened(path).getpixel((0, 0)) == (255, 0, 0)
+        assert picture_of(path).getpixel((0, 0)) == (255, 0, 0)
 
 
 def test_a_phones_second_picture_is_not_worth_a_word(tmp_path):
@@ -167,7 +167,7 @@ def test_too_many_pixels(tmp_path):
     with pytest.raises(
         ValueError, match=r"bomb\.png has 900,000,000 pixels: a picture can have 178,956,970 at most$"
     ):
-        opened(tmp_path / "bomb.png")
+        picture_of(tmp_path / "bomb.png")
 
 
 def test_many_pixels_are_taken_without_a_foreign_warning(tmp_path, monkeypatch):
@@ -189,7 +189,7 @@ def test_a_truncated_picture_is_one_sentence(tmp_path, kind, part):
     with pytest.raises(
         ValueError, match=rf"a\.{kind} (cannot be read \(.+\)|is not a picture that can be read: .+)$"
     ):
-        opened(tmp_path / f"a.{kind}")
+        picture_of(tmp_path / f"a.{kind}")
 
 
 NO_PICTURES = {
@@ -207,7 +207,7 @@ NO_PICTURES = {
 def test_what_is_no_picture(tmp_path, name):
     (tmp_path / name).write_bytes(NO_PICTURES[name])
     with pytest.raises(ValueError, match=f"{name} is not a picture that can be read: give PNG, JPEG"):
-        opened(tmp_path / name)
+        picture_of(tmp_path / name)
 
 
 def test_what_is_no_file(tmp_path):
@@ -220,4 +220,4 @@ def test_what_is_no_file(tmp_path):
         "a\0b": "embedded null byte",
     }.items():
         with pytest.raises(ValueError, match=rf"cannot be read \({why}\)$"):
-            opened(path)
+            picture_of(path)

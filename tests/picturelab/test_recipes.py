@@ -54,3 +54,18 @@ def test_a_warning_of_versions_stays_short():
     changes = recipes.changed_versions(then)
     assert len(changes) == 20
     assert max(map(len, changes)) < 120
+
+
+def test_a_large_recipe_is_refused_unread(tmp_path):
+    write_png(tmp_path / "a.png", "fouriscale", '{"a": "' + "x" * 2**20 + '"}')
+    with pytest.raises(
+        ValueError, match=r"a damaged recipe \(it has 1,048,585 letters; a recipe has 1,048,576 at most\)$"
+    ):
+        recipes.read(tmp_path / "a.png", "fouriscale", "fouriscale")
+
+
+def test_the_name_that_stands_twice_is_found_among_many(tmp_path):
+    names = [*(f"k{i}" for i in range(50_000)), "k7"]
+    write_png(tmp_path / "a.png", "fouriscale", "{" + ", ".join(f'"{name}": 1' for name in names) + "}")
+    with pytest.raises(ValueError, match=r"a damaged recipe \('k7' stands there twice\)$"):
+        recipes.read(tmp_path / "a.png", "fouriscale", "fouriscale")

@@ -1,7 +1,12 @@
 """Remarks reach whoever typed the prompt, each once; foreign warnings do not."""
 
+import logging
+import threading
 import warnings
 
+import diffusers
+
+from picturelab.quiet import silence
 from picturelab.remarks import passing_remarks, remark, without_foreign_warnings
 
 
@@ -23,3 +28,50 @@ def test_remarks_are_heard_where_foreign_warnings_are_not():
         warnings.warn("foreign", stacklevel=1)
         remark("ours")
     assert sentences == ["ours"]
+
+
+def state():
+    return list(warnings.filters), warnings.showwarning
+
+
+def test_blocks_of_several_threads_may_end_in_any_order():
+    before, sentences = state(), {"main": [], "other": []}
+    entered, leave = threading.Event(), threading.Event()
+
+    def other():
+        with passing_remarks(sentences["other"].append), without_foreign_warnings():
+            entered.set()
+            leave.wait(60)
+            remark("of the other")
+
+    thread = threading.Thread(target=other)
+    with passing_remarks(sentences["main"].append):
+        thread.start()
+        entered.wait(60)
+        remark("of this one")
+        without = threading.Thread(target=remark, args=("of a third",))
+        without.start()
+        without.join()
+    leave.set()
+    thread.join()
+    assert sentences == {"main": ["of this one", "of a third"], "other": ["of the other"]}
+    assert state() == before
+
+
+def test_silence_of_several_threads_ends_with_the_last():
+    logs, before = diffusers.utils.logging, diffusers.utils.logging.get_verbosity()
+    entered, leave = threading.Event(), threading.Event()
+
+    def other():
+        with silence():
+            entered.set()
+            leave.wait(60)
+
+    thread = threading.Thread(target=other)
+    with silence():
+        thread.start()
+        entered.wait(60)
+    assert logs.get_verbosity() > logging.CRITICAL, "the other still wants it"
+    leave.set()
+    thread.join()
+    assert logs.get_verbosity() == before

@@ -6,7 +6,7 @@ import re
 import pytest
 
 from picturelab import textfiles
-from picturelab.textfiles import nearest, parse_json, read_text, read_yaml
+from picturelab.textfiles import lines, nearest, parse_json, read_json, read_text, read_yaml
 
 
 @pytest.fixture
@@ -40,7 +40,7 @@ def test_encodings_that_say_what_they_are(file, monkeypatch, content, chunk):
     assert read_text(path) == TEXT
     # The first piece holds the mark, as whatever is read from a disk does.
     monkeypatch.setattr(textfiles, "_CHUNK", max(chunk, 4))
-    copy, _ = textfiles.copied(path)
+    copy, _ = textfiles.text_copy(path)
     with copy:
         assert copy.read().decode() == TEXT
 
@@ -70,7 +70,7 @@ def test_others_are_told_with_the_place(file, content, said):
 def test_the_place_is_right_across_chunks(file, monkeypatch):
     monkeypatch.setattr(textfiles, "_CHUNK", 4)
     with pytest.raises(ValueError, match=re.escape("(invalid continuation byte at byte 10, in line 3)")):
-        textfiles.copied(file("ä\nö\nabcd".encode() + b"\xc3x"))
+        textfiles.text_copy(file("ä\nö\nabcd".encode() + b"\xc3x"))
 
 
 @pytest.mark.parametrize(
@@ -131,3 +131,32 @@ def test_aliases_may_repeat_but_not_explode(file):
 def test_the_nearest_word():
     assert nearest("Promt", {"prompt", "seed"}) == " (did you mean 'prompt'?)"
     assert nearest("colour", {"prompt", "seed"}) == ""
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"[]", "it is no JSON object"),
+        (b"{", "Expecting property name"),
+        (b'{"a": 1, "a": 2}', "'a' stands there twice"),
+        (b"[" * 100_000, "it is nested too deeply"),
+        (b"\xff{}", "is not UTF-8"),
+    ],
+)
+def test_json_that_is_none_is_one_sentence(file, content, reason):
+    path = file(content)
+    with pytest.raises(ValueError, match=rf"^{re.escape(str(path))} cannot be read \(.*{re.escape(reason)}"):
+        read_json(path)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_json_of_any_editor(file, encoding):
+    assert read_json(file('{"ä": 1}'.encode(encoding))) == {"ä": 1}
+    with pytest.raises(ValueError, match=r"^its index is bad \(No such file or directory\)$"):
+        read_json(file(b"").with_name("none.json"), "its index is bad")
+
+
+def test_lines_and_their_numbers():
+    text = " one \r\n\n# two\n\t\n  # three\nfour"
+    assert lines(text) == [(1, "one"), (3, "# two"), (5, "# three"), (6, "four")]
+    assert lines(text, comment="#") == [(1, "one"), (6, "four")]

@@ -10,6 +10,7 @@ from functools import partial
 from typing import Protocol
 
 from ...failures import reason
+from ...notation import parse_control
 from ...remarks import remark
 from ..dispatch import Dispatcher, Outcome, Unit
 from ..worker import DEPTH
@@ -92,12 +93,12 @@ def drive(
                     if not halted:
                         _noting(dispatcher, partial(dispatcher.died, units, event.reason))
                 else:
-                    clocks.finish(event.place)
+                    clocks.finish(event.place, event.unit)
                     hands[event.place].remove(event.unit)
                     _noting(dispatcher, partial(dispatcher.finish, event.unit, event.outcome))
                 on_note()
             for place, units in enumerate(hands):
-                if units and clocks.late(place):
+                if units and clocks.late(place, units[0]):
                     _hanging(dispatcher, crew, clocks, place, hands, halted)
                     on_note()
     finally:
@@ -108,36 +109,44 @@ class Clocks:
     """How long each worker has been at its unit. The limit is `patience`, or less once units have been timed.
 
     Args:
-        patience: seconds. The first unit of a run loads a model, and nobody knows how long a unit takes, so this is
-            generous; afterwards `_SLOWER` times the slowest unit is enough, but not less than `_LEAST` seconds.
+        patience: seconds. A place's first unit with a model may load or download it, and nobody knows how long that
+            takes, so this is generous; for the next ones `_SLOWER` times the slowest unit of the run is enough, but
+            not less than `_LEAST` seconds.
     """
 
     def __init__(self, size: int, patience: float) -> None:
         self._begun = [time.monotonic()] * size
+        self._models: list[set[str]] = [set() for _ in range(size)]  # of finished units
         self._patience, self._slowest = patience, 0.0
 
-    @property
-    def limit(self) -> float:
-        if not self._slowest:
+    def limit(self, place: int, unit: Unit) -> float:
+        if not self._models[place] >= _models(unit):
             return self._patience
         return min(self._patience, max(_LEAST, _SLOWER * self._slowest))
 
     def begin(self, place: int) -> None:
         self._begun[place] = time.monotonic()
 
-    def finish(self, place: int) -> None:
+    def finish(self, place: int, unit: Unit) -> None:
+        self._models[place] |= _models(unit)
         self._slowest = max(self._slowest, time.monotonic() - self._begun[place])
         self.begin(place)
 
-    def late(self, place: int) -> bool:
-        return time.monotonic() - self._begun[place] > self.limit
+    def late(self, place: int, unit: Unit) -> bool:
+        return time.monotonic() - self._begun[place] > self.limit(place, unit)
+
+
+def _models(unit: Unit) -> set[str]:
+    """What a worker loads for a unit, by name: the model and its ControlNets."""
+    job = unit.jobs[0]  # the others name the same
+    return {job.model, *(parse_control(text)[0] for text in job.control)}
 
 
 def _hanging(
     dispatcher: Dispatcher, crew: Crew, clocks: Clocks, place: int, hands: list[list[Unit]], halted: bool
 ) -> None:
     """Have what a hanging worker holds tried elsewhere; or say that it hangs, where it cannot be ended."""
-    minutes = f"{clocks.limit / 60:,.3g} minutes"
+    minutes = f"{clocks.limit(place, hands[place][0]) / 60:,.3g} minutes"
     if crew.abandon(place):
         units, hands[place] = hands[place], []
         if not halted:

@@ -14,10 +14,11 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from ...quiet import quieten
+from ...remarks import passing_remarks, remark
 from ...runs.processes import begin_worker, last_words
 from ..dispatch import Outcome, Unit
 from ..limits import bound_memory
-from ..worker import DEPTH, Begun, Worker, WorkerSettings, finished
+from ..worker import DEPTH, Begun, Worker, WorkerSettings, outcome_of
 from .crew import Died, Finished
 
 _DYING = 10  # seconds that a killed process is waited for: one that waits for a device may take its time
@@ -88,8 +89,11 @@ class Processes:
             process, connection = self._members[place]
             try:
                 while connection.poll():
-                    unit, outcome = connection.recv()
-                    events.append(Finished(place, unit, outcome))
+                    message = connection.recv()
+                    if isinstance(message, str):
+                        remark(message)
+                    else:
+                        events.append(Finished(place, *message))
             except (EOFError, OSError):
                 process.join()
             if not process.is_alive():
@@ -142,31 +146,35 @@ class _Overlapping:
         self._worker.close()
 
     def _run(self, unit: Unit, begun: Begun) -> None:
-        self._on_finish(unit, finished(self._worker, unit, begun, self._stop))
+        self._on_finish(unit, outcome_of(self._worker, unit, begun, self._stop))
 
 
 def _serve(connection: Any, settings: WorkerSettings, workers: int) -> None:
-    """A worker process: units come in, outcomes go out; without a parent it ends."""
+    """A worker process: units come in, outcomes and remarks go out; without a parent it ends."""
     begin_worker()
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     quieten()
     bound_memory(settings.device, workers)
     stop, sending = threading.Event(), threading.Lock()
 
-    def send(unit: Unit, outcome: Outcome) -> None:
+    def send(message: tuple[Unit, Outcome] | str) -> None:
         with sending:
-            connection.send((unit, outcome))
+            connection.send(message)
 
-    threads = _Overlapping(settings, stop, send)
-    while True:
-        try:
-            message = connection.recv()
-        except (EOFError, OSError):  # the parent was killed: what is in hand would be written behind its back
-            os._exit(1)
-        if message == _END:
-            threads.close()
-            return
-        if message == _HALT:
-            stop.set()
-        else:
-            threads.send(message)
+    with passing_remarks(send):
+        threads = _Overlapping(settings, stop, lambda unit, outcome: send((unit, outcome)))
+        while True:
+            try:
+                message = connection.recv()
+            except (
+                EOFError,
+                OSError,
+            ):  # the parent was killed: what is in hand would be written behind its back
+                os._exit(1)
+            if message == _END:
+                threads.close()
+                return
+            if message == _HALT:
+                stop.set()
+            else:
+                threads.send(message)

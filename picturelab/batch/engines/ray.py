@@ -9,7 +9,7 @@ from typing import Any
 from ...extras import brings
 from ...quiet import quieten
 from ..dispatch import Outcome, Unit
-from ..worker import DEPTH, Worker, WorkerSettings, finished
+from ..worker import DEPTH, Worker, WorkerSettings, outcome_of
 from .crew import Died, Finished
 
 
@@ -107,7 +107,7 @@ class _Serving:
         self._worker, self._stop = Worker(settings), threading.Event()
 
     def run(self, unit: Unit) -> Outcome:
-        return finished(self._worker, unit, self._worker.begin(unit, self._stop), self._stop)
+        return outcome_of(self._worker, unit, self._worker.begin(unit, self._stop), self._stop)
 
     def halt(self) -> None:
         self._stop.set()

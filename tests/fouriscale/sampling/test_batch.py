@@ -49,3 +49,12 @@ def test_a_model_that_is_a_lora(check, tmp_path):
     file = lora_files.write(tmp_path / "style.safetensors", lora_files.kohya("lora_unet_mid_block", 2, 2))
     with pytest.raises(ValueError, match=r"style\.safetensors is a LoRA, no full Stable Diffusion"):
         check(model=str(file))
+
+
+def test_a_preset_file_that_changes_is_read_anew(check, tmp_path):
+    preset = tmp_path / "my.yaml"
+    preset.write_text("training_sizes: [[8, 8]]\nlayers: [mid_block]\n")
+    check(preset=str(preset))
+    preset.write_text("training_sizes: [[8, 8]]\nlayers: [mid_block]\nnonsense: 1\n")
+    with pytest.raises(ValueError, match="nonsense"):
+        check(preset=str(preset))

@@ -11,9 +11,11 @@ from PIL import Image
 from safetensors.torch import save_file
 
 from fouriscale.sampling import controlnets
+from fouriscale.sampling.generate import generate
 from fouriscale.sampling.inputs import Inputs, prepared, usual_strength
 from fouriscale.sampling.recipe import Conditioning, File
-from picturelab import extras
+from picturelab import extras, pictures
+from picturelab.files import sha256
 from picturelab.notation import Weighted
 from picturelab.remarks import Remark
 from tests.tiny import unet_pipelines
@@ -168,3 +170,36 @@ def test_a_recipe_that_names_no_file(path):
     recorded = Conditioning(image=File(path=path, sha256="0"))
     with pytest.raises(ValueError, match="is not here; put it back to remake the picture"):
         Inputs.from_recorded(recorded)
+
+
+def test_a_picture_is_decoded_once_for_many_jobs_and_doubts_are_said_each_time(tmp_path, monkeypatch):
+    image = saved(tmp_path / "image.png", Image.new("RGB", (16, 8), "red"))
+    mask = saved(tmp_path / "mask.png", Image.new("L", (16, 8)))
+    looks, look_at = [], pictures.look_at
+    monkeypatch.setattr(pictures, "look_at", lambda path: looks.append(path) or look_at(path))
+    for _ in range(3):
+        with pytest.warns(Remark, match="black everywhere"):
+            Inputs(image=image, mask=mask)
+    assert looks == [image, mask]
+    mask.write_bytes(b"")
+    with pytest.raises(ValueError, match=r"mask\.png is not a picture"):
+        Inputs(image=image, mask=mask)
+
+
+def test_a_picture_that_changes_while_it_is_sampled_has_the_hash_of_what_was_read(tmp_path):
+    image = saved(tmp_path / "image.png", Image.new("RGB", (16, 16), "red"))
+    before = sha256(image)
+
+    def change(*_):
+        saved(image, Image.new("RGB", (16, 16), "blue"))
+
+    (picture,) = generate(
+        unet_pipelines.pipeline("SD"),
+        "a",
+        height=16,
+        width=16,
+        steps=2,
+        inputs=Inputs(image=image),
+        on_step=change,
+    )
+    assert picture.recipe.inputs.image.sha256 == before != sha256(image)

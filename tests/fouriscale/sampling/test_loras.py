@@ -45,7 +45,7 @@ def test_a_lora_is_attached_and_comes_off(pipe, file):
     before = state(pipe)
     lora = file(lora_files.of_unet(pipe) | lora_files.of_text_encoder(32))
     loras.check(lora)
-    with loras.attached(pipe, [lora, file(lora_files.of_unet(pipe), "b.safetensors")]):
+    with loras.with_loras(pipe, [lora, file(lora_files.of_unet(pipe), "b.safetensors")]):
         assert layers(pipe) == [1, 4]
         (layer,) = (m for m in pipe.unet.modules() if isinstance(m, BaseTunerLayer))
         assert layer.scaling == {"lora0": 0.5, "lora1": 0.5}
@@ -56,7 +56,7 @@ def test_a_lora_of_the_text_encoder_alone(pipe, file):
     before = state(pipe)
     lora = file(lora_files.of_text_encoder(32))
     loras.check(lora)
-    with loras.attached(pipe, [lora]):
+    with loras.with_loras(pipe, [lora]):
         assert layers(pipe) == [0, 4]
     assert state(pipe) == before
 
@@ -73,7 +73,7 @@ def test_pefts_dora_is_used_with_its_magnitudes(pipe, file):
     loras.check(lora)
     text = torch.ones(1, 1, inputs)
     plain = pipe.unet.get_submodule(name)(text)
-    with loras.attached(pipe, [lora]):
+    with loras.with_loras(pipe, [lora]):
         layer = pipe.unet.get_submodule(name)
         norms = layer.base_layer.weight.norm(dim=1)
         assert torch.allclose(layer(text), plain * 3 / norms, atol=1e-5)
@@ -133,7 +133,7 @@ def test_what_does_not_fit_is_one_sentence_and_leaves_nothing(pipe, file, capfd,
     good = file(lora_files.of_unet(pipe), "good.safetensors")
     with (
         pytest.raises(ValueError, match=rf"a\.safetensors {sentence}") as caught,
-        loras.attached(pipe, [good, lora]),
+        loras.with_loras(pipe, [good, lora]),
     ):
         raise AssertionError("it was attached")
     assert "\n" not in str(caught.value)
@@ -147,20 +147,20 @@ def test_what_only_some_layers_fit_is_told(pipe, file):
     lora = file(lora_files.of_unet(pipe) | lora_files.kohya(other, inputs, outputs), "a.safetensors")
     with (
         pytest.warns(Remark, match=r"a\.safetensors: 1 of its 2 layers are not in this model and left out$"),
-        loras.attached(pipe, [lora]),
+        loras.with_loras(pipe, [lora]),
     ):
         assert layers(pipe) == [1, 0]
 
 
 def test_an_error_of_the_caller_takes_them_off_too(pipe, file):
     before = state(pipe)
-    with pytest.raises(KeyboardInterrupt), loras.attached(pipe, [file(lora_files.of_unet(pipe))]):
+    with pytest.raises(KeyboardInterrupt), loras.with_loras(pipe, [file(lora_files.of_unet(pipe))]):
         raise KeyboardInterrupt
     assert state(pipe) == before
 
 
 def test_no_lora_is_no_change(pipe):
-    with warnings.catch_warnings(), loras.attached(pipe, []):
+    with warnings.catch_warnings(), loras.with_loras(pipe, []):
         assert layers(pipe) == [0, 0]
 
 

@@ -170,6 +170,14 @@ def test_a_lost_plan_is_made_anew(make, tmp_path, damage):
     assert json.loads(plan.read_text()) | {"jobs": ""} == whole | {"jobs": ""}
 
 
+def test_a_lost_plan_of_large_pictures_is_made_anew(make, tmp_path, monkeypatch):
+    make([row(1)], tmp_path / "out")
+    (tmp_path / "out" / "plan.json").unlink()
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)  # as for 16384x16384, which our bounds allow
+    with pytest.warns(UserWarning, match="plan.json is lost or damaged; it is made anew"):
+        assert make([row(1)], tmp_path / "out").done == 1
+
+
 def test_a_lost_plan_does_not_let_other_jobs_in(make, tmp_path):
     make([row(1), row(2)], tmp_path / "out")
     for other in ([row(1)], [row(1), row(3)], [row(1, prompt="a"), row(2)]):

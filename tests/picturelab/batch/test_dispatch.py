@@ -4,9 +4,10 @@ import random
 
 import pytest
 
-from picturelab.batch.dispatch import Dispatcher, Outcome
+from picturelab.batch.dispatch import Dispatcher, Outcome, Unit
 from picturelab.batch.engines import crew as crews
 from picturelab.batch.engines.crew import Died, Finished, drive
+from picturelab.batch.jobs import Job
 from picturelab.batch.manifest import Entry
 from picturelab.batch.plan import make_plan
 from picturelab.batch.sources import open_jobs_file
@@ -35,6 +36,10 @@ def outcome(unit):
         for i in unit.wanted
     ]
     return Outcome(tuple(made))
+
+
+def unit(**of_job):
+    return Unit(0, 0, (Job(id="1", prompt="a", **of_job),), frozenset({0}))
 
 
 class Deadly:
@@ -192,15 +197,31 @@ def test_one_that_cannot_be_replaced_is_said(dispatcher):
 def test_patience_shrinks_once_units_have_been_timed(monkeypatch):
     now = [0.0]
     monkeypatch.setattr(crews.time, "monotonic", lambda: now[0])
-    clocks = crews.Clocks(1, 4 * 3600)
-    assert clocks.limit == 4 * 3600
+    clocks, known = crews.Clocks(2, 4 * 3600), unit(model="known")
+    assert clocks.limit(0, known) == 4 * 3600
     now[0] = 10
-    clocks.finish(0)
-    assert clocks.limit == 30 * 60, "not less"
+    clocks.finish(0, known)
+    assert clocks.limit(0, known) == 30 * 60, "not less"
     now[0] = 310
-    clocks.finish(0)
-    assert clocks.limit == 20 * 300
+    clocks.finish(0, known)
+    assert clocks.limit(0, known) == 20 * 300
     now[0] += 20 * 300 + 1
-    assert clocks.late(0)
+    assert clocks.late(0, known)
     clocks.begin(0)
-    assert not clocks.late(0)
+    assert not clocks.late(0, known)
+
+
+def test_whoever_may_have_to_download_has_all_patience(monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr(crews.time, "monotonic", lambda: now[0])
+    clocks, known = crews.Clocks(2, 4 * 3600), unit(model="known")
+    now[0] = 10
+    clocks.finish(0, known)
+    now[0] += 40 * 60
+    assert clocks.late(0, known)
+    for place, other in (
+        (1, known),
+        (0, unit(model="other")),
+        (0, unit(model="known", control=("net=a.png",))),
+    ):
+        assert not clocks.late(place, other)

@@ -58,7 +58,7 @@ def paths(tmp_path, monkeypatch):
     ],
 )
 def test_what_lies_beside_the_jobs_file_comes_first(paths, key, value, place):
-    assert paths.found({key: value}) == {key: place}
+    assert paths.with_places({key: value}) == {key: place}
 
 
 def test_absolute_paths_stay(paths, tmp_path):
@@ -67,7 +67,7 @@ def test_absolute_paths_stay(paths, tmp_path):
         "mask": "/nowhere/a.png",
         "model": str(tmp_path / "list" / "model"),
     }
-    assert paths.found(row) == row
+    assert paths.with_places(row) == row
 
 
 def test_a_file_in_both_folders_is_said(paths, tmp_path):
@@ -75,14 +75,14 @@ def test_a_file_in_both_folders_is_said(paths, tmp_path):
     with pytest.warns(
         Remark, match=r"a.png is taken from the jobs file's folder, not from the current one: list/a"
     ):
-        assert paths.found({"image": "a.png"}) == {"image": "list/a.png"}
-    assert paths.found({"image": "a.png"}) == {"image": "list/a.png"}, "said once"
+        assert paths.with_places({"image": "a.png"}) == {"image": "list/a.png"}
+    assert paths.with_places({"image": "a.png"}) == {"image": "list/a.png"}, "said once"
 
 
 def test_what_was_found_stays(paths, tmp_path):
-    assert paths.found({"image": "b.png"}) == {"image": "b.png"}
+    assert paths.with_places({"image": "b.png"}) == {"image": "b.png"}
     (tmp_path / "list" / "b.png").write_text("later")
-    assert paths.found({"image": "b.png"}) == {"image": "b.png"}
+    assert paths.with_places({"image": "b.png"}) == {"image": "b.png"}
 
 
 def test_a_batch_from_elsewhere(tmp_path, tiny_model, monkeypatch):

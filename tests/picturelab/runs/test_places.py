@@ -50,3 +50,12 @@ def test_empty_folders_in_files_places_go_and_others_stay(tmp_path):
     (tmp_path / "pieces" / "d.json" / "mine").mkdir(parents=True)
     with pytest.raises(ValueError, match=r"d\.json is a folder, and a file belongs there"):
         free_places(tmp_path)
+
+
+def test_a_picture_of_any_size_is_whole(tmp_path, monkeypatch):
+    content = encoded(Image.new("RGB", (48, 48)), RECIPE, "chunk")
+    (tmp_path / "a.png").write_bytes(content)
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
+    with pytest.raises(Image.DecompressionBombError):
+        Image.open(tmp_path / "a.png")
+    assert is_whole(tmp_path / "a.png", "chunk", RECIPE)
