@@ -20,13 +20,13 @@ import torch
 from diffusers import UNet2DConditionModel
 from torch import nn
 
+from picturelab.hooks.checkpointing import CheckpointFollower
 from picturelab.remarks import remark
 
 from ..maths.filters import FilterCache
 from . import attention, convolution, modules
 from .applied import ATTRIBUTE, Applied
 from .call import COPYING, Call, Running
-from .checkpointing import follow_checkpointing
 from .pipelines import Caller, OwnLoop, Sampler, bare_unet, caller_of, outside
 from .rows import pick_rows
 from .splitting import SplitForward
@@ -53,6 +53,7 @@ class Attachment:
         self.unet, self.entries = unet, list[Applied]()
         self._running, self._filters = Running(), FilterCache()
         self._split = SplitForward(unet, self._running)
+        self._checkpoints = CheckpointFollower(self._running.carry)
         self._layers: dict[Hashable, ExitStack] = {}  # what is attached to each layer
         self._undo = ExitStack()
         self._lock = threading.RLock()
@@ -116,6 +117,7 @@ class Attachment:
             undo.callback(self.unet.register_forward_pre_hook(self._before_unet, with_kwargs=True).remove)
             after = self.unet.register_forward_hook(self._after_unet, prepend=True, always_call=True)
             undo.callback(after.remove)
+            undo.callback(self._checkpoints.leave)
             self._undo = undo.pop_all()
 
     def _attach_layers(self) -> None:
@@ -187,7 +189,7 @@ class Attachment:
             self._split.attach()  # for the next call
             call = dataclasses.replace(call, split=False)
         self._running.begin(call)
-        follow_checkpointing(self.unet, self._running, self._undo)
+        self._checkpoints.follow(self.unet)
         plan = call.plan
         if plan is None:
             return None

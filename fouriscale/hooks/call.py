@@ -12,7 +12,8 @@ from __future__ import annotations
 import contextlib
 import functools
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -123,6 +124,10 @@ class Running:
             yield
         finally:
             self._enter(before)
+
+    def carry(self) -> Callable[[], AbstractContextManager[None]]:
+        """What puts a thread into the call that this thread is in now; a `Carrier` for checkpointing."""
+        return functools.partial(self.within, self.call)
 
     def _enter(self, call: Call | None) -> None:
         self.local.call, self.local.values = call, call.values if call else None

@@ -14,7 +14,7 @@ from picturelab.bounds import check, check_prompt
 from picturelab.pipeline import Pipeline
 
 from ..interventions.encoding import encode_prompts
-from ..maths.roles import TokenRoles
+from ..maths.roles import shared_rows
 
 FULL, ANOTHER_SEED = "full", "another seed"  # the plain pictures, and the same from other noise
 PARTS = 5
@@ -31,8 +31,8 @@ class Reading:
 
     Attributes:
         prompt: the text.
-        padding: its padding tokens, per text encoder that feeds rows.
-        start: rows before the first padding, per such encoder.
+        padding: its padding tokens, per stretch of rows that one or several text encoders fill.
+        start: the other rows, per such stretch.
         eos: some encoder ends it with an end token.
     """
 
@@ -61,30 +61,15 @@ def read_prompt(pipe: Pipeline, prompt: str, call: dict) -> Reading:
     Raises:
         ValueError: its tokens cannot be told apart.
     """
-    entries = [e for e in encode_prompts(pipe, [prompt], call).roles[0] if e.rows is not None]
-    padding = set(padding_rows(entries))
-    own = [e for e in entries if not _shares_rows(e, entries)]
-    counts = [len(padding.intersection(e.rows or ())) for e in own]
+    entries = encode_prompts(pipe, [prompt], call).roles[0]
+    stretches = shared_rows(entries)
+    counts = [len(stretch.at("padding")) for stretch in stretches]
     return Reading(
         prompt,
         tuple(counts),
-        tuple(len(e.ids) - count for e, count in zip(own, counts, strict=True)),
-        any(e.count("eos") for e in entries),
+        tuple(len(stretch.rows) - count for stretch, count in zip(stretches, counts, strict=True)),
+        any(e.count("eos") for e in entries if e.rows is not None),
     )
-
-
-def padding_rows(entries: Sequence[TokenRoles]) -> list[int]:
-    """The denoiser's rows that are padding for every encoder that fills them, in order."""
-    everyone: dict[int, bool] = {}
-    for entry in entries:
-        for row, role in zip(entry.rows or (), entry.roles, strict=False):
-            everyone[row] = everyone.get(row, True) and role == "padding"
-    return sorted(row for row, padding in everyone.items() if padding)
-
-
-def _shares_rows(entry: TokenRoles, entries: Sequence[TokenRoles]) -> bool:
-    """A later encoder that adds channels to the rows of an earlier one."""
-    return any(e.rows == entry.rows for e in entries[: entries.index(entry)])
 
 
 def partner(readings: Sequence[Reading], index: int) -> int:

@@ -30,8 +30,8 @@ from ..interventions.ite import (
     text_names,
 )
 from ..interventions.masking import trim_padding
-from ..maths.roles import RowChoice
-from .arms import FULL, OTHER, PARTS, RANDOM, Work, padding_rows
+from ..maths.roles import RowChoice, shared_rows
+from .arms import FULL, OTHER, PARTS, RANDOM, Work
 
 _NOT_FINITE = "the picture holds numbers that are not finite"
 
@@ -119,15 +119,28 @@ class Painter:
         arms = list(texts)
         for first in range(0, len(arms), self.batch):
             part = arms[first : first + self.batch]
-            stacked = stack_arguments([texts[arm] for arm in part])
-            call = pipe_arguments(self.pipe, stacked, len(part), self.call)
-            for seed in work.seeds:
-                with _checked(self.pipe) as broken:
-                    images = self.pipe(**call, generator=generators(seed, len(part))).images
-                for place, (arm, image) in enumerate(zip(part, images, strict=True)):
-                    if place in broken:
-                        painted.left_out[work.name(arm)] = _NOT_FINITE
-                    painted.pictures[work.name(arm), seed] = image
+            try:
+                by_seed = self._from_texts([texts[arm] for arm in part], work.seeds)
+            except ValueError as error:
+                painted.left_out |= {work.name(arm): reason(error) for arm in part}
+                continue
+            for seed, (images, broken) in by_seed.items():
+                painted.left_out |= {work.name(part[place]): _NOT_FINITE for place in broken}
+                painted.pictures |= {
+                    (work.name(arm), seed): image for arm, image in zip(part, images, strict=True)
+                }
+
+    def _from_texts(
+        self, texts: Sequence[dict[str, Any]], seeds: Sequence[int]
+    ) -> dict[int, tuple[Sequence[Any], set[int]]]:
+        """{seed: (a picture of each text, places of those whose numbers are not finite)}."""
+        call = pipe_arguments(self.pipe, stack_arguments(texts), len(texts), self.call)
+        by_seed = {}
+        for seed in seeds:
+            with _checked(self.pipe) as broken:
+                images = self.pipe(**call, generator=generators(seed, len(texts))).images
+            by_seed[seed] = images, broken
+        return by_seed
 
     def _possible_texts(self, work: Work, painted: Painted) -> dict[str, dict[str, Any]]:
         """`texts` without the arms that this prompt cannot have."""
@@ -241,7 +254,7 @@ class Painter:
         """
         if arm != RANDOM:
             return arm
-        rows = padding_rows(full.roles[0])
+        rows = sorted(row for stretch in shared_rows(full.roles[0]) for row in stretch.at("padding"))
         if not rows:
             raise ValueError("the prompt leaves no padding that all its text encoders share")
         picked = random.Random(f"{RANDOM}/{salt}").sample(rows, max(1, round(len(rows) / PARTS)))

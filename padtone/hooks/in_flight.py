@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import functools
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import Any, Generic, TypeVar
 
 import torch
 
+from picturelab.hooks.checkpointing import CheckpointFollower
+
 State = TypeVar("State")
-_CHECKPOINT = "_gradient_checkpointing_func"  # diffusers' modules hand their blocks to it
 
 
 class InFlight(Generic[State]):
@@ -54,44 +56,29 @@ class InFlight(Generic[State]):
 
         To be entered before the hook that calls `begin` is put on.
         """
+        checkpoints = CheckpointFollower(self._carry)
 
         def enter(module: torch.nn.Module, args: tuple) -> None:
-            if torch.is_grad_enabled():
-                for part in module.modules():
-                    self._take_along(part, undo)
+            checkpoints.follow(module)
 
         def leave(module: torch.nn.Module, args: tuple, output: Any) -> None:
             if self._states():  # empty where a hook failed before ours
                 self._states().pop()
 
         with ExitStack() as undo:
+            undo.callback(checkpoints.leave)
             undo.callback(denoiser.register_forward_pre_hook(enter).remove)
             undo.callback(denoiser.register_forward_hook(leave, always_call=True).remove)
             yield
 
-    def _take_along(self, part: torch.nn.Module, undo: ExitStack) -> None:
-        checkpoint = vars(part).get(_CHECKPOINT)
-        carried: frozenset[int] = getattr(checkpoint, "carries", frozenset())
-        if checkpoint is None or id(self) in carried:
-            return
+    def _carry(self) -> Callable[[], AbstractContextManager[None]]:
+        """What puts a thread into the state that this thread has now."""
+        return functools.partial(self._within, self.state)
 
-        def carrying(function: Callable, *args: Any) -> Any:
-            return checkpoint(self._under(self.state, function), *args)
-
-        def give_back() -> None:
-            if vars(part).get(_CHECKPOINT) is carrying:
-                setattr(part, _CHECKPOINT, checkpoint)
-
-        carrying.carries = carried | {id(self)}  # type: ignore[attr-defined]
-        setattr(part, _CHECKPOINT, carrying)
-        undo.callback(give_back)
-
-    def _under(self, state: State | None, function: Callable) -> Callable:
-        def run(*args: Any) -> Any:
-            self.begin(state)
-            try:
-                return function(*args)
-            finally:
-                self._states().pop()
-
-        return run
+    @contextmanager
+    def _within(self, state: State | None) -> Iterator[None]:
+        self.begin(state)
+        try:
+            yield
+        finally:
+            self._states().pop()

@@ -11,8 +11,8 @@ import torch
 from picturelab.pipeline import Pipeline
 
 from ..families.family import Family, TextEncoder
-from ..maths.roles import masked_span, real_span
-from .encoder import EncoderCall, FilledRows, filled_rows, tokenizer_of
+from ..maths.roles import by_stretch, masked_span, real_span
+from .encoder import EncoderCall, filled_rows, tokenizer_of
 
 
 @dataclass
@@ -84,23 +84,12 @@ def seen_together(
     for turn, here in enumerate(turns_of(calls)):
         own = {name: padding.visible(call.encoder, call.ids, call.mask) for name, call in here.items()}
         shared = {name: visible.clone() for name, visible in own.items()}
+        length = max(call.ids.shape[1] for call in here.values())
         for i in range(max(len(call.ids) for call in here.values())):
-            for stretch in _stretches(pipe, family, here, i):
+            for stretch in by_stretch(filled_rows(pipe, family, here, i, length)):
                 for one, other in itertools.product(stretch, stretch):
                     count = min(len(one.tokens), len(other.tokens))
                     mine, theirs = one.tokens[:count], other.tokens[:count]
                     shared[one.call.encoder.name][i, mine] |= own[other.call.encoder.name][i, theirs]
         masks |= {(n, turn): mask for n, mask in shared.items() if not torch.equal(mask, own[n])}
     return masks
-
-
-def _stretches(
-    pipe: Pipeline, family: Family, calls: dict[str, EncoderCall], member: int
-) -> list[list[FilledRows]]:
-    """Encoders that fill the same rows, for those rows that several fill."""
-    length = max(call.ids.shape[1] for call in calls.values())
-    stretches: dict[int, list[FilledRows]] = {}
-    for filled in filled_rows(pipe, family, calls, member, length):
-        if filled.rows is not None:
-            stretches.setdefault(filled.rows.start, []).append(filled)
-    return [stretch for stretch in stretches.values() if len(stretch) > 1]

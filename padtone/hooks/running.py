@@ -72,7 +72,8 @@ def _pipeline_of(frame: FrameType) -> Any:
 class StateOfRuns(Generic[State]):
     """One state for each run of a pipeline, found by whatever is called inside that run.
 
-    It goes when its run has ended, however that was, at the latest with the thread's next look.
+    It goes when its run has ended, however that was, with the thread's next look. Until then the frame of the
+    run that has ended is held, and with it the run's latents and pictures.
     """
 
     def __init__(self, pipe: Pipeline, make: Callable[[], State]) -> None:

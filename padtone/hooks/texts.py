@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import torch
 
 from .denoiser import in_one_place
+from .latest import Snapshot
 
 _REMEMBERED = 64  # texts; two or three an image
 _BATCHES = 8  # of one run whose rows are known: with guidance, ControlNets, a callback that cuts the batch
@@ -51,12 +52,12 @@ class Text:
     behind: Text | None = None
 
     def __post_init__(self) -> None:
-        self._version = _version(self.embeds)
+        self._snapshot = Snapshot(self.embeds)
 
     @property
     def overwritten(self) -> bool:
         """Somebody has written into the rows since, so that they may be those of any text."""
-        return self._version != _version(self.embeds)
+        return not self._snapshot.unchanged or (self.behind is not None and self.behind.overwritten)
 
     @property
     def negative(self) -> bool:
@@ -87,9 +88,21 @@ class Batch:
 
     def is_row(self, i: int, text: Text, j: int) -> bool:
         """Does row `i` hold the values of row `j` of a text?"""
-        if not _equal(self.rows[i], text.embeds[j]):
-            return False
+        return _equal(self.rows[i], text.embeds[j]) and self.is_behind(i, text, j)
+
+    def is_behind(self, i: int, text: Text, j: int) -> bool:
+        """Are the values behind row `i` those behind row `j` of a text?"""
         return self.behind is None or text.behind is None or _equal(self.behind[i], text.behind.embeds[j])
+
+    def is_text(self, text: Text) -> bool:
+        """Are these the very tensors of a text, unwritten since?"""
+        behind = None if text.behind is None else text.behind.embeds
+        return self.rows is text.embeds and self.behind is behind and not text.overwritten
+
+    def with_members(self, members: Sequence[Member | None]) -> Text:
+        """The batch as a text; its members know of what is behind them."""
+        behind = None if self.behind is None else Text("", self.behind, [None] * len(self.behind))
+        return Text("", self.rows, members, behind=behind)
 
 
 class RunTexts:
@@ -103,7 +116,6 @@ class RunTexts:
         self.calls: list[int] = []
         self.texts: list[Text] = []
         self.batches: deque[Text] = deque(maxlen=_BATCHES)
-        self.latest: tuple[torch.Tensor, list[Member | None]] | None = None
 
 
 class TextMemory:
@@ -138,12 +150,13 @@ class TextMemory:
         Raises:
             ValueError: a text was not encoded here, or too long ago, or it may be one of two.
         """
-        if run is not None and run.latest is not None and run.latest[0] is batch.rows:
-            return run.latest[1]  # the same object at every step
+        if run is None:
+            return self._trace(batch, run)
+        for text in reversed(run.batches):  # the same object at every step
+            if batch.is_text(text):
+                return list(text.members)
         members = self._trace(batch, run)
-        if run is not None:
-            run.latest = batch.rows, members
-            run.batches.append(Text("", batch.rows, members))
+        run.batches.append(batch.with_members(members))
         return members
 
     def known(self, embeds: torch.Tensor, run: RunTexts | None) -> list[Member | None] | None:
@@ -156,7 +169,7 @@ class TextMemory:
         return [self._only(place) for place in places] if all(places) else None
 
     def _trace(self, batch: Batch, run: RunTexts | None) -> list[Member | None]:
-        lying = [self._lying(row, run) for row in batch.rows]
+        lying = [self._lying(batch, i, run) for i in range(len(batch.rows))]
         if not all(lying) and run is not None:
             arranged = _arranged(batch, run.texts)
             if arranged is not None:
@@ -172,29 +185,27 @@ class TextMemory:
 
     def _places(self, batch: Batch, i: int, run: RunTexts | None, own: bool = False) -> list[Member | None]:
         """Whose row `i` of a batch may be; nobody's: empty."""
-        lying = self._lying(batch.rows[i], run, own)
+        lying = self._lying(batch, i, run, own)
         if lying:
             return lying
         for texts in ([] if run is None else run.texts, self._texts):
             same = [
                 text.of_row(j, own)
                 for text in texts
-                if not text.overwritten
                 for j in range(0, len(text.embeds), text.images)
-                if batch.is_row(i, text, j)
+                if batch.is_row(i, text, j) and not text.overwritten
             ]
             if same:
                 return same
         return [None] if self.needs_no_mask(batch.rows[i : i + 1]) else []
 
-    def _lying(self, row: torch.Tensor, run: RunTexts | None, own: bool = False) -> list[Member | None]:
+    def _lying(self, batch: Batch, i: int, run: RunTexts | None, own: bool = False) -> list[Member | None]:
         """Whose row this is, by the memory that it lies in; a callback may have cut it out of a batch."""
         batches = [] if run is None else list(run.batches)
         for text in (*reversed(batches), *reversed(self._texts)):
-            if text.overwritten:
-                continue
             for j, known in enumerate(text.embeds):
-                if in_one_place(row, known):
+                here = in_one_place(batch.rows[i], known) and batch.is_behind(i, text, j)
+                if here and not text.overwritten:
                     return [text.of_row(j, own)]
         return []
 
@@ -225,11 +236,6 @@ def _arranged(batch: Batch, texts: Sequence[Text]) -> list[Member | None] | None
 def _is_batch(batch: Batch, texts: Sequence[Text]) -> bool:
     rows = [(text, j) for text in texts for j in range(len(text.embeds))]
     return len(rows) == len(batch.rows) and all(batch.is_row(i, *row) for i, row in enumerate(rows))
-
-
-def _version(embeds: torch.Tensor) -> int:
-    """How often a tensor was written into; torch does not count that under inference mode."""
-    return 0 if embeds.is_inference() else embeds._version
 
 
 def _equal(row: torch.Tensor, known: torch.Tensor) -> bool:

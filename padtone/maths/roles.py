@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 ROLES = ("bos", "prompt", "eos", "template", "padding")
 # Names rows of a text: "padding", a row, a slice, or several of these.
@@ -51,6 +51,14 @@ class TokenRoles:
         return [i for i, r in enumerate(self.roles) if r == role]
 
 
+class _FillsRows(Protocol):
+    @property
+    def rows(self) -> range | None: ...
+
+
+Filling = TypeVar("Filling", bound=_FillsRows)
+
+
 @dataclass(frozen=True)
 class SharedRows:
     """A stretch of the denoiser's text rows, and the encoders that fill it together.
@@ -78,11 +86,20 @@ def shared_rows(entries: Sequence[TokenRoles]) -> tuple[SharedRows, ...]:
     Args:
         entries: the roles of every encoder, one prompt; an encoder without rows has no part in it.
     """
-    stretches: dict[int, list[TokenRoles]] = {}
+    return tuple(_together(stretch) for stretch in by_stretch(entries))
+
+
+def by_stretch(entries: Iterable[Filling]) -> list[list[Filling]]:
+    """What encoders contribute, stretch by stretch: those that begin at the same row fill it together.
+
+    Args:
+        entries: one each; those without rows have no part in it.
+    """
+    stretches: dict[int, list[Filling]] = {}
     for entry in entries:
         if entry.rows is not None:
             stretches.setdefault(entry.rows.start, []).append(entry)
-    return tuple(_together(stretch) for stretch in stretches.values())
+    return list(stretches.values())
 
 
 def _together(entries: Sequence[TokenRoles]) -> SharedRows:

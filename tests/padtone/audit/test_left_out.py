@@ -6,11 +6,13 @@ import json
 import math
 import os
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 import torch
 
-from padtone.audit.arms import ITE_ARMS, padding_rows
+from padtone.audit.arms import ITE_ARMS, Work, read_prompt
+from padtone.audit.painter import Painter
 from padtone.audit.plan import make_plan, pieces_of
 from padtone.audit.run import Audit
 from padtone.audit.settings import AuditSettings
@@ -155,7 +157,8 @@ def test_a_clip_that_gives_no_numbers_is_said(tmp_path):
         audit.results(Blind(sound.model, sound.tokenizer, sound.processor))
 
 
-def test_rows_are_padding_only_where_they_are_for_every_encoder():
+def test_prompts_are_read_by_the_rows_that_encoders_share(monkeypatch):
+    """Of different lengths, too: a row counts once."""
     roles = ("bos", "prompt", "eos", "padding", "padding")
     more = ("bos", "prompt", "prompt", "eos", "padding")
     first, second = (
@@ -163,8 +166,39 @@ def test_rows_are_padding_only_where_they_are_for_every_encoder():
         for name, each in (("one", roles), ("two", more))
     )
     third = TokenRoles("three", ("x",) * 2, (1,) * 2, ("prompt", "padding"), range(5, 7))
-    assert padding_rows([first, second, third]) == [4, 6]
-    assert padding_rows([first, third]) == [3, 4, 6]
+    short = TokenRoles("short", ("x",) * 3, (1,) * 3, ("bos", "eos", "padding"), range(3))
+    pooled = TokenRoles("pooled", ("x",) * 4, (1,) * 4, ("bos", "eos", "padding", "padding"), None)
+
+    def read(*entries):
+        monkeypatch.setattr(
+            "padtone.audit.arms.encode_prompts", lambda *_: SimpleNamespace(roles=[list(entries)])
+        )
+        reading = read_prompt(None, "a", {})
+        return reading.padding, reading.start, reading.eos
+
+    assert read(first, second, third) == ((1, 1), (4, 1), True)
+    assert read(first, third) == ((2, 1), (3, 1), True)
+    assert read(first, short) == read(short, first) == ((2,), (3,), True)
+    assert read(third, pooled) == ((1,), (1,), False)
+
+
+@pytest.mark.parametrize("where", ["padtone.audit.painter.pipe_arguments", "the pipeline"])
+def test_swapped_arms_that_are_refused_are_left_out(tmp_path, monkeypatch, where):
+    pipe = painters.build("zero padding")
+    painter = Painter(pipe, {}, batch=4)
+    work = Work("ite", "a red dog", (0, 1), ("prompt", "padding", "clean"), "a cat")
+
+    def refuse(*_, **__):
+        raise ValueError("rows are refused")
+
+    assert len(painter.make(work).pictures) == 6
+    if where == "the pipeline":
+        pipe.__class__ = type("CrossPaint", (type(pipe),), {"__call__": refuse})
+    else:
+        monkeypatch.setattr(where, refuse)
+    painted = painter.make(work)
+    assert painted.pictures == {}
+    assert painted.left_out == dict.fromkeys(("ite prompt", "ite padding", "ite clean"), "rows are refused")
 
 
 def spoil(path, how):

@@ -10,6 +10,7 @@ from padtone.families.registry import family_of
 from padtone.hooks.hiding import hide_padding
 from padtone.hooks.in_flight import InFlight
 from padtone.hooks.swapping import Patch, overwrite_rows
+from padtone.hooks.texts import Batch, Member, RunTexts, Text, TextMemory
 from padtone.interventions.ite import encode_arms, generators, pipe_arguments, stack_arguments
 from tests.tiny import text_pipelines
 
@@ -33,7 +34,7 @@ def seen_rows(pipe, *prompts, act=None, **call) -> list:
     seen, hook = read(pipe)
     try:
         for prompt in prompts:
-            pipe(prompt, output_type="latent", num_inference_steps=1, **CALL | call)
+            pipe(prompt, **{"output_type": "latent", "num_inference_steps": 1} | CALL | call)
     finally:
         hook.remove()
     return [[rows] if bias is None else (bias == 0).sum(-1).flatten().tolist() for rows, bias in seen]
@@ -151,6 +152,58 @@ def test_encodings_that_were_written_over(tiny):
         buffer.mul_(2)
         with pytest.raises(ValueError, match="written over since"):
             seen_rows(pipe, None, prompt_embeds=buffer, guidance_scale=1.0)
+
+
+@pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode])
+def test_encodings_that_a_callback_writes_over(tiny, mode):
+    """The denoiser is given the same object at the next step, and it is another text."""
+    pipe = tiny("sd1")
+    with padtone.mask_padding(pipe), mode():
+        rows = pipe.encode_prompt(PROMPT, "cpu", 1, False)[0]
+        other = pipe.encode_prompt(OTHER, "cpu", 1, False)[0]
+
+        def write(_pipe, step, _timestep, tensors):
+            if step == 0:
+                tensors["prompt_embeds"].copy_(other)
+            return tensors
+
+        call = {"callback_on_step_end": write, "callback_on_step_end_tensor_inputs": ["prompt_embeds"]}
+        more = {"num_inference_steps": 3, "guidance_scale": 1.0, "prompt_embeds": rows}
+        assert seen_rows(pipe, None, **call, **more) == [[5], [9], [9]]
+
+
+@pytest.mark.parametrize("written", ["rows", "behind"])
+def test_a_batch_that_is_written_over_is_traced_anew(written):
+    """Of two encoders' rows, too: HunyuanDiT's second has a tensor of its own."""
+    memory, run = TextMemory("Tiny", alike=False), RunTexts()
+    generator = torch.Generator().manual_seed(0)
+    texts = []
+    for stays in (1, 2):
+        row = torch.arange(4)[None] < stays
+        member = Member(row[0], row[0])
+        behind = Text("prompt_embeds_2", torch.randn(1, 4, 3, generator=generator), [member], call=1)
+        text = Text("prompt_embeds", torch.randn(1, 4, 3, generator=generator), [member], behind=behind)
+        memory.note(text)
+        run.texts.append(text)
+        texts.append(text)
+    batch = Batch(texts[0].embeds.clone(), texts[0].behind.embeds.clone())
+
+    def stays():
+        (member,) = memory.trace(batch, run)
+        return member.visible.tolist()
+
+    assert stays() == [True, False, False, False] * 2
+    assert stays() == [True, False, False, False] * 2
+    if written == "behind":
+        batch.behind.copy_(texts[1].behind.embeds)
+        with pytest.raises(ValueError, match="padding is unknown"):
+            stays()
+    batch.rows.copy_(texts[1].embeds)
+    batch.behind.copy_(texts[1].behind.embeds)
+    assert stays() == [True, True, False, False] * 2
+    other = Batch(batch.rows, texts[0].behind.embeds)  # the same rows, and others behind them
+    with pytest.raises(ValueError, match="padding is unknown"):
+        memory.trace(other, run)
 
 
 def test_a_run_that_was_broken_off(tiny):

@@ -1,8 +1,9 @@
 """What is costly to find out is found out once a run."""
 
+import pytest
 import torch
 
-from padtone.hooks.denoiser import StepCounter, arguments_of, with_argument
+from padtone.hooks.denoiser import PlaceOfTexts, StepCounter, arguments_of, with_argument
 from padtone.hooks.latest import Latest
 
 
@@ -18,6 +19,39 @@ def test_none_is_an_object_too():
     questions = []
     Latest(questions.append)(None)
     assert questions == [None]
+
+
+@pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode])
+@pytest.mark.parametrize("wrap", [lambda tensor: tensor, lambda tensor: [tensor]], ids=["tensor", "list"])
+def test_what_was_written_into_is_asked_about_again(mode, wrap):
+    questions = []
+    with mode():
+        rows = torch.tensor([1.0, torch.nan])
+        thing, ask = wrap(rows), Latest(questions.append)
+        for _ in range(2):
+            ask(thing)
+        assert len(questions) == 1
+        rows[0] = 2
+        for _ in range(2):
+            ask(thing)
+        assert len(questions) == 2
+
+
+def test_a_list_with_another_tensor_in_it_is_asked_about_again():
+    questions = []
+    texts, ask = [torch.zeros(2), torch.zeros(3)], Latest(questions.append)
+    ask(texts)
+    texts[1] = torch.zeros(3)
+    ask(texts)
+    assert len(questions) == 2
+
+
+def test_texts_that_were_written_over_are_no_longer_in_the_batch():
+    texts, other = torch.ones(1, 2, 3), torch.zeros(1, 2, 3)
+    place, batch = PlaceOfTexts(texts), torch.cat([other, texts])
+    assert place.of(batch) == 1
+    batch[1] = other[0]
+    assert place.of(batch) is None
 
 
 class Scheduler:
