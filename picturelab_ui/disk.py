@@ -15,9 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 CACHE = ".cache"  # below the output folder: copies of what was shown, and uploads
-_VISITORS = re.compile(
-    rf"[0-9a-f]{{32}}|{re.escape(CACHE)}"
-)  # folders; other things in the folder are left alone
+# Folders of visitors; other things in the output folder are left alone.
+_VISITORS = re.compile(rf"[0-9a-f]{{32}}|{re.escape(CACHE)}")
 _SAFE = (600.0, 30.0)  # seconds for which a file stays; the second where the first leaves too much
 _PAUSE = 3.0  # seconds that `tidy_soon` waits: many may ask meanwhile
 _log = logging.getLogger(__name__)

@@ -10,6 +10,7 @@ from python_multipart.multipart import parse_options_header
 MOST_BYTES = 2 * 2**20  # of a call; a prompt of the greatest length takes a hundredth
 MOST_OF_UPLOAD = 33 * 2**20  # a picture of 32 MiB, and what stands around it
 _DEEPEST = 40  # lists within lists
+_DIGITS = 20  # of a length
 
 
 class RequestError(Exception):
@@ -33,8 +34,8 @@ def content_length(headers: Any, most: int) -> int:
     length = headers.get("content-length", "")
     if "transfer-encoding" in headers or not length.isascii() or not length.isdigit():
         raise RequestError(411, "the request must say its length, and not come in chunks")
-    if int(length[:20]) > most:
-        raise RequestError(413, f"the request has {int(length[:20]):,} bytes: must be at most {most:,}")
+    if len(length) > _DIGITS or int(length) > most:
+        raise RequestError(413, f"the request has {length[:_DIGITS]} bytes or more: must be at most {most}")
     return int(length)
 
 
