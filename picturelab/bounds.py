@@ -60,7 +60,15 @@ NAME_LETTERS = 4096  # as long as Linux lets a path be
 PROMPT_LETTERS = 10_000  # far beyond what any text encoder reads
 
 
-_REPR = reprlib.Repr()
+class _Repr(reprlib.Repr):
+    def repr_int(self, x: int, level: int) -> str:
+        try:
+            return super().repr_int(x, level)
+        except ValueError:  # Python refuses to print very long numbers
+            return f"a number of {x.bit_length():,} bits"
+
+
+_REPR = _Repr()
 _REPR.maxlevel, _REPR.maxstring, _REPR.maxlong, _REPR.maxother = 3, 200, 200, 200
 _REPR.maxdict = _REPR.maxlist = _REPR.maxtuple = _REPR.maxset = 8
 

@@ -6,6 +6,8 @@ import contextlib
 import errno
 import os
 import re
+import site
+import sysconfig
 from collections.abc import Iterator
 
 # Control characters, changes of direction, and halves of letters that no encoding can write.
@@ -14,6 +16,7 @@ _CONTROL = re.compile(
 )
 _MOST = 300  # letters of somebody else's message
 _OURS = ("fouriscale", "padtone", "picturelab", "picturelab_ui", "shapeworld")
+_LIBRARIES = tuple({*site.getsitepackages(), *map(sysconfig.get_path, ("stdlib", "purelib", "platlib"))})
 # Raised by what is written in C, torch too, at a line of ours.
 _OF_THE_WORLD = (
     OSError,
@@ -68,18 +71,29 @@ def foreign_sentence(error: BaseException) -> str | None:
     return f"{library} failed ({reason(error)})"
 
 
+def is_ours(error: BaseException) -> bool:
+    """Whether our own code raised it, or made it to be shown: its text is ours too, if it is meant to be read."""
+    return _library(error) is None
+
+
 def _library(error: BaseException) -> str | None:
+    """What raised an error; None: our own code."""
     kind = type(error).__module__.partition(".")[0]
     if kind not in ("builtins", *_OURS):
         return kind.removesuffix("_rust")
-    traceback = error.__traceback__
-    name = ""
-    while traceback is not None:
-        name = traceback.tb_frame.f_globals.get("__name__", "").partition(".")[0]
-        traceback = traceback.tb_next
-    if name not in _OURS:
-        return name or "Python"
+    last = error.__traceback__
+    while last is not None and last.tb_next is not None:
+        last = last.tb_next
+    if last is not None:
+        name = str(last.tb_frame.f_globals.get("__name__", "")).partition(".")[0]
+        if name not in _OURS and _is_library(last.tb_frame.f_code.co_filename):
+            return name or "Python"
     return "Python" if isinstance(error, _OF_THE_WORLD) else None
+
+
+def _is_library(file: str) -> bool:
+    """Whether code lies where Python and packages are installed, or in no file at all; a script of ours lies beside."""
+    return not os.path.isabs(file) or file.startswith(_LIBRARIES)
 
 
 @contextlib.contextmanager

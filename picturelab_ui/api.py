@@ -11,9 +11,9 @@ from gradio.data_classes import FileData
 
 from fouriscale.reports.explain import sentences
 from padtone.maths.roles import check_rows, chosen_rows, row_roles
+from picturelab.bounds import shown
 
 from .errors import sentence, without_paths
-from .forms import shown
 from .high_resolution import order
 from .high_resolution import tab as high_resolution
 from .high_resolution.config_fields import to_fields
@@ -71,7 +71,9 @@ def build(workshop: Workshop) -> None:
             if not isinstance(keep, str):
                 raise ValueError(f"keep is {shown(keep)}: must be text")
             check_rows(keep)
-            entries = await tokens_of(workshop, visitor_of(request).address, model, prompt)
+            address = visitor_of(request).address
+            group = f"program's prompts {address}" if address else ""
+            entries = await tokens_of(workshop, group, model, prompt)
             rows = max((entry.rows.stop for entry in entries if entry.rows is not None), default=0)
             kept = chosen_rows(entries, keep, rows)
         return {

@@ -8,15 +8,12 @@ import re
 import secrets
 import site
 import sys
-import sysconfig
 import tempfile
 from pathlib import Path
 
-from picturelab.failures import printable
+from picturelab.failures import is_ours, printable
 
 _log = logging.getLogger(__name__)
-_OURS = {"fouriscale", "padtone", "picturelab", "picturelab_ui", "shapeworld"}
-_LIBRARIES = tuple({*site.getsitepackages(), *map(sysconfig.get_path, ("stdlib", "purelib", "platlib"))})
 _MOST = 1000  # letters of a sentence: what a visitor sent may stand in it
 _hidden: set[str] = set()  # folders of the host
 
@@ -27,7 +24,7 @@ def sentence(error: BaseException) -> str:
     ValueError and TypeError that our own code raised are sentences. Of all others the visitor gets the number under
     which the log holds them.
     """
-    if isinstance(error, ValueError | TypeError) and _is_ours(error):
+    if isinstance(error, ValueError | TypeError) and is_ours(error):
         text = printable(without_paths(str(error))).rstrip(".")
         return text if len(text) <= _MOST else f"{text[: _MOST - 3]}..."
     number = secrets.token_hex(4)
@@ -72,14 +69,3 @@ def _known() -> set[str]:
     folders |= {Path(os.environ[name]) for name in ("HF_HOME", "HF_HUB_CACHE") if os.environ.get(name)}
     folders.add(Path(__file__).parents[1])
     return {str(folder) for folder in folders if len(folder.parts) > 1}
-
-
-def _is_ours(error: BaseException) -> bool:
-    """Whether it was raised outside of every library that we call."""
-    trace = error.__traceback__
-    if trace is None:  # it was made to be shown
-        return True
-    while trace.tb_next is not None:
-        trace = trace.tb_next
-    module = str(trace.tb_frame.f_globals.get("__name__", "")).split(".")[0]
-    return module in _OURS or not trace.tb_frame.f_code.co_filename.startswith(_LIBRARIES)

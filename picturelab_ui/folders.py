@@ -12,14 +12,10 @@ class Folders:
 
     def __init__(self, output: Path) -> None:
         self.output = output.resolve()
-        self.addresses: dict[str, str] = {}  # {a visitor's folder: where it asked from}
 
-    def of(self, name: str, kind: str, address: str = "") -> Path:
+    def of(self, name: str, kind: str) -> Path:
         """Where a browser's files of a kind go; a visitor without a name gets a folder that nobody else finds."""
-        own = name or secrets.token_hex(16)
-        if address:
-            self.addresses[own] = address
-        return self.output / own / kind
+        return self.output / (name or secrets.token_hex(16)) / kind
 
     def pictures(self, name: str) -> list[Path]:
         """A browser's pictures, latest first; none without a name."""

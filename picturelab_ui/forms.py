@@ -11,8 +11,6 @@ from picturelab import bounds
 from .errors import sentence
 from .events import News
 
-_LONGEST = 80  # letters of a value in a sentence
-
 
 class Form(dict[str, Any]):
     """Components by name: what a job is made of, and what a link keeps.
@@ -98,7 +96,9 @@ def check_whole(name: str, value: Any) -> None:
         ValueError: it is not.
     """
     if isinstance(value, bool) or not isinstance(value, int | float) or value != value // 1:
-        raise ValueError(f"{name} is {'empty' if value is None else shown(value)}: give a whole number")
+        raise ValueError(
+            f"{name} is {'empty' if value is None else bounds.shown(value)}: give a whole number"
+        )
 
 
 def check_between(name: str, value: Any, least: int, most: int) -> None:
@@ -109,7 +109,7 @@ def check_between(name: str, value: Any, least: int, most: int) -> None:
     """
     check_whole(name, value)
     if not least <= value <= most:
-        raise ValueError(f"{name}={shown(int(value))}: must be from {least} to {most}")
+        raise ValueError(f"{name}={bounds.shown(int(value))}: must be from {least} to {most}")
 
 
 def check_one_of(name: str, value: Any, known: Sequence[str]) -> None:
@@ -119,13 +119,4 @@ def check_one_of(name: str, value: Any, known: Sequence[str]) -> None:
         ValueError: it is not.
     """
     if not isinstance(value, str) or value not in known:
-        raise ValueError(f"{name} is {shown(value)}; it can be {', '.join(known)}")
-
-
-def shown(value: Any) -> str:
-    """A value as a sentence prints it: not longer than a line."""
-    try:
-        text = repr(value)
-    except ValueError:  # Python refuses to print very long numbers
-        return f"a number of {value.bit_length():,} bits"
-    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 3]}..."
+        raise ValueError(f"{name} is {bounds.shown(value)}; it can be {', '.join(known)}")

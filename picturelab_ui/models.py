@@ -6,9 +6,6 @@ import asyncio
 import contextlib
 import copy
 import functools
-import threading
-from collections import defaultdict
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +19,9 @@ from fouriscale.reports.explain import Explanation, explain
 from fouriscale.sampling.vae import decoder_bytes
 from padtone.families.registry import check_index, family_of
 from picturelab import models, worlds
+from picturelab.bounds import shown
 
 from .errors import hide
-from .forms import shown
 from .host import Host
 from .jobs.runner import PageJob, Runner
 
@@ -48,7 +45,6 @@ class Models:
         self._pipes: dict[str, Any] = {}
         self._readers: dict[str, Any] = {}
         self._loading: dict[str, PageJob] = {}  # the jobs that bring readers
-        self._reading: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
         self.config = functools.lru_cache(maxsize=64)(self._config)
         self.explain = functools.lru_cache(maxsize=64)(self._explain)
 
@@ -107,11 +103,11 @@ class Models:
                 self._readers[name] = _with_own_encoders(pipe)
         return self._pipes[name]
 
-    async def until_readable(self, name: str, group: str = "") -> None:
+    async def until_readable(self, name: str, group: str) -> None:
         """Wait until a model's prompts can be read, without holding anything that others need.
 
         Args:
-            group: whose limit of jobs the loading counts for.
+            group: whose limit of jobs the loading counts for; "" has none.
 
         Raises:
             ValueError: it cannot be loaded, or has to wait too long.
@@ -128,28 +124,21 @@ class Models:
         if job is not None and job.error:
             raise ValueError(job.error)
 
-    @contextlib.contextmanager
-    def reader(self, name: str) -> Iterator[Any]:
+    def reader(self, name: str) -> Any:
         """A pipeline for encoding prompts beside whatever runs: its text encoders are copies.
 
-        Reading attaches to text encoders for a moment, and must not meet a run that is about to encode. Waits where
-        the model is not loaded yet.
+        Reading attaches to text encoders for a moment, and must not meet a run that is about to encode, nor another
+        reading: for the thread of `Workshop.readings` only.
 
         Raises:
-            ValueError: it cannot be loaded.
+            ValueError: it is not loaded, or not any more.
         """
         reader = self._readers.get(name)
         if reader is None:
-            job = self._load(name)
-            if job is not None:
-                job.wait()
-                if job.error:
-                    raise ValueError(job.error)
-            reader = self._readers[name]
-        with self._reading[name]:
-            yield reader
+            raise ValueError(f"{shown(name)} is not loaded, for others need the memory: try again")
+        return reader
 
-    def _load(self, name: str, group: str = "") -> PageJob | None:
+    def _load(self, name: str, group: str) -> PageJob | None:
         """The job that loads a model, the same for all who wait for it; None: it is loaded."""
         if name in self._readers:
             return None

@@ -14,6 +14,7 @@ from .host import Host
 from .jobs.runner import PageJob, Runner
 from .models import Models
 from .presence import Presence
+from .readings import Readings
 from .speed import Speed
 from .visitors import Visitor
 
@@ -25,6 +26,7 @@ class Workshop:
         host: what its visitors may ask for.
         runner: runs their jobs, one at a time.
         models: which may be used, and the loaded ones.
+        readings: of prompts, beside the jobs.
         speed: how long a picture takes here.
         folders: where their files go.
         disk: how many bytes these may be.
@@ -35,11 +37,10 @@ class Workshop:
         hide(host.output)
         self.host = host
         self.folders = Folders(host.output)
-        self.disk = Disk(
-            self.folders.output, host.max_disk, host.max_disk_per_visitor, self.folders.addresses
-        )
+        self.disk = Disk(self.folders.output, host.max_disk, host.max_disk_per_visitor)
         self.runner = Runner(host.max_waiting, most_of_a_group=host.max_per_address, after_job=self.disk.tidy)
         self.models = Models(host, self.runner)
+        self.readings = Readings(host.max_per_address)
         self.speed = Speed()
         self.presence = Presence()
 
@@ -64,7 +65,8 @@ class Workshop:
             return self.presence.is_here(visitor.session)
 
         def guarded(job: PageJob) -> Any:
-            with self.disk.writing(folder) if folder is not None else contextlib.nullcontext():
+            writing = self.disk.writing(folder, visitor.address) if folder else contextlib.nullcontext()
+            with writing:
                 return work(job)
 
         group = f"{'browser' if visitor.name else 'program'} {visitor.address}" if visitor.address else ""

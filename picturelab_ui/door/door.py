@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from typing import Any
 from urllib.parse import parse_qs
@@ -19,11 +18,13 @@ from .requests import (
     MOST_BYTES,
     MOST_OF_UPLOAD,
     RequestError,
-    check_length,
-    filled,
-    parsed,
+    content_length,
+    json_object,
     read_body,
-    replayed,
+    receive_again,
+    receive_at_most,
+    receive_one_file,
+    with_nulls,
 )
 from .responses import Sent, refusal, with_headers
 from .routes import route_of
@@ -65,10 +66,10 @@ class Door:
             await refusal(500, sentence(error))(scope, receive, sent)
 
     async def _handle(self, scope: Any, receive: Any, send: Any) -> None:
-        found = route_of(scope["method"], scope["path"])
-        if found is None:
+        open_route = route_of(scope["method"], scope["path"])
+        if open_route is None:
             raise RequestError(404, "there is nothing here under that address")
-        route, match = found
+        route, match = open_route
         if route.handling == "file":
             await self._files.serve(match["name"], scope, receive, send)
         elif route.handling == "upload":
@@ -83,21 +84,24 @@ class Door:
         else:
             if scope["method"] == "POST":
                 body = await read_body(receive, MOST_BYTES)
-                receive = replayed(body, receive)
+                receive = receive_again(body, receive)
             await self._app(scope, receive, send)
 
     async def _upload(self, scope: Any, receive: Any, send: Any) -> None:
         headers = Headers(scope=scope)
-        check_length(headers, MOST_OF_UPLOAD)
+        length = content_length(headers, MOST_OF_UPLOAD)
         client = scope.get("client")
-        self._allowance.take(network(client[0]) if client else "", int(headers["content-length"]))
-        await self._app(scope, receive, UploadAnswer(send, scope, receive, self._files))
-        await asyncio.to_thread(self._disk.tidy)
+        self._allowance.take(network(client[0]) if client else "", length)
+        body = receive_one_file(headers.get("content-type", ""), receive_at_most(length, receive))
+        try:
+            await self._app(scope, body, UploadAnswer(send, scope, receive, self._files))
+        finally:
+            self._disk.tidy_soon()
 
     async def _call(self, scope: Any, receive: Any, send: Any, groups: dict[str, str]) -> None:
-        values = parsed(await read_body(receive, MOST_BYTES))
+        values = json_object(await read_body(receive, MOST_BYTES))
         if "/call/v2/" not in scope["path"]:  # which takes arguments by name
-            values = filled(values, *self._function(values, groups))
+            values = with_nulls(values, *self._function(values, groups))
         if "endpoint" in groups:
             if groups["endpoint"] not in ENDPOINTS:
                 known = ", ".join(f"/{name}" for name in ENDPOINTS)
@@ -111,7 +115,7 @@ class Door:
         headers = [(name, value) for name, value in scope["headers"] if name != b"content-length"]
         scope = scope | {"headers": [*headers, (b"content-length", str(len(body)).encode())]}
         rewritten = RewrittenAnswer(send, self._files.outward) if "function" in groups else send
-        await self._app(scope, replayed(body, receive), rewritten)
+        await self._app(scope, receive_again(body, receive), rewritten)
 
     def _function(self, values: dict[str, Any], groups: dict[str, str]) -> tuple[int, str]:
         """How many arguments the called function takes, and its name."""

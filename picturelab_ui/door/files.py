@@ -16,7 +16,9 @@ from picturelab.failures import printable
 
 from .responses import refusal
 
-_MOST = 20_000  # names that are remembered
+# Names that are remembered; uploads have their own, so that nobody's pictures lose theirs to them.
+_MOST = 20_000
+_MOST_UPLOADS = 10_000  # more than may be uploaded by default while an upload counts
 _PICTURES = {".png": "image/png", ".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".webp": "image/webp"}
 _PREFIX = "files"
 
@@ -37,7 +39,8 @@ class NamedFiles:
 
     def __init__(self, output: Path, on_shown: Callable[[Path], None]) -> None:
         self._output, self._on_shown = output.resolve(), on_shown
-        self._files: OrderedDict[str, _Named] = OrderedDict()
+        self._files: OrderedDict[str, _Named] = OrderedDict()  # the longest unused first
+        self._uploads: OrderedDict[str, _Named] = OrderedDict()
         self._secrets: dict[Path, str] = {}
 
     def name(self, path: str | Path, *, is_upload: bool = False) -> str:
@@ -48,11 +51,17 @@ class NamedFiles:
         secret = self._secrets.get(where)
         if secret is None:
             secret = self._secrets[where] = secrets.token_urlsafe(16)
-            self._files[secret] = _Named(where, is_upload)
-            while len(self._files) > _MOST:
-                _, oldest = self._files.popitem(last=False)
-                del self._secrets[oldest.path]
+            names, most = (self._uploads, _MOST_UPLOADS) if is_upload else (self._files, _MOST)
+            names[secret] = _Named(where, is_upload)
+            if len(names) > most:
+                _, unused = names.popitem(last=False)
+                del self._secrets[unused.path]
+        self._look_up(secret)
         return f"{_PREFIX}/{secret}/{where.name}"
+
+    def has_name(self, path: Path) -> bool:
+        """Whether a file has a name already."""
+        return path in self._secrets
 
     def path(self, name: str) -> Path | None:
         """The file of a name; None where there is none."""
@@ -81,8 +90,16 @@ class NamedFiles:
     def _named(self, name: str) -> _Named | None:
         prefix, _, rest = name.partition("/")
         secret, _, last = rest.partition("/")
-        named = self._files.get(secret)
+        named = self._look_up(secret)
         return named if named and prefix == _PREFIX and last == named.path.name else None
+
+    def _look_up(self, secret: str) -> _Named | None:
+        """What a secret stands for, which is in use now and stays the longest."""
+        for names in (self._files, self._uploads):
+            if secret in names:
+                names.move_to_end(secret)
+                return names[secret]
+        return None
 
     def outward(self, value: Any) -> Any:
         """An answer in which each file stands by its name."""

@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from python_multipart.multipart import parse_options_header
+
 MOST_BYTES = 2 * 2**20  # of a call; a prompt of the greatest length takes a hundredth
 MOST_OF_UPLOAD = 33 * 2**20  # a picture of 32 MiB, and what stands around it
 _DEEPEST = 40  # lists within lists
+_DIGITS = 20  # of a length
 
 
 class RequestError(Exception):
@@ -22,17 +25,55 @@ class RequestError(Exception):
         self.status = status
 
 
-def check_length(headers: Any, most: int) -> None:
-    """Does a request say how long it is, and is that not too much?
+def content_length(headers: Any, most: int) -> int:
+    """How many bytes a request says that it has.
 
     Raises:
-        RequestError: it does not, or it is.
+        RequestError: it does not say so, comes in chunks, which need not keep to what it says, or has too many.
     """
     length = headers.get("content-length", "")
-    if not length.isascii() or not length.isdigit():
-        raise RequestError(411, "the request must say its length")
-    if int(length[:20]) > most:
-        raise RequestError(413, f"the request has {int(length[:20]):,} bytes: must be at most {most:,}")
+    if "transfer-encoding" in headers or not length.isascii() or not length.isdigit():
+        raise RequestError(411, "the request must say its length, and not come in chunks")
+    if len(length) > _DIGITS or int(length) > most:
+        raise RequestError(413, f"the request has {length[:_DIGITS]} bytes or more: must be at most {most}")
+    return int(length)
+
+
+def receive_at_most(most: int, receive: Any) -> Any:
+    """An ASGI `receive` that ends a request with more bytes than `most`, whatever it said of its length."""
+    left = most
+
+    async def counting() -> dict[str, Any]:
+        nonlocal left
+        message = dict(await receive())
+        left -= len(message.get("body", b""))
+        if left < 0:
+            raise RequestError(413, f"the request has more than {most:,} bytes: must be at most that")
+        return message
+
+    return counting
+
+
+def receive_one_file(content_type: str, receive: Any) -> Any:
+    """An ASGI `receive` that ends an upload of more than one file, or of fields beside it."""
+    _, options = parse_options_header(content_type)
+    if not options.get(b"boundary"):  # Gradio refuses it
+        return receive
+    delimiter = b"--" + options[b"boundary"]
+    delimiters, rest = 0, b""
+
+    async def counting() -> dict[str, Any]:
+        nonlocal delimiters, rest
+        message = dict(await receive())
+        body = rest + message.get("body", b"")
+        delimiters += body.count(delimiter)
+        rest = body[body.rfind(delimiter) + len(delimiter) :] if delimiter in body else body
+        rest = rest[-(len(delimiter) - 1) :]
+        if delimiters > 2:  # before the file, and at the end
+            raise RequestError(413, "the upload has several parts: must be one file")
+        return message
+
+    return counting
 
 
 async def read_body(receive: Any, most: int) -> bytes:
@@ -53,7 +94,7 @@ async def read_body(receive: Any, most: int) -> bytes:
             return body
 
 
-def parsed(body: bytes) -> dict[str, Any]:
+def json_object(body: bytes) -> dict[str, Any]:
     """The values of a call.
 
     Raises:
@@ -69,7 +110,7 @@ def parsed(body: bytes) -> dict[str, Any]:
     return values
 
 
-def filled(values: dict[str, Any], needed: int, name: str) -> dict[str, Any]:
+def with_nulls(values: dict[str, Any], needed: int, name: str) -> dict[str, Any]:
     """A call in which arguments that are left out are null, of which the function says what is missing.
 
     Raises:
@@ -83,15 +124,15 @@ def filled(values: dict[str, Any], needed: int, name: str) -> dict[str, Any]:
     return values | {"data": data + [None] * (needed - len(data))}
 
 
-def replayed(body: bytes, receive: Any) -> Any:
+def receive_again(body: bytes, receive: Any) -> Any:
     """An ASGI `receive` that gives a body once, and then whatever else comes."""
-    given = False
+    is_over = False
 
     async def again() -> dict[str, Any]:
-        nonlocal given
-        if given:
+        nonlocal is_over
+        if is_over:
             return dict(await receive())
-        given = True
+        is_over = True
         return {"type": "http.request", "body": body, "more_body": False}
 
     return again

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import time
-from collections import defaultdict
+from collections import Counter, deque
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from .responses import refusal
 
 _PNG = b"\x89PNG\r\n\x1a\n"
 _WINDOW = 600.0  # seconds for which an upload counts
+_LEAST = 2**16  # bytes that an upload counts as: a small one costs a file and a name too
 
 
 class UploadAllowance:
@@ -27,22 +28,32 @@ class UploadAllowance:
         self, most_of_an_address: int, most: int, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._most_of_an_address, self._most, self._clock = most_of_an_address, most, clock
-        self._uploads: list[tuple[float, str, int]] = []
+        self._uploads: deque[tuple[float, str, int]] = deque()  # oldest first
+        self._sums: Counter[str] = Counter()  # of an address
+        self._sum = 0
 
     def take(self, address: str, size: int) -> None:
-        """Count an upload.
+        """Count an upload; each counts as 64 KiB at least.
 
         Raises:
             RequestError: it is too much.
         """
         now = self._clock()
-        self._uploads = [one for one in self._uploads if now - one[0] < _WINDOW]
-        sums: dict[str, int] = defaultdict(int)
-        for _, whose, bytes_ in self._uploads:
-            sums[whose] += bytes_
-        if sums[address] + size > self._most_of_an_address or sum(sums.values()) + size > self._most:
+        while self._uploads and now - self._uploads[0][0] >= _WINDOW:
+            self._forget()
+        size = max(size, _LEAST)
+        if self._sums[address] + size > self._most_of_an_address or self._sum + size > self._most:
             raise RequestError(429, "too much has been uploaded here: try again in ten minutes")
         self._uploads.append((now, address, size))
+        self._sums[address] += size
+        self._sum += size
+
+    def _forget(self) -> None:
+        _, address, size = self._uploads.popleft()
+        self._sum -= size
+        self._sums[address] -= size
+        if not self._sums[address]:
+            del self._sums[address]
 
 
 class UploadAnswer:
@@ -68,6 +79,8 @@ class UploadAnswer:
         wrong = [path.name for path in paths if not _is_png(path)]
         if wrong:
             for path in paths:
+                if self._files.has_name(path):  # the same picture, which somebody else uploaded
+                    continue
                 with contextlib.suppress(OSError):
                     path.unlink()
                     path.parent.rmdir()

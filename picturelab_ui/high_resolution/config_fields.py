@@ -9,9 +9,8 @@ from fouriscale import FouriScaleConfig
 from fouriscale.config import CHOICES, MODES
 from fouriscale.maths.sizes import RULES
 from picturelab import bounds
+from picturelab.bounds import shown
 from picturelab.notation import parse_size
-
-from ..forms import shown
 
 SETTINGS = tuple(FouriScaleConfig.model_fields)
 AS_MODE = "as the mode says"  # a field's word for a setting that is left to the mode

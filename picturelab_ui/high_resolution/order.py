@@ -10,6 +10,7 @@ from fouriscale.maths.sizes import check_size
 from fouriscale.sampling.generate import SIZE_MULTIPLE
 from fouriscale.sampling.recipe import Conditioning, Recipe
 from picturelab import bounds
+from picturelab.bounds import shown
 
 from .. import links
 from ..errors import sentence
@@ -20,7 +21,6 @@ from ..forms import (
     check_optional_prompt,
     check_prompt,
     check_whole,
-    shown,
 )
 from ..jobs.files import DIRECT, SCALED
 from ..jobs.high_resolution import PictureOrder

@@ -58,7 +58,7 @@ def submit(workshop: Workshop, visitor: Visitor, values: Mapping[str, Any]) -> P
         ValueError: a value is wrong, or the queue is full.
     """
     picture_order = order.read(workshop, values)
-    folder = workshop.folders.of(visitor.name, "pictures", visitor.address)
+    folder = workshop.folders.of(visitor.name, "pictures")
     explanation = workshop.models.explain(
         picture_order.model,
         picture_order.height,

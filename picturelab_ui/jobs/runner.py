@@ -5,6 +5,7 @@ Knows nothing of pages: a browser finds its job again by the owner's name.
 
 from __future__ import annotations
 
+import logging
 import secrets
 import threading
 import time
@@ -18,6 +19,7 @@ from picturelab.remarks import passing_remarks
 from ..errors import sentence
 
 State = Literal["waiting", "running", "done", "failed", "cancelled"]
+_log = logging.getLogger(__name__)
 _LOOK = 0.5  # seconds between two looks at who has gone
 
 
@@ -207,8 +209,16 @@ class Runner:
                     return
                 unfinished = [job for job in self._jobs.values() if not job.finished]
             for job in unfinished:
-                if not job.is_wanted():
+                if not self._is_wanted(job):
                     self.cancel(job)
+
+    def _is_wanted(self, job: PageJob) -> bool:
+        try:
+            return job.is_wanted()
+        except Exception:  # other jobs are watched all the same
+            _log.exception("nobody can tell whether a job is wanted; it goes on")
+            job.is_wanted = _always
+            return True
 
     def _of(self, owner: str, kind: str) -> Iterator[PageJob]:
         return (job for job in reversed(self._jobs.values()) if (job.owner, job.kind) == (owner, kind))
@@ -231,7 +241,10 @@ class Runner:
             with self._changed:
                 self._running = None
                 self._finish(job, state)
-            self._after_job()
+            try:
+                self._after_job()
+            except Exception:  # the next job has nothing to do with it
+                _log.exception("what follows each job failed")
 
     def _finish(self, job: PageJob, state: State) -> None:
         job.state, job._ended = state, time.monotonic()
@@ -263,3 +276,7 @@ def _carry_out(job: PageJob) -> State:
 
 def _nothing(_: PageJob) -> None:
     return None
+
+
+def _always() -> bool:
+    return True

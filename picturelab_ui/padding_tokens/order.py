@@ -8,10 +8,11 @@ from typing import Any
 
 from padtone.audit.arms import FIFTHS
 from padtone.audit.prompts import Prompts
+from picturelab.bounds import BOUNDS, shown
 from picturelab.textfiles import lines
 
 from .. import links
-from ..forms import FieldProblems, check_between, check_one_of, check_prompt, check_whole, shown
+from ..forms import FieldProblems, check_between, check_one_of, check_prompt, check_whole
 from ..jobs.padding_tokens import audit_prompts
 from ..workshop import Workshop
 
@@ -53,7 +54,8 @@ def problems(workshop: Workshop, values: Mapping[str, Any], chosen_rows: Sequenc
         check_prompt(values["prompt"])
     with wrong.at("model"):
         workshop.models.check(values["model"], with_unet=False)
-    for name, least, most in (("seed", 0, 2**63 - 2), ("steps", 1, workshop.host.max_steps)):
+    last_seed = int(BOUNDS["seed"].most) - 1  # a curve takes the next one too
+    for name, least, most in (("seed", 0, last_seed), ("steps", 1, workshop.host.max_steps)):
         with wrong.at(name):
             check_between(name, values[name], least, most)
     with wrong.at("arms"):

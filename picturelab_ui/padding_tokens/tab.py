@@ -103,7 +103,7 @@ def _start(
     """Start a measurement of the prompt."""
     values = form.read(inputs)
     prompt_order = order.read(workshop, values, inputs[views.chosen_rows])
-    folder = workshop.folders.of(visitor.name, "padding", visitor.address)
+    folder = workshop.folders.of(visitor.name, "padding")
 
     def work(pipe: Any, job: PageJob) -> Any:
         return measure(pipe, prompt_order, folder, job)
@@ -154,7 +154,7 @@ def submit_audit(workshop: Workshop, visitor: Visitor, audit_order: AuditOrder) 
     Raises:
         ValueError: the queue is full, or the visitor's last one is not finished.
     """
-    folder = workshop.folders.of(visitor.name, "audits", visitor.address)
+    folder = workshop.folders.of(visitor.name, "audits")
 
     def work(pipe: Any, job: PageJob) -> AuditResult:
         return audit(

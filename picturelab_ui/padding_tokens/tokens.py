@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import gradio as gr
@@ -25,23 +25,28 @@ _HOW_TO_CHOOSE = '<p class="soft">Click tokens to keep just those.</p>'
 
 
 def read_tokens(workshop: Workshop, model: str, prompt: str) -> tuple[TokenRoles, ...]:
-    """What each text encoder makes of a prompt.
+    """What each text encoder of a loaded model makes of a prompt.
 
     Raises:
-        ValueError: the model is not allowed here, or padtone does not know it; the prompt is too long.
+        ValueError: the model is not loaded, or padtone does not know it.
+    """
+    return token_roles(workshop.models.reader(model), prompt)
+
+
+async def tokens_of(workshop: Workshop, group: str, model: str, prompt: str) -> tuple[TokenRoles, ...]:
+    """The same, once the model is loaded; until then no thread is held.
+
+    Args:
+        group: whose limits of loading and reading it counts for; "" has none.
+
+    Raises:
+        ValueError: the model is not allowed here, or padtone does not know it; the prompt is too long; the group has
+            too many unread prompts.
     """
     bounds.check_prompt("prompt", prompt)
     workshop.models.check(model, with_unet=False)
-    with workshop.models.reader(model) as pipe:
-        return token_roles(pipe, prompt)
-
-
-async def tokens_of(workshop: Workshop, address: str, model: str, prompt: str) -> tuple[TokenRoles, ...]:
-    """The same, waiting for the model without holding a thread. Raises what `read_tokens` does."""
-    bounds.check_prompt("prompt", prompt)
-    workshop.models.check(model, with_unet=False)
-    await workshop.models.until_readable(model, f"reader {address}" if address else "")
-    return await asyncio.to_thread(read_tokens, workshop, model, prompt)
+    await workshop.models.until_readable(model, group)
+    return await workshop.readings.read(group, partial(read_tokens, workshop, model, prompt))
 
 
 def wire(workshop: Workshop, form: Form, views: PaddingTokensViews, named: Any) -> None:
@@ -54,7 +59,8 @@ def wire(workshop: Workshop, form: Form, views: PaddingTokensViews, named: Any) 
             news[arms] = _without_chosen(inputs[arms])
         try:
             address = visitor_of(request).address
-            entries = await tokens_of(workshop, address, inputs[model], inputs[prompt] or "")
+            group = f"browser's prompts {address}" if address else ""
+            entries = await tokens_of(workshop, group, inputs[model], inputs[prompt] or "")
             news[views.chips] = chips(entries)
         except Exception as error:
             news |= {views.chips: messages.alert(error), views.chosen_text: ""}

@@ -10,6 +10,7 @@ from typing import Any
 from PIL import Image
 
 from fouriscale import FouriScaleConfig
+from picturelab.bounds import BOUNDS
 from shapeworld import SAMPLING, Report, Scene, check, sample_scenes
 
 from ..forms import FieldProblems, check_between, check_one_of
@@ -43,7 +44,7 @@ def scene_of(number: float, objects: str) -> Scene:
 def problems(workshop: Workshop, values: Mapping[str, Any]) -> FieldProblems:
     """What is wrong with the tab's values."""
     wrong = scene_problems(values["number"], values["objects"])
-    for name, least, most in (("seed", 0, 2**63 - 2), ("steps", 1, workshop.host.max_steps)):
+    for name, least, most in (("seed", 0, int(BOUNDS["seed"].most)), ("steps", 1, workshop.host.max_steps)):
         with wrong.at(name):
             check_between(name, values[name], least, most)
     with wrong.at("size"):
@@ -80,7 +81,7 @@ def submit(workshop: Workshop, visitor: Visitor, values: Mapping[str, Any]) -> P
         guidance=SAMPLING["unet"].guidance,
         config=FouriScaleConfig.preset("shapeworld"),
     )
-    folder = workshop.folders.of(visitor.name, "scenes", visitor.address)
+    folder = workshop.folders.of(visitor.name, "scenes")
 
     def work(job: PageJob) -> JudgedScene:
         job.report(0, 0, f"loading {MODEL}")

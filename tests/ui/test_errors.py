@@ -6,6 +6,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
+from pydantic import TypeAdapter
 
 from picturelab_ui.errors import hide, sentence, without_paths
 
@@ -27,7 +28,16 @@ def test_our_own_sentences_stay_without_a_full_stop():
 
 
 @pytest.mark.parametrize(
-    "work", [lambda: json.loads("{"), lambda: {}["x"], lambda: Path("/no/such").read_text()]
+    "work",
+    [
+        lambda: json.loads("{"),
+        lambda: {}["x"],
+        lambda: Path("/no/such").read_text(),
+        lambda: TypeAdapter(int).validate_python(
+            "such"
+        ),  # both are ValueErrors that no library's file raises
+        lambda: b"\xff".decode(),
+    ],
 )
 def test_errors_of_libraries_are_told_by_a_number_that_the_log_holds(work, caplog):
     text = sentence(raised(work))

@@ -3,6 +3,7 @@
 import gradio as gr
 import pytest
 
+from picturelab.bounds import shown
 from picturelab_ui.forms import FieldError, FieldProblems, Form, check_between, check_whole
 
 
@@ -43,3 +44,22 @@ def test_whole_numbers_have_bounds():
     for value in (0, 201):
         with pytest.raises(ValueError, match=f"^steps={value}: must be from 1 to 200$"):
             check_between("steps", value, 1, 200)
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        (["x" * 50] * 10**6, None),
+        ({"a": ["b"] * 10**6}, None),
+        ("x" * 10**7, None),
+        (-(10**5000), "a number of 16,610 bits"),
+        ([10**5000], "[a number of 16,610 bits]"),
+    ],
+    ids=["list", "dict", "text", "number", "listed number"],
+)
+def test_values_of_any_size_stand_in_a_sentence(value, words):
+    assert len(shown(value)) <= 80
+    assert words in (None, shown(value))
+    with pytest.raises(ValueError, match=r"^(seed|steps)[ =]") as refused:
+        check_between("steps", value, 1, 200)
+    assert len(str(refused.value)) <= 140

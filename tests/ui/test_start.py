@@ -19,7 +19,10 @@ ROOT = Path(__file__).parents[2]
         (("--max-waiting", 0), "max-waiting=0: must be a whole number from 1 to 10000"),
         (("--max-per-address", 0), "max-per-address=0: must be a whole number from 1 to 10000"),
         (("--max-disk", -1), "max-disk=-1: must be a whole number from 1 to 1000000000"),
-        (("--max-disk-per-visitor", 0), "max-disk-per-visitor=0: must be a whole number from 1 to 1000000000"),
+        (
+            ("--max-disk-per-visitor", 0),
+            "max-disk-per-visitor=0: must be a whole number from 1 to 1000000000",
+        ),
         (("--behind-proxy", "*"), "behind-proxy is '*'; it is an address or a network"),
         (("--behind-proxy", "127.0.0.1, proxy"), "behind-proxy is 'proxy'; it is an address or a network"),
         (("--model", "no/such/folder"), "there is no model 'no/such/folder'"),

@@ -106,6 +106,26 @@ def test_an_uploaded_picture_is_a_download_that_nothing_runs_in(stranger):
 
 
 @pytest.mark.slow
+def test_an_upload_is_one_file_of_the_length_that_it_says(output, stranger):
+    one = stranger()
+    files = list(output.rglob("*"))
+    for names in (["files", "files"], ["files", "other"], ["files"] * 500):
+        answer = one.http.post("gradio_api/upload", files=[(name, ("several.png", PNG)) for name in names])
+        assert answer.status_code == 413
+        assert "must be one file" in answer.json()["detail"]
+    body = [
+        b"--x\r\nContent-Disposition: form-data; name=files; filename=a.png\r\n\r\n",
+        PNG,
+        b"\r\n--x--\r\n",
+    ]
+    headers = {"Content-Type": "multipart/form-data; boundary=x", "Content-Length": "1"}
+    chunked = one.http.build_request("POST", "gradio_api/upload", content=iter(body), headers=headers)
+    chunked.headers["Transfer-Encoding"] = "chunked"
+    assert one.http.send(chunked).status_code in (400, 411)  # by the server, or by us
+    assert not [path for path in output.rglob("*.png") if path not in files]
+
+
+@pytest.mark.slow
 def test_nothing_is_served_by_its_path_or_from_elsewhere(output, stranger, tmp_path):
     one = stranger()
     kind, ((picture,),) = one.ask("generate", SMALL)

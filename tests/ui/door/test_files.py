@@ -96,7 +96,21 @@ def test_answers_name_files_and_requests_are_read_back(files, tmp_path):
             files.inward({"data": [{"path": strange}]})
 
 
-def test_old_names_are_forgotten(files, tmp_path, monkeypatch):
+def test_the_names_that_are_used_least_are_forgotten(files, get, tmp_path, monkeypatch):
+    monkeypatch.setattr("picturelab_ui.door.files._MOST", 4)
+    pictures = [write(tmp_path, f"{i}.png") for i in range(6)]
+    names = [files.name(picture) for picture in pictures[:3]]
+    assert get(names[0]).status_code == 200  # served
+    assert files.name(pictures[1]) == names[1]  # shown again
+    others = [files.name(picture) for picture in pictures[3:5]]
+    assert [get(name).status_code for name in (*names, *others)] == [200, 200, 403, 200, 200]
+    assert [files.has_name(picture) for picture in pictures] == [True, True, False, True, True, False]
+
+
+def test_uploads_take_no_name_away_from_a_picture(files, tmp_path, monkeypatch):
     monkeypatch.setattr("picturelab_ui.door.files._MOST", 2)
-    names = [files.name(write(tmp_path, f"{i}.png")) for i in range(3)]
-    assert [files.path(name) is None for name in names] == [True, False, False]
+    monkeypatch.setattr("picturelab_ui.door.files._MOST_UPLOADS", 3)
+    shown = files.name(write(tmp_path, "shown.png"))
+    uploads = [files.name(write(tmp_path, f"{i}.png"), is_upload=True) for i in range(10)]
+    assert files.path(shown) is not None
+    assert [files.path(name) is None for name in uploads] == [True] * 7 + [False] * 3

@@ -162,3 +162,29 @@ def test_after_each_job_there_is_a_call():
         assert runner.submit(lambda _: None).wait(5)
     runner.close()
     assert calls == [1, 1]
+
+
+def test_the_runner_outlives_what_fails_after_a_job(caplog):
+    def fail():
+        raise PermissionError(13, "Permission denied")
+
+    runner = Runner(after_job=fail)
+    for _ in range(3):
+        assert runner.submit(lambda _: None).wait(5)
+    runner.close()
+    assert [record.exc_info[0] for record in caplog.records] == [PermissionError] * 3
+
+
+def test_the_watcher_outlives_a_job_of_which_nobody_can_tell_whether_it_is_wanted(runner, caplog):
+    gate, other = Gate(), Gate()
+
+    def broken():
+        raise OSError(24, "Too many open files")
+
+    running = runner.submit(gate, is_wanted=broken)
+    waiting = runner.submit(other, is_wanted=lambda: False)
+    assert waiting.wait(5)
+    assert (running.state, waiting.state) == ("running", "cancelled")
+    gate.open.set()
+    assert running.wait(5)
+    assert [record.exc_info[0] for record in caplog.records] == [OSError]
