@@ -129,7 +129,7 @@ def test_bad_input(typed, message, tmp_path):
         (("--keep", "999999999"), "whole number from 0 to"),
         (("--clip", "nowhere"), "there is no CLIP 'nowhere'"),
         (("--out", "mine.txt"), "mine.txt is a file"),
-        (("--out", "mine.txt/below"), "mine.txt is a file"),
+        (("--out", "mine.txt/below"), "cannot be written (Not a directory"),
         (("--out", "s3:/bucket/x"), "s3:/bucket/x is an address"),
         (("--negative", "a" * 10_001), "10,001 letters"),
         (("--study", "none.yaml"), "none.yaml cannot be read (No such file or directory)"),

@@ -133,4 +133,4 @@ def test_commands_want_a_pipeline_that_needs_no_picture():
 def test_the_documentation_lists_them():
     page = (Path(__file__).parents[3] / "docs" / "padtone.md").read_text()
     for kind, base in RELATIVES.items():
-        assert re.search(rf"^\| `{base}` \| .*`{kind}`.* \|$", page, re.MULTILINE)
+        assert re.search(rf"^\| as `{base}` \| .*`{kind}`.* \|$", page, re.MULTILINE)
