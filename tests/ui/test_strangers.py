@@ -3,6 +3,7 @@
 import asyncio
 import json
 import secrets
+import socket
 import threading
 import time
 from pathlib import Path
@@ -26,8 +27,12 @@ def launched(tmp_path_factory):
         for name in ("GRADIO_TEMP_DIR", "FORWARDED_ALLOW_IPS"):  # which a launch sets
             environment.setenv(name, "")
         host = Host(output=tmp_path_factory.mktemp("page"), max_pixels=256 * 256, max_waiting=60)
+        with socket.create_server(
+            ("127.0.0.1", 0)
+        ) as free:  # Gradio leaves a socket open for each port that it tries
+            port = free.getsockname()[1]
         workshop, page, url = in_a_loop(
-            lambda: launch(host, address="127.0.0.1", port=None, share=False, block=False)
+            lambda: launch(host, address="127.0.0.1", port=port, share=False, block=False)
         )
         yield workshop, url
         page.close(verbose=False)
