@@ -19,7 +19,7 @@ OURS := --no-deps --no-build-isolation -e . -e ./shapeworld
 
 install: $(STAMP)
 
-$(STAMP): pyproject.toml shapeworld/pyproject.toml constraints.txt
+$(STAMP): pyproject.toml shapeworld/pyproject.toml constraints.txt $(wildcard .ci/hashes/*.txt)
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 ifneq ($(HASHES),)
 	$(BIN)/python $(CHECKED) $(TORCH) -r .ci/hashes/all.txt
