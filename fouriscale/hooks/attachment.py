@@ -131,6 +131,8 @@ class Attachment:
                     self._layers[key] = undo.pop_all()
         if any(entry.config.split_rows for entry in self.entries):
             self._split.attach()
+        else:
+            self._split.detach()
 
     def _wanted(self) -> dict[Hashable, Callable[[ExitStack], None]]:
         """What the settings together need, layer by layer; each takes where to note how it is undone."""

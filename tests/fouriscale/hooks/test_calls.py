@@ -319,6 +319,16 @@ def test_split_rows_stay_split_under_offload():
     pipe.remove_all_hooks()  # its other parts are the session's
 
 
+def test_a_split_is_taken_off_with_the_settings_that_asked_for_it():
+    unet = models.unet("SD")
+    one, other = pipeline(unet), pipeline(unet)
+    apply_fouriscale(one, CONFIG.replace(split_rows=True))
+    apply_fouriscale(other, CONFIG)
+    assert "forward" in vars(unet)
+    apply_fouriscale(one, CONFIG)
+    assert "forward" not in vars(unet)
+
+
 # Copies
 
 
