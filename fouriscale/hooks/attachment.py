@@ -27,7 +27,7 @@ from ..maths.filters import FilterCache
 from . import attention, convolution, modules
 from .applied import ATTRIBUTE, Applied
 from .call import COPYING, Call, Running
-from .pipelines import Caller, OwnLoop, Sampler, bare_unet, caller_of, outside
+from .pipelines import Caller, OwnLoop, bare_unet, caller_of, outside
 from .rows import pick_rows
 from .splitting import SplitForward
 
@@ -57,9 +57,7 @@ class Attachment:
         self._layers: dict[Hashable, ExitStack] = {}  # what is attached to each layer
         self._undo = ExitStack()
         self._lock = threading.RLock()
-        self._unserved: Sampler | None = (
-            None  # the latest pipeline of which it was said that it has no settings
-        )
+        self._unserved: Any = None  # the latest pipeline of which it was said that it has no settings
 
     def __reduce_ex__(self, _: Any) -> NoReturn:
         _refuse_copies()
@@ -80,10 +78,6 @@ class Attachment:
         with self._lock:
             self.entries = [e for e in self.entries if e is not entry]
             self._attach()
-
-    def own(self, pipe: Sampler) -> Applied | None:
-        """The settings that a pipeline was given itself."""
-        return next((entry for entry in self.entries if entry.pipe is pipe), None)
 
     def followed(self, pipe: Any) -> list[Applied]:
         """The settings that a pipeline could follow, those that it does follow first.
