@@ -224,6 +224,7 @@ def measure(
             (keys[cell.name], i) not in verdicts for i in range(first, min(first + cell.batch, cell.count))
         )
     ]
+    todo.sort(key=lambda piece: piece[1] // 64)  # all rows have their first scenes before any has its last
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     with (
         ProcessPoolExecutor(max(workers, 1), mp_context=get_context("spawn")) as pool,

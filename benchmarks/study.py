@@ -2,8 +2,8 @@
 
 `python -m benchmarks.study` samples the same scenes with every part at twice the training size, and with the finalists
 at other sizes too, and compares them, scene by scene, with the published method's: repetition and correctness by the
-checker, edge sharpness and grain against rendered truth. Writes `benchmarks/results/study.json` and `study.md`; a
-killed run goes on.
+checker, edge width, grain and fringes of colour against rendered truth. Writes
+`benchmarks/results/study.json` and `study.md`; a killed run goes on.
 """
 
 from __future__ import annotations
@@ -34,20 +34,37 @@ from .quality import (
     to_markdown,
 )  # fmt: skip
 
-_GRIDS = {"attention": "polyphase", "late_attention": "polyphase"}
-_NO_THIRD = {"third_branch": False}
-_PARTS: dict[str, dict[str, Any]] = {  # what a fast mode can be made of; all are compared with the first
+_DEEP: dict[str, Any] = {"mode": "fast", "grid_level": None, "grid_phases": [[0.8, 1]]}
+_FULL = {"attention": "full", "late_attention": "full"}
+
+
+def _until(end: float) -> dict[str, Any]:
+    return _DEEP | {"grid_phases": [[end, 1]]}
+
+
+_PARTS: dict[str, dict[str, Any] | None] = {  # all are compared with the first
     "paper mode": PAPER,
-    "without third branch": PAPER | _NO_THIRD,
-    "polyphase attention while dilated": PAPER | {"attention": "polyphase"},
-    "polyphase attention while dilated, without third branch": PAPER | _NO_THIRD | {"attention": "polyphase"},
-    "polyphase attention, without third branch": PAPER | _NO_THIRD | _GRIDS,
-    "decimated convolutions, without third branch": PAPER | _NO_THIRD | {"convolution": "decimated"},
-    "fast mode with dilated convolutions": {"mode": "fast", "convolution": "dilated"},
-    "fast mode": {"mode": "fast"},
-}
-_FINALISTS = ("paper mode", "fast mode")
-_SIZES = {(256, 256): 256, (256, 384): 64, (512, 512): 64}  # (height, width): images of a finalist
+    "direct": None,
+    "layerwise mode": {"mode": "layerwise"},
+    "deep until .8": _DEEP,
+    # One thing changed at a time.
+    **{f"deep until {end:.1f}".replace("0.", "."): _until(end) for end in (0.5, 0.6, 0.7, 0.9, 1.0)},
+    "deep, growing by half from .5": _DEEP | {"grid_phases": [[0.5, 1], [0.8, 1.5]]},
+    "deep, one level lower": _DEEP | {"grid_level": 2},
+    "deep with guidance branch": _DEEP | {"third_branch": True},
+    "deep, all keys outside": _DEEP | {"attention": "full"},
+    "deep, all keys afterwards": _DEEP | {"late_attention": "full"},
+    "deep, all keys": _DEEP | _FULL,
+    "deep, area": _DEEP | {"grid_resampling": "area"},
+    "deep, nearest": _DEEP | {"grid_resampling": "nearest"},
+    "deep, bicubic": _DEEP | {"grid_resampling": "bicubic"},
+    # As others set it. Deep Shrink's factor of 2 is the training size here.
+    "as Deep Shrink's: bicubic, until .35": _until(0.35) | _FULL | {"grid_resampling": "bicubic"},
+    "as HiDiffusion's resizing: nearest, until .4": _until(0.4) | _FULL | {"grid_resampling": "nearest"},
+}  # fmt: skip
+_FINALISTS = ("paper mode", "layerwise mode", "deep until .8", "deep until .7")
+# (height, width): images of a finalist. The first SCREENED scenes chose, the others confirm.
+_SIZES = {(256, 256): 256, (256, 384): 128, (384, 256): 128, (512, 512): 128, (192, 192): 64}
 SCREENED = 64  # images of every other part, at the first size
 
 
@@ -62,7 +79,7 @@ CELLS = [
     for size, most in _SIZES.items()
     for part in (_PARTS if size == next(iter(_SIZES)) else _FINALISTS)
 ]
-_MEASURES = ("edge_width", "grain")
+_MEASURES = ("edge_width", "grain", "fringes")
 
 
 def compare(first: dict[int, dict], judged: dict[int, dict]) -> dict[str, Any]:
@@ -83,7 +100,8 @@ def compare(first: dict[int, dict], judged: dict[int, dict]) -> dict[str, Any]:
     for name in _MEASURES:
         correct = [v[name] for v in judged.values() if v["correct"] and v[name] is not None]
         found[name] = spread(correct)
-        found[f"{name}_ratio"] = spread([b[name] / a[name] for a, b in both if a[name] and b[name]])
+        if name != "fringes":  # of which most pictures have none
+            found[f"{name}_ratio"] = spread([b[name] / a[name] for a, b in both if a[name] and b[name]])
     return found
 
 

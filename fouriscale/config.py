@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,18 +15,21 @@ from picturelab.settings import Settings, shortened
 
 from . import presets
 from .maths import sizes
-from .maths.schedule import Schedule, paper_span, to_step
+from .maths.grid import RESAMPLINGS
+from .maths.schedule import GridSchedule, Schedule, paper_span, to_step
 
-# What a mode says of the settings that are left at None. "paper" is the published method, "fast" what saves time
-# without a loss that the study could tell: docs/speed-and-quality.md.
+# What a mode says of the settings that are left at None. "paper" is the published method, "fast" what is
+# quicker and more often right by the study, docs/speed-and-quality.md; "layerwise" is what was called "fast" until
+# there was a deep grid.
+_SPARSE: dict[str, Any] = dict(
+    third_branch=False, attention="downsampled keys", late_attention="downsampled keys"
+)
 MODES: dict[str, dict[str, Any]] = {
-    "paper": dict(third_branch=True, attention="full", late_attention="full", convolution="dilated"),
-    "fast": dict(
-        third_branch=False,
-        attention="downsampled keys",
-        late_attention="downsampled keys",
-        convolution="decimated",
+    "paper": dict(
+        third_branch=True, attention="full", late_attention="full", convolution="dilated", grid="full"
     ),
+    "fast": _SPARSE | dict(convolution="decimated", grid="deep"),
+    "layerwise": _SPARSE | dict(convolution="decimated", grid="full"),
 }
 _MOST_ENTRIES = 1000  # training sizes, patterns
 _LONGEST_PATTERN = 1000  # letters
@@ -34,7 +38,11 @@ CHOICES = {  # what may be left to the mode, at None
     "attention": _ATTENTION,
     "late_attention": _ATTENTION,
     "convolution": ("dilated", "decimated"),
+    "grid": ("full", "deep"),
 }
+_GRID_PHASES = ((0.8, 1.0),)  # the study's choice
+_MOST_PHASES = 10
+_LARGEST_LEVEL = 9  # of a UNet's blocks; more could not be halved so often
 
 
 class FouriScaleConfig(Settings):
@@ -77,7 +85,8 @@ class FouriScaleConfig(Settings):
     """the guidance branch's dilation is the dilation over this, at least 1."""
 
     mode: str = "paper"
-    """"paper" for the published method, or "fast"; it decides what is left at None of the next four."""
+    """"paper" for the published method, "fast" for the deep grid, or "layerwise" for what fast mode was
+    before; it decides what is left at None of the next five."""
 
     third_branch: bool | None = None
     """whether the conditional estimate comes from a third branch with the weak filter,
@@ -94,6 +103,22 @@ class FouriScaleConfig(Settings):
     convolution: str | None = None
     """how a filtered convolution is computed: "dilated", or "decimated", at the training
     size with an ideal filter; the guidance branch's is always dilated."""
+
+    grid: str | None = None
+    """"full", or "deep": for the first part of the run all blocks from `grid_level` downward see about as many
+    pixels as in training, in the picture's own shape, and no convolution is dilated or filtered."""
+
+    grid_phases: tuple[tuple[float, float], ...] | None = None
+    """(fraction of the run until which, times the training size on each axis) of each part of the run on the
+    deep grid, both rising; None takes the study's, until 0.8 at the training size."""
+
+    grid_level: int | None = None
+    """how many downsamplings below the sample the deep grid begins, at least 1; None takes that of the first
+    of `layers` among the down blocks."""
+
+    grid_resampling: str = "cosines"
+    """how maps get onto the deep grid and off it: by the "cosines" that both sizes have, by torch's "nearest" or
+    "bicubic", or "area" there and bicubic back."""
 
     split_rows: bool = False
     """call the UNet for unconditional and conditional rows one after the other while
@@ -118,7 +143,10 @@ class FouriScaleConfig(Settings):
             left_out = name == "third_branch" and values[name] is None
             if not (isinstance(values[name], bool) or left_out):
                 raise TypeError(f"{name}={shown(values[name])}: must be true or false")
-        for name, known in {"mode": tuple(MODES), "size_rule": tuple(sizes.RULES), **CHOICES}.items():
+        values["grid_phases"] = _phases(values["grid_phases"])
+        values["grid_level"] = _level(values["grid_level"])
+        one_of = {"mode": MODES, "size_rule": sizes.RULES, "grid_resampling": RESAMPLINGS, **CHOICES}
+        for name, known in one_of.items():
             left_out = name in CHOICES and values[name] is None
             if not left_out and not (isinstance(values[name], str) and values[name] in known):
                 raise ValueError(f"{name}={shown(values[name])}: must be one of {', '.join(known)}")
@@ -142,9 +170,19 @@ class FouriScaleConfig(Settings):
         return values
 
     def chosen(self, name: str) -> Any:
-        """The value of `third_branch`, `attention`, `late_attention` or `convolution`: one's own, or the mode's."""
+        """The value of a setting that may be left to the mode: one's own, or the mode's."""
         own = getattr(self, name)
         return MODES[self.mode][name] if own is None else own
+
+    @property
+    def deep(self) -> bool:
+        """Whether it is the deep grid that makes the UNet see what it saw in training, and not dilation."""
+        return bool(self.chosen("grid") == "deep")
+
+    def resolved(self) -> FouriScaleConfig:
+        """The same settings with nothing left to the mode, so that they mean the same when a mode changes."""
+        left = {name: self.chosen(name) for name in MODES[self.mode]}
+        return self.replace(**left, grid_phases=self.grid_phases or _GRID_PHASES)
 
     def span(self, area_ratio: float) -> tuple[float, float]:
         """Start and stop as fractions of the run, for a target of `area_ratio` times the training area."""
@@ -152,13 +190,20 @@ class FouriScaleConfig(Settings):
 
     def fit(self, height: int, width: int) -> sizes.Fit:
         """The training size and dilation for a target of `height` x `width` pixels."""
+        if self.deep:
+            return sizes.fit_area(height, width, self.training_sizes)
         return sizes.fit(height, width, self.training_sizes, self.size_rule)
 
-    def schedule(self, height: int, width: int, steps: int) -> Schedule:
+    def schedule(self, height: int, width: int, steps: int) -> Schedule | GridSchedule:
         """The dilation over a run of `steps` steps at `height` x `width` pixels."""
         fit = self.fit(height, width)
         start, stop = self.span(height * width / math.prod(fit.training_size))
-        return Schedule(fit.dilation, to_step(start, steps), to_step(stop, steps), self.anneal)
+        if self.deep:
+            phases = tuple(
+                (to_step(until, steps), times) for until, times in self.grid_phases or _GRID_PHASES
+            )
+            return GridSchedule(fit.dilation, to_step(start, steps), phases)
+        return Schedule(math.ceil(fit.dilation), to_step(start, steps), to_step(stop, steps), self.anneal)
 
     def scaled_size(self, scale: float) -> tuple[int, int]:
         """(height, width): the training size nearest to a square times `scale`, to the next multiple of 8."""
@@ -180,12 +225,16 @@ class FouriScaleConfig(Settings):
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> FouriScaleConfig:
-        """Settings from plain values.
+        """Settings from plain values, such as a recipe's.
+
+        Those written before there was a `grid` know no other fast mode than "layerwise".
 
         Raises:
             ValueError: a key is unknown or missing, or a value is out of range.
             TypeError: a value has the wrong type.
         """
+        if values.get("mode") == "fast" and "grid" not in values:
+            values = {**values, "mode": "layerwise"}
         known = list(cls.model_fields)
         unknown = sorted(map(str, values.keys() - set(known)))
         if unknown:
@@ -267,6 +316,38 @@ def _sizes(value: Any) -> tuple[tuple[int, int], ...]:
     if len(listed) > _MOST_ENTRIES:
         raise ValueError(f"training_sizes are {len(listed)}: there may be {_MOST_ENTRIES} at most")
     return tuple((size[0], size[1]) for size in listed)
+
+
+def _phases(value: Any) -> tuple[tuple[float, float], ...] | None:
+    """Parts of a run on the deep grid, as pairs of numbers."""
+    if value is None:
+        return None
+    wrong = (
+        f"grid_phases={shown(value)}: must be pairs such as [[0.5, 1], [0.8, 2]], the fraction of the run in (0, 1] "
+        f"until which and how many times the training size, from 0.1 to 100, both rising, {_MOST_PHASES} at most"
+    )
+    if not isinstance(value, (list, tuple)) or not 1 <= len(value) <= _MOST_PHASES:
+        raise ValueError(wrong)
+    for pair in value:
+        if not isinstance(pair, (list, tuple)) or len(pair) != 2:
+            raise ValueError(wrong)
+        if any(isinstance(number, bool) or not isinstance(number, (int, float)) for number in pair):
+            raise ValueError(wrong)
+        if not (0 < pair[0] <= 1 and 0.1 <= pair[1] <= 100):
+            raise ValueError(wrong)
+    if any(a[0] >= b[0] or a[1] >= b[1] for a, b in itertools.pairwise(value)):
+        raise ValueError(wrong)
+    return tuple((float(until), float(times)) for until, times in value)
+
+
+def _level(value: Any) -> int | None:
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise TypeError(f"grid_level={shown(value)}: must be a whole number")
+    if not 1 <= value <= _LARGEST_LEVEL:
+        raise ValueError(f"grid_level={shown(value)}: must be from 1 to {_LARGEST_LEVEL}")
+    return value
 
 
 def _patterns(name: str, value: Any) -> tuple[str, ...]:

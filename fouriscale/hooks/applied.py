@@ -12,7 +12,7 @@ import torch
 from diffusers import UNet2DConditionModel
 
 from ..config import FouriScaleConfig
-from ..maths.filters import FilterCache
+from ..maths.filters import FilterCache, Filters
 from ..maths.plan import Plan, Sparsity
 from . import modules
 from .call import COPYING, Call, values_of
@@ -65,16 +65,18 @@ class Applied:
     def find_layers(self) -> None:
         """Look for the layers that the config means; LoRAs replace some."""
         listed = modules.listed_convolutions(self.unet, self.config)
+        self.levels = modules.levels_of(self.unet, self.config, listed)
+        if self.config.deep:  # blocks are changed, and no convolution by itself
+            listed = []
         self.convolutions = {one.name: one for one in listed}
         kinds = {self.config.chosen(name) for name in ("attention", "late_attention")}
         self.sparse = sorted(kinds - {"full"})
-        levels = range(len(self.unet.config["block_out_channels"]))
         self._filtered = {one.name: one.filtered for one in listed}
         self._places = {
             (level, one.conv.stride[0])
             for one in listed
             if one.filtered
-            for level in (levels if one.level is None else (one.level,))
+            for level in (self.levels.all if one.level is None else (one.level,))
         }
 
     def call(
@@ -101,16 +103,22 @@ class Applied:
         if place is None:
             return Call()
         sparsity, plan = sparsity_for(place, self.config), None
-        matrices = {}
+        matrices: Filters = {}
+        grid = None
         if place.active:
             refuse_early_guidance(pipe, self.config.early_guidance)
-            plan = plan_for(place, self.config, rows_of(pipe, sample, directly))
+            plan = plan_for(place, self.config, rows_of(pipe, sample, directly), self.levels)
             run = plan.latent_size, plan.training_size, plan.factor, plan.floor, sample.device, sample.dtype
             matrices = filters.filters(plan, run, self._places, sample.device, sample.dtype)
+            if plan.grid is not None:
+                grid = filters.grid(plan.grid, sample.device, sample.dtype)
+        keys: dict[int, torch.Tensor] = {}
+        if sparsity is not None and not sparsity.factor:
+            keys = filters.keys(sparsity, self.levels.above if grid else self.levels.all, sample.device)
         call = self._latest.call = Call(
             plan=plan,
             sparsity=sparsity,
-            values=values_of(plan, sparsity, self._filtered, matrices),
+            values=values_of(plan, sparsity, self._filtered, matrices, grid, keys),
             split=plan is not None and plan.guided and self.config.split_rows,
         )
         return call

@@ -24,7 +24,7 @@ from picturelab.hooks.checkpointing import CheckpointFollower
 from picturelab.remarks import remark
 
 from ..maths.filters import FilterCache
-from . import attention, convolution, modules
+from . import attention, convolution, deep, modules
 from .applied import ATTRIBUTE, Applied
 from .call import COPYING, Call, Running
 from .pipelines import Caller, OwnLoop, bare_unet, caller_of, outside
@@ -137,8 +137,11 @@ class Attachment:
         for entry in self.entries:
             for name, one in entry.convolutions.items():
                 wanted[name, one.conv] = functools.partial(convolution.attach, running, name, one.conv)
+            if entry.config.deep:
+                first = entry.levels.grid
+                wanted["grid", first] = functools.partial(deep.attach, running, self.unet, first)
             for module, level in self._attentions.items():
-                for projection in (module.to_q, module.to_k):
+                for projection in (module.to_q, module.to_k) if entry.config.chosen("third_branch") else ():
                     lend = functools.partial(attention.lend_query_and_key, running, projection)
                     wanted[projection] = lend
                 for kind in entry.sparse if level is not None else ():
@@ -190,8 +193,12 @@ class Attachment:
         if plan is None:
             return None
         modules.refuse_fused(self._attentions)
+        grid = call.values["grid"] if call.values else None
+        resized = None
+        if grid is not None:
+            resized = args, kwargs = deep.resample_residuals(self.unet, grid, args, kwargs)
         if call.split or not plan.guidance_rows:
-            return None
+            return resized
         count = plan.guidance_rows
         return pick_rows((args, kwargs), plan.rows, lambda rows: torch.cat([rows, rows[-count:]]))
 

@@ -15,7 +15,7 @@ from diffusers.models.attention_processor import Attention
 from torch import nn
 
 from ..maths.plan import Sparsity
-from ..maths.tokens import Grids, SampledTokens
+from ..maths.tokens import Grids
 from .call import Running
 
 # What somebody may give a self-attention of their own, and which is over all tokens.
@@ -38,16 +38,12 @@ def attach_polyphase(running: Running, attention: Attention, level: int, undo: E
 
 
 def attach_downsampled_keys(running: Running, attention: Attention, level: int, undo: ExitStack) -> None:
-    """Hook a self-attention's key and value projections, which get some of its tokens only.
+    """Hook a self-attention, whose keys and values are made of some of its tokens only.
 
     Source: Smith et al., "ToDo: Token Downsampling", IJCAI 2024, arXiv 2402.13573; here as many as in training.
     """
-    refuse = functools.partial(_refuse_masks, running.local, level)
-    undo.callback(attention.register_forward_pre_hook(refuse, with_kwargs=True).remove)
-    for projection in (attention.to_k, attention.to_v):
-        undo.callback(
-            projection.register_forward_pre_hook(functools.partial(_sample, running.local, level)).remove
-        )
+    pick = functools.partial(_pick_keys, running.local, level)
+    undo.callback(attention.register_forward_pre_hook(pick, with_kwargs=True).remove)
 
 
 def _lent(local: Any, _: nn.Module, __: tuple, projected: torch.Tensor) -> torch.Tensor | None:
@@ -87,32 +83,30 @@ def _grids(local: Any, level: int) -> Grids | None:
     return grids if grids and grids.each != grids.size else None
 
 
-def _refuse_masks(local: Any, level: int, _: nn.Module, args: tuple, kwargs: dict[str, Any]) -> None:
+def _pick_keys(
+    local: Any, level: int, _: nn.Module, args: tuple, kwargs: dict[str, Any]
+) -> tuple[tuple, dict] | None:
+    """One operator: what a cross-attention would look at are the tokens that are picked."""
+    values = getattr(local, "values", None)
+    picked = values["keys"].get(level) if values is not None else None
+    tokens = args[0] if args else kwargs["hidden_states"]
+    if picked is None or tokens.ndim != 3 or tokens.shape[1] != picked[0]:
+        return None
     mask = args[2] if len(args) > 2 else kwargs.get("attention_mask")
-    if mask is not None and _keys(local, level):
+    if mask is not None:
         raise ValueError(
             f"an attention_mask of shape {tuple(mask.shape)} is over all tokens, of which downsampled keys "
             'leave some out: set attention="full" and late_attention="full"'
         )
-
-
-def _sample(local: Any, level: int, _: nn.Module, args: tuple) -> tuple | None:
-    keys = _keys(local, level)
-    if keys is None or args[0].ndim != 3 or args[0].shape[1] != math.prod(keys.size):
+    if len(args) > 1 or kwargs.get("encoder_hidden_states") is not None:  # somebody's own choice
         return None
-    return keys(args[0]), *args[1:]
-
-
-def _keys(local: Any, level: int) -> SampledTokens | None:
-    """The tokens that all look at."""
-    sparsity = _sparsity(local)
-    return sparsity.keys(level) if sparsity else None
+    return args, kwargs | {"encoder_hidden_states": tokens.index_select(1, picked[1])}
 
 
 def _sparsity(local: Any) -> Sparsity | None:
     """Made here of plain numbers, so that compiled code guards those and no object."""
     values = getattr(local, "values", None)
-    if values is None or values["sparsity"] is None:
+    if values is None or values["polyphase"] is None:
         return None
-    latent_size, training_size, factor = values["sparsity"]
+    latent_size, training_size, factor = values["polyphase"]
     return Sparsity(latent_size=latent_size, training_size=training_size, factor=factor)

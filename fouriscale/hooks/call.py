@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import math
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
@@ -19,7 +20,8 @@ from typing import Any
 
 import torch
 
-from ..maths.filters import Filters, build
+from ..maths.filters import Filters, GridMatrices, build
+from ..maths.grid import DeepGrid
 from ..maths.plan import Plan, Sparsity
 
 COPYING = "call remove_fouriscale before copying or pickling it"
@@ -52,16 +54,20 @@ def values_of(
     sparsity: Sparsity | None,
     convolutions: Mapping[str, bool],
     filters: Filters,
+    grid: GridMatrices | None,
+    keys: Mapping[int, torch.Tensor],
 ) -> Values | None:
     """What layers read, as plain numbers and tensors.
 
     Args:
         convolutions: those that the config names, and whether each is filtered.
         filters: by size, stride and branch.
+        grid: of the plan's.
+        keys: by level, where the tokens lie that all look at.
     """
     if plan is None and sparsity is None:
         return None
-    values: Values = {"convolutions": {}, "guidance_rows": 0, "sparsity": None}
+    values: Values = {"convolutions": {}, "guidance_rows": 0, "polyphase": None, "keys": {}, "grid": None}
     if plan is not None:
         values |= {
             "convolutions": dict(convolutions),
@@ -72,9 +78,27 @@ def values_of(
             "strong_dilation": plan.strong_dilation,
             "weak_dilation": plan.weak_dilation,
         }
-    if sparsity is not None:
-        values["sparsity"] = sparsity.latent_size, sparsity.training_size, sparsity.factor
+    if plan is not None and plan.grid is not None and grid is not None:
+        values["grid"] = _grid_values(plan, plan.grid, grid)
+    if sparsity is not None and sparsity.factor:
+        values["polyphase"] = sparsity.latent_size, sparsity.training_size, sparsity.factor
+    elif sparsity is not None:
+        values["keys"] = {n: (math.prod(sparsity.keys(n).size), index) for n, index in keys.items()}
     return values
+
+
+def _grid_values(plan: Plan, grid: DeepGrid, matrices: GridMatrices) -> Values:
+    deeper = range(grid.level + 1, grid.levels)
+    return {
+        "level": grid.level,
+        "size": grid.size,
+        "upsampled": {n: None if grid.doubles(n) else grid.small(n - 1) for n in deeper},
+        "onto": matrices.onto,
+        "weak": matrices.weak if plan.guidance_rows else None,
+        "rows": plan.rows,
+        "off": matrices.off,
+        "residuals": matrices.residuals,
+    }
 
 
 def halves(call: Call) -> tuple[Call, Call]:
@@ -85,6 +109,9 @@ def halves(call: Call) -> tuple[Call, Call]:
     parts = []
     for guidance_rows in (0, call.plan.guidance_rows):
         values = call.values | {"rows": half, "guidance_rows": guidance_rows}
+        if values["grid"] is not None:
+            weak = values["grid"]["weak"] if guidance_rows else None
+            values["grid"] = values["grid"] | {"rows": half, "weak": weak}
         parts.append(replace(call, split=False, values=values))
     return parts[0], parts[1]
 

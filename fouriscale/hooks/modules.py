@@ -13,6 +13,7 @@ from torch import nn
 
 from ..config import FouriScaleConfig
 from .convolution import CONV_FORWARD, is_ours
+from .place import Levels
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,26 @@ def listed_convolutions(unet: UNet2DConditionModel, config: FouriScaleConfig) ->
         ListedConvolution(name, conv, not _at_or_below(name, config.unfiltered), level_of(name, levels))
         for name, conv in convolutions.items()
     ]
+
+
+def levels_of(
+    unet: UNet2DConditionModel, config: FouriScaleConfig, listed: Iterable[ListedConvolution]
+) -> Levels:
+    """The UNet's levels, and that at which the deep grid begins: where the first listed down block is.
+
+    Raises:
+        ValueError: the config's own choice lies outside the UNet.
+    """
+    count = len(unet.down_blocks)
+    down = [one.level for one in listed if one.name.startswith("down_blocks.") and one.level is not None]
+    grid = config.grid_level
+    if grid is None:
+        return Levels(count, max(min(down, default=count - 1), 1))
+    if grid >= count:
+        raise ValueError(
+            f"grid_level={grid}: must be from 1 to {count - 1} in this {type(unet).__name__} of {count} levels"
+        )
+    return Levels(count, grid)
 
 
 def level_of(name: str, levels: int) -> int | None:

@@ -9,8 +9,9 @@ from typing import Any
 import torch
 
 from ..config import FouriScaleConfig
+from ..maths.grid import DeepGrid
 from ..maths.plan import Plan, Rows, Sparsity
-from ..maths.schedule import Schedule
+from ..maths.schedule import GridSchedule, Schedule
 from ..maths.sizes import Size
 from .pipelines import Sampler
 
@@ -22,7 +23,7 @@ class Place:
     Attributes:
         latent_size: of the sample.
         training_size: in latent pixels.
-        factor: how many times that is taken on each axis, 2 or more.
+        factor: how many times that is taken on each axis, 2 or more; rounded up for the deep grid.
         schedule: of the run.
         step: of the call.
     """
@@ -30,12 +31,34 @@ class Place:
     latent_size: Size
     training_size: Size
     factor: int
-    schedule: Schedule
+    schedule: Schedule | GridSchedule
     step: int
 
     @property
     def active(self) -> bool:
         return self.schedule.active(self.step)
+
+
+@dataclass(frozen=True)
+class Levels:
+    """A UNet's levels, numbered by how many downsamplings they lie below the sample.
+
+    Attributes:
+        count: how many it has.
+        grid: the one at which the deep grid begins.
+    """
+
+    count: int
+    grid: int
+
+    @property
+    def all(self) -> range:
+        return range(self.count)
+
+    @property
+    def above(self) -> range:
+        """Those that keep their size."""
+        return range(self.grid)
 
 
 def find_place(
@@ -55,11 +78,14 @@ def find_place(
     timesteps = _falling(pipe.scheduler.timesteps)
     # Not every scheduler counts its steps, and image-to-image starts in their midst: look the step up.
     now = _single(timestep)
-    rows, columns = (math.ceil(side / scale) for side in fit.training_size)
+    if config.deep:  # the training size's area in the picture's own shape
+        rows, columns = (max(round(side / fit.dilation), 1) for side in latent_size)
+    else:
+        rows, columns = (math.ceil(side / scale) for side in fit.training_size)
     return Place(
         latent_size=latent_size,
         training_size=(rows, columns),
-        factor=fit.dilation,
+        factor=math.ceil(fit.dilation),
         schedule=config.schedule(height, width, len(timesteps)),
         step=int((timesteps - now).abs().argmin()),
     )
@@ -84,9 +110,17 @@ def _single(timestep: torch.Tensor | float) -> Any:
     return several[0]
 
 
-def plan_for(place: Place, config: FouriScaleConfig, rows: Rows) -> Plan:
-    """What an active call does to convolutions and rows."""
-    dilation = place.schedule.at(place.step)
+def plan_for(place: Place, config: FouriScaleConfig, rows: Rows, levels: Levels) -> Plan:
+    """What an active call does to convolutions, rows and blocks."""
+    dilation, grid = place.schedule.at(place.step), None
+    if config.deep:
+        grid = DeepGrid.build(
+            latent_size=place.latent_size,
+            factor=dilation,
+            level=levels.grid,
+            levels=levels.count,
+            resampling=config.grid_resampling,
+        )
     return Plan(
         dilation=dilation,
         strong_dilation=math.ceil(dilation),
@@ -100,6 +134,7 @@ def plan_for(place: Place, config: FouriScaleConfig, rows: Rows) -> Plan:
         guidance_rows=rows.conditional if config.chosen("third_branch") else 0,
         guidance_factor=config.early_guidance if place.step < place.schedule.start else 1.0,
         decimated=config.chosen("convolution") == "decimated",
+        grid=grid,
     )
 
 

@@ -21,7 +21,7 @@ from .sizes import Size
 MATRICES = 4  # that a `Decimation` consists of
 
 
-def _cosines(count: int, places: torch.Tensor, length: int) -> torch.Tensor:
+def cosines(count: int, places: torch.Tensor, length: int) -> torch.Tensor:
     """(places, count): the first `count` orthonormal cosines of a grid of `length` samples, at any places."""
     order = torch.arange(count, dtype=torch.float64)
     waves = (math.pi / length * (places[:, None] + 0.5) * order).cos() * math.sqrt(2 / length)
@@ -36,9 +36,9 @@ def decimation(size: int, d: int) -> torch.Tensor:
     """
     count = math.ceil(size / d)
     length = count * d
-    samples = _cosines(count, torch.arange(length, dtype=torch.float64), length)  # (length, count)
+    samples = cosines(count, torch.arange(length, dtype=torch.float64), length)  # (length, count)
     places = d * torch.arange(count, dtype=torch.float64) + (d - 1) / 2
-    matrix = _cosines(count, places, length) @ samples.T
+    matrix = cosines(count, places, length) @ samples.T
     matrix[:, size - 1] = matrix[:, size - 1 :].sum(1)
     return matrix[:, :size]
 
@@ -51,8 +51,8 @@ def interpolation(size: int, d: int, stride: int) -> torch.Tensor:
     """
     count, wanted = (math.ceil(math.ceil(size / n) / stride) for n in (d, 1))
     places = (stride * torch.arange(wanted, dtype=torch.float64) - (d - 1) / 2) / (stride * d)
-    grid = _cosines(count, torch.arange(count, dtype=torch.float64), count)  # (count, count), orthogonal
-    return _cosines(count, places, count) @ grid.T
+    grid = cosines(count, torch.arange(count, dtype=torch.float64), count)  # (count, count), orthogonal
+    return cosines(count, places, count) @ grid.T
 
 
 @dataclass(frozen=True)

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import functools
 import threading
 from collections import OrderedDict
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 import torch
 
 from .decimate import Decimation
+from .grid import DeepGrid, resamplers
 from .lowpass import LowPass, Window
-from .plan import Plan, padded_size, size_at
-from .sizes import Size
+from .plan import Plan, Sparsity, padded_size
+from .sizes import Size, size_at
 
 Matrices = tuple[torch.Tensor, ...]
 """A filter's tensors: two of a `LowPass`, or four of a `Decimation`."""
@@ -22,7 +25,26 @@ Key = tuple[Size, int, bool]
 Filters = dict[Key, Matrices | None]
 """Those of one dilation in a run; None where one is the identity."""
 
+
+@dataclass(frozen=True)
+class GridMatrices:
+    """What resamples maps for a deep grid.
+
+    Attributes:
+        onto: at the first deep level.
+        weak: the same for the guidance branch's rows, by a box filter.
+        off: what the last deep upsampler gives.
+        residuals: by the size of maps at the deep levels, onto the grid.
+    """
+
+    onto: Matrices
+    weak: Matrices
+    off: Matrices
+    residuals: dict[Size, Matrices]
+
+
 _RUNS = 4  # that are remembered: pipelines may take turns on one UNet
+_PARTS = 32  # of runs, likewise: grids, and tokens that are picked
 
 
 class FilterCache:
@@ -31,6 +53,18 @@ class FilterCache:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._runs: OrderedDict[tuple, dict[tuple, Filters]] = OrderedDict()
+        self._grid = functools.lru_cache(_PARTS)(build_grid)
+        self._keys = functools.lru_cache(_PARTS)(build_keys)
+
+    def grid(self, grid: DeepGrid, device: torch.device, dtype: torch.dtype) -> GridMatrices:
+        """See `build_grid`."""
+        with self._lock:
+            return self._grid(grid, device, dtype)
+
+    def keys(self, sparsity: Sparsity, levels: range, device: torch.device) -> dict[int, torch.Tensor]:
+        """See `build_keys`."""
+        with self._lock:
+            return self._keys(sparsity, levels, device)
 
     def filters(
         self,
@@ -63,6 +97,30 @@ class FilterCache:
                     if key not in filters:
                         filters[key] = build(plan, key, device, dtype)
             return filters
+
+
+def build_grid(grid: DeepGrid, device: torch.device, dtype: torch.dtype) -> GridMatrices:
+    """What resamples maps for a deep grid, in the pairs that `decimate.resampled` takes."""
+
+    def pair(source: Size, target: Size, kind: str = grid.resampling) -> tuple[torch.Tensor, torch.Tensor]:
+        return resamplers(source, target, kind, device, dtype)
+
+    full = grid.full(grid.level)
+    return GridMatrices(
+        onto=pair(full, grid.size),
+        weak=pair(full, grid.size, "area"),
+        off=pair(*grid.leaving),
+        residuals={
+            grid.full(level): pair(grid.full(level), grid.small(level))
+            for level in range(grid.level, grid.levels)
+        },
+    )
+
+
+def build_keys(sparsity: Sparsity, levels: range, device: torch.device) -> dict[int, torch.Tensor]:
+    """{level: where the tokens lie that all look at}, for the levels where those are not all."""
+    index = {level: sparsity.keys(level).index(device) for level in levels}
+    return {level: places for level, places in index.items() if places is not None}
 
 
 def build(plan: Plan, key: Key, device: torch.device, dtype: torch.dtype) -> Matrices | None:

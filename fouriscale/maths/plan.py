@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from .sizes import Size
+from .grid import DeepGrid
+from .sizes import Size, size_at
 from .tokens import Grids, SampledTokens
 
 
@@ -41,6 +42,7 @@ class Plan:
         guidance_rows: conditional rows appended for the guidance branch.
         guidance_factor: on the difference between conditional and unconditional.
         decimated: whether filtered convolutions of the strong branch are computed at the training size.
+        grid: on which the deep blocks run; where there is one, no convolution is dilated.
     """
 
     dilation: float
@@ -55,6 +57,7 @@ class Plan:
     guidance_rows: int
     guidance_factor: float
     decimated: bool = False
+    grid: DeepGrid | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,17 +78,9 @@ class Sparsity:
         """Those of maps `level` downsamplings below the sample, each of which attends within itself."""
         return Grids(size_at(self.latent_size, level), self.factor) if self.factor else None
 
-    def keys(self, level: int) -> SampledTokens | None:
+    def keys(self, level: int) -> SampledTokens:
         """The tokens that all look at, of maps `level` downsamplings below the sample."""
-        if self.factor:
-            return None
         return SampledTokens(size_at(self.latent_size, level), size_at(self.training_size, level))
-
-
-def size_at(latent_size: Size, level: int) -> Size:
-    """Of the maps `level` downsamplings below a sample of `latent_size`."""
-    height, width = (math.ceil(side / 2**level) for side in latent_size)
-    return height, width
 
 
 def padded_size(size: Size, *, latent_size: Size, training_size: Size, factor: int) -> Size:

@@ -49,6 +49,30 @@ class Schedule:
         return self.dilation > 1 and step < self.stop
 
 
+@dataclass(frozen=True)
+class GridSchedule:
+    """By how much the deep blocks' maps are made smaller in every step of a run.
+
+    Attributes:
+        dilation: how many times the training size the picture has on each axis, as a real number.
+        start: first step from which guidance is as asked for.
+        phases: (first step after it, times the training size) of each part of the run, both rising.
+    """
+
+    dilation: float
+    start: int
+    phases: tuple[tuple[int, float], ...]
+
+    def at(self, step: int) -> float:
+        """How many times smaller on each axis in step i; 1.0 where the UNet is its plain self."""
+        times = next((times for stop, times in self.phases if step < stop), self.dilation)
+        return max(self.dilation / times, 1.0)
+
+    def active(self, step: int) -> bool:
+        """Whether step i differs from the plain model."""
+        return self.at(step) > 1
+
+
 def to_step(fraction: float, steps: int) -> int:
     """`round(fraction x steps)`, halves up: a one-step run counts as started from a fraction of 0.5."""
     return math.floor(fraction * steps + 0.5)

@@ -17,16 +17,18 @@ class Fit:
 
     Attributes:
         training_size: (height, width) of the training size chosen, in the unit it was given in.
-        dilation: how many times it is taken on each axis; 1 leaves the model as it is.
+        dilation: how many times it is taken on each axis, a whole number but for the deep grid; 1 leaves the model
+            as it is.
     """
 
     training_size: Size
-    dilation: int
+    dilation: float
 
     @property
     def padded_size(self) -> Size:
         """(height, width) after padding at the bottom and right; the nearest rule may leave it below the target."""
-        return self.dilation * self.training_size[0], self.dilation * self.training_size[1]
+        height, width = (math.ceil(self.dilation) * side for side in self.training_size)
+        return height, width
 
 
 def fit(height: int, width: int, training_sizes: Sequence[Size], rule: str = "published") -> Fit:
@@ -35,17 +37,32 @@ def fit(height: int, width: int, training_sizes: Sequence[Size], rule: str = "pu
     return choose(height, width, training_sizes)
 
 
+def fit_area(height: int, width: int, training_sizes: Sequence[Size]) -> Fit:
+    """For the deep grid: the training size of the nearest aspect ratio, and the root of the areas' ratio.
+
+    Up to a tenth beyond the training size on each axis nothing is done. Ours.
+    """
+    best = _nearest(height, width, training_sizes)
+    factor = math.sqrt(height * width / math.prod(best))
+    return Fit(best, factor if factor > TOLERANCE else 1)
+
+
+def _nearest(height: int, width: int, training_sizes: Sequence[Size]) -> Size:
+    """The training size of the nearest aspect ratio, the larger of two that are as near."""
+
+    def apart(size: Size) -> tuple[float, int]:
+        return abs(math.log(height / width) - math.log(size[0] / size[1])), -size[0] * size[1]
+
+    return min(training_sizes, key=apart)
+
+
 def fit_nearest(height: int, width: int, training_sizes: Sequence[Size]) -> Fit:
     """The training size of the nearest aspect ratio, the larger of two that are as near.
 
     The dilation is the smallest whole factor that covers the target but for a tenth: 5% beyond the
     training size is no reason to dilate by 2. What is not covered is filtered unpadded. Ours.
     """
-
-    def apart(size: Size) -> tuple[float, int]:
-        return abs(math.log(height / width) - math.log(size[0] / size[1])), -size[0] * size[1]
-
-    best = min(training_sizes, key=apart)
+    best = _nearest(height, width, training_sizes)
     factors = (
         math.ceil(side / (TOLERANCE * base) - 1e-9) for side, base in zip((height, width), best, strict=True)
     )
@@ -73,6 +90,12 @@ def fit_published(height: int, width: int, training_sizes: Sequence[Size]) -> Fi
     else:
         best = min(training_sizes, key=lambda size: (max(factors(size)), padded(size)))
     return Fit(best, max(factors(best)))
+
+
+def size_at(latent_size: Size, level: int) -> Size:
+    """Of the maps `level` downsamplings below a sample of `latent_size`."""
+    height, width = (math.ceil(side / 2**level) for side in latent_size)
+    return height, width
 
 
 def check_size(height: int, width: int, multiple: int) -> None:

@@ -71,19 +71,16 @@ class SampledTokens:
     size: Size
     count: Size
 
-    def __call__(self, tokens: torch.Tensor) -> torch.Tensor:
-        """(B, tokens that are picked, C) of tokens (B, H W, C)."""
+    def index(self, device: torch.device | None = None) -> torch.Tensor | None:
+        """Where those that are picked lie among all H W tokens; None: all are."""
         rows, columns = (
-            places(side, min(count, side), tokens.device)
-            for side, count in zip(self.size, self.count, strict=True)
+            places(side, min(count, side), device) for side, count in zip(self.size, self.count, strict=True)
         )
-        return tokens.unflatten(1, self.size)[:, rows][:, :, columns].flatten(1, 2)
+        index = (rows[:, None] * self.size[1] + columns).flatten()
+        return None if len(index) == math.prod(self.size) else index
 
 
-def places(side: int, count: int, device: torch.device | None = None) -> slice | torch.Tensor:
+def places(side: int, count: int, device: torch.device | None = None) -> torch.Tensor:
     """The whole numbers below `side` nearest to the middles of `count` equal parts, the lower of two."""
-    if side % count == 0:  # a view, where an index would be a copy
-        step = side // count
-        return slice((step - 1) // 2, None, step)
     i = torch.arange(count, device=device)
     return (2 * i * side + side - count) // (2 * count)

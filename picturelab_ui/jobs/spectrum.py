@@ -12,7 +12,8 @@ import torch
 from fouriscale.config import FouriScaleConfig
 from fouriscale.hooks.modules import listed_convolutions
 from fouriscale.maths.lowpass import Window
-from fouriscale.maths.plan import padded_size, size_at
+from fouriscale.maths.plan import padded_size
+from fouriscale.maths.sizes import size_at
 
 PLAIN, DILATED, FILTERED = 0, 1, 2  # what a step does to a convolution
 
@@ -75,7 +76,7 @@ def activity(
         if one.filtered and one.level is not None:
             size = size_at(latent_size, one.level)
             padded = padded_size(
-                size, latent_size=latent_size, training_size=(rows, columns), factor=fit.dilation
+                size, latent_size=latent_size, training_size=(rows, columns), factor=math.ceil(fit.dilation)
             )
             label = f"maps {size[1]}x{size[0]}" + (f", stride {stride}" if stride > 1 else "")
             windows[label] = max(padded), stride

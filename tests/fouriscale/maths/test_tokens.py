@@ -15,7 +15,9 @@ from hypothesis import strategies as st
 
 from fouriscale.hooks.attention import attach_downsampled_keys, attach_polyphase, lend_query_and_key
 from fouriscale.hooks.call import Call, Running, values_of
-from fouriscale.maths.plan import Plan, Sparsity, size_at
+from fouriscale.maths.filters import build_keys
+from fouriscale.maths.plan import Plan, Sparsity
+from fouriscale.maths.sizes import size_at
 from fouriscale.maths.tokens import Grids, SampledTokens, places
 
 NUMBERS = torch.arange(16.0).reshape(1, 16, 1)
@@ -102,7 +104,8 @@ def test_join_undoes_split(size, factor, rows):
 def within(sparsity=None, plan=None):
     """A thread that is in a call of this kind."""
     running = Running()
-    running.begin(Call(plan=plan, sparsity=sparsity, values=values_of(plan, sparsity, {}, {})))
+    keys = build_keys(sparsity, range(3), torch.device("cpu")) if sparsity and not sparsity.factor else {}
+    running.begin(Call(plan=plan, sparsity=sparsity, values=values_of(plan, sparsity, {}, {}, None, keys)))
     return running
 
 

@@ -1,0 +1,117 @@
+"""The deep grid: on which a UNet's deep blocks see about as many pixels as in training. Pure.
+
+A dilated convolution of a low-passed map is the plain convolution of the decimated one (FouriScale, arXiv 2403.12963,
+Section 3.2). Here that sentence is taken for whole blocks, attention and feed-forward included: entering the deep
+blocks a map is resampled to a grid of the training size's area and the picture's own shape, and leaving them it is
+resampled back, so that neither padding nor a whole dilation is needed. Levels above keep their full size.
+
+Ancestors: Kohya's Deep Shrink (2023), which does so by half, bicubically, at one block and early in the run, and
+HiDiffusion (arXiv 2311.17528), which resizes inside the downsampler and the upsampler.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from dataclasses import dataclass
+
+import torch
+from torch.nn import functional as F
+
+from .decimate import cosines
+from .sizes import Size, size_at
+
+RESAMPLINGS = ("cosines", "area", "nearest", "bicubic")
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeepGrid:
+    """The maps of one call of a UNet whose deep blocks run on a smaller grid.
+
+    Attributes:
+        latent_size: of the sample.
+        level: downsamplings below the sample at which the grid begins, at least 1.
+        levels: of the UNet.
+        size: of the grid at that level.
+        resampling: one of `RESAMPLINGS`.
+    """
+
+    latent_size: Size
+    level: int
+    levels: int
+    size: Size
+    resampling: str
+
+    @classmethod
+    def build(cls, *, latent_size: Size, factor: float, level: int, levels: int, resampling: str) -> DeepGrid:
+        """For deep blocks whose maps are `factor` times smaller on each axis."""
+        full = size_at(latent_size, level)
+        size = grid_size(full, factor, 2 ** (levels - 1 - level))
+        return cls(latent_size=latent_size, level=level, levels=levels, size=size, resampling=resampling)
+
+    def full(self, level: int) -> Size:
+        """Of the maps at a level, where nothing is resampled."""
+        return size_at(self.latent_size, level)
+
+    def small(self, level: int) -> Size:
+        """Of the maps at a level from `level` on."""
+        return size_at(self.size, level - self.level)
+
+    def doubles(self, level: int) -> bool:
+        """Whether the maps of the level above are twice as large as this one's, on both axes."""
+        return all(2 * a == b for a, b in zip(self.small(level), self.small(level - 1), strict=True))
+
+    @property
+    def leaving(self) -> tuple[Size, Size]:
+        """Of the maps that the last deep upsampler gives, and what they are resampled to."""
+        height, width = self.size
+        return (2 * height, 2 * width), self.full(self.level - 1)
+
+
+def grid_size(full: Size, factor: float, multiple: int) -> Size:
+    """A grid of `full`'s shape, `factor` times smaller on each axis, of multiples that all levels can halve.
+
+    Of the multiples around the ideal sides those that keep area and aspect ratio best, weighed by their logarithms.
+    """
+    ideal = [side / factor for side in full]
+    around = [
+        {
+            min(max(n, 1) * multiple, side)
+            for n in (math.floor(wanted / multiple), math.ceil(wanted / multiple))
+        }
+        for wanted, side in zip(ideal, full, strict=True)
+    ]
+
+    def apart(size: Size) -> float:
+        height, width = (math.log(side / wanted) for side, wanted in zip(size, ideal, strict=True))
+        return abs(height + width) + abs(height - width)
+
+    return min(itertools.product(*map(sorted, around)), key=apart)  # type: ignore[arg-type, return-value]
+
+
+def resampling_matrix(source: int, target: int, kind: str) -> torch.Tensor:
+    """(target, source): an axis of `source` samples on one of `target`, in float64. Constants stay what they are.
+
+    Args:
+        kind: "cosines" keeps the lowest that both axes have, with their amplitudes; the others are torch's, "area"
+            only where the axis gets shorter and bicubic where it gets longer.
+    """
+    if kind == "cosines":
+        count = min(source, target)
+        places = (torch.arange(target, dtype=torch.float64) + 0.5) * source / target - 0.5
+        samples = cosines(count, torch.arange(source, dtype=torch.float64), source)
+        return cosines(count, places, source) @ samples.T
+    if kind == "area" and target > source:
+        kind = "bicubic"
+    impulses = torch.eye(source, dtype=torch.float64)[None, :, :, None]  # one channel each
+    return F.interpolate(impulses, (target, 1), mode=kind)[0, :, :, 0].T
+
+
+def resamplers(
+    source: Size, target: Size, kind: str, device: torch.device, dtype: torch.dtype
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """What `decimate.resampled` takes, from maps of one (height, width) to another."""
+    rows, columns = (
+        resampling_matrix(n, m, kind).to(device, dtype) for n, m in zip(source, target, strict=True)
+    )
+    return rows, columns.mT.contiguous()
