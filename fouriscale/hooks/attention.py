@@ -38,12 +38,15 @@ def attach_polyphase(running: Running, attention: Attention, level: int, undo: E
 
 
 def attach_downsampled_keys(running: Running, attention: Attention, level: int, undo: ExitStack) -> None:
-    """Hook a self-attention, whose keys and values are made of some of its tokens only.
+    """Hook a self-attention's key and value projections, which get some of its tokens only.
 
     Source: Smith et al., "ToDo: Token Downsampling", IJCAI 2024, arXiv 2402.13573; here as many as in training.
     """
-    pick = functools.partial(_pick_keys, running.local, level)
-    undo.callback(attention.register_forward_pre_hook(pick, with_kwargs=True).remove)
+    refuse = functools.partial(_refuse_masks, running.local, level)
+    undo.callback(attention.register_forward_pre_hook(refuse, with_kwargs=True).remove)
+    for projection in (attention.to_k, attention.to_v):
+        pick = functools.partial(_pick, running.local, level)
+        undo.callback(projection.register_forward_pre_hook(pick).remove)
 
 
 def _lent(local: Any, _: nn.Module, __: tuple, projected: torch.Tensor) -> torch.Tensor | None:
@@ -83,24 +86,27 @@ def _grids(local: Any, level: int) -> Grids | None:
     return grids if grids and grids.each != grids.size else None
 
 
-def _pick_keys(
-    local: Any, level: int, _: nn.Module, args: tuple, kwargs: dict[str, Any]
-) -> tuple[tuple, dict] | None:
-    """One operator: what a cross-attention would look at are the tokens that are picked."""
-    values = getattr(local, "values", None)
-    picked = values["keys"].get(level) if values is not None else None
-    tokens = args[0] if args else kwargs["hidden_states"]
-    if picked is None or tokens.ndim != 3 or tokens.shape[1] != picked[0]:
-        return None
+def _refuse_masks(local: Any, level: int, _: nn.Module, args: tuple, kwargs: dict[str, Any]) -> None:
     mask = args[2] if len(args) > 2 else kwargs.get("attention_mask")
-    if mask is not None:
+    if mask is not None and _picked(local, level) is not None:
         raise ValueError(
             f"an attention_mask of shape {tuple(mask.shape)} is over all tokens, of which downsampled keys "
             'leave some out: set attention="full" and late_attention="full"'
         )
-    if len(args) > 1 or kwargs.get("encoder_hidden_states") is not None:  # somebody's own choice
+
+
+def _pick(local: Any, level: int, _: nn.Module, args: tuple) -> tuple | None:
+    picked = _picked(local, level)
+    if picked is None or args[0].ndim != 3 or args[0].shape[1] != picked[0]:
         return None
-    return args, kwargs | {"encoder_hidden_states": tokens.index_select(1, picked[1])}
+    return args[0].index_select(1, picked[1]), *args[1:]
+
+
+def _picked(local: Any, level: int) -> tuple[int, torch.Tensor] | None:
+    """How many tokens maps of a level have, and where those lie that all look at."""
+    values = getattr(local, "values", None)
+    picked: tuple[int, torch.Tensor] | None = values["keys"].get(level) if values is not None else None
+    return picked
 
 
 def _sparsity(local: Any) -> Sparsity | None:

@@ -49,9 +49,9 @@ def test_evenly_spaced_places_by_hand(side, count, picked):
 
 
 def test_sampled_tokens_by_hand():
-    assert SampledTokens((4, 4), (2, 2))(NUMBERS)[..., 0].tolist() == [[0, 2, 8, 10]]
-    assert SampledTokens((2, 8), (2, 2))(NUMBERS)[..., 0].tolist() == [[1, 5, 9, 13]]
-    assert torch.equal(SampledTokens((4, 4), (9, 4))(NUMBERS), NUMBERS)  # no more than there are
+    assert SampledTokens((4, 4), (2, 2)).index().tolist() == [0, 2, 8, 10]
+    assert SampledTokens((2, 8), (2, 2)).index().tolist() == [1, 5, 9, 13]
+    assert SampledTokens((4, 4), (9, 4)).index() is None  # no more than there are
 
 
 @given(st.integers(1, 40), st.integers(1, 40))
@@ -165,7 +165,7 @@ def test_downsampled_keys_and_values_are_as_many_as_in_training(attention, proce
     attention.set_processor(processor())
     tokens = torch.randn(2, math.prod(size), 8)
     out = attended(attention, tokens, sparse(size, training_size))
-    seen = SampledTokens(size, training_size)(tokens)
+    seen = tokens[:, SampledTokens(size, training_size).index()]
     assert seen.shape[1] == math.prod(min(sides) for sides in zip(size, training_size, strict=True))
     torch.testing.assert_close(out, attention(tokens, encoder_hidden_states=seen), atol=1e-6, rtol=1e-5)
     assert not torch.allclose(out, attention(tokens), atol=1e-3)
@@ -233,7 +233,7 @@ def test_what_tells_self_attention_from_cross_attention_is_left_as_it_is(attenti
 def test_levels_and_their_sizes():
     assert [size_at((33, 20), level) for level in range(4)] == [(33, 20), (17, 10), (9, 5), (5, 3)]
     grids = sparse((33, 20), (16, 12), 2)
-    assert (grids.grids(1), grids.keys(1)) == (Grids((17, 10), 2), None)
+    assert grids.grids(1) == Grids((17, 10), 2)
     keys = sparse((33, 20), (16, 12))
     assert (keys.grids(1), keys.keys(1)) == (None, SampledTokens((17, 10), (8, 6)))
 
@@ -247,7 +247,7 @@ def test_the_guidance_branchs_queries_and_keys_with_downsampled_keys(attention):
         for projection in (attention.to_q, attention.to_k):
             lend_query_and_key(within(plan=plan), projection, undo)
         out = attended(attention, tokens, keys)
-    seen = SampledTokens((6, 4), (3, 2))(tokens)
+    seen = tokens[:, SampledTokens((6, 4), (3, 2)).index()]
     query, key, value = attention.to_q(tokens[1]), attention.to_k(seen[1]), attention.to_v(seen[2])
     heads = [
         ((q @ k.T) / 2).softmax(-1) @ v  # 2 is the root of 4 channels a head
