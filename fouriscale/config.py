@@ -86,7 +86,7 @@ class FouriScaleConfig(Settings):
 
     mode: str = "paper"
     """"paper" for the published method, "fast" for the deep grid, or "layerwise" for what fast mode was
-    before; it decides what is left at None of the next five."""
+    before; it decides what is left at None of the next four and of `grid`."""
 
     third_branch: bool | None = None
     """whether the conditional estimate comes from a third branch with the weak filter,
@@ -104,6 +104,17 @@ class FouriScaleConfig(Settings):
     """how a filtered convolution is computed: "dilated", or "decimated", at the training
     size with an ideal filter; the guidance branch's is always dilated."""
 
+    split_rows: bool = False
+    """call the UNet for unconditional and conditional rows one after the other while
+    FouriScale is active, in less memory."""
+
+    early_guidance: float = 1.0
+    """factor on the guidance scale until `start`; above 1 it counters blur."""
+
+    size_rule: str = "published"
+    """how a target's training size is chosen, "published" (least padding with an equal factor
+    on both axes) or "nearest" (nearest aspect ratio, a tenth of overflow allowed)."""
+
     grid: str | None = None
     """"full", or "deep": for the first part of the run all blocks from `grid_level` downward see about as many
     pixels as in training, in the picture's own shape, and no convolution is dilated or filtered."""
@@ -119,17 +130,6 @@ class FouriScaleConfig(Settings):
     grid_resampling: str = "cosines"
     """how maps get onto the deep grid and off it: by the "cosines" that both sizes have, by torch's "nearest" or
     "bicubic", or "area" there and bicubic back."""
-
-    split_rows: bool = False
-    """call the UNet for unconditional and conditional rows one after the other while
-    FouriScale is active, in less memory."""
-
-    early_guidance: float = 1.0
-    """factor on the guidance scale until `start`; above 1 it counters blur."""
-
-    size_rule: str = "published"
-    """how a target's training size is chosen, "published" (least padding with an equal factor
-    on both axes) or "nearest" (nearest aspect ratio, a tenth of overflow allowed)."""
 
     @model_validator(mode="before")
     @classmethod
