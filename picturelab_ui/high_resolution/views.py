@@ -134,8 +134,8 @@ _GRID_TEXT = (
     "Low-pass windows of the deep grid, spectra of the latents along the run, by how much the grid is smaller, and "
     "which blocks ran on it",
     f"""Top left: what the deep blocks' maps keep of each frequency where they run on the smaller grid: what it can
-hold; the blocks above keep everything. {_SPECTRA} Below: by how much the grid is smaller step by step, about as many
-pixels as in training, and which blocks run on it; after that the UNet is its plain self.""",
+hold; the blocks above keep everything. {_SPECTRA} Below: by how much the grid is smaller step by step, and which
+blocks run on it.""",
 )
 
 
