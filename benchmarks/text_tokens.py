@@ -28,6 +28,7 @@ from picturelab.textfiles import read_json
 from .quality import RESULTS
 from .speed.circumstances import about, chosen_device
 from .speed.clock import Clock, Timing, alternating, spread
+from .speed.results import milliseconds
 from .speed.subjects import built
 
 MULTIPLE = 128  # tokens
@@ -130,7 +131,7 @@ def to_markdown(sections: list[dict[str, Any]]) -> str:
             )
             turns = row["time_of_turns"]
             lines.append(
-                f"| {row['text_tokens']} | {total} | {1000 * row['seconds']['median']:.3g} | {row['time']:.2f} | "
+                f"| {row['text_tokens']} | {total} | {milliseconds(row['seconds'])} | {row['time']:.2f} | "
                 f"{turns['low']:.2f} to {turns['high']:.2f} |"
             )
         told = ("dtype", "date", "commit", "torch", "diffusers", "turns")

@@ -8,7 +8,8 @@ What is measured, in turns that begin with another mode each, after calls that a
 - HiDiffusion beside them, where an environment of its own has it: see `benchmarks/studies/peer_hidiffusion.py`;
 - a convolution with its filter over the dilated one alone.
 
-Multiply-adds and the most feature maps alive at once are computed from shapes, on a CPU, for all shapes.
+Multiply-adds and the most feature maps alive at once are computed from shapes where a CPU is measured: of all shapes at
+2x and 4x unless `--only` or `--scale` name some.
 """
 
 from __future__ import annotations
@@ -103,10 +104,10 @@ def main(
         if pictures or quick or name == SHIPPED:
             keep(sections.pictures(shape, times))
     if where.type == "cpu" and not compile_unet:  # a GPU's minutes are dear, and it would compute the same
-        for name in (SHIPPED,) if quick else SHAPES:
-            for times in _SCALES:
-                console.print(f"computing {name} at {times}x")
-                results.put(found, "computed", computed(SHAPES[name](), times), "shape", "size")
+        everything = [(name, times) for name in SHAPES for times in _SCALES]
+        for name, times in plan if quick or only or scale else everything:
+            console.print(f"computing {name} at {times}x")
+            results.put(found, "computed", computed(SHAPES[name](), times), "shape", "size")
     if not quick:
         overhead = {**about(where, kind), "ratios": filter_overhead(5 * turns, Clock(where), kind)}
         results.put(found, "filters", [overhead], "device", "dtype")

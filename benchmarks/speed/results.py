@@ -90,28 +90,27 @@ def _section(section: dict[str, Any], computed: dict[tuple, dict[str, Any]]) -> 
         "|---|---|---|---|---|---|---|---|",
     ]
     for row in section["rows"]:
-        if row.get("failure"):
-            lines.append(f"| {row['mode']} | failed: {row['failure']} |" + " |" * 6)
-            continue
         counted = computed.get((section["shape"], section["size"], row["mode"]), {})
-        of_calls = section["work"] != PICTURES
-        low, high = row["time_of_turns"] or (None, None)
-        phases = row["phases"]
-        host = [p["host_seconds"] for p in phases]
-        cells = [
-            row["mode"],
-            _number(row["time"]) + (f" ({low:.2f} to {high:.2f})" if low is not None else ""),
-            _number(row.get("multiply_adds", counted.get("multiply_adds")) if of_calls else None),
-            ", ".join(
-                _milliseconds(p["seconds"]) + (f" (x {p['steps']})" if of_calls else "") for p in phases
-            ),
-            ", ".join(map(_milliseconds, host)) if all(host) else "",
-            _number(row["peak"]),
-            _number(row["peak_bytes"] and row["peak_bytes"] / 2**30),
-            _number(row["compile_seconds"], 0),
-        ]
-        lines.append(f"| {' | '.join(cells)} |")
+        lines.append(f"| {' | '.join(_cells(row, counted, section['work'] != PICTURES))} |")
     return [*lines, "", _sentence(section)]
+
+
+def _cells(row: dict[str, Any], counted: dict[str, Any], of_calls: bool) -> list[str]:
+    if row.get("failure"):
+        return [row["mode"], f"failed: {row['failure'].replace('|', '/')}", *[""] * 6]
+    phases = row["phases"]
+    host = [phase["host_seconds"] for phase in phases]
+    turns = "" if row["time_of_turns"] is None else " ({:.2f} to {:.2f})".format(*row["time_of_turns"])
+    return [
+        row["mode"],
+        _number(row["time"]) + turns,
+        _number(row.get("multiply_adds", counted.get("multiply_adds")) if of_calls else None),
+        ", ".join(milliseconds(p["seconds"]) + (f" (x {p['steps']})" if of_calls else "") for p in phases),
+        ", ".join(map(milliseconds, host)) if all(host) else "",
+        _number(row["peak"]),
+        _number(row["peak_bytes"] and row["peak_bytes"] / 2**30),
+        _number(row["compile_seconds"], 0),
+    ]
 
 
 def _computed(rows: list[dict[str, Any]]) -> list[str]:
@@ -132,7 +131,8 @@ def _sentence(entry: dict[str, Any]) -> str:
     return "; ".join(f"{name} {entry[name]}" for name in _ABOUT if entry.get(name) is not None) + "."
 
 
-def _milliseconds(seconds: dict[str, float]) -> str:
+def milliseconds(seconds: dict[str, float]) -> str:
+    """The median of some seconds, in three figures at least."""
     return f"{1000 * seconds['median']:.3g}" if seconds["median"] < 1 else f"{1000 * seconds['median']:.0f}"
 
 

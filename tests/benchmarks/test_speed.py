@@ -104,7 +104,7 @@ def test_the_command_writes_both_files_and_keeps_other_sections(tiny, tmp_path, 
     assert [row["peak_bytes"] for row in calls["rows"]] == [100 + len(mode) for mode in MODES]
     assert calls["rows"][1]["peak"] == pytest.approx(105 / 106)
     assert found["computed"][0] == earlier
-    assert {row["size"] for row in found["computed"]} == {"2048x2048", "128x128", "256x256"}
+    assert {row["size"] for row in found["computed"]} == {"2048x2048", "128x128"}
     assert len(found["filters"][0]["ratios"]) == 2
     text = (tmp_path / "speed.md").read_text()
     assert "## tiny, 128x128, calls of the UNet" in text

@@ -33,8 +33,8 @@ def test_rows_by_hand():
     assert (fewer["time_of_turns"]["low"], fewer["time_of_turns"]["high"]) == (0.5, 1.0)
     section = {"shape": "small", "side": 128, "device": "a card", "dtype": "float32", "turns": 2}
     table = text_tokens.to_markdown([section | {"rows": [most, fewer]}])
-    assert "| 64 | 128 = 1 x 128 | 3e+03 | 1.00 | 1.00 to 1.00 |" in table
-    assert "| 32 | 96 | 2.5e+03 | 0.83 | 0.50 to 1.00 |" in table
+    assert "| 64 | 128 = 1 x 128 | 3000 | 1.00 | 1.00 to 1.00 |" in table
+    assert "| 32 | 96 | 2500 | 0.83 | 0.50 to 1.00 |" in table
 
 
 def test_the_large_shape_is_fluxs():
