@@ -28,7 +28,7 @@ from picturelab.textfiles import read_json
 from .quality import RESULTS
 from .speed.circumstances import about, chosen_device
 from .speed.clock import Clock, Timing, alternating, spread
-from .speed.results import milliseconds
+from .speed.results import check_folder, milliseconds
 from .speed.subjects import built
 
 MULTIPLE = 128  # tokens
@@ -188,6 +188,7 @@ def main(
         kind = choose_dtype(dtype, where)
         sides = numbers(side, "--side", "height", _PIXELS)
         counts = numbers(tokens, "--tokens", "tokens")
+        check_folder(out)
         sections = read(out / "text_tokens.json")
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None

@@ -27,7 +27,11 @@ class Timing:
 
 
 class Clock:
-    """Times work on a CPU by Python's clock, on an NVIDIA GPU by events of its own."""
+    """Times work on a CPU by Python's clock, on an NVIDIA GPU by events of its own.
+
+    Work begins on an idle GPU. In a run Python may be ahead of it, and a call that is bound by Python takes somewhat
+    less than here.
+    """
 
     def __init__(self, device: torch.device):
         self.device = device

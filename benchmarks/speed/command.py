@@ -80,7 +80,10 @@ def main(
         where = chosen_device(device)
         kind = choose_dtype(dtype, where)
         plan = [(SHIPPED, each) for each in _SCALES] if quick else planned(only, scale, where)
-        found = results.empty() if quick else results.read(out / "speed.json")
+        found = results.empty()
+        if not quick:
+            results.check_folder(out)
+            found = results.read(out / "speed.json")
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None
     modes = MODES | PARTS if all_modes else MODES

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -37,6 +38,19 @@ def read(path: Path) -> Results:
             raise ValueError(f"it holds {', '.join(found) or 'nothing'}")
         to_markdown(found)
     return found
+
+
+def check_folder(folder: Path) -> None:
+    """Make a folder of results before hours are spent on what goes into it.
+
+    Raises:
+        ValueError: it cannot be made, or nothing can be written there.
+    """
+    sentence = f"--out {folder}: results cannot be written there"
+    with told_as(sentence, OSError):
+        folder.mkdir(parents=True, exist_ok=True)
+    if not os.access(folder, os.W_OK):
+        raise ValueError(sentence)
 
 
 def write(results: Results, folder: Path) -> None:

@@ -1,13 +1,14 @@
 """The speed benchmark on models small enough to be run here, and what it refuses."""
 
 import json
+from pathlib import Path
 
 import pytest
 import torch
 import typer
 from typer.testing import CliRunner
 
-from benchmarks.speed import command, memory, subjects
+from benchmarks.speed import command, hidiffusion, memory, subjects
 from benchmarks.speed.cases import MODES, PARTS, SHAPES, Phase, Shape
 from benchmarks.speed.clock import Clock
 from benchmarks.speed.measure import measure, rows
@@ -32,6 +33,19 @@ def run(*words: object) -> tuple[int, str]:
     app.command()(command.main)
     result = CliRunner().invoke(app, [str(word) for word in words], env={"COLUMNS": "400", "TERM": "dumb"})
     return result.exit_code, result.output
+
+
+def peer_python(folder: Path) -> Path:
+    """What stands in for the Python of another environment: it copies a file to where the last word says."""
+    folder.mkdir()
+    phase = {"first_step": 0, "steps": 50, "timings": [[1.0, None]]}
+    row = {"multiply_adds": 0.6, "direct": [[2.0, None]], "phases": [phase]}
+    file = folder / "row.json"
+    file.write_text(json.dumps({"about": {"hidiffusion": "0.1"}, "rows": [row]}))
+    python = folder / "python"
+    python.write_text(f'#!/bin/sh\nfor last; do :; done\ncp {file} "$last"\n')
+    python.chmod(0o755)
+    return python
 
 
 @pytest.mark.slow
@@ -81,10 +95,11 @@ def test_a_random_pipeline_has_its_familys_true_shape(family, weights):
 
 @pytest.mark.slow
 def test_the_command_writes_both_files_and_keeps_other_sections(tiny, tmp_path, monkeypatch):
+    modes = {name: MODES[name] for name in ("direct", "fast")}
     monkeypatch.setattr(command, "resident", lambda shape, scale, mode, dtype: 100 + len(mode))
     monkeypatch.setattr("benchmarks.speed.computed._MAPS", ((8, 16), (8, 32)))
     monkeypatch.setattr("benchmarks.speed.computed.PARTS", {})
-    monkeypatch.setattr("benchmarks.speed.computed.MODES", {"direct": None, "fast": MODES["fast"]})
+    monkeypatch.setattr("benchmarks.speed.computed.MODES", modes)
     small = pipeline("SD")
     monkeypatch.setattr(
         command, "whole_pictures",
@@ -93,16 +108,21 @@ def test_the_command_writes_both_files_and_keeps_other_sections(tiny, tmp_path, 
     earlier = {"shape": "sdxl", "size": "2048x2048", "mode": "fast"}
     earlier |= {"multiply_adds": 0.5, "peak": 1.0, "bf16_gigabytes": 10.0}
     (tmp_path / "speed.json").write_text(json.dumps({"computed": [earlier], "filters": [], "sections": []}))
-    code, output = run("--only", "tiny", "--scale", "2", "--turns", "1", "--out", tmp_path)
+    monkeypatch.setattr(command, "MODES", modes)
+    monkeypatch.setattr(hidiffusion, "SHAPES", ("tiny",))
+    peer = peer_python(tmp_path / "peer")
+    code, output = run("--only", "tiny", "--scale", "2", "--turns", "1", "--peer", peer, "--out", tmp_path)
     assert code == 0, output
     found = json.loads((tmp_path / "speed.json").read_text())
     calls, pictures = found["sections"]
     assert (calls["work"], pictures["work"]) == ("calls of the UNet", "whole pictures")
+    theirs = calls["rows"].pop()
+    assert (theirs["mode"], theirs["time"]) == ("HiDiffusion 0.1", 0.5)
     for section in (calls, pictures):
-        assert [row["mode"] for row in section["rows"]] == list(MODES)
+        assert [row["mode"] for row in section["rows"]] == list(modes)
         assert section["dtype"] == "float32"
-    assert [row["peak_bytes"] for row in calls["rows"]] == [100 + len(mode) for mode in MODES]
-    assert calls["rows"][1]["peak"] == pytest.approx(105 / 106)
+    assert [row["peak_bytes"] for row in calls["rows"]] == [106, 104]
+    assert calls["rows"][1]["peak"] == pytest.approx(104 / 106)
     assert found["computed"][0] == earlier
     assert {row["size"] for row in found["computed"]} == {"2048x2048", "128x128"}
     assert len(found["filters"][0]["ratios"]) == 2
@@ -124,6 +144,11 @@ def test_a_mode_that_fails_is_in_the_table_and_in_the_exit_code(tiny, tmp_path, 
     assert "nothing.*" in output
     rows = json.loads((tmp_path / "speed.json").read_text())["sections"][0]["rows"]
     assert [row.get("failure") is None for row in rows] == [True, False]
+
+
+def test_hidiffusion_that_fails_is_a_row_of_the_table():
+    row = hidiffusion.row(Path("/bin/false"), "sd15", 2, CPU, torch.float32, turns=1)
+    assert row == {"mode": "HiDiffusion", "failure": "exit code 1: it says nothing"}
 
 
 def test_memory_is_held_by_a_process(tiny):
@@ -156,6 +181,13 @@ def test_a_results_file_that_is_none_is_told_before_anything_is_measured(tmp_pat
     assert code == 2
     assert "is no results' file of this benchmark (it holds rows)" in output
     assert (tmp_path / "speed.json").read_text() == '{"rows": []}'
+
+
+def test_a_folder_that_cannot_be_written_is_told_before_anything_is_measured(tmp_path):
+    (tmp_path / "file").write_text("")
+    code, output = run("--out", tmp_path / "file" / "results")
+    assert code == 2
+    assert "results cannot be written there (Not a directory)" in output
 
 
 def test_what_is_measured_where():
