@@ -1,6 +1,7 @@
 """The speed benchmark on models small enough to be run here, and what it refuses."""
 
 import json
+import shlex
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,9 @@ import torch
 import typer
 from typer.testing import CliRunner
 
+from benchmarks import text_tokens
+from benchmarks.pictures import blocks
+from benchmarks.quality import RESULTS
 from benchmarks.speed import command, hidiffusion, memory, subjects
 from benchmarks.speed.cases import MODES, PARTS, SHAPES, Phase, Shape
 from benchmarks.speed.clock import Clock
@@ -188,6 +192,18 @@ def test_a_folder_that_cannot_be_written_is_told_before_anything_is_measured(tmp
     code, output = run("--out", tmp_path / "file" / "results")
     assert code == 2
     assert "results cannot be written there (Not a directory)" in output
+
+
+def test_the_commands_beside_the_gpus_figures_can_be_given():
+    page = RESULTS.joinpath("h100.md").read_text()
+    lines = [line for block in blocks(page) for line in block.text.splitlines()]
+    assert len(lines) == 4
+    for line in lines:
+        _, _, module, *words = shlex.split(line, comments=True)
+        main = {"benchmarks.speed": command.main, "benchmarks.text_tokens": text_tokens.main}[module]
+        app = typer.Typer()
+        app.command()(main)
+        typer.main.get_command(app).make_context("command", words)  # reads them and runs nothing
 
 
 def test_what_is_measured_where():

@@ -87,8 +87,8 @@ class Steps:
 class Noting(Clock):
     """A clock by which every call takes a second, and that notes which were timed."""
 
-    def __init__(self):
-        super().__init__(CPU)
+    def __init__(self, device=CPU):
+        super().__init__(device)
         self.timed = []
 
     def __call__(self, work):
@@ -158,6 +158,20 @@ def test_on_a_gpu_events_time_the_device_and_python_its_own(monkeypatch):
     assert timing.seconds == 0.25
     assert timing.host_seconds is not None
     assert log == ["settle", "record", "work", "record", "wait"]
+
+
+def test_on_a_gpu_memory_is_the_allocators_peak_beyond_the_weights(monkeypatch):
+    peaks = iter([1500, 1800, 1700])
+    resets = []
+    monkeypatch.setattr(
+        torch.cuda, "reset_peak_memory_stats", lambda device: resets.append(len(subject.done))
+    )
+    monkeypatch.setattr(torch.cuda, "max_memory_allocated", lambda device: next(peaks))
+    subject = Steps()
+    subject.weight_bytes = 1000
+    found = measure(subject, {"direct": None}, Noting(torch.device("cuda")), turns=3, calls=1)
+    assert found["direct"].peak_bytes == 800
+    assert resets == [2, 6, 10]  # after the two calls of each turn that are not timed
 
 
 def test_cases_alternate_and_are_prepared():
