@@ -18,8 +18,9 @@ from picturelab.pipeline import UNetPipeline
 from ..config import FouriScaleConfig
 from ..loading.pipeline import load_pipeline, locate
 from ..loading.single_file import recognise
-from ..recognise import config_for
-from .generate import SIZE_MULTIPLE, check_request, generate, sampling_defaults
+from ..maths.sizes import SIZE_MULTIPLE
+from .cascade import Cascade, config_for_run
+from .generate import check_cascade, check_request, generate, sampling_defaults
 from .inputs import Inputs
 from .prompts import encode
 from .recipe import CHUNK
@@ -40,6 +41,7 @@ class FouriScaleInstrument:
         inputs = _inputs(job)
         if steps is not None:
             inputs.check_steps(steps)
+        check_cascade(_cascade(job), inputs, steps, direct=job.preset == DIRECT)
 
     def load(self, job: Job, device: str, dtype: str) -> Any:
         preset = None if job.preset == DIRECT else job.preset
@@ -71,6 +73,7 @@ class FouriScaleInstrument:
             config=config,
             inputs=inputs,
             texts=texts if len(texts) == len(jobs) else None,
+            cascade=_cascade(first),
         )
         return [JobPicture(picture.image, picture.recipe.model_dump()) for picture in pictures]
 
@@ -80,14 +83,14 @@ def _config(pipe: UNetPipeline, job: Job) -> FouriScaleConfig | None:
     if job.preset == DIRECT:
         return None
     config = _named_config(job.preset, json.dumps(job.config), _state(job.preset))
-    return config or config_for(pipe.unet).replace(**(job.config or {}))
+    return config or config_for_run(pipe.unet, _cascade(job)).replace(**(job.config or {}))
 
 
 def _size(pipe: UNetPipeline, job: Job, config: FouriScaleConfig | None, inputs: Inputs) -> tuple[int, int]:
     """(height, width) in pixels, as `fouriscale generate` chooses it."""
     if job.height is not None and job.width is not None:
         return job.height, job.width
-    return inputs.size or (config or config_for(pipe.unet)).scaled_size(2)
+    return inputs.size or (config or config_for_run(pipe.unet, None)).scaled_size(2)
 
 
 @functools.lru_cache(maxsize=1024)
@@ -119,6 +122,10 @@ def _state(name: str | None) -> tuple[int, int] | None:
         return None
     status = os.stat(name)
     return status.st_size, status.st_mtime_ns
+
+
+def _cascade(job: Job) -> Cascade | None:
+    return Cascade.chosen(job.cascade, job.cascade_strength, job.cascade_upsampling)
 
 
 def _inputs(job: Job) -> Inputs:

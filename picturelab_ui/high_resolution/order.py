@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from fouriscale import FouriScaleConfig, preset_names
-from fouriscale.maths.sizes import check_size
-from fouriscale.sampling.generate import SIZE_MULTIPLE
+from fouriscale.maths.sizes import SIZE_MULTIPLE, check_size
 from fouriscale.sampling.recipe import Conditioning, Recipe
 from picturelab import bounds
 from picturelab.bounds import shown

@@ -30,7 +30,10 @@ def test_text_becomes_numbers_as_csv_needs():
     ("row", "said"),
     [
         ({}, "prompt is missing"),
-        ({"prompt": "a", "colour": "red"}, "there is no key 'colour'; keys are config, control, guidance"),
+        (
+            {"prompt": "a", "colour": "red"},
+            "there is no key 'colour'; keys are cascade, cascade_strength, cascade_upsampling, config",
+        ),
         ({"prompt": "a", "size": "64"}, "size '64' is not understood: give WIDTHxHEIGHT"),
         ({"prompt": "a", "size": "64x64", "width": 64}, "size is '64x64' beside height or width"),
         ({"prompt": "a", "height": 64}, "height is 64 and width is None; give both"),
