@@ -5,17 +5,19 @@ from __future__ import annotations
 import functools
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from picturelab.batch.instruments import EncodedText, JobPicture
 from picturelab.batch.jobs import DIRECT, Job
+from picturelab.bounds import shown
 from picturelab.models import usual_call
 from picturelab.notation import parse_control, parse_weighted
 from picturelab.pipeline import UNetPipeline
 
 from ..config import FouriScaleConfig
+from ..loading.configs import unet_config
 from ..loading.pipeline import load_pipeline, locate
 from ..loading.single_file import recognise
 from ..maths.sizes import SIZE_MULTIPLE
@@ -58,7 +60,7 @@ class FouriScaleInstrument:
     ) -> list[JobPicture]:
         first = jobs[0]
         inputs = _inputs(first)
-        config = _config(pipe, first)
+        config = _config(pipe.unet, first)
         height, width = _size(pipe, first, config, inputs)
         texts = [text for text in encodings if text is not None]
         pictures = generate(
@@ -77,13 +79,40 @@ class FouriScaleInstrument:
         )
         return [JobPicture(picture.image, picture.recipe.model_dump()) for picture in pictures]
 
+    def changed_settings(self, job: Job, recipe: Mapping[str, Any]) -> str | None:
+        recorded = recipe.get("config")
+        if job.preset == DIRECT or not isinstance(recorded, dict):
+            return None
+        try:
+            before = _effective(FouriScaleConfig.from_dict(recorded))
+            config = _config(unet_config(job.model, job.preset), job)
+        except (ValueError, TypeError):  # whatever is wrong there says so when the job's turn comes
+            return None
+        now = _effective(config) if config else {}
+        differing = [name for name in now if before.get(name, now[name]) != now[name]]
+        changes = (f"{name} {shown(before[name])} instead of {shown(now[name])}" for name in differing[:3])
+        return ", ".join(changes) or None
 
-def _config(pipe: UNetPipeline, job: Job) -> FouriScaleConfig | None:
-    """The job's settings; None samples directly."""
+
+def _effective(config: FouriScaleConfig) -> dict[str, Any]:
+    """The settings that decide pictures, with nothing left to the mode."""
+    return {
+        name: value
+        for name, value in config.resolved().to_dict().items()
+        if name != "mode" and (config.deep or not name.startswith("grid_"))
+    }
+
+
+def _config(unet: Any, job: Job) -> FouriScaleConfig | None:
+    """The job's settings; None samples directly.
+
+    Args:
+        unet: the model's UNet, or its config.
+    """
     if job.preset == DIRECT:
         return None
     config = _named_config(job.preset, json.dumps(job.config), _state(job.preset))
-    return config or config_for_run(pipe.unet, _cascade(job)).replace(**(job.config or {}))
+    return config or config_for_run(unet, _cascade(job)).replace(**(job.config or {}))
 
 
 def _size(pipe: UNetPipeline, job: Job, config: FouriScaleConfig | None, inputs: Inputs) -> tuple[int, int]:

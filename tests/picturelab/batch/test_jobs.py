@@ -70,6 +70,26 @@ def test_what_is_wrong_is_said(row, said):
     assert "\n" not in str(caught.value)
 
 
+def test_a_cascade_out_of_a_spreadsheet():
+    job = parse(
+        {"prompt": "a", "cascade": "TRUE", "cascade_strength": "0.5", "cascade_upsampling": "latents"}, 1
+    )
+    assert (job.cascade, job.cascade_strength, job.cascade_upsampling) == (True, 0.5, "latents")
+    assert parse({"prompt": "a", "cascade": "no"}, 1).cascade is False
+    for row, said in (
+        ({"cascade": "perhaps"}, "cascade is 'perhaps': "),
+        ({"cascade_strength": "much"}, "cascade_strength is 'much': "),
+        ({"cascade": True, "keep": "padding"}, "keep is 'padding' beside cascade"),
+    ):
+        with pytest.raises(ValueError, match=re.escape(said)):
+            parse({"prompt": "a"} | row, 1)
+
+
+def test_jobs_without_a_cascade_are_grouped_as_ever():
+    assert "cascade" not in parse({"prompt": "a"}, 1).alike()
+    assert parse({"prompt": "a", "cascade": True}, 1).alike() != parse({"prompt": "a"}, 1).alike()
+
+
 def test_alike_is_all_but_id_prompt_seed_and_arm():
     job = Job(id="1", prompt="a", height=64, width=64)
     assert job.alike() == job.model_copy(update={"id": "2", "prompt": "b", "seed": 9}).alike()
