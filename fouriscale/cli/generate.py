@@ -137,7 +137,8 @@ def generate(
             (picture,) = sampling.generate(pipe, prompt, **settings, on_step=on_step)
     save(picture.image, path, None if no_recipe else picture.recipe)
     recipe = picture.recipe
+    finished = f", a cascade of strength {recipe.cascade['strength']:g}" if recipe.cascade else ""
     say(
-        f"width {width}, height {height}, seed {seed}, {recipe.steps} steps, guidance {recipe.guidance:g}"
+        f"width {width}, height {height}, seed {seed}, {recipe.steps} steps, guidance {recipe.guidance:g}{finished}"
         f"{', VAE in tiles' if recipe.vae_tiling else ''}: {path}"
     )

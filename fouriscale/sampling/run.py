@@ -21,6 +21,7 @@ from .inputs import Inputs, accepted, resumed
 
 OnStep = Callable[[int, int, float], None]  # steps done, steps in all, dilation of the latest step
 OnLatents = Callable[[int, torch.Tensor], None]  # steps done, (batch, channels, latent height, latent width)
+_LATENT_CHANNELS = 4  # by which diffusers tells latents from pictures
 Report = Callable[..., dict[str, Any]]  # what pipelines call after every step
 
 
@@ -72,8 +73,16 @@ def run_cascade(
         sizes: of the first pictures and the finished ones, (height, width) in pixels.
         config: of the second run; the first one is direct.
         on_step, on_latents: called after every step of both.
+
+    Raises:
+        ValueError: FouriScale or the enlarging of latents does not fit the pipeline.
     """
     small, large = sizes
+    if cascade.upsampling == "latents" and first.vae.config.latent_channels != _LATENT_CHANNELS:
+        raise ValueError(
+            f"cascade_upsampling='latents': {type(first).__name__} has latents of {first.vae.config.latent_channels} "
+            f"channels, and image to image takes latents of {_LATENT_CHANNELS} only; enlarge pixels"
+        )
     with fouriscale(first, config):  # refuses here, before any sampling, what does not fit
         pass
     # What may be applied to the pipeline stands aside: a size that is trained at is left as it is.

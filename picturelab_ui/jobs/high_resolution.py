@@ -101,6 +101,8 @@ def sample(pipe: Any, order: PictureOrder, *, folder: Path, job: PageJob) -> Sam
         active = activity(
             pipe.unet, order.config, order.height, order.width, order.steps, pipe.vae_scale_factor
         )
+        if order.cascade:  # the steps before are made at another size, directly
+            active = active.last(order.cascade.steps(order.steps))
     return SamplingResult(pictures, active)
 
 

@@ -93,6 +93,8 @@ def test_a_job_counts_the_steps_of_both_parts(workshop, values, tmp_path):
     ]
     scaled, direct = job.result.pictures
     assert (len(scaled.powers), len(direct.powers)) == (2, 4)  # of the picture's own size
+    assert len(job.result.activity.dilations) == 2
+    assert {len(row) for row in job.result.activity.states} == {2}
     assert read(scaled.path)["cascade"] == {"strength": 0.5, "upsampling": "pixels"}
     assert read(direct.path)["cascade"] is None
     with Image.open(scaled.path) as image:

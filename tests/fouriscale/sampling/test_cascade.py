@@ -4,7 +4,7 @@ import diffusers
 import numpy as np
 import pytest
 import torch
-from diffusers import AutoPipelineForImage2Image, EulerDiscreteScheduler, HeunDiscreteScheduler
+from diffusers import AutoencoderKL, AutoPipelineForImage2Image, EulerDiscreteScheduler, HeunDiscreteScheduler
 from PIL import Image
 
 import fouriscale
@@ -304,6 +304,15 @@ def test_what_does_not_go_together(tmp_path):
     for change, said in calls:
         with pytest.raises(ValueError, match=said):
             generate(pipe, "a lighthouse", cascade=Cascade(), **CALL | change, **LARGE)
+
+
+def test_latents_that_image_to_image_does_not_know():
+    vae = AutoencoderKL(latent_channels=8, norm_num_groups=2, block_out_channels=(4,))
+    pipe = unet_pipelines.pipeline(
+        "SD", vae=vae, unet=unet_pipelines.unet("SD", in_channels=8, out_channels=8)
+    )
+    with pytest.raises(ValueError, match=r"^cascade_upsampling='latents': .* latents of 8 channels"):
+        fouriscale.cascade(pipe, "a lighthouse", upsampling="latents", **CALL, **LARGE)
 
 
 def test_a_config_that_does_not_fit_shows_before_sampling():
