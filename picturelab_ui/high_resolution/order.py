@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from fouriscale import FouriScaleConfig, preset_names
+from fouriscale.config import MODES
 from fouriscale.maths.sizes import SIZE_MULTIPLE, check_size
 from fouriscale.sampling.cascade import UPSAMPLINGS, Cascade
 from fouriscale.sampling.recipe import Conditioning, Recipe
@@ -106,7 +107,7 @@ def problems(workshop: Workshop, values: Mapping[str, Any]) -> FieldProblems:
         from_fields(values)
     except (ValueError, TypeError) as error:
         said = sentence(error)
-        field = next((name for name in SETTINGS if said.startswith(name)), "layers")
+        field = max((name for name in SETTINGS if said.startswith(name)), key=len, default="layers")
         wrong.setdefault(field, said)
     return wrong
 
@@ -156,7 +157,14 @@ def of_recipe(workshop: Workshop, recipe: Recipe, sampling: str | None = None) -
         )
     own = recipe.config
     config = FouriScaleConfig.from_dict(own) if own else workshop.models.config(recipe.model)
-    return plain | to_fields(config)
+    return plain | to_fields(_left_to_mode(config))
+
+
+def _left_to_mode(config: FouriScaleConfig) -> FouriScaleConfig:
+    """The same settings, those left open that are as the mode says: then another mode can be chosen there."""
+    names = (*MODES[config.mode], "grid_phases")
+    usual = config.replace(**dict.fromkeys(names)).resolved()
+    return config.replace(**{name: None for name in names if getattr(config, name) == getattr(usual, name)})
 
 
 def _cascade_fields(recorded: Mapping[str, Any] | None) -> dict[str, Any]:

@@ -6,9 +6,11 @@ import pytest
 from PIL import Image
 
 from fouriscale import FouriScaleConfig
+from fouriscale.config import MODES
 from fouriscale.sampling.cascade import Cascade
 from fouriscale.sampling.recipe import Recipe, read
 from picturelab_ui.high_resolution import order
+from picturelab_ui.high_resolution.config_fields import AS_MODE
 from picturelab_ui.high_resolution.plan import foretold, plan
 from picturelab_ui.host import Host
 from picturelab_ui.jobs.files import DIRECT, SCALED
@@ -63,6 +65,16 @@ def test_a_cascades_recipe_fills_its_fields(workshop, values):
     )
     assert [restored[name] for name in order.CASCADE] == [True, 0.3, "pixels"]
     assert [values[name] for name in order.CASCADE] == [False, 0.6, "pixels"]
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_recipe_leaves_open_what_is_as_its_mode_says(workshop, values, mode):
+    own = FouriScaleConfig.preset("shapeworld", mode=mode, attention="polyphase")
+    recipe = Recipe.parse(read(OLD)).model_copy(update={"config": own.resolved().to_dict()})
+    restored = order.of_recipe(workshop, recipe)
+    assert (restored["mode"], restored["attention"]) == (mode, "polyphase")
+    assert restored["third_branch"] == restored["grid"] == AS_MODE
+    assert order.read(workshop, restored).config.resolved() == own.resolved()
 
 
 def test_an_old_fast_picture_shows_the_mode_that_it_was_made_in(workshop):
