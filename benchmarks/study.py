@@ -75,6 +75,7 @@ _SCREENED: dict[str, Part] = {  # at the first size; all are compared with the f
 }
 _CASCADES: dict[str, Part] = {
     "enlarged bicubically": Part(_DEEP, {}),
+    "cascade, strength .3": Part(_DEEP, {"strength": 0.3}),
     "cascade, strength .3, deep until .9": Part(_until(0.9), {"strength": 0.3}),
     "cascade, strength .5": Part(_DEEP, {"strength": 0.5}),
 }
