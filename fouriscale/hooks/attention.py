@@ -80,9 +80,11 @@ def _join(local: Any, level: int, _: nn.Module, __: tuple, output: torch.Tensor)
 
 
 def _grids(local: Any, level: int) -> Grids | None:
-    """None, too, where the map has no more tokens than a grid: then there is nothing to split."""
+    """None, too, on the deep grid, and where the map has no more tokens than a grid: there is nothing to split."""
     sparsity = _sparsity(local)
-    grids = sparsity.grids(level) if sparsity else None
+    if sparsity is None or ((deep := local.values["grid"]) is not None and level >= deep["level"]):
+        return None
+    grids = sparsity.grids(level)
     return grids if grids and grids.each != grids.size else None
 
 

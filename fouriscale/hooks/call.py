@@ -92,6 +92,7 @@ def _grid_values(plan: Plan, grid: DeepGrid, matrices: GridMatrices) -> Values:
     return {
         "level": grid.level,
         "size": grid.size,
+        "sizes": {n: grid.small(n) for n in range(grid.level, grid.levels)},
         "upsampled": {n: None if grid.doubles(n) else grid.small(n - 1) for n in deeper},
         "onto": matrices.onto,
         "weak": matrices.weak if plan.guidance_rows else None,

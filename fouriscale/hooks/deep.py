@@ -1,20 +1,22 @@
 """Hooks on a UNet's blocks, whose deep ones run on a smaller grid.
 
 Maps are resampled where they enter the first deep block, where a skip of the level above joins them, and where they
-leave the last deep block. What a ControlNet or a T2I-Adapter adds within is resampled before the UNet begins.
+leave the last deep block. What a ControlNet or a T2I-Adapter adds within is resampled before the UNet begins, and an
+IP-Adapter's masks where a deep block takes them.
 """
 
 from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from typing import Any
 
 import torch
 from diffusers import UNet2DConditionModel
 from torch import nn
+from torch.nn import functional as F
 
 from ..maths.decimate import resampled
 from .call import Running
@@ -26,6 +28,7 @@ _RESIDUALS = (
 )
 _ARGUMENTS = tuple(inspect.signature(UNet2DConditionModel.forward).parameters)[1:]
 _SKIPS, _SIZE = "res_hidden_states_tuple", "upsample_size"  # arguments of diffusers' up blocks
+_FURTHER, _MASKS = "cross_attention_kwargs", "ip_adapter_masks"  # an argument of blocks, and what it may hold
 
 
 def attach(running: Running, unet: UNet2DConditionModel, level: int, undo: ExitStack) -> None:
@@ -42,8 +45,22 @@ def attach(running: Running, unet: UNet2DConditionModel, level: int, undo: ExitS
     hooks.append(
         unet.up_blocks[levels - 1 - level].register_forward_hook(functools.partial(_leave, local, level))
     )
+    for block, own in _deep_blocks(unet, level):
+        if getattr(block, "has_cross_attention", False):
+            mask = functools.partial(_mask, local, level, own)
+            hooks.append(block.register_forward_pre_hook(mask, with_kwargs=True))
     for hook in hooks:
         undo.callback(hook.remove)
+
+
+def _deep_blocks(unet: UNet2DConditionModel, level: int) -> Iterator[tuple[nn.Module, int]]:
+    """Each deep block, and its own level."""
+    levels = len(unet.down_blocks)
+    if unet.mid_block is not None:
+        yield unet.mid_block, levels - 1
+    for own in range(level, levels):
+        yield unet.down_blocks[own], own
+        yield unet.up_blocks[levels - 1 - own], own
 
 
 def _grid(local: Any, level: int) -> dict[str, Any] | None:
@@ -94,6 +111,25 @@ def _join(
 def _leave(local: Any, level: int, _: nn.Module, __: tuple, maps: torch.Tensor) -> torch.Tensor | None:
     grid = _grid(local, level)
     return None if grid is None else resampled(maps, *grid["off"])
+
+
+def _mask(
+    local: Any, level: int, own: int, _: nn.Module, args: tuple, kwargs: dict[str, Any]
+) -> tuple[tuple, dict] | None:
+    """An IP-Adapter's masks as deep blocks see them.
+
+    diffusers guesses height and width of the map from the mask's aspect ratio, and a grid's is rounded. A row of as
+    many pixels as the map has, one after another, leaves nothing to guess.
+    """
+    grid, further = _grid(local, level), kwargs.get(_FURTHER)
+    if grid is None or not further or further.get(_MASKS) is None:
+        return None
+    size = grid["sizes"][own]
+    rows = [
+        F.interpolate(mask, size, mode="bicubic").flatten(-2).unsqueeze(-2)  # (1, pictures, 1, height width)
+        for mask in further[_MASKS]
+    ]
+    return args, kwargs | {_FURTHER: further | {_MASKS: rows}}
 
 
 def resample_residuals(
