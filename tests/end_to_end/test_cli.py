@@ -71,7 +71,7 @@ def test_a_mode(generate, run):
     assert "self-attention to downsampled keys, decimated convolutions, without the third branch" in out
     assert run("explain", "--mode", "slow", "--size", "256x256")[::2] == (
         2,
-        "Error: mode='slow': must be one of paper, fast\n",
+        "Error: mode='slow': must be one of paper, fast, layerwise\n",
     )
 
 
