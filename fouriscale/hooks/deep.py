@@ -19,6 +19,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from ..maths.decimate import resampled
+from ..maths.sizes import Size
 from .call import Running
 
 _RESIDUALS = (
@@ -124,12 +125,18 @@ def _mask(
     grid, further = _grid(local, level), kwargs.get(_FURTHER)
     if grid is None or not further or further.get(_MASKS) is None:
         return None
-    size = grid["sizes"][own]
-    rows = [
-        F.interpolate(mask, size, mode="bicubic").flatten(-2).unsqueeze(-2)  # (1, pictures, 1, height width)
-        for mask in further[_MASKS]
-    ]
+    masks = further[_MASKS]
+    if isinstance(masks, torch.Tensor):  # (adapters, 1, height, width), as they used to be given
+        masks = masks.unsqueeze(1)
+    rows = [_row(mask, grid["sizes"][own]) for mask in masks]
     return args, kwargs | {_FURTHER: further | {_MASKS: rows}}
+
+
+def _row(mask: Any, size: Size) -> Any:
+    """A mask (1, pictures, height, width) as (1, pictures, 1, pixels of a map); what is none, diffusers refuses."""
+    if not isinstance(mask, torch.Tensor) or mask.ndim != 4:
+        return mask
+    return F.interpolate(mask, size, mode="bicubic").flatten(-2).unsqueeze(-2)
 
 
 def resample_residuals(
