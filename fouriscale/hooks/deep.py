@@ -34,18 +34,14 @@ _FURTHER, _MASKS = "cross_attention_kwargs", "ip_adapter_masks"  # an argument o
 
 def attach(running: Running, unet: UNet2DConditionModel, level: int, undo: ExitStack) -> None:
     """Hook the blocks of a UNet from `level` downsamplings below the sample on."""
-    local, levels = running.local, len(unet.down_blocks)
+    local = running.local
+    first, last = unet.down_blocks[level], unet.up_blocks[len(unet.down_blocks) - 1 - level]
+    enter, join, leave = (functools.partial(hook, local, level) for hook in (_enter, _join, _leave))
     hooks = [
-        unet.down_blocks[level].register_forward_pre_hook(
-            functools.partial(_enter, local, level), with_kwargs=True
-        )
+        first.register_forward_pre_hook(enter, with_kwargs=True),
+        last.register_forward_pre_hook(join, with_kwargs=True),
+        last.register_forward_hook(leave),
     ]
-    for i in range(levels - level):  # the last of them is at `level`
-        join = functools.partial(_join, local, level, levels - 1 - i)
-        hooks.append(unet.up_blocks[i].register_forward_pre_hook(join, with_kwargs=True))
-    hooks.append(
-        unet.up_blocks[levels - 1 - level].register_forward_hook(functools.partial(_leave, local, level))
-    )
     for block, own in _deep_blocks(unet, level):
         if getattr(block, "has_cross_attention", False):
             mask = functools.partial(_mask, local, level, own)
@@ -91,22 +87,19 @@ def _onto(grid: dict[str, Any], maps: torch.Tensor) -> torch.Tensor:
 
 
 def _join(
-    local: Any, level: int, own: int, _: nn.Module, args: tuple, kwargs: dict[str, Any]
+    local: Any, level: int, _: nn.Module, args: tuple, kwargs: dict[str, Any]
 ) -> tuple[tuple, dict] | None:
-    """Skips of the level above get onto the grid; an upsampler is told a size that is not twice the grid's."""
+    """Skips of the level above get onto the grid, where the last deep block takes them.
+
+    Its upsampler doubles, before the map leaves. The others are told a size by the UNet wherever the picture's sides
+    cannot be halved so often, that of the skips above; and where they can, so can the grid's.
+    """
     grid = _grid(local, level)
     if grid is None:
         return None
-    kwargs = dict(kwargs)
-    if own > level:
-        kwargs[_SIZE] = grid["upsampled"][own]
-        return args, kwargs
     size = grid["size"]
-    kwargs[_SKIPS] = tuple(
-        skip if tuple(skip.shape[-2:]) == size else _onto(grid, skip) for skip in kwargs[_SKIPS]
-    )
-    kwargs[_SIZE] = None  # twice the grid's, before it leaves
-    return args, kwargs
+    skips = tuple(skip if tuple(skip.shape[-2:]) == size else _onto(grid, skip) for skip in kwargs[_SKIPS])
+    return args, kwargs | {_SKIPS: skips, _SIZE: None}
 
 
 def _leave(local: Any, level: int, _: nn.Module, __: tuple, maps: torch.Tensor) -> torch.Tensor | None:

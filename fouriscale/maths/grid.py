@@ -56,10 +56,6 @@ class DeepGrid:
         """Of the maps at a level from `level` on."""
         return size_at(self.size, level - self.level)
 
-    def doubles(self, level: int) -> bool:
-        """Whether the maps of the level above are twice as large as this one's, on both axes."""
-        return all(2 * a == b for a, b in zip(self.small(level), self.small(level - 1), strict=True))
-
     @property
     def leaving(self) -> tuple[Size, Size]:
         """Of the maps that the last deep upsampler gives, and what they are resampled to."""

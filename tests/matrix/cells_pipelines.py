@@ -89,6 +89,13 @@ def controlnet(family):
     return sampling(pipe, image=picture())
 
 
+@cell(GROUP, "ControlNet, 200 x 264 pixels", modes=("fast",))
+def controlnet_odd(family):
+    """Maps of 33 x 25 and 17 x 13, height x width, and 9 x 7 on the grid."""
+    pipe = models.pipeline(family, kind(family, "ControlNet"), controlnet=models.controlnet(family))
+    return sampling(pipe, image=picture(), height=264, width=200)
+
+
 @cell(GROUP, "ControlNet at scale 0")
 def controlnet_off(family):
     pipe = models.pipeline(family, kind(family, "ControlNet"), controlnet=models.controlnet(family))
