@@ -15,7 +15,13 @@ OUTPUTS = Path("outputs")  # where pictures go if nothing else is said
 Preset = Annotated[
     str | None, typer.Option(help="A preset's name or a YAML file; recognised from the model if left out.")
 ]
-Mode = Annotated[str | None, typer.Option(help="paper or fast; the preset's own if left out.")]
+Mode = Annotated[
+    str | None,
+    typer.Option(
+        help="fast (the deep grid), paper (the published method) or layerwise (fast as it was before); the preset's "
+        "own if left out."
+    ),
+]
 
 
 def read_preset(preset: str | None) -> FouriScaleConfig | None:

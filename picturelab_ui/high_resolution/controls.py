@@ -53,9 +53,9 @@ def place(workshop: Workshop, usual: Mapping[str, Any], panel: JobPanel) -> tupl
     """All fields and buttons, one below the other; `usual` is what they begin with."""
     form = Form("hires")
     gr.Markdown(
-        "Beyond the size that a model was trained at, it draws its objects twice and breaks them. **FouriScale** has "
-        "its convolutions look as far apart as they did at that size, and filters out what they can't know, in the "
-        "first part of the run. Generate draws both ways from the same noise."
+        "Beyond the size that a model was trained at, it draws its objects twice and breaks them. In the "
+        "first part of the run **FouriScale** shows its deep layers as much as they saw at that size, and leaves out "
+        "what they can't know. Generate draws both ways from the same noise."
     )
     form.add("prompt", gr.Textbox(usual["prompt"], label="Prompt", lines=2))
     unknown = gr.HTML(visible=False)
@@ -132,6 +132,7 @@ _HOW_TO_WRITE = {
     "training_sizes": " Here as WIDTHxHEIGHT, one a line.",
     "layers": _ONE_A_LINE,
     "unfiltered": _ONE_A_LINE,
+    "grid_phases": " Here as 0.5: 1, 0.8: 2, or one a line.",
 }
 
 
@@ -145,7 +146,8 @@ def _setting(name: str, sentence: str, value: Any) -> gr.components.Component:
         return gr.Dropdown(list(OFFERED[name]), value=value, **texts)
     if isinstance(value, str):
         return gr.Textbox(value, lines=min(5, 1 + value.count("\n")), max_lines=8, **texts)
-    return gr.Number(value, step=1 if isinstance(value, int) else 0.05, **texts)
+    whole = isinstance(value, int) or name == "grid_level"
+    return gr.Number(value, step=1 if whole else 0.05, **texts)
 
 
 def _examples(form: Form, usual: Mapping[str, Any]) -> None:

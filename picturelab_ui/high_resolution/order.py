@@ -103,7 +103,7 @@ def problems(workshop: Workshop, values: Mapping[str, Any]) -> FieldProblems:
         from_fields(values)
     except (ValueError, TypeError) as error:
         said = sentence(error)
-        field = next((name for name in SETTINGS if said.startswith(name)), "layers")
+        field = max((name for name in SETTINGS if said.startswith(name)), key=len, default="layers")
         wrong.setdefault(field, said)
     return wrong
 

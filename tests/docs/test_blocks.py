@@ -80,6 +80,8 @@ def settings(done, _printed, _monkeypatch):
     assert done.names["sizes"]["target_size"] == (1024, 1024)
     shown = FouriScaleConfig.load(Path("my.yaml"))
     assert shown == FouriScaleConfig.preset("sd15", stop=0.7, split_rows=True)
+    deep = FouriScaleConfig.load(Path("deep.yaml"))
+    assert (deep.deep, deep.grid_phases) == (True, ((0.5, 1.0), (0.8, 1.5)))
 
 
 def pipelines(done, _printed, _monkeypatch):
