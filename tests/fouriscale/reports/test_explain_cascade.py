@@ -40,18 +40,6 @@ def test_both_parts_are_counted():
 
 
 @pytest.mark.slow
-def test_within_the_training_size_there_is_none():
-    within = explain(
-        unet_config("shapeworld"), 128, 128, steps=2, config=CONFIG, vae_scale_factor=4, cascade=Cascade()
-    )
-    assert (
-        sentences(within)[1]
-        == "cascade: none, since the size lies within the training size: it is sampled once"
-    )
-    assert within.run_cost == 1
-
-
-@pytest.mark.slow
 def test_on_the_command_line(run):
     code, out, _ = run(
         "explain", "--size", "160x160", "--steps", "2", "--cascade", "--cascade-strength", "0.5"
