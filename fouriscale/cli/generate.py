@@ -17,7 +17,16 @@ from picturelab.notation import parse_control, parse_size, parse_weighted
 from picturelab.quiet import quieten
 from picturelab.worlds import DEFAULT_MODEL
 
-from .options import OUTPUTS, Mode, Preset, in_mode, read_preset
+from .options import (
+    OUTPUTS,
+    CascadeOn,
+    CascadeStrength,
+    CascadeUpsampling,
+    Mode,
+    Preset,
+    in_mode,
+    read_preset,
+)
 from .progress import sampling_bar
 
 
@@ -55,19 +64,9 @@ def generate(
         list[str] | None, typer.Option(help="A ControlNet, MODEL=PICTURE or MODEL=PICTURE@SCALE; repeatable.")
     ] = None,
     lora: Annotated[list[str] | None, typer.Option(help="A LoRA, FILE or FILE@SCALE; repeatable.")] = None,
-    cascade: Annotated[
-        bool,
-        typer.Option(
-            "--cascade", help="Begin at the training size, enlarge that and finish it; in fast mode."
-        ),
-    ] = False,
-    cascade_strength: Annotated[
-        float | None,
-        typer.Option(parser=number, metavar="<float>", help="How much of the run finishes it, up to 1; 0.6."),
-    ] = None,
-    cascade_upsampling: Annotated[
-        str | None, typer.Option(help="What is enlarged: pixels, or latents; pixels if left out.")
-    ] = None,
+    cascade: CascadeOn = False,
+    cascade_strength: CascadeStrength = None,
+    cascade_upsampling: CascadeUpsampling = None,
     compare: Annotated[bool, typer.Option("--compare", help="Sample directly too, side by side.")] = False,
     out: Annotated[Path, typer.Option(help="A file ending in .png, or a folder.")] = OUTPUTS,
     device: Device = None,

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from picturelab.cli.arguments import number
+
 if TYPE_CHECKING:
     from ..config import FouriScaleConfig
 
@@ -21,6 +23,18 @@ Mode = Annotated[
         help="fast (the deep grid), paper (the published method) or layerwise (fast as it was before); the preset's "
         "own if left out."
     ),
+]
+
+CascadeOn = Annotated[
+    bool,
+    typer.Option("--cascade", help="Begin at the training size, enlarge that and finish it; in fast mode."),
+]
+CascadeStrength = Annotated[
+    float | None,
+    typer.Option(parser=number, metavar="<float>", help="How much of the run finishes it, up to 1; 0.6."),
+]
+CascadeUpsampling = Annotated[
+    str | None, typer.Option(help="What is enlarged: pixels, or latents; pixels if left out.")
 ]
 
 

@@ -21,6 +21,7 @@ from ..hooks.patch import fouriscale
 from ..hooks.place import Levels
 from ..maths import sizes
 from ..maths.grid import DeepGrid
+from ..sampling.cascade import Cascade, first_size, multiply_adds, sentence
 from .memory import LiveBytes
 
 _SIZED = "text_time"  # the addition_embed_type of UNets that are told sizes
@@ -55,10 +56,11 @@ class Explanation:
         dilations: of each step, before rounding up; 1.0 where the UNet is its plain self but for attention.
         direct_cost: multiply-adds of one direct step with guidance.
         step_cost: multiply-adds of the first active step over those of a direct step.
-        run_cost: the same for the whole run.
+        run_cost: the same for the whole run, a cascade's first part included.
         parameters: of the UNet.
         peak_values: most numbers that the UNet's feature maps hold at once in the step that takes most, its filters
             included, and in a direct step; times 4 they are bytes in float32, times 2 in float16.
+        cascade: how the run is to begin at the training size.
     """
 
     size: tuple[int, int]
@@ -74,6 +76,7 @@ class Explanation:
     run_cost: float
     parameters: int
     peak_values: tuple[int, int]
+    cascade: Cascade | None = None
 
     @property
     def active(self) -> int:
@@ -89,6 +92,7 @@ def explain(
     steps: int,
     config: FouriScaleConfig,
     vae_scale_factor: int = 8,
+    cascade: Cascade | None = None,
 ) -> Explanation:
     """What would be done at `height` x `width` pixels over `steps` steps with guidance.
 
@@ -96,14 +100,17 @@ def explain(
     taken. Costs are multiply-adds; how long they take depends on the machine.
 
     Raises:
-        ValueError: the size is no multiple of 8, `steps` is below 1, or a layer pattern matches nothing in the UNet.
+        ValueError: the size is no multiple of 8, `steps` is below 1 or too few for the cascade, or a layer pattern
+            matches nothing in the UNet.
     """
     sizes.check_size(height, width, 8)
     if steps < 1:
         raise ValueError(f"steps={steps}: must be at least 1")
+    if cascade is not None:
+        cascade.check_steps(steps)
     fit, schedule = config.fit(height, width), config.schedule(height, width, steps)
     dilations = tuple(schedule.at(i) if schedule.active(i) else 1.0 for i in range(steps))
-    latent_size = height // vae_scale_factor, width // vae_scale_factor
+    latent_size = _latent_size((height, width), vae_scale_factor)
     with torch.device("meta"):
         unet = UNet2DConditionModel.from_config(dict(unet_config)).eval()
     listed = listed_convolutions(unet, config)
@@ -113,11 +120,14 @@ def explain(
     kinds = dilations if config.deep else tuple(float(math.ceil(d)) for d in dilations)
     timesteps = {kind: steps - 1 - step for step, kind in reversed(list(enumerate(kinds)))}
     scheduler = SimpleNamespace(timesteps=torch.arange(steps - 1, -1, -1))
+    small = first_size(config, height, width) if cascade else None
+    first = _multiply_adds(unet, _latent_size(small, vae_scale_factor), 0) if small else 0
     with fouriscale(unet, config, scheduler=scheduler, vae_scale_factor=vae_scale_factor):
         costs = {kind: _multiply_adds(unet, latent_size, timestep) for kind, timestep in timesteps.items()}
         # Dilated, the first step takes most: it has the guidance branch.
         heaviest = timesteps.values() if config.deep else [steps - 1]
         peak = max(_peak_values(unet, latent_size, timestep) for timestep in heaviest)
+    run = [costs[kind] for kind in kinds]
     return Explanation(
         size=(height, width),
         fit=fit,
@@ -129,10 +139,16 @@ def explain(
         dilations=dilations,
         direct_cost=direct,
         step_cost=costs[kinds[0]] / direct,
-        run_cost=sum(costs[kind] for kind in kinds) / (steps * direct),
+        run_cost=(multiply_adds(cascade, first, run) if cascade and small else sum(run)) / (steps * direct),
         parameters=sum(p.numel() for p in unet.parameters()),
         peak_values=(peak, direct_peak),
+        cascade=cascade,
     )
+
+
+def _latent_size(size: sizes.Size, vae_scale_factor: int) -> sizes.Size:
+    height, width = size
+    return height // vae_scale_factor, width // vae_scale_factor
 
 
 def _grids(
@@ -220,21 +236,24 @@ def sentences(explanation: Explanation) -> list[str]:
     """An explanation in words, one line a subject; a subject may have several."""
     height, width = explanation.size
     base = _sides(explanation.fit.training_size)
-    size = f"size: width {width}, height {height}"
+    size = [f"size: width {width}, height {height}"]
+    if explanation.cascade is not None:
+        parts = sentence(explanation.cascade, explanation.config, height, width, explanation.steps)
+        size.append(f"cascade: {parts}")
     if explanation.fit.dilation == 1:
         within = "lies within it, so"
         if explanation.config.deep:
             factor = math.sqrt(height * width / math.prod(explanation.fit.training_size))
             within = f"is {factor:.2f} times that on each axis by area, and up to {sizes.TOLERANCE:g}"
-        return [size, f"training size: {base}; the size {within} nothing is done"]
+        return [*size, f"training size: {base}; the size {within} nothing is done"]
     peak, direct = explanation.peak_values
     return [
-        size,
+        *size,
         f"training size: {base}{', which is told to the model as the size' if explanation.told else ''}",
         *(_of_the_grid(explanation) if explanation.config.deep else _of_the_convolutions(explanation)),
         f"mode: {explanation.config.mode}: {_parts(explanation.config)}",
         f"cost: {explanation.step_cost:.2f} times the multiply-adds of direct sampling in the first step, "
-        f"{explanation.run_cost:.2f} times over the run",
+        f"{explanation.run_cost:.2f} times over {'both parts of ' if explanation.cascade else ''}the run",
         f"memory: feature maps of {4 * peak / 1e9:.2f} GB in float32, {2 * peak / 1e9:.2f} GB in float16, "
         f"{peak / direct:.2f} times those of direct sampling, beside the UNet's {explanation.parameters / 1e6:.1f} "
         "million weights",

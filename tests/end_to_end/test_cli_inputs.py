@@ -73,9 +73,9 @@ KINDS = {
         *("--image", "disc.png", "--mask", "mask.png"),
     ],
     "two LoRAs": ["--lora", "style.safetensors@0.8", "--lora", "other.safetensors"],
-    "cascade": ["--cascade", "--cascade-strength", "0.7", "--cascade-upsampling", "latents"],
     "cascade, ControlNet and LoRA": [
-        *("--cascade", "--control", "net=disc.png", "--lora", "style.safetensors", "--steps", "2")
+        *("--cascade", "--cascade-strength", "0.5", "--cascade-upsampling", "latents", "--steps", "2"),
+        *("--control", "net=disc.png", "--lora", "style.safetensors"),
     ],
     "sampler": ["--scheduler", "eulerancestraldiscrete", "--negative", "blue"],
 }
