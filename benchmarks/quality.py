@@ -138,14 +138,15 @@ def pipeline() -> Any:
 
 
 def key(cell: Cell, weights: str) -> str:
-    """What a verdict depends on besides its scene's number: weights, settings, and who judged."""
+    """Stands for what a verdict depends on besides its scene's number: weights, settings, and who judged."""
     from fouriscale import FouriScaleConfig
     from shapeworld import SAMPLING
 
     config = None if cell.config is None else FouriScaleConfig.preset("shapeworld", **cell.config).to_dict()
     sampling = SAMPLING["unet"].call
     parts = [cell.name, cell.batch, weights, config, sampling, judge_version(cell.texture)]
-    return json.dumps(parts if cell.cascade is None else [*parts, cell.cascade])
+    text = json.dumps(parts if cell.cascade is None else [*parts, cell.cascade], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def judge_version(with_texture: bool = False) -> str:
@@ -245,7 +246,8 @@ def measure(
             as_completed(running), "sampling", total=len(running), console=Console(stderr=True)
         ):
             for verdict in future.result():
-                entry = {"key": keys[running[future].name], **verdict}
+                name = running[future].name
+                entry = {"key": keys[name], "cell": name, **verdict}
                 verdicts[entry["key"], entry["scene"]] = entry
                 log.write(json.dumps(entry) + "\n")
             log.flush()

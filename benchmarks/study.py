@@ -3,7 +3,7 @@
 `python -m benchmarks.study` samples the same scenes with every part at twice the training size, and with the finalists
 at other sizes too, and compares them, scene by scene, with the published method's: repetition and correctness by the
 checker, edge width, grain and fringes of colour against rendered truth. Writes
-`benchmarks/results/study.json` and `study.md`; a killed run goes on.
+`benchmarks/results/study.json` and `study.md`; a killed run goes on from `study.jsonl`, every picture's verdict.
 """
 
 from __future__ import annotations
@@ -111,7 +111,7 @@ CELLS = [
     for name, part in (_FINALISTS | others).items()
 ]
 _MEASURES = ("edge_width", "grain", "fringes")
-_COLUMNS = ("edge_width", "edge_width_ratio", "grain", "grain_ratio", "fringes")
+_COLUMNS = ("edge_width", "edge_width_ratio", "grain", "grain_ratio")
 
 
 def compare(first: dict[int, dict], judged: dict[int, dict]) -> dict[str, Any]:
@@ -205,28 +205,32 @@ def compared_to_markdown(rows: list[dict[str, Any]], true: dict[str, dict[str, A
     """The table of what changed and of texture."""
 
     def cell(value: dict[str, float] | None) -> str:
-        return "" if value is None else "{median:.3g} ({low:.3g} to {high:.3g})".format(**value)
+        return "" if value is None else "{median:.2f} ({low:.2f} to {high:.2f})".format(**value)
+
+    def measured(value: dict[str, Any]) -> str:
+        fringes = value.get("fringes")
+        thousandths = fringes and {name: 1000 * number for name, number in fringes.items()}
+        return " | ".join([*(cell(value.get(k)) for k in _COLUMNS), cell(thousandths)])
 
     def points(value: dict[str, float]) -> str:
         return "{fraction:+.1f} ({low:+.1f} to {high:+.1f})".format(**{k: 100 * v for k, v in value.items()})
 
     lines = [
         "| width x height, sampling | became right / wrong | correct, points more | edge width, px "
-        "| over paper mode's | grain, of 255 | over paper mode's | fringes |",
+        "| over paper mode's | grain, of 255 | over paper mode's | fringes, of 1000 |",
         "|---|---|---|---|---|---|---|---|",
     ]
     for row in rows:
-        measured = " | ".join(cell(row[k]) for k in _COLUMNS)
         changed = f"{row['became_right']} / {row['became_wrong']} of {row['pairs']}"
-        lines.append(f"| {row['cell']} | {changed} | {points(row['correct_difference'])} | {measured} |")
+        lines.append(f"| {row['cell']} | {changed} | {points(row['correct_difference'])} | {measured(row)} |")
     for name, value in true.items():
-        lines.append(f"| {name} | | | " + " | ".join(cell(value.get(k)) for k in _COLUMNS) + " |")
+        lines.append(f"| {name} | | | {measured(value)} |")
     return "\n".join(
         [
             *lines,
             "",
             "In brackets 95% intervals: of the points by Newcombe's method for pairs; of widths, grain and fringes, "
-            "medians over correct pictures, by bootstrap. Fringes: the part of the pixels near an edge whose colour is "
+            "medians over correct pictures, by bootstrap. Fringes: of the pixels near an edge those whose colour is "
             "no blend of its two sides.",
             "",
         ]
@@ -239,7 +243,7 @@ def main(
     count: Annotated[int | None, typer.Option(min=1, help="At most this many images a row.")] = None,
     workers: Annotated[int, typer.Option(min=1, help="Processes of one thread each.")] = 2,
     out: Annotated[Path, typer.Option(help="Where the tables go.")] = RESULTS,
-    verdict_file: Annotated[Path, typer.Option(help="Kept from run to run.")] = Path("runs/quality.jsonl"),
+    verdict_file: Annotated[Path, typer.Option(help="Kept from run to run.")] = RESULTS / "study.jsonl",
     save_images: Annotated[Path | None, typer.Option(help="A folder for the pictures.")] = None,
 ) -> None:
     """Compare the parts of the fast mode."""
