@@ -54,7 +54,7 @@ def _spread(
     weakly = _matrices(values, x, conv.stride[0], weak=True) if filtered else None
     if strong == weak and _low_pass(strongly) and _low_pass(weakly):  # then one convolution does for both
         return dilated(conv, along_axes_apart(x, rows, strongly, weakly), weight, bias, strong)
-    if strong == weak and strongly is weakly is None:
+    if strong == weak and strongly is None and weakly is None:
         return dilated(conv, x, weight, bias, strong)
     both = (
         _branch(conv, x[:rows], weight, bias, strong, strongly),
