@@ -8,11 +8,19 @@ from torch._dynamo.testing import CompileCounter
 from tests.compile.sampling import Sampling
 from tests.tiny.stable_diffusion import autoencoder
 
-COMPILE = {
-    "in place": lambda unet: unet.compile(backend="eager"),
-    "by a wrapper": lambda unet: torch.compile(unet, backend="eager"),
-    "by blocks": lambda unet: unet.compile_repeated_blocks(backend="eager"),
-}
+
+def in_place(unet):
+    unet.compile(backend="eager")
+    return unet
+
+
+def by_a_wrapper(unet):
+    return torch.compile(unet, backend="eager")
+
+
+def by_blocks(unet):
+    unet.compile_repeated_blocks(backend="eager")
+    return unet
 
 
 @pytest.fixture(autouse=True)
@@ -27,7 +35,7 @@ def outputs(sampling, compile_unet):
     with sampling.applied(mode="fast"):
         within = sampling.call(0)
     expected = [sampling.call(0), within, sampling.call(0)]
-    sampling.model = compile_unet(sampling.unet) or sampling.unet
+    sampling.model = compile_unet(sampling.unet)
     results = [sampling.call(0)]
     with sampling.applied(mode="fast"):
         results.append(sampling.call(0))
@@ -35,8 +43,8 @@ def outputs(sampling, compile_unet):
     return results, expected
 
 
-@pytest.mark.parametrize("how", COMPILE)
-def test_a_compiled_unet_sees_its_hooks_and_others_are_not_compiled_anew(how):
+@pytest.mark.parametrize("compile_unet", [in_place, by_a_wrapper, by_blocks])
+def test_a_compiled_unet_sees_its_hooks_and_others_are_not_compiled_anew(compile_unet):
     counts = CompileCounter(), CompileCounter()
     decoder, layers = autoencoder().decoder, nn.Sequential(nn.Linear(4, 4), nn.SiLU())
     others = torch.compile(decoder, backend=counts[0]), torch.compile(layers, backend=counts[1])
@@ -50,7 +58,7 @@ def test_a_compiled_unet_sees_its_hooks_and_others_are_not_compiled_anew(how):
 
     before = call_others()
     assert all(before)
-    results, expected = outputs(Sampling(), COMPILE[how])
+    results, expected = outputs(Sampling(), compile_unet)
     for result, output in zip(results, expected, strict=True):
         torch.testing.assert_close(result, output)
     assert not torch.allclose(expected[0], expected[1], atol=1e-2)
@@ -62,7 +70,7 @@ def test_where_torch_keeps_compiled_code_otherwise_all_of_it_goes(monkeypatch):
     count, layer = CompileCounter(), nn.Linear(4, 4)
     other = torch.compile(layer, backend=count)
     other(torch.randn(1, 4))
-    results, expected = outputs(Sampling(), COMPILE["in place"])
+    results, expected = outputs(Sampling(), in_place)
     for result, output in zip(results, expected, strict=True):
         torch.testing.assert_close(result, output)
     other(torch.randn(1, 4))
