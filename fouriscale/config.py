@@ -63,17 +63,18 @@ class FouriScaleConfig(Settings):
 
     layers: tuple[str, ...]
     """fnmatch patterns on the UNet's module names; every Conv2d with a kernel larger than 1
-    at or below a match is dilated and filtered."""
+    at or below a match is dilated and filtered; of the deep grid they say only where it begins."""
 
     unfiltered: tuple[str, ...] = ("*upsamplers*",)
     """patterns of those that are dilated only."""
 
     start: float | None = None
-    """fraction of the run, in [0, 1], at which the dilation begins to fall; None takes the paper's."""
+    """fraction of the run, in [0, 1], at which the dilation begins to fall, and at which `early_guidance`
+    ends; None takes the paper's."""
 
     stop: float | None = None
     """fraction of the run, in [0, 1], from which the UNet is its plain self, but for `late_attention`;
-    None takes the paper's."""
+    None takes the paper's. The deep grid has `grid_phases` instead."""
 
     anneal: bool = True
     """whether the dilation falls linearly from `start` to `stop`."""
@@ -113,7 +114,8 @@ class FouriScaleConfig(Settings):
 
     size_rule: str = "published"
     """how a target's training size is chosen, "published" (least padding with an equal factor
-    on both axes) or "nearest" (nearest aspect ratio, a tenth of overflow allowed)."""
+    on both axes) or "nearest" (nearest aspect ratio, a tenth of overflow allowed); the deep grid takes the
+    nearest aspect ratio and the area."""
 
     grid: str | None = None
     """"full", or "deep": for the first part of the run all blocks from `grid_level` downward see about as many

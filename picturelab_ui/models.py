@@ -16,6 +16,7 @@ from fouriscale.loading.configs import unet_config, vae_scale_factor
 from fouriscale.loading.pipeline import locate
 from fouriscale.recognise import config_for
 from fouriscale.reports.explain import Explanation, explain
+from fouriscale.sampling.cascade import Cascade
 from fouriscale.sampling.vae import decoder_bytes
 from padtone.families.registry import check_index, family_of
 from picturelab import models, worlds
@@ -172,7 +173,13 @@ class Models:
         return config_for(unet_config(self.address(name)))
 
     def _explain(
-        self, name: str, height: int, width: int, steps: int, config: FouriScaleConfig
+        self,
+        name: str,
+        height: int,
+        width: int,
+        steps: int,
+        config: FouriScaleConfig,
+        cascade: Cascade | None = None,
     ) -> Explanation:
         model = self.address(name)
         return explain(
@@ -182,6 +189,7 @@ class Models:
             steps=steps,
             config=config,
             vae_scale_factor=vae_scale_factor(model),
+            cascade=cascade,
         )
 
 

@@ -14,7 +14,7 @@ from .options import OUTPUTS
 
 
 def demo(out: Annotated[Path, typer.Option(help="A file ending in .png.")] = OUTPUTS / "demo.png") -> None:
-    """Direct sampling against FouriScale with the embedded model, in one picture."""
+    """Direct sampling against FouriScale's fast mode with the embedded model, in one picture."""
     path = output_file(out, "demo")
     quieten()
     from ..reports.demo import demo as draw

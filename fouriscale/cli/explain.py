@@ -12,7 +12,7 @@ from picturelab.cli.arguments import Bounded, pixels
 from picturelab.quiet import quieten
 from picturelab.worlds import DEFAULT_MODEL
 
-from .options import Mode, Preset, in_mode, read_preset
+from .options import CascadeOn, CascadeStrength, CascadeUpsampling, Mode, Preset, in_mode, read_preset
 
 
 def explain(
@@ -23,20 +23,30 @@ def explain(
     preset: Preset = None,
     mode: Mode = None,
     steps: Annotated[int, typer.Option(parser=Bounded("steps"), metavar="<int>", help="Of the run.")] = 50,
+    cascade: CascadeOn = False,
+    cascade_strength: CascadeStrength = None,
+    cascade_upsampling: CascadeUpsampling = None,
 ) -> None:
     """Print what would be done for a size and what it would cost; no weight is loaded."""
     height, width = pixels(size)
     config = read_preset(preset)
     quieten()
     from ..loading.configs import unet_config, vae_scale_factor
-    from ..recognise import config_for
     from ..reports.explain import explain as explain_run
     from ..reports.explain import sentences
+    from ..sampling.cascade import Cascade, config_for_run
 
     unet = unet_config(model, preset)
-    config = in_mode(config or config_for(unet), mode)
+    parts = Cascade.chosen(cascade, cascade_strength, cascade_upsampling)
+    config = in_mode(config or config_for_run(unet, parts), mode)
     explanation = explain_run(
-        unet, height, width, steps=steps, config=config, vae_scale_factor=vae_scale_factor(model, preset)
+        unet,
+        height,
+        width,
+        steps=steps,
+        config=config,
+        vae_scale_factor=vae_scale_factor(model, preset),
+        cascade=parts,
     )
     typer.echo("\n".join(sentences(explanation)))
 

@@ -17,7 +17,16 @@ from picturelab.notation import parse_control, parse_size, parse_weighted
 from picturelab.quiet import quieten
 from picturelab.worlds import DEFAULT_MODEL
 
-from .options import OUTPUTS, Mode, Preset, in_mode, read_preset
+from .options import (
+    OUTPUTS,
+    CascadeOn,
+    CascadeStrength,
+    CascadeUpsampling,
+    Mode,
+    Preset,
+    in_mode,
+    read_preset,
+)
 from .progress import sampling_bar
 
 
@@ -55,6 +64,9 @@ def generate(
         list[str] | None, typer.Option(help="A ControlNet, MODEL=PICTURE or MODEL=PICTURE@SCALE; repeatable.")
     ] = None,
     lora: Annotated[list[str] | None, typer.Option(help="A LoRA, FILE or FILE@SCALE; repeatable.")] = None,
+    cascade: CascadeOn = False,
+    cascade_strength: CascadeStrength = None,
+    cascade_upsampling: CascadeUpsampling = None,
     compare: Annotated[bool, typer.Option("--compare", help="Sample directly too, side by side.")] = False,
     out: Annotated[Path, typer.Option(help="A file ending in .png, or a folder.")] = OUTPUTS,
     device: Device = None,
@@ -70,8 +82,9 @@ def generate(
 
     from ..hooks.patch import fouriscale
     from ..loading.pipeline import load_pipeline, locate
-    from ..recognise import config_for
+    from ..maths.sizes import SIZE_MULTIPLE
     from ..sampling import generate as sampling
+    from ..sampling.cascade import Cascade, config_for_run
     from ..sampling.inputs import Inputs
     from ..sampling.recipe import save
     from ..sampling.schedulers import choose_scheduler
@@ -83,8 +96,9 @@ def generate(
         controls=tuple(map(parse_control, control or ())),
         loras=tuple(map(parse_weighted, lora or ())),
     )
+    parts = Cascade.chosen(cascade, cascade_strength, cascade_upsampling)
     height_width = height_width or inputs.size
-    checked_size = height_width or (sampling.SIZE_MULTIPLE, sampling.SIZE_MULTIPLE)
+    checked_size = height_width or (SIZE_MULTIPLE, SIZE_MULTIPLE)
     sampling.check_request(
         *checked_size, [seed], 1 if steps is None else steps, 0.0 if guidance is None else guidance
     )
@@ -93,10 +107,11 @@ def generate(
     known_steps = usual_call(model).get("num_inference_steps") if steps is None else steps
     if known_steps is not None:
         inputs.check_steps(known_steps)
+    sampling.check_cascade(parts, inputs, known_steps, direct=False)
 
     with Console(stderr=True).status(loading(model)):
         pipe: Any = load_pipeline(model, device=device, dtype=dtype, preset=preset)
-        config = in_mode(config or config_for(pipe.unet), mode)
+        config = in_mode(config or config_for_run(pipe.unet, parts), mode)
         if scheduler is not None:
             pipe.scheduler = choose_scheduler(scheduler, pipe)
         with fouriscale(pipe, config):  # refuses here, before any sampling, what does not fit
@@ -112,6 +127,7 @@ def generate(
         negative_prompt=negative,
         config=config,
         inputs=inputs,
+        cascade=parts,
     )
     with sampling_bar(runs=2 if compare else 1) as on_step:
         if compare:
@@ -120,7 +136,8 @@ def generate(
             (picture,) = sampling.generate(pipe, prompt, **settings, on_step=on_step)
     save(picture.image, path, None if no_recipe else picture.recipe)
     recipe = picture.recipe
+    finished = f", a cascade of strength {recipe.cascade['strength']:g}" if recipe.cascade else ""
     say(
-        f"width {width}, height {height}, seed {seed}, {recipe.steps} steps, guidance {recipe.guidance:g}"
+        f"width {width}, height {height}, seed {seed}, {recipe.steps} steps, guidance {recipe.guidance:g}{finished}"
         f"{', VAE in tiles' if recipe.vae_tiling else ''}: {path}"
     )

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from picturelab.cli.arguments import number
+
 if TYPE_CHECKING:
     from ..config import FouriScaleConfig
 
@@ -15,7 +17,25 @@ OUTPUTS = Path("outputs")  # where pictures go if nothing else is said
 Preset = Annotated[
     str | None, typer.Option(help="A preset's name or a YAML file; recognised from the model if left out.")
 ]
-Mode = Annotated[str | None, typer.Option(help="paper or fast; the preset's own if left out.")]
+Mode = Annotated[
+    str | None,
+    typer.Option(
+        help="fast (the deep grid), paper (the published method) or layerwise (fast as it was before); the preset's "
+        "own if left out."
+    ),
+]
+
+CascadeOn = Annotated[
+    bool,
+    typer.Option("--cascade", help="Begin at the training size, enlarge that and finish it; in fast mode."),
+]
+CascadeStrength = Annotated[
+    float | None,
+    typer.Option(parser=number, metavar="<float>", help="How much of the run finishes it, up to 1; 0.6."),
+]
+CascadeUpsampling = Annotated[
+    str | None, typer.Option(help="What is enlarged: pixels, or latents; pixels if left out.")
+]
 
 
 def read_preset(preset: str | None) -> FouriScaleConfig | None:

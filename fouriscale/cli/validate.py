@@ -14,7 +14,7 @@ from picturelab.cli.options import Device, Dtype, Guidance, Steps
 from picturelab.cli.progress import stage_bars
 from picturelab.quiet import quieten
 
-from .options import Mode, Preset, in_mode, read_preset
+from .options import Preset, in_mode, read_preset
 
 _SCALES = [2.0, 4.0]
 
@@ -36,7 +36,10 @@ def validate(
         Path | None, typer.Option(help="One prompt a line; a dozen of ours if left out.")
     ] = None,
     preset: Preset = None,
-    mode: Mode = None,
+    mode: Annotated[
+        str | None,
+        typer.Option(help="paper, fast or layerwise, beside direct sampling; paper and fast if left out."),
+    ] = None,
     seed: Annotated[
         int,
         typer.Option(
@@ -50,7 +53,8 @@ def validate(
 ) -> None:
     """Direct sampling against FouriScale on your model: pictures, time and memory, as a page and as JSON.
 
-    A killed run goes on with the same command; nothing is made twice.
+    In paper mode and in fast mode, or in the mode that is asked for. A killed run goes on with the same command;
+    nothing is made twice.
     """
     config = read_preset(preset)
     texts = None if prompts is None else _read_prompts(prompts)
@@ -65,9 +69,9 @@ def validate(
     from ..loading.pipeline import load_pipeline, locate
     from ..recognise import config_for
     from ..reports import validate as validation
-    from ..reports.validate_figures import sentence
+    from ..reports.validate_figures import labels, sentence
     from ..reports.validate_page import write_page
-    from ..reports.validate_settings import check_scales, settings_for
+    from ..reports.validate_settings import SCALED, check_scales, configs_to_compare, settings_for
     from ..sampling.generate import sampling_defaults
 
     scales = scale or _SCALES
@@ -84,13 +88,15 @@ def validate(
     world = None if texts else validation.shipped_world(model, seed)
     pipe: Any = load_pipeline(model, device=device, dtype=dtype, preset=preset)
     pipe.set_progress_bar_config(disable=True)
-    config = in_mode(config or config_for(pipe.unet), mode)
-    with fouriscale(pipe, config):  # refuses here, before any sampling, what does not fit
-        pass
+    config = config or config_for(pipe.unet)
+    configs = {SCALED: in_mode(config, mode)} if mode else configs_to_compare(config)
+    for one in configs.values():
+        with fouriscale(pipe, one):  # refuses here, before any sampling, what does not fit
+            pass
     usual_steps, usual_guidance = sampling_defaults(pipe)
     settings = settings_for(
         pipe,
-        config,
+        configs,
         prompts=texts or (world.prompts if world else validation.our_prompts()),
         scales=scales,
         seed=seed,
@@ -103,8 +109,9 @@ def validate(
     with told_as(f"{report} cannot be written", OSError):
         write_whole(report, json.dumps(results, indent=1), sync=True)
     page = write_page(results, out)
+    names = labels(results["settings"])
     for row in results["sizes"]:
-        typer.echo(f"width {row['width']}, height {row['height']}: {sentence(row)}")
+        typer.echo(f"width {row['width']}, height {row['height']}: {sentence(row, names)}")
     typer.echo(f"{page}")
 
 

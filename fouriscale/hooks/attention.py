@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import math
+from collections.abc import Mapping
 from contextlib import ExitStack
 from typing import Any
 
@@ -15,7 +16,7 @@ from diffusers.models.attention_processor import Attention
 from torch import nn
 
 from ..maths.tokens import Grids
-from .call import Running
+from .call import Running, refuse_foreign_recomputation
 
 # What somebody may give a self-attention of their own, and which is over all tokens.
 _OWN = ("attention_mask", "encoder_hidden_states")
@@ -41,7 +42,7 @@ def attach_downsampled_keys(running: Running, attention: Attention, level: int, 
 
     Source: Smith et al., "ToDo: Token Downsampling", IJCAI 2024, arXiv 2402.13573; here as many as in training.
     """
-    refuse = functools.partial(_refuse_masks, running.local, level)
+    refuse = functools.partial(_refuse, running.local, running.marks, level)
     undo.callback(attention.register_forward_pre_hook(refuse, with_kwargs=True).remove)
     for projection in (attention.to_k, attention.to_v):
         pick = functools.partial(_pick, running.local, level)
@@ -88,7 +89,11 @@ def _grids(local: Any, level: int) -> Grids | None:
     return Grids(*split) if split is not None else None
 
 
-def _refuse_masks(local: Any, level: int, _: nn.Module, args: tuple, kwargs: dict[str, Any]) -> None:
+def _refuse(
+    local: Any, marks: Mapping[str, bool], level: int, _: nn.Module, args: tuple, kwargs: dict[str, Any]
+) -> None:
+    if getattr(local, "values", None) is None and not torch.compiler.is_compiling():
+        refuse_foreign_recomputation(local, marks)
     mask = args[2] if len(args) > 2 else kwargs.get("attention_mask")
     if mask is not None and _picked(local, level) is not None:
         raise ValueError(

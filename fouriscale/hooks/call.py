@@ -100,11 +100,10 @@ def _polyphase(sparsity: Sparsity, levels: Iterable[int]) -> dict[int, tuple[Siz
 
 
 def _grid_values(plan: Plan, grid: DeepGrid, matrices: GridMatrices) -> Values:
-    deeper = range(grid.level + 1, grid.levels)
     return {
         "level": grid.level,
         "size": grid.size,
-        "upsampled": {n: None if grid.doubles(n) else grid.small(n - 1) for n in deeper},
+        "sizes": {n: grid.small(n) for n in range(grid.level, grid.levels)},
         "onto": matrices.onto,
         "weak": matrices.weak if plan.guidance_rows else None,
         "rows": plan.rows,

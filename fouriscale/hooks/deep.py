@@ -1,22 +1,25 @@
 """Hooks on a UNet's blocks, whose deep ones run on a smaller grid.
 
 Maps are resampled where they enter the first deep block, where a skip of the level above joins them, and where they
-leave the last deep block. What a ControlNet or a T2I-Adapter adds within is resampled before the UNet begins.
+leave the last deep block. What a ControlNet or a T2I-Adapter adds within is resampled before the UNet begins, and an
+IP-Adapter's masks where a deep block takes them.
 """
 
 from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from typing import Any
 
 import torch
 from diffusers import UNet2DConditionModel
 from torch import nn
+from torch.nn import functional as F
 
 from ..maths.separable import along_axes, along_axes_apart
+from ..maths.sizes import Size
 from .call import Running
 
 _RESIDUALS = (
@@ -26,24 +29,35 @@ _RESIDUALS = (
 )
 _ARGUMENTS = tuple(inspect.signature(UNet2DConditionModel.forward).parameters)[1:]
 _SKIPS, _SIZE = "res_hidden_states_tuple", "upsample_size"  # arguments of diffusers' up blocks
+_FURTHER, _MASKS = "cross_attention_kwargs", "ip_adapter_masks"  # an argument of blocks, and what it may hold
 
 
 def attach(running: Running, unet: UNet2DConditionModel, level: int, undo: ExitStack) -> None:
     """Hook the blocks of a UNet from `level` downsamplings below the sample on."""
-    local, levels = running.local, len(unet.down_blocks)
+    local = running.local
+    first, last = unet.down_blocks[level], unet.up_blocks[len(unet.down_blocks) - 1 - level]
+    enter, join, leave = (functools.partial(hook, local, level) for hook in (_enter, _join, _leave))
     hooks = [
-        unet.down_blocks[level].register_forward_pre_hook(
-            functools.partial(_enter, local, level), with_kwargs=True
-        )
+        first.register_forward_pre_hook(enter, with_kwargs=True),
+        last.register_forward_pre_hook(join, with_kwargs=True),
+        last.register_forward_hook(leave),
     ]
-    for i in range(levels - level):  # the last of them is at `level`
-        join = functools.partial(_join, local, level, levels - 1 - i)
-        hooks.append(unet.up_blocks[i].register_forward_pre_hook(join, with_kwargs=True))
-    hooks.append(
-        unet.up_blocks[levels - 1 - level].register_forward_hook(functools.partial(_leave, local, level))
-    )
+    for block, own in _deep_blocks(unet, level):
+        if getattr(block, "has_cross_attention", False):
+            mask = functools.partial(_mask, local, level, own)
+            hooks.append(block.register_forward_pre_hook(mask, with_kwargs=True))
     for hook in hooks:
         undo.callback(hook.remove)
+
+
+def _deep_blocks(unet: UNet2DConditionModel, level: int) -> Iterator[tuple[nn.Module, int]]:
+    """Each deep block, and its own level."""
+    levels = len(unet.down_blocks)
+    if unet.mid_block is not None:
+        yield unet.mid_block, levels - 1
+    for own in range(level, levels):
+        yield unet.down_blocks[own], own
+        yield unet.up_blocks[levels - 1 - own], own
 
 
 def _grid(local: Any, level: int) -> dict[str, Any] | None:
@@ -72,27 +86,49 @@ def _onto(grid: dict[str, Any], maps: torch.Tensor) -> torch.Tensor:
 
 
 def _join(
-    local: Any, level: int, own: int, _: nn.Module, args: tuple, kwargs: dict[str, Any]
+    local: Any, level: int, _: nn.Module, args: tuple, kwargs: dict[str, Any]
 ) -> tuple[tuple, dict] | None:
-    """Skips of the level above get onto the grid; an upsampler is told a size that is not twice the grid's."""
+    """Skips of the level above get onto the grid, where the last deep block takes them.
+
+    Its upsampler doubles, before the map leaves. The others are told a size by the UNet wherever the picture's sides
+    cannot be halved so often, that of the skips above; and where they can, so can the grid's.
+    """
     grid = _grid(local, level)
     if grid is None:
         return None
-    kwargs = dict(kwargs)
-    if own > level:
-        kwargs[_SIZE] = grid["upsampled"][own]
-        return args, kwargs
     size = grid["size"]
-    kwargs[_SKIPS] = tuple(
-        skip if tuple(skip.shape[-2:]) == size else _onto(grid, skip) for skip in kwargs[_SKIPS]
-    )
-    kwargs[_SIZE] = None  # twice the grid's, before it leaves
-    return args, kwargs
+    skips = tuple(skip if tuple(skip.shape[-2:]) == size else _onto(grid, skip) for skip in kwargs[_SKIPS])
+    return args, kwargs | {_SKIPS: skips, _SIZE: None}
 
 
 def _leave(local: Any, level: int, _: nn.Module, __: tuple, maps: torch.Tensor) -> torch.Tensor | None:
     grid = _grid(local, level)
     return None if grid is None else along_axes(maps, grid["off"])
+
+
+def _mask(
+    local: Any, level: int, own: int, _: nn.Module, args: tuple, kwargs: dict[str, Any]
+) -> tuple[tuple, dict] | None:
+    """An IP-Adapter's masks as deep blocks see them.
+
+    diffusers guesses height and width of the map from the mask's aspect ratio, and a grid's is rounded. A row of as
+    many pixels as the map has, one after another, leaves nothing to guess.
+    """
+    grid, further = _grid(local, level), kwargs.get(_FURTHER)
+    if grid is None or not further or further.get(_MASKS) is None:
+        return None
+    masks = further[_MASKS]
+    if isinstance(masks, torch.Tensor):  # (adapters, 1, height, width), as they used to be given
+        masks = masks.unsqueeze(1)
+    rows = [_row(mask, grid["sizes"][own]) for mask in masks]
+    return args, kwargs | {_FURTHER: further | {_MASKS: rows}}
+
+
+def _row(mask: Any, size: Size) -> Any:
+    """A mask (1, pictures, height, width) as (1, pictures, 1, pixels of a map); what is none, diffusers refuses."""
+    if not isinstance(mask, torch.Tensor) or mask.ndim != 4:
+        return mask
+    return F.interpolate(mask, size, mode="bicubic").flatten(-2).unsqueeze(-2)
 
 
 def resample_residuals(

@@ -68,9 +68,14 @@ def levels_of(
     """The UNet's levels, and that at which the deep grid begins: where the first listed down block is.
 
     Raises:
-        ValueError: the config's own choice lies outside the UNet.
+        ValueError: the config's own choice lies outside the UNet, or there is to be a deep grid and no level for it.
     """
     count = len(unet.down_blocks)
+    if config.deep and count == 1:
+        raise ValueError(
+            f"this {type(unet).__name__} has a single level, so no deeper one can be on a grid of its own: "
+            'set grid="full"'
+        )
     down = [one.level for one in listed if one.name.startswith("down_blocks.") and one.level is not None]
     grid = config.grid_level
     if grid is None:

@@ -44,6 +44,9 @@ class GridMatrices:
     residuals: dict[Size, Pair]
 
 
+_USABLE = functools.partial(
+    torch.inference_mode, False
+)  # what is made in it is no good for training, and is kept
 _RUNS = 4  # that are remembered: pipelines may take turns on one UNet
 _PARTS = 32  # of runs, likewise: grids, and tokens that are picked
 
@@ -102,10 +105,12 @@ class FilterCache:
                 for weak in (False, True) if plan.guidance_rows else (False,):
                     key = size_at(plan.latent_size, level), stride, weak
                     if key not in filters:
-                        filters[key] = build(plan, key, device, dtype)
+                        with _USABLE():
+                            filters[key] = build(plan, key, device, dtype)
             return filters
 
 
+@_USABLE()
 def build_grid(grid: DeepGrid, device: torch.device, dtype: torch.dtype) -> GridMatrices:
     """What resamples maps for a deep grid, in the pairs that `separable.along_axes` takes."""
 
@@ -124,6 +129,7 @@ def build_grid(grid: DeepGrid, device: torch.device, dtype: torch.dtype) -> Grid
     )
 
 
+@_USABLE()
 def build_keys(sparsity: Sparsity, levels: range, device: torch.device) -> dict[int, torch.Tensor]:
     """{level: where the tokens lie that all look at}, for the levels where those are not all."""
     index = {level: sparsity.keys(level).index(device) for level in levels}

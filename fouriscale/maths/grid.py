@@ -11,7 +11,6 @@ HiDiffusion (arXiv 2311.17528), which resizes inside the downsampler and the ups
 
 from __future__ import annotations
 
-import itertools
 import math
 from dataclasses import dataclass
 
@@ -58,10 +57,6 @@ class DeepGrid:
         """Of the maps at a level from `level` on."""
         return size_at(self.size, level - self.level)
 
-    def doubles(self, level: int) -> bool:
-        """Whether the maps of the level above are twice as large as this one's, on both axes."""
-        return all(2 * a == b for a, b in zip(self.small(level), self.small(level - 1), strict=True))
-
     @property
     def leaving(self) -> tuple[Size, Size]:
         """Of the maps that the last deep upsampler gives, and what they are resampled to."""
@@ -72,22 +67,17 @@ class DeepGrid:
 def grid_size(full: Size, factor: float, multiple: int) -> Size:
     """A grid of `full`'s shape, `factor` times smaller on each axis, of multiples that all levels can halve.
 
-    Of the multiples around the ideal sides those that keep area and aspect ratio best, weighed by their logarithms.
+    On each axis that multiple which is the fewest times too large or too small, and never more than the map has.
     """
-    ideal = [side / factor for side in full]
-    around = [
-        {
-            min(max(n, 1) * multiple, side)
-            for n in (math.floor(wanted / multiple), math.ceil(wanted / multiple))
-        }
-        for wanted, side in zip(ideal, full, strict=True)
-    ]
 
-    def apart(size: Size) -> float:
-        height, width = (math.log(side / wanted) for side, wanted in zip(size, ideal, strict=True))
-        return abs(height + width) + abs(height - width)
+    def along(side: int) -> int:
+        wanted = side / factor
+        parts = math.floor(wanted / multiple), math.ceil(wanted / multiple)
+        around = sorted({min(max(n, 1) * multiple, side) for n in parts})
+        # Rounded, so that of two that are as near the smaller is taken on every machine.
+        return min(around, key=lambda n: round(abs(math.log(n / wanted)), 9))
 
-    return min(itertools.product(*map(sorted, around)), key=apart)  # type: ignore[arg-type, return-value]
+    return along(full[0]), along(full[1])
 
 
 def resampling_matrix(source: int, target: int, kind: str) -> torch.Tensor:

@@ -81,6 +81,6 @@ class SampledTokens:
 
 
 def places(side: int, count: int, device: torch.device | None = None) -> torch.Tensor:
-    """The whole numbers below `side` nearest to the middles of `count` equal parts, the lower of two."""
+    """The whole numbers below `side` at the middles of `count` equal parts, or next before them."""
     i = torch.arange(count, device=device)
     return (2 * i * side + side - count) // (2 * count)

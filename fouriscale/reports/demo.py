@@ -1,4 +1,4 @@
-"""The picture of `fouriscale demo`: direct sampling against FouriScale with the embedded model."""
+"""The picture of `fouriscale demo`: direct sampling against FouriScale's fast mode with the embedded model."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from ..sampling.recipe import save
 _SEED = 4  # of the scenes; the noise is numbered within a size, and neither was chosen by its outcome
 _SIZES = ((256, 256, 4), (256, 384, 4), (512, 512, 1))  # height, width, prompts
 _GAP, _STRIP = 12, 26  # pixels between pictures, and above them for the label
-_METHODS: dict[str, dict[str, Any] | None] = {"direct": None, "FouriScale": {}}
+_METHODS: dict[str, dict[str, Any] | None] = {"direct": None, "FouriScale, fast mode": {"mode": "fast"}}
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,13 +16,30 @@ from torch.overrides import TorchFunctionMode
 from torch.utils.flop_counter import FlopCounterMode
 
 from ..config import FouriScaleConfig
-from ..hooks.modules import listed_convolutions
+from ..hooks.modules import levels_of, listed_convolutions
 from ..hooks.patch import fouriscale
+from ..hooks.place import Levels
 from ..maths import sizes
+from ..maths.grid import DeepGrid
+from ..sampling.cascade import Cascade, first_size, multiply_adds, sentence
 from .memory import LiveBytes
 
+_SIZED = "text_time"  # the addition_embed_type of UNets that are told sizes
 _REFINER_WIDTH = 1280  # the cross_attention_dim of SDXL's refiner, which has OpenCLIP's text alone
 _PROMPT_TOKENS = 77  # rows of CLIP's text encoders, padding included
+
+
+@dataclass(frozen=True)
+class GridPhase:
+    """A part of a run on one deep grid.
+
+    Attributes:
+        stop: the first step after it.
+        grid: on which the deep blocks run.
+    """
+
+    stop: int
+    grid: DeepGrid
 
 
 @dataclass(frozen=True)
@@ -30,22 +48,27 @@ class Explanation:
 
     Attributes:
         fit: the training size chosen, its dilation and the padded size.
+        told: whether the UNet is told sizes, as SDXL's is; it is told the training size then.
         config: the settings.
-        convolutions: how many convolutions they name, and how many of those are filtered.
+        convolutions: how many convolutions are dilated, and how many of those are filtered.
+        grids: the parts of the run on a deep grid, in their order.
         steps: of the run.
         dilations: of each step, before rounding up; 1.0 where the UNet is its plain self but for attention.
         direct_cost: multiply-adds of one direct step with guidance.
         step_cost: multiply-adds of the first active step over those of a direct step.
-        run_cost: the same for the whole run.
+        run_cost: the same for the whole run, a cascade's first part included.
         parameters: of the UNet.
-        peak_values: most numbers that the UNet's feature maps hold at once in the first step, its filters
+        peak_values: most numbers that the UNet's feature maps hold at once in the step that takes most, its filters
             included, and in a direct step; times 4 they are bytes in float32, times 2 in float16.
+        cascade: how the run is to begin at the training size.
     """
 
     size: tuple[int, int]
     fit: sizes.Fit
+    told: bool
     config: FouriScaleConfig
     convolutions: tuple[int, int]
+    grids: tuple[GridPhase, ...]
     steps: int
     dilations: tuple[float, ...]
     direct_cost: int
@@ -53,6 +76,7 @@ class Explanation:
     run_cost: float
     parameters: int
     peak_values: tuple[int, int]
+    cascade: Cascade | None = None
 
     @property
     def active(self) -> int:
@@ -68,6 +92,7 @@ def explain(
     steps: int,
     config: FouriScaleConfig,
     vae_scale_factor: int = 8,
+    cascade: Cascade | None = None,
 ) -> Explanation:
     """What would be done at `height` x `width` pixels over `steps` steps with guidance.
 
@@ -75,38 +100,73 @@ def explain(
     taken. Costs are multiply-adds; how long they take depends on the machine.
 
     Raises:
-        ValueError: the size is no multiple of 8, `steps` is below 1, or a layer pattern matches nothing in the UNet.
+        ValueError: the size is no multiple of 8, `steps` is below 1 or too few for the cascade, or a layer pattern
+            matches nothing in the UNet.
     """
     sizes.check_size(height, width, 8)
     if steps < 1:
         raise ValueError(f"steps={steps}: must be at least 1")
+    if cascade is not None:
+        cascade.check_steps(steps)
     fit, schedule = config.fit(height, width), config.schedule(height, width, steps)
     dilations = tuple(schedule.at(i) if schedule.active(i) else 1.0 for i in range(steps))
-    latent_size = height // vae_scale_factor, width // vae_scale_factor
+    latent_size = _latent_size((height, width), vae_scale_factor)
     with torch.device("meta"):
         unet = UNet2DConditionModel.from_config(dict(unet_config)).eval()
-    convolutions = listed_convolutions(unet, config)
+    listed = listed_convolutions(unet, config)
+    levels = levels_of(unet, config, listed)
     direct, direct_peak = _multiply_adds(unet, latent_size, 0), _peak_values(unet, latent_size, 0)
-    costs: dict[int, int] = {}  # by whole dilation, which decides but for a trifle
+    # By what decides the cost: the dilation of the layers, a whole number, but for a trifle; or the deep grid.
+    kinds = dilations if config.deep else tuple(float(math.ceil(d)) for d in dilations)
+    timesteps = {kind: steps - 1 - step for step, kind in reversed(list(enumerate(kinds)))}
     scheduler = SimpleNamespace(timesteps=torch.arange(steps - 1, -1, -1))
+    small = first_size(config, height, width) if cascade else None
+    first = _multiply_adds(unet, _latent_size(small, vae_scale_factor), 0) if small else 0
     with fouriscale(unet, config, scheduler=scheduler, vae_scale_factor=vae_scale_factor):
-        for step, d in enumerate(dilations):
-            if math.ceil(d) not in costs:
-                costs[math.ceil(d)] = _multiply_adds(unet, latent_size, steps - 1 - step)
-        peak = _peak_values(unet, latent_size, steps - 1)
+        costs = {kind: _multiply_adds(unet, latent_size, timestep) for kind, timestep in timesteps.items()}
+        # Dilated, the first step takes most: it has the guidance branch.
+        heaviest = timesteps.values() if config.deep else [steps - 1]
+        peak = max(_peak_values(unet, latent_size, timestep) for timestep in heaviest)
+    run = [costs[kind] for kind in kinds]
     return Explanation(
         size=(height, width),
         fit=fit,
+        told=unet.config.addition_embed_type == _SIZED,
         config=config,
-        convolutions=(len(convolutions), sum(one.filtered for one in convolutions)),
+        convolutions=(0, 0) if config.deep else (len(listed), sum(one.filtered for one in listed)),
+        grids=_grids(config, dilations, latent_size, levels) if config.deep else (),
         steps=steps,
         dilations=dilations,
         direct_cost=direct,
-        step_cost=costs[math.ceil(dilations[0])] / direct,
-        run_cost=sum(costs[math.ceil(d)] for d in dilations) / (steps * direct),
+        step_cost=costs[kinds[0]] / direct,
+        run_cost=(multiply_adds(cascade, first, run) if cascade and small else sum(run)) / (steps * direct),
         parameters=sum(p.numel() for p in unet.parameters()),
         peak_values=(peak, direct_peak),
+        cascade=cascade,
     )
+
+
+def _latent_size(size: sizes.Size, vae_scale_factor: int) -> sizes.Size:
+    height, width = size
+    return height // vae_scale_factor, width // vae_scale_factor
+
+
+def _grids(
+    config: FouriScaleConfig, dilations: tuple[float, ...], latent_size: sizes.Size, levels: Levels
+) -> tuple[GridPhase, ...]:
+    phases, stop = [], 0
+    for factor, run in itertools.groupby(dilations):
+        stop += len(list(run))
+        if factor > 1:
+            grid = DeepGrid.build(
+                latent_size=latent_size,
+                factor=factor,
+                level=levels.grid,
+                levels=levels.count,
+                resampling=config.grid_resampling,
+            )
+            phases.append(GridPhase(stop, grid))
+    return tuple(phases)
 
 
 def _multiply_adds(unet: UNet2DConditionModel, latent_size: tuple[int, int], timestep: int) -> int:
@@ -139,7 +199,7 @@ def guided_call(unet: UNet2DConditionModel, latent_size: tuple[int, int], timest
     device = unet.device
     extra: dict[str, Any] = {}
     width = unet.config.cross_attention_dim
-    if unet.config.addition_embed_type == "text_time":
+    if unet.config.addition_embed_type == _SIZED:
         times = unet.add_embedding.linear_1.in_features
         sort = unet.config.addition_time_embed_dim
         # Base models take six sizes, the refiner four and a score; the rest is the pooled prompt.
@@ -166,37 +226,78 @@ def _late(config: FouriScaleConfig) -> str:
 
 def _parts(config: FouriScaleConfig) -> str:
     branch = "with" if config.chosen("third_branch") else "without"
-    return (
-        f"{_ATTENTION[config.chosen('attention')]}, {config.chosen('convolution')} convolutions, "
-        f"{branch} the third branch"
-    )
+    attention = _ATTENTION[config.chosen("attention")]
+    if config.deep:
+        return f"deep grid, {attention} outside of it, {branch} the third branch"
+    return f"{attention}, {config.chosen('convolution')} convolutions, {branch} the third branch"
 
 
 def sentences(explanation: Explanation) -> list[str]:
-    """An explanation in words, one line a subject."""
+    """An explanation in words, one line a subject; a subject may have several."""
     height, width = explanation.size
-    base = explanation.fit.training_size
-    padded = max(explanation.fit.padded_size[0], height), max(explanation.fit.padded_size[1], width)
-    lines = [f"size: width {width}, height {height}"]
+    base = _sides(explanation.fit.training_size)
+    size = [f"size: width {width}, height {height}"]
+    if explanation.cascade is not None:
+        parts = sentence(explanation.cascade, explanation.config, height, width, explanation.steps)
+        size.append(f"cascade: {parts}")
     if explanation.fit.dilation == 1:
-        return [
-            *lines,
-            f"training size: width {base[1]}, height {base[0]}; the size lies within it, so nothing is done",
-        ]
-    share = 1 - height * width / (padded[0] * padded[1])
-    count, filtered = explanation.convolutions
+        within = "lies within it, so"
+        if explanation.config.deep:
+            factor = math.sqrt(height * width / math.prod(explanation.fit.training_size))
+            within = f"is {factor:.2f} times that on each axis by area, and up to {sizes.TOLERANCE:g}"
+        return [*size, f"training size: {base}; the size {within} nothing is done"]
     peak, direct = explanation.peak_values
     return [
-        *lines,
-        f"training size: width {base[1]}, height {base[0]}",
-        f"dilation: {explanation.fit.dilation} at most",
-        f"padding: to width {padded[1]}, height {padded[0]} while filtering, {share:.0%} of it empty",
-        f"layers: {count} convolutions, {filtered} of them filtered: {', '.join(explanation.config.layers)}",
-        f"steps: the first {explanation.active} of {explanation.steps} active, the others {_late(explanation.config)}",
+        *size,
+        f"training size: {base}{', which is told to the model as the size' if explanation.told else ''}",
+        *(_of_the_grid(explanation) if explanation.config.deep else _of_the_convolutions(explanation)),
         f"mode: {explanation.config.mode}: {_parts(explanation.config)}",
         f"cost: {explanation.step_cost:.2f} times the multiply-adds of direct sampling in the first step, "
-        f"{explanation.run_cost:.2f} times over the run",
+        f"{explanation.run_cost:.2f} times over {'both parts of ' if explanation.cascade else ''}the run",
         f"memory: feature maps of {4 * peak / 1e9:.2f} GB in float32, {2 * peak / 1e9:.2f} GB in float16, "
         f"{peak / direct:.2f} times those of direct sampling, beside the UNet's {explanation.parameters / 1e6:.1f} "
         "million weights",
     ]
+
+
+def _of_the_convolutions(explanation: Explanation) -> list[str]:
+    height, width = explanation.size
+    padded = max(explanation.fit.padded_size[0], height), max(explanation.fit.padded_size[1], width)
+    share = 1 - height * width / (padded[0] * padded[1])
+    count, filtered = explanation.convolutions
+    return [
+        f"dilation: {explanation.fit.dilation} at most",
+        f"padding: to {_sides(padded)} while filtering, {share:.0%} of it empty",
+        f"layers: {count} convolutions, {filtered} of them filtered: {', '.join(explanation.config.layers)}",
+        f"steps: the first {explanation.active} of {explanation.steps} active, the others {_late(explanation.config)}",
+    ]
+
+
+def _of_the_grid(explanation: Explanation) -> list[str]:
+    factor = f"factor: {explanation.fit.dilation:.2f} on each axis, the root of the areas' ratio"
+    if not explanation.grids:
+        return [
+            factor,
+            f"grid: in none of {explanation.steps} steps; all of them {_late(explanation.config)}",
+        ]
+    grid = explanation.grids[0].grid
+    return [
+        factor,
+        *(_phase(phase, explanation.steps) for phase in explanation.grids),
+        f"blocks: down_blocks.{grid.level} to up_blocks.{grid.levels - 1 - grid.level} on the grid, by "
+        f"{grid.resampling}; no convolution is dilated or filtered",
+        f"steps: the first {explanation.active} of {explanation.steps} on the grid, the others "
+        f"{_late(explanation.config)}",
+    ]
+
+
+def _phase(phase: GridPhase, steps: int) -> str:
+    levels = [
+        f"level {level} runs on {_sides(phase.grid.small(level))} instead of {_sides(phase.grid.full(level))}"
+        for level in range(phase.grid.level, phase.grid.levels)
+    ]
+    return f"grid: {', '.join(levels)}, until step {phase.stop} of {steps}"
+
+
+def _sides(size: sizes.Size) -> str:
+    return f"width {size[1]}, height {size[0]}"

@@ -27,7 +27,7 @@ from picturelab.runs.places import check_folder, free_places
 
 from ..config import FouriScaleConfig
 from ..sampling.generate import generate
-from .validate_figures import METHODS, is_done, piece_key, results, run_folder
+from .validate_figures import is_done, piece_key, results, run_folder
 from .validate_settings import ValidationSettings
 
 SceneJudge = Callable[[Image.Image, int], dict[str, bool]]
@@ -47,7 +47,7 @@ def validate(
 ) -> dict[str, Any]:
     """Sample every prompt at every size directly and with FouriScale; what is done already is kept.
 
-    The two methods take turns in going first. A picture that does not fit into the device's memory is
+    The methods take turns in going first. A picture that does not fit into the device's memory is
     noted, and the run goes on.
 
     Args:
@@ -101,8 +101,10 @@ def _surroundings(pipe: UNetPipeline) -> dict[str, Any]:
 
 
 def _pieces(settings: ValidationSettings) -> Iterator[tuple[tuple[int, int], str, int]]:
+    methods = list(settings.configs)
     for size, i in itertools.product(settings.sizes, range(len(settings.prompts))):
-        for method in METHODS if i % 2 == 0 else METHODS[::-1]:
+        first = i % len(methods)
+        for method in methods[first:] + methods[:first]:
             yield size, method, i
 
 
@@ -110,7 +112,8 @@ def _sample(
     pipe: UNetPipeline, settings: ValidationSettings, size: tuple[int, int], method: str, i: int, steps: int
 ) -> tuple[dict[str, Any], Any]:
     """(notes, picture); the picture is None where memory ran out."""
-    config = FouriScaleConfig.from_dict(settings.config) if method == "FouriScale" else None
+    own = settings.configs[method]
+    config = None if own is None else FouriScaleConfig.from_dict(own)
     begun = time.perf_counter()
     try:
         with peak_memory(pipe.device) as peak:

@@ -1,4 +1,4 @@
-"""A validation's folder, and the figures of both methods that come out of it."""
+"""A validation's folder, and the figures of all methods that come out of it."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from picturelab.runs.folder import RunFolder
 from picturelab.runs.places import is_whole
 
 from ..sampling import recipe as recipes
-from .validate_settings import ValidationSettings
+from .validate_settings import DIRECT, SCALED, ValidationSettings
 
-METHODS = ("direct", "FouriScale")
+VERSION = 2  # of report.json: since 2 there may be methods beside the first two, and each has its ratios
 
 
 def run_folder(folder: Path) -> RunFolder:
@@ -25,7 +25,7 @@ def run_folder(folder: Path) -> RunFolder:
 
 
 def piece_key(size: tuple[int, int], method: str, i: int) -> str:
-    return f"{size[1]}x{size[0]}-{method}-{i:02}"
+    return f"{size[1]}x{size[0]}-{method.replace(' ', '-')}-{i:02}"
 
 
 class PieceNotes(BaseModel):
@@ -67,47 +67,41 @@ def is_done(
         "width": size[1],
         "steps": settings.steps,
         "guidance": settings.guidance,
-        "config": settings.config if method == "FouriScale" else None,
+        "config": settings.configs[method],
     }
     return notes.error is not None or is_whole(run.folder / "images" / f"{key}.png", recipes.CHUNK, recipe)
 
 
 def results(settings: ValidationSettings, run: RunFolder) -> dict[str, Any]:
-    """The content of report.json: per size the figures of both methods, and every picture's."""
+    """The content of report.json: per size the figures of each method, and every picture's."""
     images: list[dict[str, Any]] = []
     sizes: list[dict[str, Any]] = []
     for size in settings.sizes:
+        height, width = size
         notes = {
             method: [run.piece(piece_key(size, method, i)) or {} for i in range(len(settings.prompts))]
-            for method in METHODS
+            for method in settings.configs
         }
-        figures = {method: _figures(notes[method]) for method in METHODS}
-        direct, ours = (figures[method] for method in METHODS)
-        pairs = [(d, f) for d, f in zip(*notes.values(), strict=True) if "seconds" in d and "seconds" in f]
-        sizes.append(
-            {
-                "height": size[0],
-                "width": size[1],
-                **figures,
-                "time_ratio": statistics.median(f["seconds"] / d["seconds"] for d, f in pairs)
-                if pairs
-                else None,
-                "memory_ratio": ours["peak_bytes"] / direct["peak_bytes"] if pairs else None,
-            }
-        )
+        figures = {method: _figures(own) for method, own in notes.items()}
+        for method in figures.keys() - {DIRECT}:
+            figures[method] |= _ratios(notes[DIRECT], notes[method])
+        # As before there were further methods, beside the figures: those of the first one.
+        ratios = _ratios(notes[DIRECT], notes[SCALED])
+        sizes.append({"height": height, "width": width, **figures, **ratios})
         images += [
             {
-                "height": size[0],
-                "width": size[1],
+                "height": height,
+                "width": width,
                 "method": method,
                 "prompt": i,
                 "file": f"images/{piece_key(size, method, i)}.png" if "seconds" in note else None,
                 **note,
             }
-            for method in METHODS
-            for i, note in enumerate(notes[method])
+            for method, own in notes.items()
+            for i, note in enumerate(own)
         ]
     return {
+        "version": VERSION,
         "settings": settings.model_dump(),
         "versions": versions(),
         "sizes": sizes,
@@ -129,23 +123,49 @@ def _figures(notes: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     }
 
 
-def sentence(row: Mapping[str, Any]) -> str:
+def _ratios(
+    direct: Sequence[Mapping[str, Any]], ours: Sequence[Mapping[str, Any]]
+) -> dict[str, float | None]:
+    """A method's time and memory over those of direct sampling, from the prompts of which both have a picture."""
+    pairs = [(d, f) for d, f in zip(direct, ours, strict=True) if "seconds" in d and "seconds" in f]
+    if not pairs:
+        return {"time_ratio": None, "memory_ratio": None}
+    return {
+        "time_ratio": statistics.median(f["seconds"] / d["seconds"] for d, f in pairs),
+        "memory_ratio": _figures(ours)["peak_bytes"] / _figures(direct)["peak_bytes"],
+    }
+
+
+def labels(settings: Mapping[str, Any]) -> dict[str, str]:
+    """{method: what people read}, in their order.
+
+    Args:
+        settings: those of report.json.
+    """
+    configs = {SCALED: settings["config"], **settings["further"]}
+    if len(configs) == 1:
+        return {DIRECT: DIRECT, SCALED: SCALED}
+    return {DIRECT: DIRECT, **{method: f"{config['mode']} mode" for method, config in configs.items()}}
+
+
+def sentence(row: Mapping[str, Any], names: Mapping[str, str]) -> str:
     """What came out at one size, in words.
 
     Args:
         row: an entry of `sizes` in report.json.
+        names: `labels`.
     """
-    direct, ours = (row[method] for method in METHODS)
-    lost = [f"{row[m]['out_of_memory']} of {m}" for m in METHODS if row[m]["out_of_memory"]]
+    lost = [f"{row[m]['out_of_memory']} of {name}" for m, name in names.items() if row[m]["out_of_memory"]]
     parts = [f"out of memory: {' and '.join(lost)}"] if lost else []
-    if row["time_ratio"] is not None:
-        parts.append(
-            f"FouriScale took {row['time_ratio']:.2f} times as long as direct sampling and "
-            f"{row['memory_ratio']:.2f} times the memory"
-        )
-    if "repeated" in direct and "repeated" in ours:
-        parts.append(
-            f"repeated: {direct['repeated']} of {direct['pictures']} direct, "
-            f"{ours['repeated']} of {ours['pictures']} with FouriScale"
-        )
+    scaled = {method: name for method, name in names.items() if method != DIRECT}
+    parts += [
+        f"{name} took {row[method]['time_ratio']:.2f} times as long as direct sampling and "
+        f"{row[method]['memory_ratio']:.2f} times the memory"
+        for method, name in scaled.items()
+        if row[method]["time_ratio"] is not None
+    ]
+    if all("repeated" in row[method] for method in names):
+        counts = [f"{row[DIRECT]['repeated']} of {row[DIRECT]['pictures']} direct"]
+        counts += [f"{row[m]['repeated']} of {row[m]['pictures']} with {name}" for m, name in scaled.items()]
+        parts.append(f"repeated: {', '.join(counts)}")
     return "; ".join(parts)

@@ -1,4 +1,4 @@
-"""A validation as a page: one file, direct sampling beside FouriScale."""
+"""A validation as a page: one file, direct sampling beside FouriScale, in one mode or several."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from picturelab.files import write_whole
 from picturelab.reports.pages import environment, thumbnail
 from picturelab.runs.folder import RunFolder
 
-from .validate_figures import METHODS, run_folder, sentence
+from .validate_figures import labels, run_folder, sentence
 
 _SIDE = 384  # pixels of a thumbnail
 _CROP = 256  # pixels of the picture's middle at most, and half of it at most
@@ -40,7 +40,7 @@ def write_page(results: Mapping[str, Any], folder: Path) -> Path:
         return by_method
 
     page = environment("fouriscale.reports").get_template("validate.html.j2")
-    content = page.render(r=results, methods=METHODS, views=views, sentence=sentence)
+    content = page.render(r=results, names=labels(results["settings"]), views=views, sentence=sentence)
     with told_as(f"{path} cannot be written", OSError):
         write_whole(path, content, sync=True)
     return path

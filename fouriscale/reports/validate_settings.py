@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -14,8 +14,14 @@ from picturelab.models import origin
 from picturelab.pipeline import UNetPipeline
 from picturelab.settings import Settings
 
-from ..config import FouriScaleConfig
+from ..config import MODES, FouriScaleConfig
 from ..sampling.generate import check_request
+
+DIRECT, SCALED, FAST = (
+    "direct",
+    "FouriScale",
+    "FouriScale fast",
+)  # methods, of which the last is not always there
 
 
 class ValidationSettings(Settings):
@@ -49,11 +55,19 @@ class ValidationSettings(Settings):
     config: dict[str, Any]
     """FouriScale's settings."""
 
+    further: dict[str, dict[str, Any]]
+    """{method: FouriScale's settings} of those that are drawn beside these two."""
+
     precision: str
     """The weights' dtype."""
 
     device: str
     """Where it runs, such as "cuda (NVIDIA A100-SXM4-80GB)"."""
+
+    @property
+    def configs(self) -> dict[str, dict[str, Any] | None]:
+        """{method: FouriScale's settings} in their order; None samples directly."""
+        return {DIRECT: None, SCALED: self.config, **self.further}
 
     @model_validator(mode="after")
     def _check(self) -> ValidationSettings:
@@ -91,9 +105,23 @@ def check_scales(scales: Sequence[float]) -> None:
         raise ValueError(f"scale is {', '.join(f'{scale:g}' for scale in scales)}; give each once")
 
 
+def configs_to_compare(config: FouriScaleConfig) -> dict[str, FouriScaleConfig]:
+    """{method: settings} that are drawn beside direct sampling where no mode is asked for.
+
+    FouriScale is in the settings' own mode, or in paper mode where that is fast mode, which is drawn too.
+    """
+    own = config if config.mode != "fast" else _in_whole_mode(config, "paper")
+    return {SCALED: own, FAST: config if config.mode == "fast" else _in_whole_mode(config, "fast")}
+
+
+def _in_whole_mode(config: FouriScaleConfig, mode: str) -> FouriScaleConfig:
+    """The settings in another mode, with everything that a mode decides left to it."""
+    return config.replace(mode=mode, **dict.fromkeys(MODES[mode]))
+
+
 def settings_for(
     pipe: UNetPipeline,
-    config: FouriScaleConfig,
+    configs: Mapping[str, FouriScaleConfig],
     *,
     prompts: Sequence[str],
     scales: Sequence[float],
@@ -103,20 +131,26 @@ def settings_for(
 ) -> ValidationSettings:
     """A validation's settings for a loaded pipeline, at `scales` times its training size.
 
+    Args:
+        configs: by method, `SCALED` and perhaps more.
+
     Raises:
         ValueError: a value is out of range.
     """
     check_scales(scales)
     where = origin(pipe)
+    # With nothing left to the mode, as recipes have them.
+    resolved = {method: config.resolved().to_dict() for method, config in configs.items()}
     return ValidationSettings(
         model=where.model,
         revision=where.revision,
         prompts=tuple(prompts),
-        sizes=tuple(config.scaled_size(scale) for scale in scales),
+        sizes=tuple(configs[SCALED].scaled_size(scale) for scale in scales),
         seed=seed,
         steps=steps,
         guidance=guidance,
-        config=config.to_dict(),
+        config=resolved.pop(SCALED),
+        further=resolved,
         precision=str(pipe.dtype).removeprefix("torch."),
         device=_in_words(pipe.device),
     )

@@ -12,6 +12,7 @@ import gradio as gr
 from fouriscale import preset_names
 from fouriscale.config import setting_docs
 from fouriscale.presets import preset_notes
+from fouriscale.sampling.cascade import UPSAMPLINGS
 
 from ..forms import Form
 from ..panel import JobPanel
@@ -53,9 +54,9 @@ def place(workshop: Workshop, usual: Mapping[str, Any], panel: JobPanel) -> tupl
     """All fields and buttons, one below the other; `usual` is what they begin with."""
     form = Form("hires")
     gr.Markdown(
-        "Beyond the size that a model was trained at, it draws its objects twice and breaks them. **FouriScale** has "
-        "its convolutions look as far apart as they did at that size, and filters out what they can't know, in the "
-        "first part of the run. Generate draws both ways from the same noise."
+        "Beyond the size that a model was trained at, it draws its objects twice and breaks them. In the "
+        "first part of the run **FouriScale** shows its deep layers as much as they saw at that size, and leaves out "
+        "what they can't know. Generate draws both ways from the same noise."
     )
     form.add("prompt", gr.Textbox(usual["prompt"], label="Prompt", lines=2))
     unknown = gr.HTML(visible=False)
@@ -64,6 +65,8 @@ def place(workshop: Workshop, usual: Mapping[str, Any], panel: JobPanel) -> tupl
     generate = panel.place_buttons()
     with gr.Accordion("Model and sampling", open=False):
         _sampling(form, usual, workshop)
+    with gr.Accordion("Cascade", open=False):
+        _cascade(form, usual)
     with gr.Accordion("Presets", open=False):
         form.add(
             "preset", gr.Radio([AUTO, *preset_names()], value=AUTO, label="Preset", elem_classes="chips")
@@ -127,11 +130,38 @@ def _sampling(form: Form, usual: Mapping[str, Any], workshop: Workshop) -> None:
     form.add("sampling", gr.Radio(list(SAMPLINGS), value=usual["sampling"], label="Sampling"))
 
 
+def _cascade(form: Form, usual: Mapping[str, Any]) -> None:
+    on = gr.Checkbox(
+        usual["cascade"],
+        label="Begin at the training size",
+        info="FouriScale's picture is sampled directly at the training size, enlarged, noised again and finished at "
+        "the size above, in the mode below; in the mode fast it is the quickest way to large pictures",
+    )
+    form.add("cascade", on)
+    strength = gr.Slider(
+        0.05,
+        1,
+        usual["cascade_strength"],
+        step=0.05,
+        label="Strength",
+        info="how much of the run finishes it: less keeps more of the first picture, more draws more anew",
+    )
+    _bound(strength)
+    form.add("cascade_strength", strength)
+    form.add(
+        "cascade_upsampling",
+        gr.Radio(
+            list(UPSAMPLINGS), value=usual["cascade_upsampling"], label="Enlarged as", elem_classes="chips"
+        ),
+    )
+
+
 _ONE_A_LINE = " One a line."
 _HOW_TO_WRITE = {
     "training_sizes": " Here as WIDTHxHEIGHT, one a line.",
     "layers": _ONE_A_LINE,
     "unfiltered": _ONE_A_LINE,
+    "grid_phases": " Here as 0.5: 1, 0.8: 2, or one a line.",
 }
 
 
@@ -145,7 +175,8 @@ def _setting(name: str, sentence: str, value: Any) -> gr.components.Component:
         return gr.Dropdown(list(OFFERED[name]), value=value, **texts)
     if isinstance(value, str):
         return gr.Textbox(value, lines=min(5, 1 + value.count("\n")), max_lines=8, **texts)
-    return gr.Number(value, step=1 if isinstance(value, int) else 0.05, **texts)
+    whole = isinstance(value, int) or name == "grid_level"
+    return gr.Number(value, step=1 if whole else 0.05, **texts)
 
 
 def _examples(form: Form, usual: Mapping[str, Any]) -> None:

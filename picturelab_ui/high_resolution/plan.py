@@ -20,18 +20,28 @@ def plan(workshop: Workshop, values: Mapping[str, Any]) -> str:
     anything = {**values, "prompt": "-"}  # a plan depends on no prompt
     try:
         picture_order = order.read(workshop, anything)
-        explanation = workshop.models.explain(
-            picture_order.model,
-            picture_order.height,
-            picture_order.width,
-            picture_order.steps,
-            picture_order.config,
-        )
+        explanation = foretold(workshop, picture_order)
     except ValueError as error:
         return f'<p class="wrong" role="alert">{escape(str(error))}.</p>'
     rows = _rows(workshop, picture_order, explanation)
     cells = "".join(f"<tr><th scope='row'>{escape(a)}</th><td>{escape(b)}</td></tr>" for a, b in rows)
     return f'<table class="plan">{cells}</table>'
+
+
+def foretold(workshop: Workshop, picture_order: PictureOrder) -> Explanation:
+    """What FouriScale would do for an order, and what it would cost.
+
+    Raises:
+        ValueError: see `explain`.
+    """
+    return workshop.models.explain(
+        picture_order.model,
+        picture_order.height,
+        picture_order.width,
+        picture_order.steps,
+        picture_order.config,
+        picture_order.cascade,
+    )
 
 
 def _rows(workshop: Workshop, picture_order: PictureOrder, explanation: Explanation) -> list[tuple[str, str]]:

@@ -12,7 +12,7 @@ from fouriscale.config import FouriScaleConfig
 from fouriscale.maths.lowpass import Window
 
 from ..jobs.files import SCALED
-from ..jobs.spectrum import Activity
+from ..jobs.spectrum import Activity, kept
 
 
 def spectrum_chart(
@@ -33,11 +33,11 @@ def spectrum_chart(
         figure = Figure(figsize=(9, 7.6), layout="constrained")
         top, below = figure.subfigures(2, 1, squeeze=False, height_ratios=(1, 1.05))[:, 0]
         left, right = top.subplots(1, 2)
-        _draw_windows(left, activity, config)
+        (_draw_grids if config.deep else _draw_windows)(left, activity, config)
         _draw_spectra(right, runs)
         dilation, layers = below.subplots(1, 2, width_ratios=(1, 1.6))
-        _draw_dilation(dilation, activity)
-        _draw_layers(layers, activity)
+        _draw_dilation(dilation, activity, config)
+        _draw_layers(layers, activity, config)
         return svg(figure)
 
 
@@ -67,6 +67,24 @@ def _draw_windows(axes: Any, activity: Activity, config: FouriScaleConfig) -> No
         )
 
 
+def _draw_grids(axes: Any, activity: Activity, config: FouriScaleConfig) -> None:
+    guided = config.chosen("third_branch")
+    for label, grid in activity.grids.items():
+        passes = kept(grid)
+        frequency = torch.arange(len(passes)) / max(len(passes) - 1, 1)
+        (line,) = axes.plot(frequency, passes, label=label)
+        if guided:
+            axes.plot(frequency, kept(grid, onto="area"), color=line.get_color(), linestyle=":")
+    axes.set(
+        title="What deep maps keep on the grid",
+        xlabel="frequency of the map, 1 is the highest",
+        ylabel="keeps",
+    )
+    axes.set_ylim(-0.03, 1.05)
+    if activity.grids:
+        axes.legend(frameon=False, fontsize=8, title="dotted: guidance branch" if guided else None)
+
+
 def _draw_spectra(axes: Any, runs: Mapping[str, Sequence[torch.Tensor]]) -> None:
     from matplotlib import colormaps
 
@@ -90,7 +108,7 @@ def _draw_spectra(axes: Any, runs: Mapping[str, Sequence[torch.Tensor]]) -> None
     axes.legend(frameon=False, fontsize=8, ncols=2)
 
 
-def _draw_dilation(axes: Any, activity: Activity) -> None:
+def _draw_dilation(axes: Any, activity: Activity, config: FouriScaleConfig) -> None:
     steps = range(1, len(activity.dilations) + 1)
     axes.bar(
         steps,
@@ -98,25 +116,28 @@ def _draw_dilation(axes: Any, activity: Activity) -> None:
         width=0.9,
         color=["#2563a8" if d > 1 else "#b8c2cc" for d in activity.dilations],
     )
-    axes.set(title="Dilation by step (grey: plain UNet)", xlabel="step", ylabel="dilation")
+    what = ("Factor", "times smaller on each axis") if config.deep else ("Dilation", "dilation")
+    axes.set(title=f"{what[0]} by step (grey: plain UNet)", xlabel="step", ylabel=what[1])
     axes.locator_params(axis="x", integer=True)
 
 
-def _draw_layers(axes: Any, activity: Activity) -> None:
+def _draw_layers(axes: Any, activity: Activity, config: FouriScaleConfig) -> None:
     from matplotlib.colors import ListedColormap
     from matplotlib.patches import Patch
 
-    colours = ("#e4e7eb", "#8fb8de", "#2563a8")
+    legend = {"plain": "#e4e7eb", "dilated": "#8fb8de", "dilated and filtered": "#2563a8"}
+    if config.deep:
+        legend = {"at full size": "#e4e7eb", "on the grid": "#2563a8"}
     axes.imshow(
-        activity.states, aspect="auto", interpolation="nearest", cmap=ListedColormap(colours), vmin=0, vmax=2,
+        activity.states, aspect="auto", interpolation="nearest", cmap=ListedColormap([*legend.values()]),
+        vmin=0, vmax=len(legend) - 1,
         extent=(0.5, len(activity.dilations) + 0.5, len(activity.layers) + 0.5, 0.5),
     )  # fmt: skip
     every = math.ceil(len(activity.layers) / 24)
     axes.set_yticks(range(1, len(activity.layers) + 1, every), activity.layers[::every], fontsize=7)
-    axes.set(title="What each layer did", xlabel="step")
+    axes.set(title=f"What each {'block' if config.deep else 'layer'} did", xlabel="step")
     axes.locator_params(axis="x", integer=True)
-    labels = ("plain", "dilated", "dilated and filtered")
     axes.legend(
-        handles=[Patch(color=c, label=label) for c, label in zip(colours, labels, strict=True)],
+        handles=[Patch(color=colour, label=label) for label, colour in legend.items()],
         loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=3, frameon=False, fontsize=8,
     )  # fmt: skip

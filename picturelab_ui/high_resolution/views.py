@@ -114,18 +114,29 @@ def show_result(views: HighResolutionViews, result: SamplingResult) -> News:
         config = FouriScaleConfig.from_dict(Recipe.parse(read_recipe(scaled)).config or {})
         runs = {picture.method: picture.powers for picture in result.pictures}
         chart = spectrum_chart(result.activity, config, runs)
+        alternative, text = _GRID_TEXT if config.deep else _SPECTRUM_TEXT
         news[views.spectrum] = (
-            f'<img class="chart" src="{chart}" alt="Low-pass windows, spectra of the latents along the run, '
-            'dilation by step, and what each layer did">' + _SPECTRUM_TEXT
+            f'<img class="chart" src="{chart}" alt="{alternative}"><p class="soft">{text}</p>'
         )
     return news
 
 
-_SPECTRUM_TEXT = """<p class="soft">Top left: what each layer's filter lets through before its dilated convolution.
-Top right: how much of each frequency the unfinished picture holds, from the first step (dark) to the last (light);
-dashed is direct sampling. Dotted in the first are the windows of the guidance branch, where there is one. Below: the
-dilation falls step by step, and a layer is filtered while its window cuts
-anything off.</p>"""
+# The drawing in words, for those who don't see it and for those who do.
+_SPECTRA = """Top right: how much of each frequency the unfinished picture holds, from the first step (dark) to the
+last (light); dashed is direct sampling."""
+_SPECTRUM_TEXT = (
+    "Low-pass windows, spectra of the latents along the run, dilation by step, and what each layer did",
+    f"""Top left: what each layer's filter lets through before its dilated convolution; dotted are the windows of the
+guidance branch, where there is one. {_SPECTRA} Below: the dilation falls step by step, and a layer is filtered while
+its window cuts anything off.""",
+)
+_GRID_TEXT = (
+    "Low-pass windows of the deep grid, spectra of the latents along the run, by how much the grid is smaller, and "
+    "which blocks ran on it",
+    f"""Top left: what the deep blocks' maps keep of each frequency where they run on the smaller grid: what it can
+hold; the blocks above keep everything. {_SPECTRA} Below: by how much the grid is smaller step by step, and which
+blocks run on it.""",
+)
 
 
 def show_pictures(views: HighResolutionViews, scaled: Path | None, direct: Path | None) -> News:

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 
 from fouriscale.config import FouriScaleConfig
-from fouriscale.hooks.modules import listed_convolutions
+from fouriscale.hooks.modules import levels_of, listed_convolutions
+from fouriscale.hooks.place import Levels
+from fouriscale.maths.decimate import cosines
+from fouriscale.maths.grid import DeepGrid, resampling_matrix
 from fouriscale.maths.lowpass import Window
 from fouriscale.maths.plan import padded_size
-from fouriscale.maths.sizes import size_at
+from fouriscale.maths.sizes import Size, size_at
 
 PLAIN, DILATED, FILTERED = 0, 1, 2  # what a step does to a convolution
+ON_GRID = 1  # what it does to a block
 
 
 def radial_power(latents: torch.Tensor, bins: int = 32) -> torch.Tensor:
@@ -41,19 +46,27 @@ def radial_power(latents: torch.Tensor, bins: int = 32) -> torch.Tensor:
 
 @dataclass(frozen=True)
 class Activity:
-    """What each step does to each convolution that the config names.
+    """What each step does to each convolution that the config names, or to each block where there is a deep grid.
 
     Attributes:
         layers: their names, shortened, in the UNet's order.
-        states: one row a layer, one entry a step: `PLAIN`, `DILATED` or `FILTERED` (dilated too).
-        dilations: of each step, before rounding up.
+        states: one row a layer, one entry a step: `PLAIN`, `DILATED` or `FILTERED` (dilated too); or `PLAIN` or
+            `ON_GRID`.
+        dilations: of each step, before rounding up; of the deep grid, how many times smaller it is on each axis.
         windows: {map size and stride in words: (padded length, stride)} of the first step's filters.
+        grids: {map and grid size in words: the deep grid}, one a part of the run.
     """
 
     layers: tuple[str, ...]
     states: tuple[tuple[int, ...], ...]
     dilations: tuple[float, ...]
-    windows: Mapping[str, tuple[int, int]]
+    windows: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    grids: Mapping[str, DeepGrid] = field(default_factory=dict)
+
+    def last(self, steps: int) -> Activity:
+        """The same of the last steps alone."""
+        states = tuple(row[-steps:] for row in self.states)
+        return dataclasses.replace(self, states=states, dilations=self.dilations[-steps:])
 
 
 def activity(
@@ -65,10 +78,13 @@ def activity(
         ValueError: a layer pattern matches nothing in the UNet.
     """
     listed = listed_convolutions(unet, config)
-    names = {id(module): short_name(name) for name, module in unet.named_modules()}
-    schedule, fit = config.schedule(height, width, steps), config.fit(height, width)
+    schedule = config.schedule(height, width, steps)
     dilations = tuple(schedule.at(i) if schedule.active(i) else 1.0 for i in range(steps))
     latent_size = height // vae_scale_factor, width // vae_scale_factor
+    if config.deep:
+        return _of_blocks(config, dilations, latent_size, levels_of(unet, config, listed))
+    names = {id(module): short_name(name) for name, module in unet.named_modules()}
+    fit = config.fit(height, width)
     rows, columns = (math.ceil(side / vae_scale_factor) for side in fit.training_size)
     states, windows = [], {}
     for one in listed:
@@ -82,7 +98,35 @@ def activity(
             windows[label] = max(padded), stride
         states.append(tuple(_state(dilation, stride, padded, config.floor) for dilation in dilations))
     layers = tuple(names[id(one.conv)] for one in listed)
-    return Activity(layers, tuple(states), dilations, windows)
+    return Activity(layers, tuple(states), dilations, windows=windows)
+
+
+def _of_blocks(
+    config: FouriScaleConfig, dilations: tuple[float, ...], latent_size: Size, levels: Levels
+) -> Activity:
+    """A UNet's blocks, those from the grid's level on being on the grid."""
+    down = [(f"down {level}", level) for level in levels.all]
+    up = [(f"up {levels.count - 1 - level}", level) for level in reversed(levels.all)]
+    blocks = [*down, ("mid", levels.count - 1), *up]
+    on_grid = tuple(ON_GRID if dilation > 1 else PLAIN for dilation in dilations)
+    plain = (PLAIN,) * len(dilations)
+    grids = {}
+    for factor in dict.fromkeys(dilation for dilation in dilations if dilation > 1):
+        grid = DeepGrid.build(
+            latent_size=latent_size,
+            factor=factor,
+            level=levels.grid,
+            levels=levels.count,
+            resampling=config.grid_resampling,
+        )
+        (rows, columns), (small_rows, small_columns) = grid.full(grid.level), grid.size
+        grids[f"maps {columns}x{rows} on {small_columns}x{small_rows}"] = grid
+    return Activity(
+        layers=tuple(name for name, _ in blocks),
+        states=tuple(on_grid if level >= levels.grid else plain for _, level in blocks),
+        dilations=dilations,
+        grids=grids,
+    )
 
 
 def _state(dilation: float, stride: int, padded: tuple[int, int] | None, floor: float) -> int:
@@ -92,6 +136,21 @@ def _state(dilation: float, stride: int, padded: tuple[int, int] | None, floor: 
     window = Window(max(dilation / stride, 1.0), floor)
     passes = padded is None or all(window.is_identity(n) for n in padded)
     return DILATED if passes else FILTERED
+
+
+def kept(grid: DeepGrid, onto: str | None = None) -> torch.Tensor:
+    """(side,): how much of each cosine of the longer axis, the slowest first, is left after going onto a deep grid
+    and off it.
+
+    Args:
+        onto: how it goes there; None takes the grid's own resampling.
+    """
+    axis = 0 if grid.full(grid.level)[0] >= grid.full(grid.level)[1] else 1
+    full, small = grid.full(grid.level)[axis], grid.size[axis]
+    there = resampling_matrix(full, small, onto or grid.resampling)
+    back = resampling_matrix(small, full, grid.resampling)
+    waves = cosines(full, torch.arange(full, dtype=torch.float64), full)
+    return (waves * (back @ there @ waves)).sum(0)
 
 
 def short_name(layer: str) -> str:

@@ -44,7 +44,7 @@ def sizes(page, place):
 
 def test_generate_and_compare(visit, tmp_path):
     page = visit(f"{SMALL}&seed=5")
-    expect(page.locator("#hires-plan")).to_contain_text("2 at most")
+    expect(page.locator("#hires-plan")).to_contain_text("1.50 on each axis")
     generate(page)
     expect(status(page)).to_contain_text(DONE)
     assert sizes(page, "#hires-slider") == [[192, 192]] * 2

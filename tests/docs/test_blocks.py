@@ -80,11 +80,13 @@ def settings(done, _printed, _monkeypatch):
     assert done.names["sizes"]["target_size"] == (1024, 1024)
     shown = FouriScaleConfig.load(Path("my.yaml"))
     assert shown == FouriScaleConfig.preset("sd15", stop=0.7, split_rows=True)
+    deep = FouriScaleConfig.load(Path("deep.yaml"))
+    assert (deep.deep, deep.grid_phases) == (True, ((0.5, 1.0), (0.8, 1.5)))
 
 
 def pipelines(done, _printed, _monkeypatch):
-    assert done.images == [(256, 256)] * 5
-    assert done.attached == [True] * 5 + [False] * 2
+    assert done.images == [(256, 256)] * 6
+    assert done.attached == [True] * 6 + [False] * 2
 
 
 def padtone_page(done, printed, _monkeypatch):

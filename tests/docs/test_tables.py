@@ -6,6 +6,7 @@ import yaml
 
 import padtone
 from benchmarks.audit import read, to_markdown
+from fouriscale.config import MODES, FouriScaleConfig
 from padtone.audit.prompts import studies_folder
 from padtone.audit.studies import load_study
 from padtone.maths.verdict import FEWEST_PROMPTS
@@ -14,6 +15,7 @@ from shapeworld import WEIGHTS, model_names
 from tests.docs.pages import ROOT
 
 AUDIT = (ROOT / "docs" / "audit.md").read_text()
+SETTINGS = (ROOT / "docs" / "settings.md").read_text()
 PADTONE = (ROOT / "docs" / "padtone.md").read_text()
 
 
@@ -44,6 +46,24 @@ def test_the_papers_figures():
         assert f"| {title} | {' | '.join(row)} |" in AUDIT
     for kind in yaml.safe_load((studies_folder() / "prompts.yaml").read_text()):
         assert kind in " ".join(AUDIT.split())
+
+
+def test_the_modes_and_settings():
+    _, modes, settings, *_ = re.split(r"^## (?:Modes|The settings)$", SETTINGS, flags=re.MULTILINE)
+    rows = [
+        [cell.strip() for cell in row.split("|")[1:-1]] for row in modes.splitlines() if row.startswith("| `")
+    ]
+    columns = ("grid", "third_branch", "attention", "late_attention", "convolution")
+    assert [row[0].strip("`") for row in rows[1:]] == list(MODES)
+    for (_, _, grid, branch, attention, convolution), mode in zip(rows[1:], MODES.values(), strict=True):
+        kinds = {attention.strip("`")}
+        assert grid.strip("`") == mode["grid"]
+        assert branch == ("yes" if mode["third_branch"] else "no")
+        assert {mode["attention"], mode["late_attention"]} == kinds
+        assert convolution.strip("`") == ("" if mode["grid"] == "deep" else mode["convolution"])
+        assert set(columns) == set(mode)
+    named = re.findall(r"^\|([^|]+)\|", settings.partition("\nA file")[0], re.MULTILINE)
+    assert set(re.findall(r"`(\w+)`", " ".join(named))) == set(FouriScaleConfig.model_fields)
 
 
 def test_the_families_of_padtone():

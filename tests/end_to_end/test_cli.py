@@ -68,10 +68,10 @@ def test_a_mode(generate, run):
     assert not np.array_equal(pixels("outputs/a-large-red-circle-0.png"), before)
     code, out, _ = run("explain", "--mode", "fast", "--size", "256x256")
     assert code == 0
-    assert "self-attention to downsampled keys, decimated convolutions, without the third branch" in out
+    assert "deep grid, self-attention to downsampled keys outside of it, without the third branch" in out
     assert run("explain", "--mode", "slow", "--size", "256x256")[::2] == (
         2,
-        "Error: mode='slow': must be one of paper, fast\n",
+        "Error: mode='slow': must be one of paper, fast, layerwise\n",
     )
 
 

@@ -1,4 +1,4 @@
-"""`fouriscale validate`: somebody's own model, direct against FouriScale, as a page and as JSON."""
+"""`fouriscale validate`: somebody's own model, direct against FouriScale's modes, as a page and as JSON."""
 
 import functools
 import json
@@ -9,9 +9,11 @@ import torch
 from PIL import Image
 
 import shapeworld
+from fouriscale import FouriScaleConfig
 from fouriscale.cli import main
 from fouriscale.reports import validate as validation
 from fouriscale.reports import validate_figures
+from fouriscale.reports.validate_settings import configs_to_compare
 from fouriscale.sampling.recipe import read
 
 QUICK = ["--scale", "1.25", "--steps", "2", "--device", "cpu", "--out", "report"]
@@ -29,10 +31,12 @@ def report(folder):
 
 @pytest.mark.slow
 def test_pictures_figures_and_a_page_of_one_file(run, tiny_model, tmp_path):
-    code, out, _ = run("--model", tiny_model, "--prompts", "prompts.txt", *QUICK)
+    code, out, _ = run("--model", tiny_model, "--prompts", "prompts.txt", *QUICK, "--mode", "paper")
     assert code == 0
     assert "width 160, height 160: FouriScale took" in out
     told = report(tmp_path)
+    assert (told["version"], told["settings"]["config"]["mode"]) == (2, "paper")
+    assert told["settings"]["further"] == {}
     (size,) = told["sizes"]
     assert (size["height"], size["width"]) == (160, 160)
     for method in ("direct", "FouriScale"):
@@ -40,7 +44,8 @@ def test_pictures_figures_and_a_page_of_one_file(run, tiny_model, tmp_path):
         assert size[method]["seconds"] > 0
         # The weights alone take this much, and the machine has less than that many bytes free.
         assert 2e7 < size[method]["peak_bytes"] < 1e11
-    assert size["time_ratio"] > 0
+    assert size["time_ratio"] == size["FouriScale"]["time_ratio"] > 0
+    assert size["memory_ratio"] == size["FouriScale"]["memory_ratio"] > 0
     assert told["settings"]["prompts"] == ["a large red circle", "a green square"]
     assert "torch" in told["versions"]
 
@@ -62,22 +67,28 @@ def test_a_killed_run_goes_on(run, tiny_model, tmp_path, monkeypatch):
     real, calls = validation.generate, []
 
     def killed(pipe, prompt, **settings):
-        calls.append((prompt, settings["config"] is None, settings["steps"]))
-        if len(calls) == 6:
+        config = settings["config"]
+        calls.append((prompt, config and config.mode, settings["steps"]))
+        if len(calls) == 9:
             raise KeyboardInterrupt
         return real(pipe, prompt, **settings)
 
     monkeypatch.setattr(validation, "generate", killed)
     assert run(*arguments)[0] == 130
     # Warmed up for one step each, the methods take turns in going first.
-    first, second = ("a large red circle", True), ("a large red circle", False)
-    assert calls[:5] == [(*first, 1), (*first, 2), (*second, 1), (*second, 2), ("a green square", False, 2)]
+    assert calls[:6] == [("a large red circle", mode, n) for mode in (None, "paper", "fast") for n in (1, 2)]
+    assert calls[6:8] == [("a green square", mode, 2) for mode in ("paper", "fast")]
     done = {file: file.read_bytes() for file in (tmp_path / "report" / "images").iterdir()}
-    assert len(done) == 3
+    assert len(done) == 5
     monkeypatch.setattr(validation, "generate", real)
     assert run(*arguments)[0] == 0
     assert {file: file.read_bytes() for file in done} == done
-    assert len(list((tmp_path / "report" / "images").iterdir())) == 4
+    assert len(list((tmp_path / "report" / "images").iterdir())) == 6
+    modes = {
+        one["method"]: (read(tmp_path / "report" / one["file"])["config"] or {}).get("mode")
+        for one in report(tmp_path)["images"]
+    }
+    assert modes == {"direct": None, "FouriScale": "paper", "FouriScale fast": "fast"}
 
     pieces = sorted((tmp_path / "report" / "pieces").iterdir())
     pieces[0].write_bytes(b"")  # as a power cut leaves it
@@ -98,18 +109,39 @@ def test_a_picture_that_does_not_fit_is_noted(run, tiny_model, tmp_path, monkeyp
     real = validation.generate
 
     def full(pipe, prompt, *, config, **settings):
-        if config is None and "circle" in prompt:
+        if (config is None and "circle" in prompt) or (config and config.mode == "fast"):
             raise torch.OutOfMemoryError("CUDA out of memory")
         return real(pipe, prompt, config=config, **settings)
 
     monkeypatch.setattr(validation, "generate", full)
     code, out, _ = run("--model", tiny_model, "--prompts", "prompts.txt", *QUICK)
     assert code == 0
-    assert "out of memory: 1 of direct; FouriScale took" in out
+    assert "out of memory: 1 of direct and 2 of fast mode; paper mode took" in out
+    assert "fast mode took" not in out
     (size,) = report(tmp_path)["sizes"]
     assert (size["direct"]["pictures"], size["direct"]["out_of_memory"]) == (1, 1)
     assert size["FouriScale"]["pictures"] == 2
+    assert (size["FouriScale fast"]["pictures"], size["FouriScale fast"]["time_ratio"]) == (0, None)
     assert "<p>out of memory</p>" in (tmp_path / "report" / "report.html").read_text()
+
+
+def test_the_modes_that_are_compared():
+    """A preset's own mode and fast mode, each whole, whatever the other one's parts were set to."""
+    compared = configs_to_compare(FouriScaleConfig.preset("sd15", attention="polyphase", stop=0.5))
+    assert {method: config.mode for method, config in compared.items()} == {
+        "FouriScale": "paper",
+        "FouriScale fast": "fast",
+    }
+    assert compared["FouriScale"].attention == "polyphase"
+    fast = compared["FouriScale fast"]
+    assert (fast.deep, fast.chosen("attention"), fast.stop) == (True, "downsampled keys", 0.5)
+    # Where the preset says fast, the published method stands beside it, and not on the preset's deep grid.
+    compared = configs_to_compare(FouriScaleConfig.preset("shapeworld", grid="deep", grid_level=2))
+    assert [config.mode for config in compared.values()] == ["paper", "fast"]
+    assert [config.deep for config in compared.values()] == [False, True]
+    assert compared["FouriScale fast"].grid_level == 2
+    before = FouriScaleConfig.from_dict({"training_sizes": [64, 64], "layers": ["mid_block"], "mode": "fast"})
+    assert [config.mode for config in configs_to_compare(before).values()] == ["layerwise", "fast"]
 
 
 def test_shipped_models_are_judged_by_the_checker(monkeypatch):

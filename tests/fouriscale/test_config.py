@@ -98,6 +98,30 @@ def test_plain_values_make_the_same_config(tmp_path):
         ({"training_sizes": (0, 512)}, ValueError, "training_sizes="),
         ({"training_sizes": []}, ValueError, "training_sizes="),
         ({"dilation": 2}, ValueError, "unknown setting 'dilation'; settings are training_sizes, layers"),
+        ({"grid": "small"}, ValueError, "grid='small': must be one of full, deep"),
+        ({"grid": 1}, ValueError, "grid=1: must be one of full, deep"),
+        ({"grid_resampling": "lanczos"}, ValueError, "must be one of cosines, area, nearest, bicubic"),
+        ({"grid_resampling": None}, ValueError, "grid_resampling=None: must be one of"),
+        ({"grid_level": 0}, ValueError, "grid_level=0: must be from 1 to 9"),
+        ({"grid_level": 10}, ValueError, "grid_level=10: must be from 1 to 9"),
+        ({"grid_level": 10**400}, ValueError, "must be from 1 to 9"),
+        ({"grid_level": 1.0}, TypeError, "grid_level=1.0: must be a whole number"),
+        ({"grid_level": True}, TypeError, "grid_level=True: must be a whole number"),
+        ({"grid_phases": 0.8}, ValueError, "grid_phases=0.8: must be pairs such as [[0.5, 1], [0.8, 2]]"),
+        ({"grid_phases": []}, ValueError, "grid_phases=[]: must be pairs"),
+        ({"grid_phases": [0.8, 1]}, ValueError, "grid_phases=[0.8, 1]: must be pairs"),
+        ({"grid_phases": [[0.8]]}, ValueError, "grid_phases=[[0.8]]: must be pairs"),
+        ({"grid_phases": [["0.8", 1]]}, ValueError, "must be pairs"),
+        ({"grid_phases": [[True, 1]]}, ValueError, "must be pairs"),
+        ({"grid_phases": [[0, 1]]}, ValueError, "the fraction of the run in (0, 1]"),
+        ({"grid_phases": [[1.1, 1]]}, ValueError, "the fraction of the run in (0, 1]"),
+        ({"grid_phases": [[float("nan"), 1]]}, ValueError, "must be pairs"),
+        ({"grid_phases": [[0.8, 0.05]]}, ValueError, "from 0.1 to 100"),
+        ({"grid_phases": [[0.8, 10**400]]}, ValueError, "from 0.1 to 100"),
+        ({"grid_phases": [[0.8, float("nan")]]}, ValueError, "must be pairs"),
+        ({"grid_phases": [[0.5, 1], [0.5, 2]]}, ValueError, "both rising"),
+        ({"grid_phases": [[0.5, 2], [0.8, 1]]}, ValueError, "both rising"),
+        ({"grid_phases": [[i / 20, i] for i in range(1, 12)]}, ValueError, "10 at most"),
     ],
 )
 def test_bad_settings_get_one_sentence(changes, error, sentence):
@@ -130,3 +154,62 @@ def test_bad_files_get_one_sentence(tmp_path):
             FouriScaleConfig.load(tmp_path / "bad.yaml")
         assert sentence in str(caught.value)
         assert "\n" not in str(caught.value)
+
+
+def test_new_settings_come_after_those_that_could_be_given_by_place():
+    names = list(FouriScaleConfig.model_fields)
+    new = ["grid", "grid_phases", "grid_level", "grid_resampling"]
+    assert names[-4:] == new
+    assert names.index("size_rule") == len(names) - 5
+
+
+def test_phases_are_pairs_of_numbers_however_they_are_given():
+    phases = SD15.replace(grid_phases=[(0.5, 1), [0.8, 2]]).grid_phases
+    assert phases == ((0.5, 1.0), (0.8, 2.0))
+    assert SD15.replace(grid_phases=phases).to_dict()["grid_phases"] == [[0.5, 1.0], [0.8, 2.0]]
+    assert SD15.grid_phases is SD15.to_dict()["grid_phases"] is None
+
+
+def test_what_fast_meant_before_there_was_a_grid_keeps_its_meaning():
+    old = {name: value for name, value in SD15.to_dict().items() if not name.startswith("grid")}
+    before = FouriScaleConfig.from_dict(old | {"mode": "fast"})
+    assert (before.mode, before.deep) == ("layerwise", False)
+    assert before.chosen("convolution") == "decimated"
+    assert FouriScaleConfig.from_dict(old | {"mode": "paper"}) == SD15
+    for grid in (None, "deep"):
+        now = FouriScaleConfig.from_dict(old | {"mode": "fast", "grid": grid})
+        assert (now.mode, now.deep) == ("fast", True)
+    assert not FouriScaleConfig.from_dict(old | {"mode": "fast", "grid": "full"}).deep
+    assert SD15.replace(mode="fast").deep  # one's own words are today's
+    assert FouriScaleConfig(**old | {"mode": "fast"}).deep
+
+
+def test_a_file_from_before_there_was_a_grid_is_read_likewise(tmp_path):
+    file = tmp_path / "old.yaml"
+    file.write_text("training_sizes: [512, 512]\nlayers: ['mid_block.*']\nmode: fast\n")
+    assert FouriScaleConfig.load(file).mode == "layerwise"
+    file.write_text(file.read_text() + "grid: deep\n")
+    assert FouriScaleConfig.load(file).mode == "fast"
+    assert FouriScaleConfig.named(str(file), mode="fast").deep
+
+
+@pytest.mark.parametrize("mode", ["paper", "fast", "layerwise"])
+def test_resolved_settings_leave_nothing_open_and_mean_the_same(mode):
+    config = SD15.replace(mode=mode, attention="polyphase")
+    resolved = config.resolved()
+    left = ("third_branch", "attention", "late_attention", "convolution", "grid")
+    assert [getattr(resolved, name) for name in left] == [config.chosen(name) for name in left]
+    assert resolved.attention == "polyphase"
+    assert resolved.grid_phases == ((0.8, 1.0),)
+    assert resolved.resolved() == resolved == FouriScaleConfig.from_dict(resolved.to_dict())
+    assert resolved.schedule(1024, 1024, 50) == config.schedule(1024, 1024, 50)
+    other = "fast" if mode == "paper" else "paper"
+    assert resolved.replace(mode=other).schedule(1024, 1024, 50) == config.schedule(1024, 1024, 50)
+
+
+def test_a_deep_grid_may_be_had_in_any_mode():
+    deep = SD15.replace(grid="deep")
+    assert deep.deep
+    assert (deep.chosen("third_branch"), deep.chosen("attention")) == (True, "full")
+    assert deep.fit(1536, 1024).dilation == pytest.approx(6**0.5)
+    assert SD15.fit(1536, 1024).dilation == 3

@@ -16,6 +16,15 @@ from tests.matrix.plain_reference import plain_reference
 from tests.tiny.unet_pipelines import CONFIG, FAMILIES
 
 REFERENCE = "the method computed plainly"
+BOTH = ("paper", "fast")
+LAYERWISE = "Layerwise mode"  # the group of cells in that mode alone
+# The same in every mode but for what the mode says. Of fast mode's four steps, three are on the deep grid.
+SETTINGS = {mode: CONFIG.replace(mode=mode) for mode in (*BOTH, "layerwise")}
+
+
+def configured(mode, **changes):
+    """FouriScale's settings in a mode."""
+    return SETTINGS[mode].replace(**changes)
 
 
 @dataclass
@@ -26,9 +35,9 @@ class Setting:
         pipe: what FouriScale is applied to.
         run: samples, and gives an array; the same one at every call.
         guided: whether the UNet's rows are [unconditional, conditional]; may be a function.
-        expected: gives what `run` should give under FouriScale; None computes the method plainly.
+        expected: gives what `run` should give under FouriScale, from its settings; None computes the method plainly.
         equals: what that is, in words for the table.
-        config: FouriScale's settings.
+        config: gives FouriScale's settings, from a mode.
         running: the pipeline whose scheduler and scale the plain computation follows; `pipe` if None.
         undo: put the session's models back.
         apply: further arguments of `apply_fouriscale`.
@@ -38,9 +47,9 @@ class Setting:
     pipe: Any
     run: Callable[[], Any]
     guided: Any = True
-    expected: Callable[[], Any] | None = None
+    expected: Callable[[Any], Any] | None = None
     equals: str = REFERENCE
-    config: Any = CONFIG
+    config: Callable[[str], Any] = configured
     running: Any = None
     undo: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
     tolerance: float = 1e-3
@@ -54,7 +63,7 @@ class Setting:
 
 @dataclass(frozen=True)
 class Result:
-    """What a cell gave: a word for the table, what it equals, and a refusal's sentence."""
+    """What a cell gave in one mode: a word for the table, what it equals, and a refusal's sentence."""
 
     word: str
     equals: str = ""
@@ -69,6 +78,8 @@ class Cell:
     Attributes:
         refused: the sentence's core where FouriScale declines.
         absent: what the table says for a family that the row does not have.
+        modes: in which it is tried.
+        otherwise: what the table says for another mode.
     """
 
     group: str
@@ -77,6 +88,8 @@ class Cell:
     make: Callable[..., Setting]
     refused: str | None = None
     absent: str = "not tried"
+    modes: tuple[str, ...] = BOTH
+    otherwise: str = "not tried"
 
     @property
     def id(self):
@@ -86,11 +99,11 @@ class Cell:
 CELLS: list[Cell] = []
 
 
-def cell(group, name, families=FAMILIES, refused=None, absent="not tried"):
-    """Register the decorated function, which makes the `Setting` for a family."""
+def cell(group, name, families=FAMILIES, refused=None, **shown):
+    """Register the decorated function, which makes the `Setting` for a family; `shown` is the rest of a `Cell`."""
 
     def register(make):
-        CELLS.extend(Cell(group, name, family, make, refused, absent) for family in families)
+        CELLS.extend(Cell(group, name, family, make, refused, **shown) for family in families)
         return make
 
     return register
@@ -113,14 +126,25 @@ def traces(unet):
     }
 
 
-def check(setting):
-    """Runs, keeps the size, changes the image, equals what it should, restores bit for bit."""
+def check(setting, modes):
+    """In each mode: runs, keeps the size, changes the image, equals what it should; and restores bit for bit."""
     unet = unet_of(setting.pipe)
     plain = as_array(setting.run())
-    keys, found = list(unet.state_dict()), traces(unet)
-
+    found = list(unet.state_dict()), traces(unet)
     setting.undo.callback(remove_fouriscale, setting.pipe)  # also where it fails: cells share a UNet
-    apply_fouriscale(setting.pipe, setting.config, **setting.apply)
+    for mode in modes:
+        _check_mode(setting, setting.config(mode), plain)
+        remove_fouriscale(setting.pipe)
+        assert current_state(setting.pipe) is None
+        assert (list(unet.state_dict()), traces(unet)) == found
+    again = as_array(setting.run())
+    assert (again == plain).all()
+
+
+def _check_mode(setting, config, plain):
+    unet = unet_of(setting.pipe)
+    keys = list(unet.state_dict())
+    apply_fouriscale(setting.pipe, config, **setting.apply)
     scaled = as_array(setting.run())
     assert list(unet.state_dict()) == keys
     assert scaled.shape == plain.shape
@@ -130,15 +154,9 @@ def check(setting):
 
     if setting.expected is None:
         remove_fouriscale(setting.pipe)
-        with plain_reference(setting.running or setting.pipe, setting.config, setting.guided) as reference:
+        with plain_reference(setting.running or setting.pipe, config, setting.guided) as reference:
             expected = as_array(setting.run())
         assert any(reference.active)
     else:
-        expected = as_array(setting.expected())
+        expected = as_array(setting.expected(config))
     assert np.linalg.norm(scaled - expected) <= setting.tolerance * effect
-
-    remove_fouriscale(setting.pipe)
-    assert current_state(setting.pipe) is None
-    assert traces(unet) == found
-    again = as_array(setting.run())
-    assert (again == plain).all()

@@ -8,9 +8,9 @@ from peft import LoraConfig
 from peft.utils import get_peft_model_state_dict
 
 from fouriscale import fouriscale
-from tests.matrix.cell import Setting, cell
+from tests.matrix.cell import LAYERWISE, Setting, cell
 from tests.tiny import unet_pipelines as models
-from tests.tiny.unet_pipelines import CONFIG, call, mask
+from tests.tiny.unet_pipelines import call, mask
 
 GROUP = "Adapters"
 ATTENTION = ("to_q", "to_k", "to_v", "to_out.0")
@@ -66,7 +66,7 @@ def loaded_while_applied(family):
     return Setting(pipe, run)
 
 
-def unloaded_setting(family, config):
+def unloaded_setting(family):
     pipe, weights, plain = own(family), lora(family, ATTENTION + CONVOLUTIONS), own(family)
 
     def run():
@@ -75,21 +75,15 @@ def unloaded_setting(family, config):
         pipe.unload_lora_weights()
         return pipe(**call()).images
 
-    def expected():
+    def expected(config):
         with fouriscale(plain, config):
             return plain(**call()).images
 
-    return Setting(pipe, run, expected=expected, equals="no LoRA", config=config)
+    return Setting(pipe, run, expected=expected, equals="no LoRA")
 
 
-@cell(GROUP, "LoRA unloaded while applied")
-def unloaded(family):
-    return unloaded_setting(family, CONFIG)
-
-
-@cell(GROUP, "fast mode, LoRA unloaded while applied")
-def fast_unloaded(family):
-    return unloaded_setting(family, CONFIG.replace(mode="fast"))
+cell(GROUP, "LoRA unloaded while applied")(unloaded_setting)
+cell(LAYERWISE, "LoRA unloaded while applied", modes=("layerwise",))(unloaded_setting)
 
 
 @cell(GROUP, "LoRA loaded before and unloaded while applied")
@@ -103,8 +97,8 @@ def unloaded_after(family):
         pipe.load_lora_weights(weights, adapter_name="one")
         return image
 
-    def expected():
-        with fouriscale(plain, CONFIG):
+    def expected(config):
+        with fouriscale(plain, config):
             return plain(**call()).images
 
     return Setting(pipe, run, expected=expected, equals="no LoRA")
@@ -116,8 +110,8 @@ def fused(family):
     pipe = loaded(family, ATTENTION + CONVOLUTIONS)
     pipe.fuse_lora()
 
-    def expected():
-        with fouriscale(separate, CONFIG):
+    def expected(config):
+        with fouriscale(separate, config):
             return separate(**call()).images
 
     setting = sampling(pipe)
@@ -224,7 +218,7 @@ def embeds(family):
     pipe = models.pipeline(family)
     setting = sampling(pipe, **encoded(pipe, family))
 
-    def expected():
+    def expected(_):
         return pipe(**call()).images
 
     setting.expected, setting.equals = expected, "the prompt as text"

@@ -1,5 +1,7 @@
 """Memory tools: offload, casting, tiling, attention backends, compilation."""
 
+import functools
+
 import accelerate
 import torch
 from diffusers.models.attention_processor import AttnProcessor, AttnProcessor2_0
@@ -7,13 +9,12 @@ from torch._dynamo.utils import counters
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from fouriscale import fouriscale
-from tests.matrix.cell import Setting, cell
+from tests.matrix.cell import LAYERWISE, Setting, cell, configured
 from tests.tiny import unet_pipelines as models
-from tests.tiny.unet_pipelines import CONFIG, call
+from tests.tiny.unet_pipelines import call
 
 GROUP = "Memory and speed"
 CPU = torch.device("cpu")
-FAST, SPLIT = CONFIG.replace(mode="fast"), CONFIG.replace(split_rows=True)
 
 
 def own(family):
@@ -29,21 +30,16 @@ def own(family):
     return models.pipeline(family, **fresh)
 
 
-def like_plain(pipe, family, tolerance=1e-6, config=CONFIG, reference=None, equals="without it"):
-    """Against the same pipeline without the tool; `reference` is its config where that differs."""
+def like_plain(pipe, family, tolerance=1e-6):
+    """Against the same pipeline without the tool, its rows together."""
 
-    def expected():
+    def expected(config):
         plain = models.pipeline(family)
-        with fouriscale(plain, reference or config):
+        with fouriscale(plain, config.replace(split_rows=False)):
             return plain(**call()).images
 
     return Setting(
-        pipe,
-        lambda: pipe(**call()).images,
-        expected=expected,
-        equals=equals,
-        tolerance=tolerance,
-        config=config,
+        pipe, lambda: pipe(**call()).images, expected=expected, equals="without it", tolerance=tolerance
     )
 
 
@@ -85,8 +81,8 @@ def casting(family):
     rounded.load_state_dict({k: v.float() for k, v in pipe.unet.state_dict().items()})
     plain = models.pipeline(family, unet=rounded)
 
-    def expected():
-        with fouriscale(plain, CONFIG):
+    def expected(config):
+        with fouriscale(plain, config):
             return plain(**call()).images
 
     return Setting(
@@ -191,11 +187,11 @@ def inference_mode(family):
     return setting
 
 
-def compiled_setting(family, compile_unet, config=CONFIG):
+def compiled_setting(family, compile_unet):
     """`compile_unet(pipe)` compiles; nothing in it may break the graph."""
     pipe = own(family)
     compile_unet(pipe)
-    setting = like_plain(pipe, family, 1e-3, config)
+    setting = like_plain(pipe, family, 1e-3)
     run, fresh = setting.run, [True]
 
     def counted():
@@ -228,30 +224,18 @@ def compiled_blocks(family):
     return compiled_setting(family, lambda pipe: pipe.unet.compile_repeated_blocks(backend="eager"))
 
 
-@cell(GROUP, "fast mode, pipe.unet.compile(), before applying")
-def fast_compiled(family):
-    return compiled_setting(family, lambda pipe: pipe.unet.compile(backend="eager"), FAST)
-
-
-@cell(GROUP, "fast mode, model offload")
-def fast_offload(family):
-    pipe = own(family)
-    pipe.enable_model_cpu_offload(device="cpu")
-    return like_plain(pipe, family, 0, FAST)
-
-
-@cell(GROUP, "fast mode, attention slicing", ["SD"])
-def fast_slicing(family):
-    pipe = own(family)
-    pipe.enable_attention_slicing(1)
-    return like_plain(pipe, family, 1e-3, FAST)
+cell(LAYERWISE, "pipe.unet.compile(), before applying", modes=("layerwise",))(compiled_in_place)
+cell(LAYERWISE, "model offload", modes=("layerwise",))(model_offload)
+cell(LAYERWISE, "attention slicing", ["SD"], modes=("layerwise",))(slicing)
 
 
 @cell(GROUP, "split_rows, model offload")
 def split_rows(family):
     pipe = own(family)
     pipe.enable_model_cpu_offload(device="cpu")
-    return like_plain(pipe, family, 1e-3, SPLIT, CONFIG, "rows together")
+    setting = like_plain(pipe, family, 1e-3)
+    setting.config, setting.equals = functools.partial(configured, split_rows=True), "rows together"
+    return setting
 
 
 @cell(GROUP, "UNet compiled while applied", ["XL"])
@@ -265,8 +249,8 @@ def compiled_after(family):
         torch.compiler.reset()
         return images
 
-    def expected():
-        with fouriscale(plain, CONFIG):
+    def expected(config):
+        with fouriscale(plain, config):
             return plain(**call()).images
 
     return Setting(pipe, run, expected=expected, equals="without it")

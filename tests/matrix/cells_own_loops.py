@@ -102,8 +102,8 @@ def two_unets(family):
     def run():
         return np.concatenate([first(**call()).images, second(**call()).images])
 
-    def expected():
-        with fouriscale(first, CONFIG):
+    def expected(config):
+        with fouriscale(first, config):
             one = first(**call()).images
         return np.concatenate([one, second(**call()).images])
 
@@ -125,8 +125,8 @@ def threads(family):
         changes, steps = job
         # A scheduler counts its steps, so a thread needs its own, as with diffusers alone.
         pipe = models.pipeline(family, unet=unet)
-        if current_state(first):  # settings belong to a pipeline
-            apply_fouriscale(pipe, CONFIG)
+        if (state := current_state(first)) is not None:  # settings belong to a pipeline
+            apply_fouriscale(pipe, state.config)
         images = pipe(**call(steps=steps, **prompt, **changes)).images.ravel()
         remove_fouriscale(pipe)
         return images
@@ -135,7 +135,7 @@ def threads(family):
         with ThreadPoolExecutor(2) as pool:
             return np.concatenate(list(pool.map(sample, jobs)))
 
-    def alone():
+    def alone(_):
         return np.concatenate([sample(job) for job in jobs])
 
     return Setting(first, together, expected=alone, equals="one after the other", tolerance=0)

@@ -1,5 +1,6 @@
 """Pipelines: every way of diffusers to sample with a Stable Diffusion UNet."""
 
+import functools
 import warnings
 
 import diffusers
@@ -9,7 +10,7 @@ from torch import nn
 import shapeworld
 from fouriscale import FouriScaleConfig, fouriscale
 from picturelab.remarks import Remark
-from tests.matrix.cell import Setting, cell
+from tests.matrix.cell import Setting, cell, configured
 from tests.tiny import unet_pipelines as models
 from tests.tiny.unet_pipelines import call, mask, picture
 
@@ -36,7 +37,7 @@ def shipped(family):
     pipe = shapeworld.load_pipeline()
     pipe.set_progress_bar_config(disable=True)
     setting = sampling(pipe, prompt="a red circle", num_inference_steps=4)
-    setting.config = FouriScaleConfig.preset("shapeworld", mode="paper", start=0.25, stop=0.75)
+    setting.config = lambda mode: FouriScaleConfig.preset("shapeworld", mode=mode, start=0.25, stop=0.75)
     return setting
 
 
@@ -56,9 +57,13 @@ def without_size(arguments):
 
 
 def applied(pipe, **changes):
-    """What another pipeline with settings of its own makes."""
-    with fouriscale(pipe, models.CONFIG):
-        return pipe(**call(**changes)).images
+    """Gives what another pipeline makes with settings of its own."""
+
+    def expected(config):
+        with fouriscale(pipe, config):
+            return pipe(**call(**changes)).images
+
+    return expected
 
 
 def img2img(pipe, **changes):
@@ -84,12 +89,19 @@ def controlnet(family):
     return sampling(pipe, image=picture())
 
 
+@cell(GROUP, "ControlNet, 200 x 264 pixels", modes=("fast",))
+def controlnet_odd(family):
+    """Maps of 33 x 25 and 17 x 13, height x width, and 9 x 7 on the grid."""
+    pipe = models.pipeline(family, kind(family, "ControlNet"), controlnet=models.controlnet(family))
+    return sampling(pipe, image=picture(), height=264, width=200)
+
+
 @cell(GROUP, "ControlNet at scale 0")
 def controlnet_off(family):
     pipe = models.pipeline(family, kind(family, "ControlNet"), controlnet=models.controlnet(family))
     plain = models.pipeline(family)
     setting = sampling(pipe, image=picture(), controlnet_conditioning_scale=0.0)
-    setting.expected, setting.equals = lambda: applied(plain), "text to image"
+    setting.expected, setting.equals = applied(plain), "text to image"
     return setting
 
 
@@ -161,7 +173,7 @@ def refiner_chain(family):
         return refiner(**without_size(call(steps=8, image=latents, denoising_start=0.5))).images
 
     # The second half is done by the same UNet here, so the chain is one run from beginning to end.
-    return Setting(base, run, expected=lambda: base(**call(steps=8)).images, equals="text to image")
+    return Setting(base, run, expected=lambda _: base(**call(steps=8)).images, equals="text to image")
 
 
 @cell(GROUP, "latent upscaling by image to image")
@@ -240,7 +252,7 @@ def modular(family):
         arguments["generator"].manual_seed(0)
         return pipe(**arguments, output="images")
 
-    return Setting(pipe, run, expected=lambda: applied(standard), equals="text to image")
+    return Setting(pipe, run, expected=applied(standard), equals="text to image")
 
 
 @cell(
@@ -267,7 +279,7 @@ def modular_other(family):
 )
 def modular_early(family):
     setting = modular(family)
-    setting.config = models.CONFIG.replace(early_guidance=2.4)
+    setting.config = functools.partial(configured, early_guidance=2.4)
     return setting
 
 
@@ -284,7 +296,7 @@ def sharing(family):
             other(**call(steps=8, guidance=1.0))
             return one(**call(steps=3)).images
 
-    return Setting(one, run, expected=lambda: applied(models.pipeline(family), steps=3), equals="alone")
+    return Setting(one, run, expected=applied(models.pipeline(family), steps=3), equals="alone")
 
 
 @cell(

@@ -1,10 +1,12 @@
 """Samplers: every scheduler that SDXL's pipeline works with, odd schedules, guidance of every kind."""
 
+import functools
+
 import diffusers
 import numpy as np
 
-from fouriscale import FouriScaleConfig
-from tests.matrix.cell import Setting, cell
+from fouriscale import fouriscale
+from tests.matrix.cell import Setting, cell, configured
 from tests.tiny import unet_pipelines as models
 from tests.tiny.unet_pipelines import call
 
@@ -116,20 +118,30 @@ def negative(family):
     return at_steps(models.pipeline(family), (4,), negative_prompt="fog", num_images_per_prompt=2)
 
 
-@cell(GROUP, "without the third branch", ["SD"])
+@cell(GROUP, "without the third branch", ["SD"], modes=("paper",), otherwise="by itself")
 def without_third_branch(family):
     """The rows stay the pipeline's; equal to a third branch whose filter and dilation are the strong ones."""
     setting = at_steps(models.pipeline(family), (4,))
-    plain = FouriScaleConfig.from_dict(
-        models.CONFIG.to_dict() | {"unfiltered": ["*"], "weak_dilation_divisor": 1.0}
-    )
-    setting.config = plain.replace(third_branch=False)
+    alike = {"unfiltered": ["*"], "weak_dilation_divisor": 1.0}
+    setting.config = functools.partial(configured, third_branch=False, **alike)
 
-    def expected():
-        from fouriscale import fouriscale
-
-        with fouriscale(setting.pipe, plain):
+    def expected(config):
+        with fouriscale(setting.pipe, config.replace(third_branch=True)):
             return setting.run()
 
     setting.expected, setting.equals = expected, "a third branch like the second"
+    return setting
+
+
+@cell(GROUP, "with the third branch", modes=("fast",), otherwise="by itself")
+def with_third_branch(family):
+    setting = at_steps(models.pipeline(family), (4,))
+    setting.config = functools.partial(configured, third_branch=True)
+    return setting
+
+
+@cell(GROUP, "a grid that grows", modes=("fast",), otherwise="no grid")
+def growing(family):
+    setting = at_steps(models.pipeline(family), (8,))
+    setting.config = functools.partial(configured, grid_phases=[[0.4, 0.8], [0.7, 1.1]])
     return setting

@@ -12,6 +12,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from tests.matrix.plain_deep import DeepStep
+
 
 @contextlib.contextmanager
 def plain_reference(pipe, config, guided=True):
@@ -34,32 +36,30 @@ class _Reference:
         self.active = []  # for every call, whether FouriScale was
 
     def __call__(self, sample, timestep, *args, **kwargs):
-        height, width = sample.shape[-2:]
-        scale, timesteps = self.pipe.vae_scale_factor, self.pipe.scheduler.timesteps.tolist()
-        base = tuple(side // scale for side in self.config.training_sizes[0])
-        factor = max(math.ceil(height / base[0]), math.ceil(width / base[1]))
+        timesteps = self.pipe.scheduler.timesteps.tolist()
         step = min(range(len(timesteps)), key=lambda i: abs(timesteps[i] - float(timestep)))
-        start, stop = (math.floor(f * len(timesteps) + 0.5) for f in (self.config.start, self.config.stop))
-        self.active.append(factor > 1 and step < stop)
-        if not self.active[-1]:
-            return self.forward(sample, timestep, *args, **kwargs)
-        d = float(factor)
-        if step >= start:
-            d = (factor - 1) * (stop - step) / (stop - start) + 1
+        kind = DeepStep if self.config.deep else _PaperStep
+        doing = kind(
+            self.pipe.unet,
+            self.config,
+            sample.shape[-2:],
+            self.pipe.vae_scale_factor,
+            step,
+            len(timesteps),
+        )
+        self.active.append(doing.active)
+        args, kwargs = doing.arguments(args, kwargs)
         rows = len(sample)
         lent = rows // 2 if self.guided() else rows
-        maps = _Maps((height, width), base, factor, d, self.config.floor)
         seen = {}
-        with (
-            _convolutions(self.pipe.unet, self.config, maps, math.ceil(d), weak=False),
-            self._keep(seen, lent),
-        ):
+        with doing.within(weak=False), self._keep(seen, lent):
             # The UNet takes T2I-Adapter's maps out of their list, so each call gets lists of its own.
             own_args, own_kwargs = _last_rows((args, kwargs), rows, rows)
             strong = self.forward(sample, timestep, *own_args, **own_kwargs)[0]
-        weak_dilation = math.ceil(max(d / self.config.weak_dilation_divisor, 1))
+        if not (doing.active and self.config.chosen("third_branch")):
+            return (strong,)
         args, kwargs = _last_rows((args, kwargs), rows, lent)
-        with _convolutions(self.pipe.unet, self.config, maps, weak_dilation, weak=True), self._give(seen):
+        with doing.within(weak=True), self._give(seen):
             weak = self.forward(sample[-lent:], timestep, *args, **kwargs)[0]
         return (torch.cat([strong[:-lent], weak]),)
 
@@ -83,6 +83,30 @@ class _Reference:
             for layer in self._projections():
                 undo.callback(layer.register_forward_hook(lambda m, _, out: seen[m]).remove)
             yield
+
+
+class _PaperStep:
+    """What one step of a run does to a UNet's convolutions."""
+
+    def __init__(self, unet, config, latent, scale, step, steps):
+        base = tuple(side // scale for side in config.training_sizes[0])
+        factor = max(math.ceil(side / part) for side, part in zip(latent, base, strict=True))
+        start, stop = (math.floor(f * steps + 0.5) for f in (config.start, config.stop))
+        self.unet, self.config = unet, config
+        self.active = factor > 1 and step < stop
+        d = float(factor)
+        if step >= start:
+            d = (factor - 1) * (stop - step) / (stop - start) + 1
+        self.dilations = [math.ceil(d), math.ceil(max(d / config.weak_dilation_divisor, 1))]
+        self.maps = _Maps(latent, base, factor, d, config.floor)
+
+    def arguments(self, args, kwargs):
+        return args, kwargs
+
+    def within(self, weak):
+        if not self.active:
+            return contextlib.nullcontext()
+        return _convolutions(self.unet, self.config, self.maps, self.dilations[weak], weak)
 
 
 class _Maps:

@@ -8,11 +8,13 @@ import pytest
 from diffusers import DiffusionPipeline
 
 from fouriscale.hooks.pipelines import refuse_other_batches
+from tests.matrix.cell import SETTINGS
 from tests.tiny.unet_pipelines import FAMILIES
 
-RESULTS = pytest.StashKey()  # what each cell gave, by cell: a `Result`
+RESULTS = pytest.StashKey()  # what each cell gave, by cell and mode: a `Result`
 PAGE = Path(__file__).parents[2] / "docs" / "compatibility.md"
 
+_FAMILY = {"SD": "SD", "XL": "SDXL"}
 _OTHER_UNETS = ("UNetMotionModel", "UNetControlNetXSModel")
 NOT_TRIED = [
     "real weights of any model, since no model hub can be reached where this is built",
@@ -30,7 +32,7 @@ _HEAD = """\
 
 Made by `make test-matrix` from what it found, and compared with it on every run: do not edit by hand. Each
 combination ran on small random models of the true architecture, two levels deep, at twice the training size
-on each axis. "Works" means that it
+on each axis, in paper mode and in fast mode, whose deep blocks are on the training grid. "Works" means that it
 
 - runs and keeps the output's size,
 - changes the picture,
@@ -38,7 +40,8 @@ on each axis. "Works" means that it
 - and after removal gives the picture from before, bit for bit, with no attribute or hook left behind.
 
 "{reference}" stands for an implementation of its own in the tests
-(`tests/matrix/plain_reference.py`): padded maps filtered by FFT, and every branch its own UNet call.
+(`tests/matrix/plain_reference.py`, `plain_deep.py`): padded maps filtered by FFT, deep maps resampled by a DCT,
+and every branch its own UNet call.
 "Refused" combinations raise one sentence before anything is changed; the sentences are tested.
 
 diffusers {diffusers}.
@@ -46,23 +49,15 @@ diffusers {diffusers}.
 
 
 def render(results, reference):
-    """The page's text from {cell: Result}."""
+    """The page's text from {cell: {mode: Result}}."""
     lines = [_HEAD.format(reference=reference, diffusers=diffusers.__version__)]
     for group in dict.fromkeys(cell.group for cell in results):
-        lines += [f"## {group}", "", "| combination | SD | SDXL | equals |", "|---|---|---|---|"]
-        rows = {}
-        for cell, result in results.items():
-            if cell.group == group:
-                rows.setdefault(cell.name, {})[cell.family] = (cell, result)
-        for name, row in rows.items():
-            cell, result = next(iter(row.values()))
-            shown = [row[f][1].word if f in row else cell.absent for f in FAMILIES]
-            lines.append(f"| {name} | {' | '.join(shown)} | {result.equals} |")
-        lines.append("")
+        lines += [f"## {group}", "", *_table([cell for cell in results if cell.group == group], results), ""]
     lines += ["## Refused", ""]
-    said = {result.sentence: None for result in results.values() if result.sentence}
+    every = [result for by_mode in results.values() for result in by_mode.values()]
+    said = {result.sentence: None for result in every if result.sentence}
     lines += [*(f"- {sentence}" for sentence in said), ""]
-    tried = {name for result in results.values() for name in result.pipelines}
+    tried = {name for result in every for name in result.pipelines}
     refused, replaced, others = pipeline_classes()
     lines += [
         "## Every pipeline of diffusers with a UNet2DConditionModel",
@@ -81,6 +76,28 @@ def render(results, reference):
         "",
     ]
     return "\n".join(lines)
+
+
+def _table(cells, results):
+    """A group's lines, a column for each family in each mode."""
+    modes = [mode for mode in SETTINGS if any(mode in cell.modes for cell in cells)]
+    columns = [f"{_FAMILY[family]}, {mode}" for family in FAMILIES for mode in modes]
+    lines = [f"| combination | {' | '.join(columns)} | equals |", f"|---|{'---|' * len(columns)}---|"]
+    rows = {}
+    for cell in cells:
+        rows.setdefault(cell.name, {})[cell.family] = cell
+    for name, row in rows.items():
+        first = next(iter(row.values()))
+        shown = [_word(row.get(family), mode, first, results) for family in FAMILIES for mode in modes]
+        equals = next(iter(results[first].values())).equals
+        lines.append(f"| {name} | {' | '.join(shown)} | {equals} |")
+    return lines
+
+
+def _word(cell, mode, row, results):
+    if cell is None:
+        return row.absent
+    return results[cell][mode].word if mode in cell.modes else cell.otherwise
 
 
 def pipeline_classes():

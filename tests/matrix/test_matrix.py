@@ -15,9 +15,9 @@ from tests.matrix import (
     cells_samplers,  # noqa: F401
 )
 from tests.matrix import table as matrix_table
-from tests.matrix.cell import CELLS, REFERENCE, Result, check
+from tests.matrix.cell import CELLS, LAYERWISE, REFERENCE, Result, check
 
-GROUPS = ["Pipelines", "Adapters", "Samplers", "Memory and speed", "Loops of your own"]
+GROUPS = ["Pipelines", "Adapters", "Samplers", "Memory and speed", "Loops of your own", LAYERWISE]
 ORDERED = sorted(CELLS, key=lambda cell: GROUPS.index(cell.group))
 
 # Of the schedulers' own making, and of peft's when a second LoRA comes.
@@ -31,17 +31,19 @@ pytestmark = [
 @pytest.mark.parametrize("cell", ORDERED, ids=lambda cell: cell.id)
 def test_cell(cell, request):
     results = request.config.stash[matrix_table.RESULTS]
-    results[cell] = Result("fails")  # until it has passed
+    results[cell] = {mode: Result("fails") for mode in cell.modes}  # until it has passed
     setting = cell.make(cell.family)
     with setting.undo:
         if cell.refused is None:
-            check(setting)
-            results[cell] = Result("works", setting.equals, None, setting.pipelines())
+            check(setting, cell.modes)
+            works = Result("works", setting.equals, None, setting.pipelines())
+            results[cell] = dict.fromkeys(cell.modes, works)
             return
-        with pytest.raises(ValueError, match=cell.refused) as refusal:
-            apply_fouriscale(setting.pipe, setting.config, **setting.apply)
-        assert "\n" not in str(refusal.value)
-        results[cell] = Result("refused", "", str(refusal.value))
+        for mode in cell.modes:
+            with pytest.raises(ValueError, match=cell.refused) as refusal:
+                apply_fouriscale(setting.pipe, setting.config(mode), **setting.apply)
+            assert "\n" not in str(refusal.value)
+            results[cell][mode] = Result("refused", "", str(refusal.value))
 
 
 def test_the_page_says_what_was_found(request):

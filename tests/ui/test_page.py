@@ -13,7 +13,7 @@ from fouriscale.sampling.recipe import Recipe, read, save
 from picturelab_ui import links
 from picturelab_ui.folders import Folders
 from picturelab_ui.high_resolution import order
-from picturelab_ui.high_resolution.config_fields import to_fields
+from picturelab_ui.high_resolution.config_fields import from_fields, to_fields
 from picturelab_ui.high_resolution.controls import RATIOS
 from picturelab_ui.high_resolution.plan import plan
 from picturelab_ui.high_resolution.sizes import ratio_size
@@ -55,9 +55,10 @@ def test_generate_gives_both_pictures_with_their_recipes(served):
 def test_explain_and_encode_answer_in_json(served):
     client, *_ = served
     explanation = client.predict("shapeworld/unet", 256, 512, api_name="/explain")
-    assert explanation["fit"] == {"training_size": [128, 128], "dilation": 4}
-    assert explanation["active"] == 15
-    assert any(line.startswith("dilation: 4") for line in explanation["sentences"])
+    assert explanation["fit"] == {"training_size": [128, 128], "dilation": pytest.approx(8**0.5)}
+    assert explanation["active"] == 20
+    assert [phase["grid"]["size"] for phase in explanation["grids"]] == [[12, 22]]
+    assert any(line.startswith("factor: 2.83") for line in explanation["sentences"])
     read = client.predict("a red circle", "padding", api_name="/encode")
     assert read["roles"] == ["bos", "prompt", "prompt", "prompt", "eos", *["padding"] * 19]
     assert read["kept"] == [role == "padding" for role in read["roles"]]
@@ -137,12 +138,26 @@ WRONG = [
     ("layers", "", "at least one pattern"),
     ("start", 0.9, "before stop"),
     ("stop", 2, "from 0 to 1"),
+    ("cascade", "yes", "must be true or false"),
+    ("cascade_strength", 0, "above 0 and at most 1"),
+    ("cascade_strength", None, "above 0 and at most 1"),
+    ("cascade_upsampling", "pixel", "pixels, latents"),
     ("floor", 1, "from 0 to"),
     ("early_guidance", 0, "from 0.001 to 1000"),
     ("size_rule", "best", "nearest"),
     ("mode", "quick", "paper, fast"),
     ("third_branch", "perhaps", "true or false"),
     ("attention", "sparse", "polyphase"),
+    ("grid", "shallow", "full, deep"),
+    ("grid_phases", "half: 1", "pairs such as 0.5: 1, 0.8: 2"),
+    ("grid_phases", "0.5: 1: 2", "pairs such as 0.5: 1, 0.8: 2"),
+    ("grid_phases", "0.5", "pairs such as 0.5: 1, 0.8: 2"),
+    ("grid_phases", "0.8: 1, 0.5: 2", "both rising"),
+    ("grid_phases", "nan: 1", "in (0, 1]"),
+    ("grid_phases", 0.5, "must be text"),
+    ("grid_level", 1.5, "whole number"),
+    ("grid_level", 0, "from 1 to"),
+    ("grid_resampling", "bilinear", "cosines, area"),
 ]
 
 
@@ -156,13 +171,31 @@ def test_what_is_wrong_is_said_at_its_field(workshop, values, field, value, sent
         order.read(workshop, values | {field: value})
 
 
+def test_the_deep_grid_s_fields_as_people_type_them(values):
+    assert (values["grid"], values["grid_phases"], values["grid_level"]) == ("as the mode says", "", None)
+    typed = {"grid": "deep", "grid_phases": "0.5: 1,\n .8:2.5\n", "grid_level": 2, "grid_resampling": "area"}
+    config = from_fields(values | typed)
+    assert config.grid_phases == ((0.5, 1.0), (0.8, 2.5))
+    assert (config.grid, config.grid_level, config.grid_resampling) == ("deep", 2, "area")
+    fields = to_fields(config)
+    assert fields["grid_phases"] == "0.5: 1.0, 0.8: 2.5"
+    assert from_fields(fields) == config
+    third = config.replace(grid_phases=[[1 / 3, 1]])
+    assert from_fields(to_fields(third)) == third
+
+
 def test_links_keep_every_setting(workshop, values):
     changed = values | {
         "prompt": "a green triangle & more", "width": 384, "seed": 8, "sampling": "direct",
         "start": None, "anneal": False, "layers": "mid_block.*\nup_blocks.*", "floor": 0.25,
+        "grid": "deep", "grid_phases": "0.5: 1, 0.8: 2", "grid_level": 2, "grid_resampling": "nearest",
+        "cascade": True, "cascade_strength": 0.35,
     }  # fmt: skip
     query = dict(parse_qsl(order.link(workshop, changed)))
-    assert set(query) == {"tab", "prompt", "width", "seed", "sampling", "start", "anneal", "layers", "floor"}
+    assert set(query) == {
+        "tab", "prompt", "width", "seed", "sampling", "start", "anneal", "layers", "floor",
+        "grid", "grid_phases", "grid_level", "grid_resampling", "cascade", "cascade_strength",
+    }  # fmt: skip
     assert order.of_link(workshop, query) == changed
     preset = values | to_fields(FouriScaleConfig.preset("sd15")) | {"preset": "sd15"}
     assert set(dict(parse_qsl(order.link(workshop, preset)))) == {"tab", "prompt", "preset"}
@@ -202,8 +235,11 @@ def test_a_recipe_fills_every_field(workshop, values, tmp_path, served):
 @pytest.mark.slow
 def test_the_plan_says_what_will_be_done(workshop, values):
     sentences = plan(workshop, values)
-    assert "2 at most" in sentences
-    assert "the first 15 of 25 active" in sentences
+    assert "level 1 runs on width 16, height 16 instead of width 32, height 32" in sentences
+    assert "the first 20 of 25 on the grid" in sentences
+    paper = plan(workshop, values | {"mode": "paper"})
+    assert "2 at most" in paper
+    assert "the first 15 of 25 active" in paper
     assert "known after the first picture" in sentences
     config = order.read(workshop, values).config
     explanation = workshop.models.explain("shapeworld/unet", 256, 256, 25, config)
@@ -221,7 +257,7 @@ def test_the_plan_with_another_models_training_size(workshop, values, monkeypatc
         raise ValueError("no preset fits")
 
     monkeypatch.setattr(workshop.models, "config", fits_none)
-    assert "dilation" in plan(workshop, foreign)
+    assert "factor" in plan(workshop, foreign)
     assert "no preset fits" not in plan(workshop, foreign)
 
 

@@ -21,7 +21,8 @@ from tests.tiny import unet_pipelines as models
 from tests.tiny.unet_pipelines import CONFIG, call
 
 OTHER = CONFIG.replace(stop=1.0, anneal=False, third_branch=False)
-FAST = CONFIG.replace(mode="fast")
+FAST, LAYERWISE = CONFIG.replace(mode="fast"), CONFIG.replace(mode="layerwise")
+RECOMPUTED = r"recomputed in a backward pass.*enable_gradient_checkpointing"
 OUTSIDE = "the UNet was called outside StableDiffusionPipeline's own call"
 
 
@@ -65,7 +66,8 @@ def in_turn(*runs):
 
 def test_pipelines_with_a_unet_in_common_take_turns_each_with_settings_of_its_own(prompt):
     unet = models.unet("SD")
-    pipes = [pipeline(unet) for _ in range(3)]
+    configs = [CONFIG, OTHER, FAST, None]
+    pipes = [pipeline(unet) for _ in configs]
 
     def run(pipe, seed):
         return lambda wait: latents(pipe, seed=seed, callback_on_step_end=wait, **prompt)
@@ -76,17 +78,17 @@ def test_pipelines_with_a_unet_in_common_take_turns_each_with_settings_of_its_ow
         with fouriscale(pipe, config):
             return latents(pipe, seed=seed, **prompt)
 
-    configs = [CONFIG, OTHER, None]
     expected = [alone(pipe, config, i) for i, (pipe, config) in enumerate(zip(pipes, configs, strict=True))]
     before = traces(unet)
-    apply_fouriscale(pipes[0], CONFIG)
-    apply_fouriscale(pipes[1], OTHER)
+    for pipe, config in zip(pipes[:3], configs, strict=False):
+        apply_fouriscale(pipe, config)
     with pytest.warns(Remark, match="samples without FouriScale, which is applied to another"):
         found = in_turn(*(run(pipe, i) for i, pipe in enumerate(pipes)))
-    assert [torch.equal(*pair) for pair in zip(found, expected, strict=True)] == [True] * 3
-    remove_fouriscale(pipes[0])
-    assert torch.equal(latents(pipes[1], seed=1, **prompt), expected[1])
-    remove_fouriscale(pipes[1])
+    assert [torch.equal(*pair) for pair in zip(found, expected, strict=True)] == [True] * 4
+    for i in range(2):
+        remove_fouriscale(pipes[i])
+        assert torch.equal(latents(pipes[i + 1], seed=i + 1, **prompt), expected[i + 1])
+    remove_fouriscale(pipes[2])
     assert traces(unet) == before
 
 
@@ -225,7 +227,13 @@ def gradients(unet, steps, config, guided, enable, elsewhere=False):
 
 @pytest.mark.parametrize(
     ("config", "guided", "elsewhere"),
-    [(CONFIG, False, False), (FAST, True, True), (CONFIG.replace(split_rows=True), True, False)],
+    [
+        (CONFIG, False, False),
+        (FAST, True, True),
+        (LAYERWISE, True, True),
+        (CONFIG.replace(split_rows=True), True, False),
+        (FAST.replace(third_branch=True, split_rows=True), True, False),
+    ],
 )
 def test_what_is_recomputed_is_what_its_own_call_did(config, guided, elsewhere):
     config = config.replace(start=0.0, stop=1.0)
@@ -252,8 +260,24 @@ def test_recomputation_that_does_not_tell_its_step_is_refused():
         inner = type(block).forward
         block.forward = lambda *args: checkpoint(inner, block, *args, use_reentrant=False)
 
-    with pytest.raises(ValueError, match=r"recomputed in a backward pass.*enable_gradient_checkpointing"):
+    with pytest.raises(ValueError, match=RECOMPUTED):
         gradients(models.unet("SD"), 2, CONFIG.replace(start=0.0, stop=1.0), False, by_hand)
+
+
+def test_recomputation_of_attention_that_does_not_tell_its_step_is_refused():
+    """Where all tokens would be looked at again, and nothing would fail."""
+
+    def by_hand(unet):
+        block = unet.down_blocks[0].attentions[0].transformer_blocks[0]
+        inner = type(block).forward
+
+        def forward(x, **kwargs):
+            return checkpoint(lambda x: inner(block, x, **kwargs), x, use_reentrant=True)
+
+        block.forward = forward
+
+    with pytest.raises(ValueError, match=RECOMPUTED):
+        gradients(models.unet("SD"), 2, FAST, False, by_hand)
 
 
 # Inversion

@@ -10,7 +10,7 @@ from fouriscale.hooks.patch import current_state
 from tests.fouriscale.hooks.test_patch import CONFIG, relative, run, traces
 from tests.tiny.golden import build_pipe, load_case
 
-FAST = CONFIG.replace(mode="fast")
+LAYERWISE = CONFIG.replace(mode="layerwise")  # test_deep.py has fast mode
 
 
 @pytest.fixture
@@ -29,6 +29,7 @@ def test_a_mode_decides_what_is_left_open_and_nothing_else():
     fast = FouriScaleConfig.preset("sd15", mode="fast", convolution="dilated")
     assert fast.chosen("convolution") == "dilated"
     assert fast.chosen("attention") == MODES["fast"]["attention"] == "downsampled keys"
+    assert [mode for mode in MODES if FouriScaleConfig.preset("sd15", mode=mode).deep] == ["fast"]
     assert FouriScaleConfig.from_dict(fast.to_dict()) == fast
     assert fast.replace(mode="paper").chosen("attention") == "full"
 
@@ -69,8 +70,9 @@ def test_wrong_types_are_refused(changes, said):
         {"late_attention": "polyphase"},
         {"late_attention": "downsampled keys"},
         {"convolution": "decimated"},
+        {"mode": "layerwise"},
+        {"mode": "layerwise", "third_branch": True},
         {"mode": "fast"},
-        {"mode": "fast", "third_branch": True},
     ],
 )
 @pytest.mark.parametrize("size", [(256, 256), (216, 264)])
@@ -122,7 +124,7 @@ def test_polyphase_grids_follow_the_dilation(pipe):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("mode", ["paper", "fast"])
+@pytest.mark.parametrize("mode", ["paper", "layerwise"])
 @pytest.mark.parametrize("changes", [{}, {"third_branch": False}, {"early_guidance": 2.0}])
 def test_split_rows_give_the_same_picture(pipe, mode, changes):
     config = CONFIG.replace(mode=mode, **changes)
@@ -160,8 +162,8 @@ def test_an_exception_in_the_first_of_split_rows_leaves_nothing(pipe):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("third_branch", [True, False])
-def test_batches_equal_singles_in_fast_mode(pipe, third_branch):
-    config = FAST.replace(third_branch=third_branch)
+def test_batches_equal_singles_in_layerwise_mode(pipe, third_branch):
+    config = LAYERWISE.replace(third_branch=third_branch)
     both = scaled(pipe, config, prompts=2)
     for i in range(2):
         assert relative(both[i : i + 1], scaled(pipe, config, first=i)) < 1e-5
@@ -170,6 +172,6 @@ def test_batches_equal_singles_in_fast_mode(pipe, third_branch):
 @pytest.mark.slow
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
 def test_half_precision(pipe, dtype):
-    exact = scaled(pipe, FAST)
+    exact = scaled(pipe, LAYERWISE)
     pipe.unet.to(dtype)
-    assert relative(scaled(pipe, FAST).float(), exact) < 0.1
+    assert relative(scaled(pipe, LAYERWISE).float(), exact) < 0.1

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fouriscale import FouriScaleConfig
-from fouriscale.maths.sizes import TOLERANCE, check_size, fit
+from fouriscale.maths.sizes import TOLERANCE, Fit, check_size, fit, fit_area
 
 SDXL = FouriScaleConfig.preset("sdxl").training_sizes
 
@@ -130,3 +130,49 @@ def test_the_nearest_rule_pads_less_above_the_training_area():
         return sum(shares) / len(shares)
 
     assert empty("nearest") < empty("published")
+
+
+@pytest.mark.parametrize(
+    ("target", "training", "dilation"),
+    [
+        ((2048, 2048), (1024, 1024), 2),
+        ((1536, 1536), (1024, 1024), 1.5),
+        ((1792, 1792), (1024, 1024), 1.75),
+        ((1126, 1126), (1024, 1024), 1),  # 9.96% beyond on each axis
+        ((1128, 1128), (1024, 1024), 1128 / 1024),
+        ((1152, 1296), (960, 1088), math.sqrt(1152 * 1296 / (960 * 1088))),
+        ((2432, 1664), (1216, 832), 2),
+        ((512, 512), (1024, 1024), 1),
+        ((8192, 2048), (2048, 512), 4),
+    ],
+)
+def test_areas_by_hand(target, training, dilation):
+    chosen = fit_area(*target, SDXL)
+    assert chosen.training_size == training
+    assert chosen.dilation == pytest.approx(dilation)
+
+
+def test_a_shape_of_the_training_sizes_area_is_left_as_it_is():
+    """However long: it is pixels that are too many, not rows or columns."""
+    assert fit_area(256, 1024, [(512, 512)]) == Fit((512, 512), 1)
+    assert fit_area(256, 1239, [(512, 512)]).dilation == 1
+    assert fit_area(256, 1240, [(512, 512)]).dilation == pytest.approx(math.sqrt(1240 / 1024))
+
+
+@given(
+    st.integers(8, 4096), st.integers(8, 4096),
+    st.lists(st.tuples(st.integers(8, 999), st.integers(8, 999)), min_size=1),
+)  # fmt: skip
+def test_the_deep_grid_has_the_training_sizes_area_but_for_a_tenth_on_each_axis(
+    height, width, training_sizes
+):
+    chosen = fit_area(height, width, training_sizes)
+    assert chosen.training_size in training_sizes
+    assert chosen.training_size == fit(height, width, training_sizes, "nearest").training_size
+    area = math.prod(chosen.training_size)
+    if chosen.dilation == 1:
+        assert height * width <= area * TOLERANCE**2 * (1 + 1e-9)
+    else:
+        assert chosen.dilation > TOLERANCE
+        assert height * width == pytest.approx(area * chosen.dilation**2)
+    assert fit_area(width, height, [size[::-1] for size in training_sizes]).dilation == chosen.dilation

@@ -1,3 +1,4 @@
+import dataclasses
 import functools
 import gc
 import json
@@ -15,7 +16,7 @@ from fouriscale import FouriScaleConfig, fouriscale, size_conditioning
 from fouriscale.cli import main
 from fouriscale.loading.configs import unet_config, vae_scale_factor
 from fouriscale.loading.single_file import COMPONENTS
-from fouriscale.reports.explain import explain
+from fouriscale.reports.explain import explain, sentences
 from fouriscale.reports.memory import LiveBytes
 from picturelab.memory import peak_memory
 from tests.tiny.golden import build_pipe, load_case
@@ -74,15 +75,66 @@ def test_what_the_modes_save():
         for name, changes in {
             "paper": {},
             "split": {"split_rows": True},
-            "fast": {"mode": "fast"},
-            "whole late": {"mode": "fast", "late_attention": "full"},
+            "layerwise": {"mode": "layerwise"},
+            "whole late": {"mode": "layerwise", "late_attention": "full"},
         }.items()
     }
     assert told["split"].peak_values[0] <= 1.05 * told["split"].peak_values[1]
     assert told["split"].step_cost == told["paper"].step_cost
-    assert told["fast"].step_cost < 0.9
-    assert told["fast"].step_cost == told["whole late"].step_cost
-    assert told["fast"].run_cost < told["whole late"].run_cost
+    assert told["layerwise"].step_cost < 0.9
+    assert told["layerwise"].step_cost == told["whole late"].step_cost
+    assert told["layerwise"].run_cost < told["whole late"].run_cost
+
+
+DEEP = CONFIG.replace(mode="fast", grid_phases=[[0.5, 1], [0.75, 1.5]], grid_level=1)
+
+
+@pytest.mark.slow
+def test_costs_of_the_deep_grid_are_those_of_a_real_run():
+    """Each part of the run has a cost of its own, though the dilation rounds up to 2 in both."""
+    case, _, unet = load_case("sd_square_2x")
+    told = explain(unet.config, 256, 256, steps=8, config=DEEP)
+    pipe = build_pipe(case, unet)
+    pipe.scheduler.set_timesteps(8)
+    sample = torch.randn(1, 4, 32, 32).repeat(2, 1, 1, 1)
+    counts, peaks = [], []
+    with torch.no_grad(), fouriscale(unet, DEEP, scheduler=pipe.scheduler):
+        for now in (pipe.scheduler.timesteps[i] for i in (0, 4, 7)):
+            with sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter:
+                unet(sample, now, torch.randn(2, 77, 32))
+            counts.append(counter.get_total_flops() / 2)
+            with LiveBytes() as live:
+                unet(sample, now, torch.randn(2, 77, 32))
+            peaks.append(live.peak / 4)
+    assert counts[0] < counts[1] < counts[2] < told.direct_cost
+    assert told.step_cost == pytest.approx(counts[0] / told.direct_cost)
+    assert told.run_cost == pytest.approx(
+        (4 * counts[0] + 2 * counts[1] + 2 * counts[2]) / (8 * told.direct_cost)
+    )
+    assert told.peak_values[0] == pytest.approx(max(peaks), rel=0.05)
+    assert told.dilations == (2.0,) * 4 + (pytest.approx(4 / 3),) * 2 + (1.0, 1.0)
+    assert (told.active, told.convolutions) == (6, (0, 0))
+    # Sizes by hand: of 32 latent pixels level 1 has 16, half of them in the first part and 12 in the second.
+    lines = sentences(told)
+    assert [line for line in lines if line.startswith("grid: ")] == [
+        "grid: level 1 runs on width 8, height 8 instead of width 16, height 16, level 2 runs on width 4, height 4 "
+        "instead of width 8, height 8, level 3 runs on width 2, height 2 instead of width 4, height 4, "
+        "until step 4 of 8",
+        "grid: level 1 runs on width 12, height 12 instead of width 16, height 16, level 2 runs on width 6, height 6 "
+        "instead of width 8, height 8, level 3 runs on width 3, height 3 instead of width 4, height 4, "
+        "until step 6 of 8",
+    ]
+    assert not any(line.startswith(("dilation", "padding", "layers")) for line in lines)
+
+
+@pytest.mark.slow
+def test_a_deep_grid_that_never_is_smaller():
+    _, _, unet = load_case("sd_square_2x")
+    told = explain(unet.config, 256, 256, steps=2, config=DEEP.replace(grid_phases=[[0.5, 2]]))
+    assert told.grids == ()
+    assert "grid: in none of 2 steps; all of them with self-attention to downsampled keys" in sentences(told)
+    within = dataclasses.replace(told, config=CONFIG, fit=CONFIG.fit(128, 128), size=(128, 128))
+    assert sentences(within)[1].endswith("; the size lies within it, so nothing is done")
 
 
 def test_live_bytes_by_hand():
@@ -109,9 +161,30 @@ def test_live_bytes_by_hand():
             "1024x768",
             ["training size: width 512, height 512", "34 convolutions, 31 of them filtered"],
         ),
-        ("sdxl", "2048x2048", ["training size: width 1024, height 1024", "2567.5 million weights"]),
-        ("shapeworld/unet", "384x256", ["dilation: 3 at most", "the first 30 of 50 active"]),
-        ("shapeworld", "128x128", ["the size lies within it, so nothing is done"]),
+        (
+            "sdxl",
+            "2048x2048",
+            [
+                "training size: width 1024, height 1024, which is told to the model as the size\n",
+                "2567.5 million weights",
+            ],
+        ),
+        (
+            "shapeworld/unet",
+            "384x256",
+            [
+                "factor: 2.45 on each axis, the root of the areas' ratio\n",
+                "grid: level 1 runs on width 20, height 14 instead of width 48, height 32, level 2 runs on width 10, "
+                "height 7 instead of width 24, height 16, until step 40 of 50\n",
+                "blocks: down_blocks.1 to up_blocks.1 on the grid, by cosines; no convolution is dilated or filtered\n",
+                "steps: the first 40 of 50 on the grid, the others with self-attention to downsampled keys\n",
+            ],
+        ),
+        (
+            "shapeworld",
+            "128x128",
+            ["the size is 1.00 times that on each axis by area, and up to 1.1 nothing is done"],
+        ),
     ],
 )
 def test_explained_on_the_command_line(run, model, size, lines):

@@ -38,6 +38,8 @@ def results(tmp_path):
             "guidance": 7.5,
             "precision": "float16",
             "device": "cuda (a card)",
+            "config": {"mode": "paper"},
+            "further": {},
         },
         "versions": {"torch": "2.9"},
         "sizes": [
@@ -45,7 +47,8 @@ def results(tmp_path):
                 "height": 400,
                 "width": 800,
                 "direct": figures(),
-                "FouriScale": figures(pictures=0, out_of_memory=1, seconds=None, peak_bytes=None),
+                "FouriScale": figures(pictures=0, out_of_memory=1, seconds=None, peak_bytes=None)
+                | {"time_ratio": None, "memory_ratio": None},
                 "time_ratio": None,
                 "memory_ratio": None,
             }
@@ -89,9 +92,28 @@ def test_figures_and_what_did_not_fit_are_said(results, tmp_path):
     assert page.count("<p>out of memory</p>") == 2  # whole and middle
     assert "</b>: out of memory: 1 of FouriScale." in page
     cells = re.findall(r'<td class="n">([^<]*)</td>', page)
-    assert cells == ["1", "0", "1.25", "3.00", "0", "1", "\N{EN DASH}", "\N{EN DASH}"]
+    none = "\N{EN DASH}"
+    assert cells == ["1", "0", "1.25", none, "3.00", none, "0", "1", none, none, none, none]
     assert "20 steps, guidance 7.5, float16 on cuda (a card)" in page
     assert "what torch allocates on the device" in page
+
+
+def test_modes_stand_side_by_side(results, tmp_path):
+    results["settings"]["further"] = {"FouriScale fast": {"mode": "fast"}}
+    size, at = results["sizes"][0], results["images"][0]
+    size["FouriScale"] = figures(time_ratio=1.3, memory_ratio=1.5)
+    size["FouriScale fast"] = figures(time_ratio=0.544, memory_ratio=1.0)
+    results["images"] = [at, at | {"method": "FouriScale"}, at | {"method": "FouriScale fast"}]
+    page = write_page(results, tmp_path).read_text()
+    assert (
+        "paper mode took 1.30 times as long as direct sampling and 1.50 times the memory; "
+        "fast mode took 0.54 times as long as direct sampling and 1.00 times the memory."
+    ) in page
+    captions = ["direct", "paper mode", "fast mode"]
+    assert re.findall("<figcaption>([^<]*)", page) == captions + [f"{name}, the middle" for name in captions]
+    assert re.findall(r"<td>((?:direct|\w+ mode))</td>", page) == captions
+    assert re.findall("repeat\\((.), 1fr", page) == ["3", "3"]  # wide and narrow screens
+    assert len(pictures(page)) == 6
 
 
 def test_names_are_text_not_markup(results, tmp_path):

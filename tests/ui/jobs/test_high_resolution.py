@@ -1,5 +1,7 @@
 """FouriScale as a job: previews, spectra, what was active, and stopping in the midst."""
 
+import base64
+import re
 import threading
 from dataclasses import replace
 
@@ -19,8 +21,10 @@ from picturelab_ui.jobs.runner import PageJob, Runner
 from picturelab_ui.jobs.spectrum import (
     DILATED,
     FILTERED,
+    ON_GRID,
     PLAIN,
     activity,
+    kept,
     radial_power,
     short_name,
 )
@@ -177,6 +181,48 @@ def test_activity_follows_schedule_and_windows(pipe):
     # A map of 8 keeps everything at d = 2: dilated only, as the facts say.
     small = activity(pipe.unet, CONFIG.replace(training_sizes=[32, 32]), 64, 64, 10, pipe.vae_scale_factor)
     assert set(small.states[0][:6]) == {DILATED}
+
+
+DEEP = CONFIG.replace(mode="fast", grid_phases=[[0.5, 1], [0.8, 2]])
+
+
+def test_activity_on_the_deep_grid_is_the_blocks(pipe):
+    """512 px are 128 latent pixels: level 1 has 64 of them, on a grid of 16 and then of 32."""
+    activities = activity(pipe.unet, DEEP, 512, 512, 10, pipe.vae_scale_factor)
+    assert activities.dilations == (4.0,) * 5 + (2.0,) * 3 + (1.0,) * 2
+    assert activities.layers == ("down 0", "down 1", "down 2", "mid", "up 0", "up 1", "up 2")
+    deep, plain = (ON_GRID,) * 8 + (PLAIN,) * 2, (PLAIN,) * 10
+    assert activities.states == (plain, deep, deep, deep, deep, deep, plain)
+    assert [*activities.grids] == ["maps 64x64 on 16x16", "maps 64x64 on 32x32"]
+    assert activities.windows == {}
+    lower = activity(pipe.unet, DEEP.replace(grid_level=2), 512, 512, 10, pipe.vae_scale_factor)
+    assert lower.states == (plain, plain, deep, deep, deep, plain, plain)
+
+
+def test_the_deep_grid_keeps_the_low_frequencies_of_the_longer_axis(pipe):
+    config = DEEP.replace(grid_phases=None)
+    (grid,) = activity(pipe.unet, config, 384, 256, 2, pipe.vae_scale_factor).grids.values()
+    assert (grid.full(1), grid.size) == ((48, 32), (20, 14))
+    assert kept(grid).tolist() == pytest.approx([1.0] * 20 + [0.0] * 28, abs=1e-9)
+    (area,) = activity(
+        pipe.unet, config.replace(grid_resampling="area"), 384, 256, 2, pipe.vae_scale_factor
+    ).grids.values()
+    assert kept(area)[0] == pytest.approx(1)  # what is even stays
+    assert 0.3 < kept(area)[12] < 0.98
+    assert kept(grid, onto="area")[12] != kept(grid)[12]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("changes", [{}, {"third_branch": True}, {"grid_phases": [[0.5, 4]]}])
+def test_the_deep_grid_is_drawn(pipe, changes):
+    config = DEEP.replace(**changes)
+    activities = activity(pipe.unet, config, 512, 512, 10, pipe.vae_scale_factor)
+    chart = spectrum_chart(activities, config, {SCALED: [torch.rand(16) for _ in range(10)]})
+    drawing = base64.b64decode(chart.removeprefix("data:image/svg+xml;base64,")).decode()
+    words = {"What deep maps keep on the grid", "What each block did", "on the grid", "up 2"}
+    words |= set(activities.grids) | ({"dotted: guidance branch"} if changes.get("third_branch") else set())
+    assert words <= set(re.findall(r"<text[^>]*>([^<]*)<", drawing))
+    assert "ilation" not in drawing
 
 
 def test_layers_have_short_names():
