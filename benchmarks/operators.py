@@ -20,16 +20,8 @@ from torch.nn import functional as F
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from .speed import SHAPES, STEPS
+from .speed.cases import MODES, SHAPES, STEPS
 
-MODES: dict[str, dict[str, Any] | None] = {
-    "direct": None,
-    "paper": {"mode": "paper"},
-    "fast": {"mode": "fast"},
-    "layerwise": {"mode": "layerwise"},
-    "paper, rows split": {"mode": "paper", "split_rows": True},
-    "fast, rows split": {"mode": "fast", "split_rows": True},
-}
 CALLS = {"active": 0, "late": STEPS - 1}  # the step of each
 Case = tuple[str, str]
 """A mode and a call."""
@@ -88,15 +80,14 @@ def counted(cases: Iterable[Case] = CASES, shape: str = "sd15", scale: int = 2) 
     """What each guided call dispatches that is not the first of its kind, so that its filters are there already."""
     from diffusers import DDIMScheduler, UNet2DConditionModel
 
-    from fouriscale import FouriScaleConfig, fouriscale
-    from fouriscale.loading.configs import unet_config, vae_scale_factor
+    from fouriscale import fouriscale
 
-    factor = vae_scale_factor(shape)
-    side = scale * SHAPES[shape] // factor
+    subject = SHAPES[shape]()
+    side = scale * subject.side // subject.vae_scale_factor
     scheduler = DDIMScheduler()
     scheduler.set_timesteps(STEPS)
     with torch.device("meta"):
-        unet = UNet2DConditionModel.from_config(unet_config(shape)).eval()
+        unet = UNet2DConditionModel.from_config(subject.unet).eval()
         sample, text = torch.empty(2, 4, side, side), torch.empty(2, 77, unet.config.cross_attention_dim)
         extra = {}
         if unet.config.addition_embed_type == "text_time":
@@ -112,12 +103,11 @@ def counted(cases: Iterable[Case] = CASES, shape: str = "sd15", scale: int = 2) 
 
     found = {}
     for mode, call in cases:
-        changes = MODES[mode]
-        if changes is None:
+        config = subject.settings(MODES[mode])
+        if config is None:
             found[mode, call] = count(call)
             continue
-        config = FouriScaleConfig.preset(shape, **changes)
-        with fouriscale(unet, config, scheduler=scheduler, vae_scale_factor=factor):
+        with fouriscale(unet, config, scheduler=scheduler, vae_scale_factor=subject.vae_scale_factor):
             found[mode, call] = count(call)
     return found
 
