@@ -33,7 +33,8 @@ PAPER = {"mode": "paper"}  # whatever the preset says
 class Cell:
     """One row of the table: `count` scenes at (height, width) pixels; `config` None samples directly.
 
-    `texture`: whether edges and flat areas are measured too.
+    `texture`: whether edges and flat areas are measured too. `cascade`: fields of a `Cascade`, where there is one; its
+    first picture alone, enlarged bicubically, where they are empty.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Cell:
     count: int
     batch: int
     texture: bool = False
+    cascade: dict[str, Any] | None = None
 
 
 CELLS = [
@@ -79,6 +81,7 @@ def judge_batch(cell: Cell, first: int, images: Path | None) -> list[dict[str, A
     import torch
 
     from fouriscale import FouriScaleConfig
+    from fouriscale.sampling.cascade import Cascade, enlarged, first_size
     from fouriscale.sampling.generate import generate
     from shapeworld import check, sample_scenes
     from shapeworld.judge.texture import texture
@@ -87,28 +90,34 @@ def judge_batch(cell: Cell, first: int, images: Path | None) -> list[dict[str, A
     last = min(first + cell.batch, cell.count)
     scenes = sample_scenes(cell.count, SEED, cell.objects)[first:last]
     config = None if cell.config is None else FouriScaleConfig.preset("shapeworld", **cell.config)
-    height, width = cell.size
+    alone = cell.cascade == {}  # the first picture of a cascade and no more
+    usual = config or FouriScaleConfig.preset("shapeworld")
+    height, width = (alone and first_size(usual, *cell.size)) or cell.size
     pictures = generate(
         pipeline(),
         [scene.caption for scene in scenes],
         height=height,
         width=width,
         seed=list(range(first, last)),
-        config=config,
+        config=None if alone else config,
+        cascade=Cascade(**cell.cascade) if cell.cascade else None,
     )
+    images_made = [picture.image for picture in pictures]
     verdicts = []
-    for index, scene, picture in zip(range(first, last), scenes, pictures, strict=True):
-        report = check(picture.image, scene)
+    for index, scene, image in zip(
+        range(first, last), scenes, enlarged(images_made, cell.size) if alone else images_made, strict=True
+    ):
+        report = check(image, scene)
         verdict = {
             "scene": index,
             "found": report.objects_found,
             "repeated": report.repeated,
             "correct": report.correct,
         }
-        verdicts.append(verdict | (asdict(texture(picture.image, report)) if cell.texture else {}))
+        verdicts.append(verdict | (asdict(texture(image, report)) if cell.texture else {}))
         if images:
             images.mkdir(parents=True, exist_ok=True)
-            picture.image.save(images / f"{cell.name.replace(', ', '-').replace(' ', '_')}-{index:03d}.png")
+            image.save(images / f"{cell.name.replace(', ', '-').replace(' ', '_')}-{index:03d}.png")
     return verdicts
 
 
@@ -135,7 +144,8 @@ def key(cell: Cell, weights: str) -> str:
 
     config = None if cell.config is None else FouriScaleConfig.preset("shapeworld", **cell.config).to_dict()
     sampling = SAMPLING["unet"].call
-    return json.dumps([cell.name, cell.batch, weights, config, sampling, judge_version(cell.texture)])
+    parts = [cell.name, cell.batch, weights, config, sampling, judge_version(cell.texture)]
+    return json.dumps(parts if cell.cascade is None else [*parts, cell.cascade])
 
 
 def judge_version(with_texture: bool = False) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -42,44 +43,75 @@ def _until(end: float) -> dict[str, Any]:
     return _DEEP | {"grid_phases": [[end, 1]]}
 
 
-_PARTS: dict[str, dict[str, Any] | None] = {  # all are compared with the first
-    "paper mode": PAPER,
-    "direct": None,
-    "layerwise mode": {"mode": "layerwise"},
-    "deep until .8": _DEEP,
+@dataclass(frozen=True)
+class Part:
+    """One way to sample: changes to the shapeworld preset, None for direct sampling, and a `Cell`'s cascade."""
+
+    config: dict[str, Any] | None
+    cascade: dict[str, Any] | None = None
+
+
+_SCREENED: dict[str, Part] = {  # at the first size; all are compared with the first
+    "paper mode": Part(PAPER),
+    "direct": Part(None),
+    "layerwise mode": Part({"mode": "layerwise"}),
+    "deep until .8": Part(_DEEP),
     # One thing changed at a time.
-    **{f"deep until {end:.1f}".replace("0.", "."): _until(end) for end in (0.5, 0.6, 0.7, 0.9, 1.0)},
-    "deep, growing by half from .5": _DEEP | {"grid_phases": [[0.5, 1], [0.8, 1.5]]},
-    "deep, one level lower": _DEEP | {"grid_level": 2},
-    "deep with guidance branch": _DEEP | {"third_branch": True},
-    "deep, all keys outside": _DEEP | {"attention": "full"},
-    "deep, all keys afterwards": _DEEP | {"late_attention": "full"},
-    "deep, all keys": _DEEP | _FULL,
-    "deep, area": _DEEP | {"grid_resampling": "area"},
-    "deep, nearest": _DEEP | {"grid_resampling": "nearest"},
-    "deep, bicubic": _DEEP | {"grid_resampling": "bicubic"},
+    **{f"deep until {end:.1f}".replace("0.", "."): Part(_until(end)) for end in (0.5, 0.6, 0.7, 0.9, 1.0)},
+    "deep, growing by half from .5": Part(_DEEP | {"grid_phases": [[0.5, 1], [0.8, 1.5]]}),
+    "deep, one level lower": Part(_DEEP | {"grid_level": 2}),
+    "deep with guidance branch": Part(_DEEP | {"third_branch": True}),
+    "deep, all keys outside": Part(_DEEP | {"attention": "full"}),
+    "deep, all keys afterwards": Part(_DEEP | {"late_attention": "full"}),
+    "deep, all keys": Part(_DEEP | _FULL),
+    "deep, area": Part(_DEEP | {"grid_resampling": "area"}),
+    "deep, nearest": Part(_DEEP | {"grid_resampling": "nearest"}),
+    "deep, bicubic": Part(_DEEP | {"grid_resampling": "bicubic"}),
     # As others set it. Deep Shrink's factor of 2 is the training size here.
-    "as Deep Shrink's: bicubic, until .35": _until(0.35) | _FULL | {"grid_resampling": "bicubic"},
-    "as HiDiffusion's resizing: nearest, until .4": _until(0.4) | _FULL | {"grid_resampling": "nearest"},
-}  # fmt: skip
-_FINALISTS = ("paper mode", "layerwise mode", "deep until .8", "deep until .7")
-# (height, width): images of a finalist. The first SCREENED scenes chose, the others confirm.
-_SIZES = {(256, 256): 256, (256, 384): 128, (384, 256): 128, (512, 512): 128, (192, 192): 64}
-SCREENED = 64  # images of every other part, at the first size
+    "as Deep Shrink's: bicubic, until .35": Part(_until(0.35) | _FULL | {"grid_resampling": "bicubic"}),
+    "as HiDiffusion's resizing: nearest, until .4": Part(
+        _until(0.4) | _FULL | {"grid_resampling": "nearest"}
+    ),
+}
+_CASCADES: dict[str, Part] = {
+    "enlarged bicubically": Part(_DEEP, {}),
+    "cascade, strength .3": Part(_DEEP, {"strength": 0.3}),
+    "cascade, strength .3, deep until .9": Part(_until(0.9), {"strength": 0.3}),
+    "cascade, strength .5": Part(_DEEP, {"strength": 0.5}),
+}
+_AT_4X: dict[str, Part] = {
+    "deep until 1.0": Part(_until(1.0)),
+    "deep, growing": Part(_DEEP | {"grid_phases": [[0.4, 1], [0.6, 4 / 3], [0.8, 2]]}),
+    "cascade, strength .3, twice the grid until 1.0": Part(
+        _DEEP | {"grid_phases": [[1.0, 2]]}, {"strength": 0.3}
+    ),
+    "cascade, strength .5, latents": Part(_DEEP, {"strength": 0.5, "upsampling": "latents"}),
+}
+_FINALISTS = {name: _SCREENED[name] for name in ("paper mode", "layerwise mode", "deep until .8")}
+_SCREEN = 64  # pictures of every part at the first size; those scenes chose, the others confirm
+# (height, width): finalists and their pictures, and what else is sampled there.
+_SIZES: dict[tuple[int, int], tuple[int, dict[str, Part]]] = {
+    (256, 256): (256, _SCREENED | _CASCADES),
+    (256, 384): (128, {}),
+    (384, 256): (128, {}),
+    (512, 512): (128, _CASCADES | _AT_4X),
+    (192, 192): (64, {}),
+}
 
 
-def _cell(part: str, size: tuple[int, int], count: int) -> Cell:
+def _cell(name: str, part: Part, size: tuple[int, int], count: int) -> Cell:
     height, width = size
     batch = max(1, 4 * 256**2 // (height * width))
-    return Cell(f"{width}x{height}, {part}", 1, size, _PARTS[part], count, batch, texture=True)
+    return Cell(f"{width}x{height}, {name}", 1, size, part.config, count, batch, True, part.cascade)
 
 
 CELLS = [
-    _cell(part, size, most if part in _FINALISTS else SCREENED)
-    for size, most in _SIZES.items()
-    for part in (_PARTS if size == next(iter(_SIZES)) else _FINALISTS)
+    _cell(name, part, size, most if name in _FINALISTS else _SCREEN)
+    for size, (most, others) in _SIZES.items()
+    for name, part in (_FINALISTS | others).items()
 ]
 _MEASURES = ("edge_width", "grain", "fringes")
+_COLUMNS = ("edge_width", "edge_width_ratio", "grain", "grain_ratio", "fringes")
 
 
 def compare(first: dict[int, dict], judged: dict[int, dict]) -> dict[str, Any]:
@@ -173,27 +205,29 @@ def compared_to_markdown(rows: list[dict[str, Any]], true: dict[str, dict[str, A
     """The table of what changed and of texture."""
 
     def cell(value: dict[str, float] | None) -> str:
-        return "" if value is None else f"{value['median']:.2f} ({value['low']:.2f} to {value['high']:.2f})"
+        return "" if value is None else "{median:.3g} ({low:.3g} to {high:.3g})".format(**value)
 
     def points(value: dict[str, float]) -> str:
         return "{fraction:+.1f} ({low:+.1f} to {high:+.1f})".format(**{k: 100 * v for k, v in value.items()})
 
     lines = [
         "| width x height, sampling | became right / wrong | correct, points more | edge width, px "
-        "| over paper mode's | grain, of 255 | over paper mode's |",
-        "|---|---|---|---|---|---|---|",
+        "| over paper mode's | grain, of 255 | over paper mode's | fringes |",
+        "|---|---|---|---|---|---|---|---|",
     ]
     for row in rows:
-        measured = " | ".join(cell(row[k]) for m in _MEASURES for k in (m, f"{m}_ratio"))
+        measured = " | ".join(cell(row[k]) for k in _COLUMNS)
         changed = f"{row['became_right']} / {row['became_wrong']} of {row['pairs']}"
         lines.append(f"| {row['cell']} | {changed} | {points(row['correct_difference'])} | {measured} |")
-    lines += [f"| {n} | | | {cell(v['edge_width'])} | | {cell(v['grain'])} | |" for n, v in true.items()]
+    for name, value in true.items():
+        lines.append(f"| {name} | | | " + " | ".join(cell(value.get(k)) for k in _COLUMNS) + " |")
     return "\n".join(
         [
             *lines,
             "",
-            "In brackets 95% intervals: of the points by Newcombe's method for pairs; of widths and grain, medians "
-            "over correct pictures, by bootstrap.",
+            "In brackets 95% intervals: of the points by Newcombe's method for pairs; of widths, grain and fringes, "
+            "medians over correct pictures, by bootstrap. Fringes: the part of the pixels near an edge whose colour is "
+            "no blend of its two sides.",
             "",
         ]
     )
@@ -224,7 +258,7 @@ def main(
     first = {cell.name: judged[paper[cell.size].name] for cell in cells}
     rows = [row | compare(first[row["cell"]], judged[row["cell"]]) for row in rows]
     about = circumstances(weights, with_texture=True)
-    true = truth(min(count or SCREENED, SCREENED), CELLS[0].size)
+    true = truth(min(count or _SCREEN, _SCREEN), CELLS[0].size)
     text = to_markdown(rows, about) + "\n" + compared_to_markdown(rows, true)
     out.mkdir(parents=True, exist_ok=True)
     (out / "study.json").write_text(

@@ -14,12 +14,14 @@ if TYPE_CHECKING:
     from .hooks.patch import apply_fouriscale, fouriscale, remove_fouriscale
     from .presets import preset_names
     from .sampling.conditioning import size_conditioning
+    from .sampling.generate import cascade
     from .sampling.recipe import save
 
 __version__ = version("fouriscale-padtone")
 __all__ = [
     "FouriScaleConfig",
     "apply_fouriscale",
+    "cascade",
     "fouriscale",
     "preset_names",
     "remove_fouriscale",
@@ -32,6 +34,7 @@ __getattr__, __dir__ = attach(
     {
         "FouriScaleConfig": "config",
         "apply_fouriscale": "hooks.patch",
+        "cascade": "sampling.generate",
         "fouriscale": "hooks.patch",
         "preset_names": "presets",
         "remove_fouriscale": "hooks.patch",

@@ -47,7 +47,11 @@ class UNetPipeline(Pipeline, Protocol):
     Attributes:
         unet: a UNet2DConditionModel, or torch.compile's wrapper of one.
         vae_scale_factor: pixels a latent pixel.
+        num_timesteps: of the latest run.
     """
 
     unet: Any
     vae_scale_factor: int
+
+    @property
+    def num_timesteps(self) -> int: ...

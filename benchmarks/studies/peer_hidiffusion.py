@@ -1,25 +1,25 @@
-"""What HiDiffusion 0.1.10 costs beside direct sampling, on a UNet of Stable Diffusion 1.5's shape with random weights.
+"""What HiDiffusion 0.1.10 costs beside direct sampling, on UNets of SD 1.5's and SDXL's shape with random weights.
 
-It does not import beside the diffusers that this project needs, so this file imports nothing of the project and runs
-in an environment of its own:
+It does not import beside the diffusers that this project needs. So this file imports nothing of the project that
+needs more than torch, and runs in an environment of its own:
 
     python3.11 -m venv .peer
     .peer/bin/pip install torch==2.13.0 diffusers==0.27.2 hidiffusion==0.1.10 'huggingface_hub<0.26' \
         'transformers<4.46' accelerate
-    .peer/bin/python benchmarks/studies/peer_hidiffusion.py
+    .peer/bin/python -m benchmarks.studies.peer_hidiffusion
 
-As `benchmarks.speed` does: one call with guidance for every phase of a run of 50 steps, in one process, in alternating
-order; a run's time is the sum over phases of steps times the median of a call. A phase is a set of steps of equal
-multiply-adds, which torch's counter counts on shapes alone. 4x is counted, not timed.
+`python -m benchmarks.speed` runs it by itself where `.peer` is there. As there: calls with guidance for every phase
+of a run of 50 steps, in one process, in alternating order; a run's time is the sum over phases of steps times the
+median of a call. A phase is a set of steps of equal multiply-adds, which torch's counter counts on shapes alone.
+On a CPU only SD 1.5's at 2x is timed, the others are counted.
 
-A study of 24 November 2026.
+The figures of `benchmarks/results/hidiffusion.json` are of 24 November 2026.
 """
 
 import argparse
 import json
 import platform
 import statistics
-import time
 from datetime import date
 from importlib import metadata
 from pathlib import Path
@@ -30,22 +30,37 @@ from diffusers import UNet2DConditionModel
 from hidiffusion import apply_hidiffusion, remove_hidiffusion
 from torch.utils.flop_counter import FlopCounterMode
 
+from ..speed.clock import Clock, alternating
+
 ROOT = Path(__file__).parents[2]
-CONFIG = ROOT / "fouriscale" / "loading" / "components" / "sd15" / "unet" / "config.json"
+COMPONENTS = ROOT / "fouriscale" / "loading" / "components"
 STEPS = 50
-NAME = "runwayml/stable-diffusion-v1-5"  # what HiDiffusion asks for
+SHAPES = {  # latent pixels of the training size, and what HiDiffusion knows the UNet by
+    "sd15": (64, "runwayml/stable-diffusion-v1-5"),
+    "sdxl": (128, "stabilityai/stable-diffusion-xl-base-1.0"),
+}
+DTYPES = {name: getattr(torch, name) for name in ("float32", "float16", "bfloat16")}
 
 
 class Call:
     """A call of the UNet with guidance, once it is prepared for a method and a step."""
 
-    def __init__(self, scale: int, device: str) -> None:
+    def __init__(self, shape: str, scale: int, device: str, dtype: torch.dtype) -> None:
+        side, name = SHAPES[shape]
+        config = json.loads((COMPONENTS / shape / "unet" / "config.json").read_text())
         torch.manual_seed(0)
+        torch.set_default_dtype(dtype)  # so that no weights are held twice
         with torch.device(device):
-            self.unet = UNet2DConditionModel.from_config(json.loads(CONFIG.read_text())).eval()
-            side = scale * 64
-            self.sample, self.text = torch.randn(2, 4, side, side), torch.randn(2, 77, 768)
-        self.unet.name_or_path = NAME
+            self.unet = UNet2DConditionModel.from_config(config).eval()
+            self.sample = torch.randn(2, 4, scale * side, scale * side)
+            self.text = torch.randn(2, 77, config["cross_attention_dim"])
+            self.timestep = torch.tensor(999)
+            self.extra = {}
+            if config.get("addition_embed_type") == "text_time":
+                added = {"text_embeds": torch.randn(2, 1280), "time_ids": torch.zeros(2, 6)}
+                self.extra["added_cond_kwargs"] = added
+        torch.set_default_dtype(torch.float32)
+        self.unet.name_or_path = name
         self.patched = False
 
     def prepare(self, name: str, step: int) -> None:
@@ -58,7 +73,7 @@ class Call:
 
     @torch.no_grad()
     def __call__(self) -> None:
-        self.unet(self.sample, torch.tensor(999), self.text)
+        self.unet(self.sample, self.timestep, self.text, **self.extra)
 
     def _switch(self) -> None:
         if self.patched:
@@ -77,52 +92,69 @@ def multiply_adds(call: Call, name: str, step: int) -> float:
     return counter.get_total_flops() / 2
 
 
+def counted(shape: str, scale: int) -> dict:
+    """The phases of a run, and what each costs over a direct call."""
+    call = Call(shape, scale, "meta", torch.float32)
+    direct = multiply_adds(call, "direct", 0)
+    costs = [multiply_adds(call, "hidiffusion", step) / direct for step in range(STEPS)]
+    side = 8 * scale * SHAPES[shape][0]
+    phases = [
+        {"first_step": costs.index(cost), "steps": costs.count(cost), "multiply_adds": cost}
+        for cost in dict.fromkeys(costs)
+    ]
+    row = {"shape": shape, "size": f"{side}x{side}", "multiply_adds": sum(costs) / STEPS, "time": None}
+    return row | {"phases": phases}
+
+
+def time_phases(row: dict, scale: int, turns: int, device: str, dtype: torch.dtype) -> None:
+    """Each phase's timings and a direct call's into the row: [seconds, seconds of Python or null] by turn."""
+    call = Call(row["shape"], scale, device, dtype)
+    cases = [("direct", 0)] + [("hidiffusion", phase["first_step"]) for phase in row["phases"]]
+    timings = alternating(
+        dict.fromkeys(cases, call), turns, Clock(torch.device(device)), lambda case: call.prepare(*case)
+    )
+    listed = {case: [[t.seconds, t.host_seconds] for t in timings[case]] for case in cases}
+    row["direct"] = listed["direct", 0]
+    for phase in row["phases"]:
+        phase["timings"] = listed["hidiffusion", phase["first_step"]]
+        phase["time"] = _median(phase["timings"]) / _median(row["direct"])
+    row["time"] = sum(phase["steps"] * phase["time"] for phase in row["phases"]) / STEPS
+
+
+def _median(timings: list[list[float]]) -> float:
+    return statistics.median(seconds for seconds, _ in timings)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description="Time HiDiffusion against direct sampling.")
     parser.add_argument("--turns", type=int, default=3, help="of each case; 0 counts only")
+    parser.add_argument("--device", default="cpu", help="cpu, cuda, cuda:1, ...")
+    parser.add_argument("--dtype", choices=DTYPES, default="float32")
+    parser.add_argument("--shape", choices=SHAPES, action="append", help="both, if left out")
+    parser.add_argument(
+        "--scale", type=int, action="append", help="times the training size; 2 and 4, if left out"
+    )
     parser.add_argument("--out", type=Path, default=ROOT / "benchmarks" / "results" / "hidiffusion.json")
     given = parser.parse_args()
 
     rows = []
-    for scale in (2, 4):
-        shapes = Call(scale, "meta")
-        direct = multiply_adds(shapes, "direct", 0)
-        costs = [multiply_adds(shapes, "hidiffusion", step) / direct for step in range(STEPS)]
-        row = {"size": f"{scale * 512}x{scale * 512}", "multiply_adds": sum(costs) / STEPS, "time": None}
-        row["phases"] = [
-            {"first_step": costs.index(cost), "steps": costs.count(cost), "multiply_adds": cost}
-            for cost in dict.fromkeys(costs)
-        ]
-        if scale == 2 and given.turns:
-            time_phases(row, given.turns)
-        rows.append(row)
-        print(json.dumps(row), flush=True)
+    for shape in given.shape or SHAPES:
+        for scale in given.scale or (2, 4):
+            row = counted(shape, scale)
+            if given.turns and (given.device != "cpu" or (shape, scale) == ("sd15", 2)):
+                time_phases(row, scale, given.turns, given.device, DTYPES[given.dtype])
+            rows.append(row)
+            print(json.dumps(row), flush=True)
+    where = f"{platform.machine()}, {torch.get_num_threads()} threads"
+    if given.device != "cpu":
+        where = torch.cuda.get_device_name(given.device)
     about = {
-        "machine": f"{platform.machine()}, {torch.get_num_threads()} threads",
+        "machine": where,
+        "dtype": given.dtype,
         "date": date.today().isoformat(),
         **{name: metadata.version(name) for name in ("torch", "diffusers", "hidiffusion")},
     }
     given.out.write_text(json.dumps({"about": about, "rows": rows}, indent=1) + "\n")
-
-
-def time_phases(row: dict, turns: int) -> None:
-    """Each phase's seconds over a direct call's, medians, into the row."""
-    call = Call(2, "cpu")
-    cases = [("direct", 0)] + [("hidiffusion", phase["first_step"]) for phase in row["phases"]]
-    seconds = {case: [] for case in cases}
-    with torch.no_grad():
-        call.unet(torch.randn(2, 4, 16, 16), torch.tensor(999), call.text)  # what torch sets up once
-    for turn in range(turns):
-        for case in cases[turn % len(cases) :] + cases[: turn % len(cases)]:
-            call.prepare(*case)
-            begun = time.perf_counter()
-            call()
-            seconds[case].append(time.perf_counter() - begun)
-    direct = statistics.median(seconds["direct", 0])
-    for phase in row["phases"]:
-        phase["time"] = statistics.median(seconds["hidiffusion", phase["first_step"]]) / direct
-    row["time"] = sum(phase["steps"] * phase["time"] for phase in row["phases"]) / STEPS
-    row["direct_call_seconds"] = direct
 
 
 if __name__ == "__main__":

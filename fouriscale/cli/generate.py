@@ -55,6 +55,19 @@ def generate(
         list[str] | None, typer.Option(help="A ControlNet, MODEL=PICTURE or MODEL=PICTURE@SCALE; repeatable.")
     ] = None,
     lora: Annotated[list[str] | None, typer.Option(help="A LoRA, FILE or FILE@SCALE; repeatable.")] = None,
+    cascade: Annotated[
+        bool,
+        typer.Option(
+            "--cascade", help="Begin at the training size, enlarge that and finish it; in fast mode."
+        ),
+    ] = False,
+    cascade_strength: Annotated[
+        float | None,
+        typer.Option(parser=number, metavar="<float>", help="How much of the run finishes it, up to 1; 0.6."),
+    ] = None,
+    cascade_upsampling: Annotated[
+        str | None, typer.Option(help="What is enlarged: pixels, or latents; pixels if left out.")
+    ] = None,
     compare: Annotated[bool, typer.Option("--compare", help="Sample directly too, side by side.")] = False,
     out: Annotated[Path, typer.Option(help="A file ending in .png, or a folder.")] = OUTPUTS,
     device: Device = None,
@@ -70,8 +83,9 @@ def generate(
 
     from ..hooks.patch import fouriscale
     from ..loading.pipeline import load_pipeline, locate
-    from ..recognise import config_for
+    from ..maths.sizes import SIZE_MULTIPLE
     from ..sampling import generate as sampling
+    from ..sampling.cascade import Cascade, config_for_run
     from ..sampling.inputs import Inputs
     from ..sampling.recipe import save
     from ..sampling.schedulers import choose_scheduler
@@ -83,8 +97,9 @@ def generate(
         controls=tuple(map(parse_control, control or ())),
         loras=tuple(map(parse_weighted, lora or ())),
     )
+    parts = Cascade.chosen(cascade, cascade_strength, cascade_upsampling)
     height_width = height_width or inputs.size
-    checked_size = height_width or (sampling.SIZE_MULTIPLE, sampling.SIZE_MULTIPLE)
+    checked_size = height_width or (SIZE_MULTIPLE, SIZE_MULTIPLE)
     sampling.check_request(
         *checked_size, [seed], 1 if steps is None else steps, 0.0 if guidance is None else guidance
     )
@@ -93,10 +108,11 @@ def generate(
     known_steps = usual_call(model).get("num_inference_steps") if steps is None else steps
     if known_steps is not None:
         inputs.check_steps(known_steps)
+    sampling.check_cascade(parts, inputs, known_steps, direct=False)
 
     with Console(stderr=True).status(loading(model)):
         pipe: Any = load_pipeline(model, device=device, dtype=dtype, preset=preset)
-        config = in_mode(config or config_for(pipe.unet), mode)
+        config = in_mode(config or config_for_run(pipe.unet, parts), mode)
         if scheduler is not None:
             pipe.scheduler = choose_scheduler(scheduler, pipe)
         with fouriscale(pipe, config):  # refuses here, before any sampling, what does not fit
@@ -112,6 +128,7 @@ def generate(
         negative_prompt=negative,
         config=config,
         inputs=inputs,
+        cascade=parts,
     )
     with sampling_bar(runs=2 if compare else 1) as on_step:
         if compare:
@@ -120,7 +137,8 @@ def generate(
             (picture,) = sampling.generate(pipe, prompt, **settings, on_step=on_step)
     save(picture.image, path, None if no_recipe else picture.recipe)
     recipe = picture.recipe
+    finished = f", a cascade of strength {recipe.cascade['strength']:g}" if recipe.cascade else ""
     say(
-        f"width {width}, height {height}, seed {seed}, {recipe.steps} steps, guidance {recipe.guidance:g}"
+        f"width {width}, height {height}, seed {seed}, {recipe.steps} steps, guidance {recipe.guidance:g}{finished}"
         f"{', VAE in tiles' if recipe.vae_tiling else ''}: {path}"
     )

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 if TYPE_CHECKING:
-    from ..sampling.generate import OnStep
+    from ..sampling.run import OnStep
 
 
 @contextlib.contextmanager
@@ -24,17 +24,18 @@ def sampling_bar(runs: int) -> Iterator[OnStep]:
         TextColumn("step {task.completed}/{task.fields[of]}, dilation {task.fields[dilation]:.2f}"),
         TimeRemainingColumn(),
     )
-    before = 0
+    before = ended = 0
     bar = Progress(*columns, console=Console(stderr=True))
     task = bar.add_task("sampling", total=None, of="?", dilation=1.0)
     with contextlib.ExitStack() as drawn:
 
         def on_step(step: int, steps: int, dilation: float) -> None:
-            nonlocal before
+            nonlocal before, ended
             if not bar.live.is_started:
                 drawn.enter_context(bar)
-            total = runs * steps
+            total = before + (runs - ended) * steps  # of a cascade and a direct run the steps differ
             bar.update(task, completed=before + step, total=total, of=total, dilation=dilation)
-            before += steps if step == steps else 0
+            if step == steps:
+                before, ended = before + steps, ended + 1
 
         yield on_step

@@ -5,21 +5,24 @@ from __future__ import annotations
 import functools
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from picturelab.batch.instruments import EncodedText, JobPicture
 from picturelab.batch.jobs import DIRECT, Job
+from picturelab.bounds import shown
 from picturelab.models import usual_call
 from picturelab.notation import parse_control, parse_weighted
 from picturelab.pipeline import UNetPipeline
 
 from ..config import FouriScaleConfig
+from ..loading.configs import unet_config
 from ..loading.pipeline import load_pipeline, locate
 from ..loading.single_file import recognise
-from ..recognise import config_for
-from .generate import SIZE_MULTIPLE, check_request, generate, sampling_defaults
+from ..maths.sizes import SIZE_MULTIPLE
+from .cascade import Cascade, config_for_run
+from .generate import check_cascade, check_request, generate, sampling_defaults
 from .inputs import Inputs
 from .prompts import encode
 from .recipe import CHUNK
@@ -40,6 +43,7 @@ class FouriScaleInstrument:
         inputs = _inputs(job)
         if steps is not None:
             inputs.check_steps(steps)
+        check_cascade(_cascade(job), inputs, steps, direct=job.preset == DIRECT)
 
     def load(self, job: Job, device: str, dtype: str) -> Any:
         preset = None if job.preset == DIRECT else job.preset
@@ -56,7 +60,7 @@ class FouriScaleInstrument:
     ) -> list[JobPicture]:
         first = jobs[0]
         inputs = _inputs(first)
-        config = _config(pipe, first)
+        config = _config(pipe.unet, first)
         height, width = _size(pipe, first, config, inputs)
         texts = [text for text in encodings if text is not None]
         pictures = generate(
@@ -71,23 +75,51 @@ class FouriScaleInstrument:
             config=config,
             inputs=inputs,
             texts=texts if len(texts) == len(jobs) else None,
+            cascade=_cascade(first),
         )
         return [JobPicture(picture.image, picture.recipe.model_dump()) for picture in pictures]
 
+    def changed_settings(self, job: Job, recipe: Mapping[str, Any]) -> str | None:
+        recorded = recipe.get("config")
+        if job.preset == DIRECT or not isinstance(recorded, dict):
+            return None
+        try:
+            before = _effective(FouriScaleConfig.from_dict(recorded))
+            config = _config(unet_config(job.model, job.preset), job)
+        except (ValueError, TypeError):  # whatever is wrong there says so when the job's turn comes
+            return None
+        now = _effective(config) if config else {}
+        differing = [name for name in now if before.get(name, now[name]) != now[name]]
+        changes = (f"{name} {shown(before[name])} instead of {shown(now[name])}" for name in differing[:3])
+        return ", ".join(changes) or None
 
-def _config(pipe: UNetPipeline, job: Job) -> FouriScaleConfig | None:
-    """The job's settings; None samples directly."""
+
+def _effective(config: FouriScaleConfig) -> dict[str, Any]:
+    """The settings that decide pictures, with nothing left to the mode."""
+    return {
+        name: value
+        for name, value in config.resolved().to_dict().items()
+        if name != "mode" and (config.deep or not name.startswith("grid_"))
+    }
+
+
+def _config(unet: Any, job: Job) -> FouriScaleConfig | None:
+    """The job's settings; None samples directly.
+
+    Args:
+        unet: the model's UNet, or its config.
+    """
     if job.preset == DIRECT:
         return None
     config = _named_config(job.preset, json.dumps(job.config), _state(job.preset))
-    return config or config_for(pipe.unet).replace(**(job.config or {}))
+    return config or config_for_run(unet, _cascade(job)).replace(**(job.config or {}))
 
 
 def _size(pipe: UNetPipeline, job: Job, config: FouriScaleConfig | None, inputs: Inputs) -> tuple[int, int]:
     """(height, width) in pixels, as `fouriscale generate` chooses it."""
     if job.height is not None and job.width is not None:
         return job.height, job.width
-    return inputs.size or (config or config_for(pipe.unet)).scaled_size(2)
+    return inputs.size or (config or config_for_run(pipe.unet, None)).scaled_size(2)
 
 
 @functools.lru_cache(maxsize=1024)
@@ -119,6 +151,10 @@ def _state(name: str | None) -> tuple[int, int] | None:
         return None
     status = os.stat(name)
     return status.st_size, status.st_mtime_ns
+
+
+def _cascade(job: Job) -> Cascade | None:
+    return Cascade.chosen(job.cascade, job.cascade_strength, job.cascade_upsampling)
 
 
 def _inputs(job: Job) -> Inputs:

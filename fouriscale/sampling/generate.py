@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,26 +11,24 @@ import torch
 from PIL import Image
 
 from picturelab.bounds import check
+from picturelab.failures import printable
 from picturelab.models import origin, usual_call
 from picturelab.pipeline import Pipeline, UNetPipeline
 from picturelab.recipes import versions
+from picturelab.remarks import remark
 from picturelab.reports.grid import labelled_row
 
 from ..config import FouriScaleConfig
-from ..hooks.patch import current_state, fouriscale
-from ..maths.sizes import check_size
+from ..hooks.patch import current_state
+from ..maths.sizes import SIZE_MULTIPLE, check_size
 from . import recipe as recipes
-from .conditioning import size_conditioning
+from .cascade import Cascade, config_for_run, first_size
 from .fitting import check_fits
-from .inputs import Inputs, accepted, prepared, usual_strength
+from .inputs import Inputs, prepared, usual_strength
 from .prompts import Texts, encode_all, remark_cuts, stacked
+from .run import OnLatents, OnStep, reporter, run, run_cascade
 from .schedulers import recorded_scheduler
 from .vae import decoder_overflows, tiles_already, tiling
-
-SIZE_MULTIPLE = 8  # what Stable Diffusion's pipelines ask of height and width, whatever their VAE
-
-OnStep = Callable[[int, int, float], None]  # steps done, steps in all, dilation of the latest step
-OnLatents = Callable[[int, torch.Tensor], None]  # steps done, (batch, channels, latent height, latent width)
 
 
 @dataclass(frozen=True)
@@ -58,6 +55,7 @@ def generate(
     on_step: OnStep | None = None,
     on_latents: OnLatents | None = None,
     texts: Sequence[Texts] | None = None,
+    cascade: Cascade | None = None,
 ) -> list[Picture]:
     """One picture a prompt, all in one batch.
 
@@ -73,9 +71,12 @@ def generate(
         vae_tiling: whether the VAE decodes in tiles; None does where the decoder would not fit into memory.
         on_step, on_latents: called after every step; what they raise ends the run.
         texts: each prompt's encodings, from `prompts.encode` with this pipeline; None encodes them here.
+        cascade: sample at the training size first, and finish that at `height` x `width`; within the training size
+            there is nothing to finish, so that it is sampled once. None samples once.
 
     Raises:
-        ValueError: a value is out of range, or FouriScale cannot be applied to the pipeline.
+        ValueError: a value is out of range, two of them do not go together, or FouriScale cannot be applied to the
+            pipeline.
     """
     prompts = [prompt] if isinstance(prompt, str) else list(prompt)
     seeds = [seed] * len(prompts) if isinstance(seed, int) else list(seed)
@@ -85,6 +86,7 @@ def generate(
     check_request(height, width, seeds, steps, guidance)
     inputs = inputs or Inputs()
     inputs.check_steps(steps)
+    check_cascade(cascade, inputs, steps, direct=config is None)
     if len(seeds) != len(prompts) or not prompts:
         raise ValueError(
             f"{len(prompts)} prompts and {len(seeds)} seeds: give at least one prompt and one seed each"
@@ -98,39 +100,42 @@ def generate(
         vae_tiling = tiles_already(pipe.vae) or decoder_overflows(pipe.vae, height, width, len(prompts))
 
     call: dict[str, Any] = dict(
-        height=height,
-        width=width,
         num_inference_steps=steps,
         guidance_scale=guidance,
         # On the CPU, so that the noise is the same on every device.
         generator=[torch.Generator().manual_seed(s) for s in seeds],
-        callback_on_step_end=_reporter(on_step, on_latents),
     )
+    size = first = (height, width)
+    if cascade is not None and config is not None:
+        first = first_size(config, height, width) or size
+        if first == size:
+            remark(f"width {width}, height {height} lies within the training size: it is sampled once")
+            cascade = None
     remark_cuts(pipe, prompts, negative_prompt, guidance)
     recorded = inputs.recorded()  # before they are read, and not after minutes in which they may change
-    with tiling(pipe.vae, vae_tiling), prepared(pipe, inputs, height, width) as (runner, extra):
+    with tiling(pipe.vae, vae_tiling), prepared(pipe, inputs, *first) as (runner, extra):
         inputs.check_steps(steps, usual_strength(runner))
-        scaled: Any = contextlib.nullcontext()
-        if config is not None:
-            scaled = fouriscale(runner, config)
-            if "original_size" in inspect.signature(type(runner).__call__).parameters:
-                extra |= size_conditioning(config, height, width)
-        with scaled:
-            if texts is None:
-                call |= encode_all(runner, prompts, negative_prompt, guidance)
-            else:
-                call |= stacked(texts, pipe.unet.device)
-            images = runner(**accepted(runner, call | extra)).images
+        if texts is None:
+            call |= encode_all(runner, prompts, negative_prompt, guidance)
+        else:
+            call |= stacked(texts, pipe.unet.device)
+        if cascade is None or config is None:
+            images = run(runner, call | extra, size, config, reporter(on_step, on_latents))
+        else:
+            images = run_cascade(
+                runner, call | extra, inputs, cascade, (first, size), config, on_step, on_latents
+            )
     shared = _shared_recipe(pipe) | dict(
         negative_prompt=negative_prompt,
         height=height,
         width=width,
         steps=steps,
         guidance=guidance,
-        config=None if config is None else config.to_dict(),
+        config=None if config is None else config.resolved().to_dict(),
         batch_size=len(prompts),
         vae_tiling=vae_tiling,
         inputs=recorded,
+        cascade=None if cascade is None else cascade.model_dump(),
     )
     return [
         Picture(image, recipes.Recipe(prompt=prompts[i], seed=seeds[i], batch_index=i, **shared))
@@ -141,13 +146,44 @@ def generate(
 def compare(pipe: UNetPipeline, prompt: str, *, config: FouriScaleConfig, **settings: Any) -> Picture:
     """One prompt sampled directly and with FouriScale, side by side in one labelled picture.
 
-    Takes and raises what `generate` does.
+    Takes and raises what `generate` does; `cascade` is for FouriScale's.
     """
     # FouriScale first: a config that does not fit the model shows before the time is spent.
     (scaled,) = generate(pipe, prompt, config=config, **settings)
-    (direct,) = generate(pipe, prompt, config=None, **settings)
+    (direct,) = generate(pipe, prompt, config=None, **settings | {"cascade": None})
     image = labelled_row([("direct", direct.image), ("FouriScale", scaled.image)])
     return Picture(image, scaled.recipe.model_copy(update={"compare": True}))
+
+
+def cascade(
+    pipe: UNetPipeline,
+    prompt: str | Sequence[str],
+    *,
+    height: int,
+    width: int,
+    strength: float = 0.6,
+    upsampling: str = "pixels",
+    config: FouriScaleConfig | None = None,
+    **settings: Any,
+) -> list[Picture]:
+    """One picture a prompt, sampled at the training size, enlarged bicubically and finished with FouriScale.
+
+    Args:
+        pipe: a text-to-image pipeline with a UNet; left as it was.
+        prompt: one or several.
+        height, width: of the finished pictures, in pixels.
+        strength: how much of the run is sampled at that size, in (0, 1], as in image to image.
+        upsampling: what is enlarged, the first pictures' "pixels" or their "latents".
+        config: what they are finished with; None takes what is applied to the pipeline, or else its preset in fast
+            mode.
+        settings: more that `generate` takes, such as `seed`, `steps` and `guidance`.
+
+    Raises:
+        ValueError: see `generate`.
+    """
+    parts, applied = Cascade(strength=strength, upsampling=upsampling), current_state(pipe)
+    config = config or (applied.config if applied else config_for_run(pipe.unet, parts))
+    return generate(pipe, prompt, height=height, width=width, config=config, cascade=parts, **settings)
 
 
 def remake(pipe: UNetPipeline, recipe: recipes.Recipe, on_step: OnStep | None = None) -> Image.Image:
@@ -174,6 +210,7 @@ def remake(pipe: UNetPipeline, recipe: recipes.Recipe, on_step: OnStep | None = 
         inputs=Inputs.from_recorded(recipe.inputs),
         vae_tiling=recipe.vae_tiling,
         on_step=on_step,
+        cascade=None if recipe.cascade is None else Cascade(**recipe.cascade),
     )
     if recipe.compare and config is not None:
         return compare(pipe, recipe.prompt, config=config, **settings).image
@@ -198,27 +235,38 @@ def check_request(height: int, width: int, seeds: Sequence[int], steps: int, gui
     check("guidance", guidance)
 
 
+def check_cascade(cascade: Cascade | None, inputs: Inputs, steps: int | None, *, direct: bool) -> None:
+    """Refuse a cascade that could not be made, before anything is loaded.
+
+    Args:
+        steps: None where they are not known yet.
+        direct: whether the picture is to be sampled without FouriScale.
+
+    Raises:
+        ValueError: it could not.
+    """
+    if cascade is None:
+        return
+    if direct:
+        raise ValueError(
+            f"cascade_strength={cascade.strength:g} without FouriScale: finished directly, a picture beyond the "
+            "training size has its objects twice; give a config or a preset"
+        )
+    if inputs.image is not None:
+        raise ValueError(
+            f"image={printable(str(inputs.image))} with a cascade, which makes a picture of its own to start from: "
+            "give one or the other"
+        )
+    if steps is not None:
+        cascade.check_steps(steps)
+
+
 def sampling_defaults(pipe: Pipeline) -> tuple[int, float]:
     """Steps and guidance: those that the model's folder names, and else the pipeline's own."""
     defaults = inspect.signature(type(pipe).__call__).parameters
     names = ("num_inference_steps", "guidance_scale")
     usual = {name: defaults[name].default for name in names} | usual_call(origin(pipe).model)
     return int(usual["num_inference_steps"]), float(usual["guidance_scale"])
-
-
-def _reporter(on_step: OnStep | None, on_latents: OnLatents | None) -> Callable[..., dict[str, Any]] | None:
-    if on_step is None and on_latents is None:
-        return None
-
-    def report(pipe: Any, step: int, _: Any, tensors: dict[str, Any]) -> dict[str, Any]:
-        attached = current_state(pipe)
-        if on_latents is not None:
-            on_latents(step + 1, tensors["latents"])
-        if on_step is not None:
-            on_step(step + 1, pipe.num_timesteps, attached.dilation if attached else 1.0)
-        return tensors
-
-    return report
 
 
 def _shared_recipe(pipe: UNetPipeline) -> dict[str, Any]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import functools
 import inspect
-import math
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -26,6 +25,7 @@ from picturelab.remarks import remark
 from picturelab.settings import Settings
 
 from . import controlnets, loras
+from . import strength as strengths
 from .recipe import Conditioning, Control, File, Lora
 
 _KEPT = "black"  # the colour of what a mask keeps, and so of its transparent parts
@@ -59,8 +59,8 @@ class Inputs(Settings):
         for name in ("strength", "mask"):
             if getattr(self, name) is not None and self.image is None:
                 raise ValueError(f"{name}={getattr(self, name)!s}: needs a picture to start from, --image")
-        if self.strength is not None and not 0 < self.strength <= 1:
-            raise ValueError(f"strength={self.strength:g}: must be above 0 and at most 1")
+        if self.strength is not None:
+            strengths.check_strength("strength", self.strength)
         for path in filter(None, (self.image, *(picture for _, picture, _ in self.controls))):
             _check_picture(path)
         if self.mask is not None:
@@ -81,19 +81,11 @@ class Inputs(Settings):
             strength: the pipeline's own, where none was chosen.
 
         Raises:
-            ValueError: strength x steps is below 1; the sentence names numbers that would do.
+            ValueError: see `strength.check_steps`.
         """
         strength = self.strength if self.strength is not None else strength
-        if self.image is None or strength is None or int(steps * strength) >= 1:  # as diffusers counts
-            return
-        enough = math.ceil(1000 / steps) / 1000
-        more = math.ceil(1 / strength)
-        more += int(more * strength) < 1  # 1 / strength is rounded
-        also = f" or {more} steps" if bounds.BOUNDS["steps"].holds(more) else ""
-        raise ValueError(
-            f"strength={strength:g}, steps={steps}: strength x steps must be at least 1, since so many steps are "
-            f"sampled: {enough:g} would do{also}"
-        )
+        if self.image is not None and strength is not None:
+            strengths.check_steps("strength", strength, steps)
 
     @property
     def size(self) -> tuple[int, int] | None:
@@ -166,6 +158,23 @@ def prepared(
         yield _pipeline(pipe, inputs), _arguments(inputs, height, width)
 
 
+def resumed(
+    runner: UNetPipeline, inputs: Inputs, height: int, width: int, start: Any
+) -> tuple[UNetPipeline, dict[str, Any]]:
+    """The image-to-image pipeline that goes on from pictures or latents, and arguments for its call.
+
+    Args:
+        runner: that `prepared` gave for inputs without a picture to start from; its ControlNets and LoRAs stay.
+        inputs: those.
+        height, width: what the ControlNets' pictures are scaled to, in pixels.
+        start: images, or latents (B, C, height, width).
+    """
+    arguments = _arguments(inputs, height, width)
+    if inputs.controls:
+        arguments["control_image"] = arguments.pop("image")
+    return _derived(AutoPipelineForImage2Image, runner), arguments | {"image": start}
+
+
 def accepted(pipe: Pipeline, arguments: dict[str, Any]) -> dict[str, Any]:
     """Those arguments that the pipeline's call takes: image-to-image takes its size from the picture."""
     known = inspect.signature(type(pipe).__call__).parameters
@@ -190,9 +199,14 @@ def _pipeline(pipe: UNetPipeline, inputs: Inputs) -> UNetPipeline:
     if inputs.controls:
         nets = [controlnets.load(model, pipe) for model, _, _ in inputs.controls]
         extra["controlnet"] = nets if len(nets) > 1 else nets[0]
-    runner: UNetPipeline = kind.from_pipe(pipe, **extra)
-    runner.set_progress_bar_config(**getattr(pipe, "_progress_bar_config", {}))
-    return runner
+    return _derived(kind, pipe, **extra)
+
+
+def _derived(kind: Any, pipe: UNetPipeline, **extra: Any) -> UNetPipeline:
+    """A pipeline of another task with the same models."""
+    derived: UNetPipeline = kind.from_pipe(pipe, **extra)
+    derived.set_progress_bar_config(**getattr(pipe, "_progress_bar_config", {}))
+    return derived
 
 
 def _arguments(inputs: Inputs, height: int, width: int) -> dict[str, Any]:

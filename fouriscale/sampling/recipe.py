@@ -24,6 +24,7 @@ from picturelab.bounds import (
 )
 
 from ..config import FouriScaleConfig
+from .cascade import Cascade
 
 CHUNK = "fouriscale"  # the PNG text chunk
 
@@ -94,6 +95,7 @@ class Recipe(BaseModel):
     device: Name
     versions: dict[str, str]
     inputs: Conditioning = Conditioning()
+    cascade: dict[str, Any] | None = None  # Cascade's fields; None where it was sampled once
 
     @classmethod
     def parse(cls, values: Mapping[str, Any]) -> Recipe:
@@ -117,6 +119,13 @@ class Recipe(BaseModel):
                 FouriScaleConfig.from_dict(self.config)
             except (ValueError, TypeError) as error:
                 raise ValueError(f"the recipe's config is wrong: {error}") from None
+        if self.cascade is not None:
+            try:
+                Cascade(**self.cascade)
+            except (ValueError, TypeError) as error:
+                raise ValueError(f"the recipe's cascade is wrong: {error}") from None
+            if self.config is None:
+                raise ValueError("the recipe is of a cascade but holds no FouriScale config")
         return self
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Self
 
 import torch
@@ -57,6 +57,9 @@ class PadToneInstrument:
     def check(self, job: Job) -> None:
         check_rows(job.keep or "")
         _located(job.model)
+
+    def changed_settings(self, job: Job, recipe: Mapping[str, Any]) -> str | None:
+        return None  # a job says all itself
 
     def load(self, job: Job, device: str, dtype: str) -> Any:
         return models.load_pipeline(job.model, device=device, dtype=dtype, check=check_index)

@@ -83,7 +83,7 @@ class Cells(TextRows):
         if "" in values:
             raise ValueError(f"{values['']!r} stands in a column without a name")
         if self._separator == ";":  # where lists have semicolons, numbers have commas
-            for name in ("guidance", "strength"):
+            for name in ("guidance", "strength", "cascade_strength"):
                 if _NUMBER.fullmatch(values.get(name, "")):
                     values[name] = values[name].replace(",", ".")
         return values

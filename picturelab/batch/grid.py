@@ -23,7 +23,10 @@ class Grid:
 
     unit = "combination"
     AXES = ("models", "sizes", "configs", "arms", "prompts", "seeds")
-    COMMON = ("negative_prompt", "steps", "guidance", "model", "preset")
+    COMMON = (
+        "negative_prompt", "steps", "guidance", "model", "preset",
+        "cascade", "cascade_strength", "cascade_upsampling",
+    )  # fmt: skip
 
     def __init__(self, path: Path) -> None:
         content = read_bytes(path)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from typing import TYPE_CHECKING, Any, Protocol
@@ -45,6 +45,15 @@ class Instrument(Protocol):
 
         Raises:
             ValueError: a value is out of range, or a file or model is not there.
+        """
+
+    def changed_settings(self, job: Job, recipe: Mapping[str, Any]) -> str | None:
+        """What a job means otherwise now than when its picture was made: "mode layerwise instead of fast".
+
+        Modes, presets and usual values can change from one version to the next.
+
+        Args:
+            recipe: the picture's, as plain values.
         """
 
     def load(self, job: Job, device: str, dtype: str) -> Pipeline:

@@ -51,7 +51,8 @@ class Job(BaseModel):
         preset: a preset's name or file, or "none" for direct sampling.
         config: settings that differ from the preset's.
         keep: the rows of the text encoding that are kept, an arm of PadTone; such jobs are sampled directly.
-        image, strength, mask, control, lora: as on the command line of `fouriscale generate`.
+        image, strength, mask, control, lora, cascade, cascade_strength, cascade_upsampling: as on the command line of
+            `fouriscale generate`.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -73,6 +74,9 @@ class Job(BaseModel):
     mask: Text | None = None
     control: tuple[Text, ...] = ()
     lora: tuple[Text, ...] = ()
+    cascade: bool | None = None  # None where it is left out, so that older jobs stay what they are
+    cascade_strength: float | None = None
+    cascade_upsampling: Text | None = None
 
     @model_validator(mode="before")
     @classmethod
@@ -127,7 +131,8 @@ class Job(BaseModel):
         if (self.height is None) != (self.width is None):
             raise ValueError(f"height is {self.height} and width is {self.width}; give both or neither")
         if self.keep is not None:
-            others = [name for name in ("config", "image", "mask", "control", "lora") if getattr(self, name)]
+            several = ("config", "image", "mask", "control", "lora", "cascade")
+            others = [name for name in several if getattr(self, name)]
             others += ["preset"] if self.preset not in (None, DIRECT) else []
             if others:
                 raise ValueError(

@@ -13,7 +13,7 @@ from . import contents
 from .instruments import instrument
 from .jobs import Job
 from .manifest import Entry, Record, of_status
-from .plan import GroupPlan
+from .plan import Group, GroupPlan
 from .stores import PLAN, Store, picture_file, read_plan_note, writing
 
 _COMPARED = ("device", "dtype", "threads")  # what else decides pictures to the last bit
@@ -62,6 +62,32 @@ def settle(before: dict[str, Any], now: dict[str, Any], plan: GroupPlan, record:
     if differing:
         was = ", ".join(f"{name} {before[name]} instead of {now[name]}" for name in differing)
         raise ValueError(f"the folder holds a run begun with {was}; give the same, or another folder")
+
+
+def check_settings(store: Store, plan: GroupPlan, record: Record) -> None:
+    """Check that jobs mean what they meant when the folder's pictures were made.
+
+    Of every kind of jobs one picture is looked at, of `_LOOKED_AT` kinds at most.
+
+    Raises:
+        ValueError: pictures would differ from those that are there.
+    """
+    groups = {group.number: group for group in plan.groups}
+    firsts: dict[int, tuple[Entry, Group]] = {}
+    for entry in of_status(record, "done"):
+        if entry.group in groups:
+            group = groups[entry.group]
+            firsts.setdefault(group.kind, (entry, group))
+    for entry, group in list(firsts.values())[:_LOOKED_AT]:
+        job = next((job for job in plan.jobs(group) if job.id == entry.id), None)
+        recipe = _recipe(store, entry, job) if job else None
+        if job is None or recipe is None:
+            continue
+        if changed := instrument(job.instrument).changed_settings(job, recipe):
+            raise ValueError(
+                f"the folder holds pictures made with {changed}, which the same jobs mean now, such as {entry.file}: "
+                "make the batch in another folder"
+            )
 
 
 def write_plan(

@@ -19,7 +19,7 @@ from .jobs import Job
 from .manifest import Entry, Record
 from .order import BatchOrder
 from .plan import GroupPlan, make_plan
-from .resume import earlier, settle, write_plan
+from .resume import check_settings, earlier, settle, write_plan
 from .sources import open_jobs_file
 from .stores import ENCODINGS, Folder, Store, open_store, writing
 
@@ -155,6 +155,8 @@ def _begun(
         "threads": order.threads or before.get("threads") or usual,
     }
     settle(before, now, plan, record)
+    if left:
+        check_settings(store, plan, record)
     write_plan(store, order.jobs, plan, before, now, left)
     return WorkerSettings(
         device=str(device),

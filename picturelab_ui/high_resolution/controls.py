@@ -12,6 +12,7 @@ import gradio as gr
 from fouriscale import preset_names
 from fouriscale.config import setting_docs
 from fouriscale.presets import preset_notes
+from fouriscale.sampling.cascade import UPSAMPLINGS
 
 from ..forms import Form
 from ..panel import JobPanel
@@ -64,6 +65,8 @@ def place(workshop: Workshop, usual: Mapping[str, Any], panel: JobPanel) -> tupl
     generate = panel.place_buttons()
     with gr.Accordion("Model and sampling", open=False):
         _sampling(form, usual, workshop)
+    with gr.Accordion("Cascade", open=False):
+        _cascade(form, usual)
     with gr.Accordion("Presets", open=False):
         form.add(
             "preset", gr.Radio([AUTO, *preset_names()], value=AUTO, label="Preset", elem_classes="chips")
@@ -125,6 +128,32 @@ def _sampling(form: Form, usual: Mapping[str, Any], workshop: Workshop) -> None:
         )
         form.add("guidance", guidance)
     form.add("sampling", gr.Radio(list(SAMPLINGS), value=usual["sampling"], label="Sampling"))
+
+
+def _cascade(form: Form, usual: Mapping[str, Any]) -> None:
+    on = gr.Checkbox(
+        usual["cascade"],
+        label="Begin at the training size",
+        info="FouriScale's picture is sampled directly at the training size, enlarged, noised again and finished at "
+        "the size above, in the mode below; in the mode fast it is the quickest way to large pictures",
+    )
+    form.add("cascade", on)
+    strength = gr.Slider(
+        0.05,
+        1,
+        usual["cascade_strength"],
+        step=0.05,
+        label="Strength",
+        info="how much of the run finishes it: less keeps more of the first picture, more draws more anew",
+    )
+    _bound(strength)
+    form.add("cascade_strength", strength)
+    form.add(
+        "cascade_upsampling",
+        gr.Radio(
+            list(UPSAMPLINGS), value=usual["cascade_upsampling"], label="Enlarged as", elem_classes="chips"
+        ),
+    )
 
 
 _ONE_A_LINE = " One a line."

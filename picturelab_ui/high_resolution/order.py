@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from fouriscale import FouriScaleConfig, preset_names
-from fouriscale.maths.sizes import check_size
-from fouriscale.sampling.generate import SIZE_MULTIPLE
+from fouriscale.config import MODES
+from fouriscale.maths.sizes import SIZE_MULTIPLE, check_size
+from fouriscale.sampling.cascade import UPSAMPLINGS, Cascade
 from fouriscale.sampling.recipe import Conditioning, Recipe
 from picturelab import bounds
 from picturelab.bounds import shown
@@ -31,7 +32,9 @@ from .config_fields import SETTINGS, from_fields, to_fields
 AUTO = "recognised from the model"
 BOTH = "both, compared"
 SAMPLINGS = (BOTH, SCALED, DIRECT)
-PLAIN = ("prompt", "negative", "model", "width", "height", "seed", "steps", "guidance", "sampling", "preset")
+CASCADE = ("cascade", "cascade_strength", "cascade_upsampling")
+_MAIN = ("prompt", "negative", "model", "width", "height", "seed", "steps", "guidance", "sampling", "preset")
+PLAIN = _MAIN + CASCADE
 FIELDS = PLAIN + SETTINGS
 # With the first and this seed direct sampling repeats its object at 256 x 256, as it does in half of all cases.
 SHAPES = (
@@ -68,8 +71,8 @@ def start(workshop: Workshop) -> dict[str, Any]:
     steps, guidance = workshop.models.usual_settings(model)
     config = config_for_choice(workshop, model, AUTO)
     side = 2 * min(config.training_sizes, key=lambda size: abs(size[0] - size[1]))[0]
-    plain = (readable(model, SHAPES)[0], "", model, side, side, SEED, steps, guidance, BOTH, AUTO)
-    return dict(zip(PLAIN, plain, strict=True)) | to_fields(config)
+    main = (readable(model, SHAPES)[0], "", model, side, side, SEED, steps, guidance, BOTH, AUTO)
+    return dict(zip(_MAIN, main, strict=True)) | _cascade_fields(None) | to_fields(config)
 
 
 def problems(workshop: Workshop, values: Mapping[str, Any]) -> FieldProblems:
@@ -99,6 +102,7 @@ def problems(workshop: Workshop, values: Mapping[str, Any]) -> FieldProblems:
         if values["guidance"] is None:
             raise ValueError("guidance is empty: give a number")
         bounds.check("guidance", values["guidance"])
+    _check_cascade(values, wrong)
     try:
         from_fields(values)
     except (ValueError, TypeError) as error:
@@ -127,6 +131,7 @@ def read(workshop: Workshop, values: Mapping[str, Any]) -> PictureOrder:
         guidance=float(values["guidance"]),
         config=from_fields(values),
         methods=(SCALED, DIRECT) if sampling == BOTH else (sampling,),
+        cascade=_cascade(values) if sampling != DIRECT else None,
     )
 
 
@@ -144,7 +149,7 @@ def of_recipe(workshop: Workshop, recipe: Recipe, sampling: str | None = None) -
         "guidance": recipe.guidance,
         "sampling": sampling or method,
         "preset": AUTO,
-    }
+    } | _cascade_fields(recipe.cascade)
     workshop.models.check(recipe.model)
     if recipe.inputs != Conditioning():
         raise ValueError(
@@ -152,7 +157,39 @@ def of_recipe(workshop: Workshop, recipe: Recipe, sampling: str | None = None) -
         )
     own = recipe.config
     config = FouriScaleConfig.from_dict(own) if own else workshop.models.config(recipe.model)
-    return plain | to_fields(config)
+    return plain | to_fields(_left_to_mode(config))
+
+
+def _left_to_mode(config: FouriScaleConfig) -> FouriScaleConfig:
+    """The same settings, those left open that are as the mode says: then another mode can be chosen there."""
+    names = (*MODES[config.mode], "grid_phases")
+    usual = config.replace(**dict.fromkeys(names)).resolved()
+    return config.replace(**{name: None for name in names if getattr(config, name) == getattr(usual, name)})
+
+
+def _cascade_fields(recorded: Mapping[str, Any] | None) -> dict[str, Any]:
+    """The values of the cascade's fields; `recorded` is a recipe's, None where the picture was sampled once."""
+    parts = Cascade(**recorded or {})
+    return dict(zip(CASCADE, (recorded is not None, parts.strength, parts.upsampling), strict=True))
+
+
+def _cascade(values: Mapping[str, Any]) -> Cascade | None:
+    on, strength, upsampling = (values[name] for name in CASCADE)
+    return Cascade(strength=strength, upsampling=upsampling) if on else None
+
+
+def _check_cascade(values: Mapping[str, Any], wrong: FieldProblems) -> None:
+    """Note what is wrong with the cascade's fields."""
+    on, strength, upsampling = (values[name] for name in CASCADE)
+    with wrong.at("cascade"):
+        if not isinstance(on, bool):
+            raise ValueError(f"cascade is {shown(on)}: must be true or false")
+    with wrong.at("cascade_upsampling"):
+        check_one_of("cascade_upsampling", upsampling, UPSAMPLINGS)
+    with wrong.at("cascade_strength"):
+        parts = Cascade(strength=strength)
+        if on is True and values["sampling"] != DIRECT and "steps" not in wrong:
+            parts.check_steps(int(values["steps"]))
 
 
 def link(workshop: Workshop, values: Mapping[str, Any]) -> str:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 from collections.abc import Mapping
 from html import escape
 from typing import Any
 
 from fouriscale.reports.explain import Explanation, sentences
+from fouriscale.sampling.cascade import first_size, multiply_adds, sentence
 
 from ..jobs.files import SCALED
 from ..jobs.high_resolution import PictureOrder
@@ -20,13 +22,7 @@ def plan(workshop: Workshop, values: Mapping[str, Any]) -> str:
     anything = {**values, "prompt": "-"}  # a plan depends on no prompt
     try:
         picture_order = order.read(workshop, anything)
-        explanation = workshop.models.explain(
-            picture_order.model,
-            picture_order.height,
-            picture_order.width,
-            picture_order.steps,
-            picture_order.config,
-        )
+        explanation = foretold(workshop, picture_order)
     except ValueError as error:
         return f'<p class="wrong" role="alert">{escape(str(error))}.</p>'
     rows = _rows(workshop, picture_order, explanation)
@@ -34,10 +30,35 @@ def plan(workshop: Workshop, values: Mapping[str, Any]) -> str:
     return f'<table class="plan">{cells}</table>'
 
 
+def foretold(workshop: Workshop, picture_order: PictureOrder) -> Explanation:
+    """What FouriScale would do for an order, and what it would cost; with a cascade, both parts together.
+
+    Raises:
+        ValueError: see `explain`.
+    """
+    wanted, cascade = picture_order, picture_order.cascade
+
+    def explained(height: int, width: int) -> Explanation:
+        return workshop.models.explain(wanted.model, height, width, wanted.steps, wanted.config)
+
+    whole = explained(wanted.height, wanted.width)
+    size = first_size(wanted.config, wanted.height, wanted.width)
+    if cascade is None or size is None:
+        return whole
+    active = whole.active * whole.step_cost
+    late = (whole.run_cost * whole.steps - active) / max(whole.steps - whole.active, 1)
+    costs = [whole.step_cost if d > 1 else late for d in whole.dilations]
+    first = explained(*size).direct_cost / whole.direct_cost
+    return dataclasses.replace(whole, run_cost=multiply_adds(cascade, first, costs) / whole.steps)
+
+
 def _rows(workshop: Workshop, picture_order: PictureOrder, explanation: Explanation) -> list[tuple[str, str]]:
     """(subject, sentence) of each row."""
     lines = [line.partition(": ") for line in sentences(explanation)]
-    rows = [(subject, sentence) for subject, _, sentence in lines]
+    rows = [(subject, text) for subject, _, text in lines]
+    if picture_order.cascade is not None:
+        settings = picture_order.config, picture_order.height, picture_order.width, picture_order.steps
+        rows.insert(1, ("cascade", sentence(picture_order.cascade, *settings)))
     with contextlib.suppress(ValueError):  # a model that no preset fits has a preset chosen for it
         own = workshop.models.config(picture_order.model).training_sizes
         if picture_order.config.training_sizes != own:

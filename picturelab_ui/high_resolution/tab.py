@@ -21,7 +21,7 @@ from ..workshop import Workshop
 from . import controls, order, restore, sizes
 from .config_fields import SETTINGS, to_fields
 from .controls import HighResolutionTools
-from .plan import plan
+from .plan import foretold, plan
 from .views import HighResolutionViews, show_gallery, show_result
 from .views import place as place_views
 
@@ -59,13 +59,7 @@ def submit(workshop: Workshop, visitor: Visitor, values: Mapping[str, Any]) -> P
     """
     picture_order = order.read(workshop, values)
     folder = workshop.folders.of(visitor.name, "pictures")
-    explanation = workshop.models.explain(
-        picture_order.model,
-        picture_order.height,
-        picture_order.width,
-        picture_order.steps,
-        picture_order.config,
-    )
+    explanation = foretold(workshop, picture_order)
 
     def work(job: PageJob) -> SamplingResult:
         job.report(0, 0, f"loading {picture_order.model}")
@@ -128,7 +122,9 @@ def _follow_choices(workshop: Workshop, form: Form, tools: HighResolutionTools) 
 
 def _follow_plan(workshop: Workshop, form: Form, views: HighResolutionViews) -> None:
     """The plan follows everything that it depends on."""
-    decisive = [form[name] for name in ("model", "width", "height", "steps", "sampling", *SETTINGS)]
+    decisive = [
+        form[name] for name in ("model", "width", "height", "steps", "sampling", *order.CASCADE, *SETTINGS)
+    ]
     gr.on(
         [one.change for one in (*decisive, views.gallery)],  # a new picture tells how fast this machine is
         lambda inputs: plan(workshop, form.read(inputs)),

@@ -10,6 +10,7 @@ import torch
 
 from fouriscale.config import FouriScaleConfig
 from fouriscale.hooks.patch import fouriscale
+from fouriscale.sampling.cascade import Cascade
 from fouriscale.sampling.generate import generate
 from fouriscale.sampling.recipe import save
 
@@ -28,6 +29,7 @@ class PictureOrder:
 
     Attributes:
         methods: of `DIRECT` and `SCALED`.
+        cascade: how the second begins at the training size; None samples it once.
     """
 
     prompt: str
@@ -40,6 +42,12 @@ class PictureOrder:
     config: FouriScaleConfig
     methods: tuple[str, ...] = (SCALED, DIRECT)
     negative_prompt: str | None = None
+    cascade: Cascade | None = None
+
+    def steps_of(self, method: str) -> int:
+        """How many steps a method's picture takes, a cascade's both parts together."""
+        finishing = self.cascade.steps(self.steps) if self.cascade and method == SCALED else 0
+        return self.steps + finishing
 
 
 @dataclass(frozen=True)
@@ -83,9 +91,9 @@ def sample(pipe: Any, order: PictureOrder, *, folder: Path, job: PageJob) -> Sam
         pass
     # FouriScale first: a config that does not fit the size shows early too.
     methods = [method for method in (SCALED, DIRECT) if method in order.methods]
-    job.of = order.steps * len(methods)
+    job.of = sum(map(order.steps_of, methods))
     pictures = tuple(
-        _sample_one(pipe, order, method, folder, job, place=(number, len(methods)))
+        _sample_one(pipe, order, method, folder, job, after=sum(map(order.steps_of, methods[number + 1 :])))
         for number, method in enumerate(methods)
     )
     active = None
@@ -93,24 +101,28 @@ def sample(pipe: Any, order: PictureOrder, *, folder: Path, job: PageJob) -> Sam
         active = activity(
             pipe.unet, order.config, order.height, order.width, order.steps, pipe.vae_scale_factor
         )
+        if order.cascade:  # the steps before are made at another size, directly
+            active = active.last(order.cascade.steps(order.steps))
     return SamplingResult(pictures, active)
 
 
 def _sample_one(
-    pipe: Any, order: PictureOrder, method: str, folder: Path, job: PageJob, place: tuple[int, int]
+    pipe: Any, order: PictureOrder, method: str, folder: Path, job: PageJob, after: int
 ) -> SampledPicture:
-    """A method's picture; `place`: how many runs of the job come before it, and how many there are."""
-    before, powers = job.seconds, list[torch.Tensor]()
-    every, (number, runs) = max(1, order.steps // _PREVIEWS), place
+    """A method's picture; `after`: how many steps of the job come after it."""
+    seconds, done, powers = job.seconds, job.done, list[torch.Tensor]()
+    count = order.steps_of(method)
+    every = max(1, count // _PREVIEWS)
 
     def on_step(step: int, steps: int, dilation: float) -> None:
         note = f"{method}, step {step} of {steps}, dilation {dilation:.2f}"
-        job.report(number * steps + step, runs * steps, note)
+        job.report(done + step, done + steps + after, note)
 
     def on_latents(step: int, latents: torch.Tensor) -> None:
         job.check()
-        powers.append(radial_power(latents))
-        if step % every == 0 and step < order.steps:
+        if latents.shape[-2] * pipe.vae_scale_factor == order.height:  # and not of a cascade's first part
+            powers.append(radial_power(latents))
+        if step % every == 0 and step < count:
             job.add_preview(preview(pipe, latents), f"{method} {step}")
 
     with stoppable(pipe.unet, job):
@@ -126,8 +138,9 @@ def _sample_one(
             config=order.config if method == SCALED else None,
             on_step=on_step,
             on_latents=on_latents,
+            cascade=order.cascade if method == SCALED else None,
         )
     path = sampled_file(folder, order.prompt, order.seed, job, method)
     folder.mkdir(parents=True, exist_ok=True)
     save(picture.image, path, picture.recipe.model_copy(update={"model": order.model}))
-    return SampledPicture(method, path, tuple(powers), job.seconds - before)
+    return SampledPicture(method, path, tuple(powers), job.seconds - seconds)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -61,6 +62,11 @@ class Activity:
     dilations: tuple[float, ...]
     windows: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     grids: Mapping[str, DeepGrid] = field(default_factory=dict)
+
+    def last(self, steps: int) -> Activity:
+        """The same of the last steps alone."""
+        states = tuple(row[-steps:] for row in self.states)
+        return dataclasses.replace(self, states=states, dilations=self.dilations[-steps:])
 
 
 def activity(

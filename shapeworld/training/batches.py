@@ -49,14 +49,14 @@ class LatentBatches:
 
     @torch.no_grad()
     def _encode(self, run: Run, vae: AutoencoderKL, scenes: list[Scene]) -> torch.Tensor:
-        """The scenes' latents, not yet scaled; kept on disk for a resumed run."""
+        """The scenes' latents on the CPU, not yet scaled; kept on disk for a resumed run."""
         side = self.stage.pixels
         file = run.folder / f"latents-{side}-{run.accelerator.process_index}.pt"
         if not file.exists():
             parts = []
             for i in track(range(0, len(scenes), 32), f"encoding {side} px", disable=not run.main):
                 pictures = to_tensor([scene.pixels(side, side) for scene in scenes[i : i + 32]])
-                parts.append(vae.encode(pictures).latent_dist.mode().half())
+                parts.append(vae.encode(pictures.to(vae.device)).latent_dist.mode().half().cpu())
             partial = file.with_suffix(".partial")
             torch.save(torch.cat(parts), partial)
             os.replace(partial, file)

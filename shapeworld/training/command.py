@@ -102,7 +102,8 @@ def _train_autoencoder(run: Run, vae: AutoencoderKL) -> None:
 def _scaling_factor(vae: AutoencoderKL) -> float:
     """What makes the latents' standard deviation 1."""
     pictures = to_tensor([scene.pixels(128, 128) for scene in sample_scenes(256, seed=-2)])
-    std = torch.cat([vae.encode(part).latent_dist.mode() for part in pictures.split(32)]).std()
+    parts = pictures.to(vae.device).split(32)
+    std = torch.cat([vae.encode(part).latent_dist.mode() for part in parts]).std()
     return round(1 / std.item(), 4)
 
 
@@ -110,6 +111,7 @@ def _train_denoiser(run: Run, pipe: Any, module: nn.Module) -> Callable[[Path], 
     """Every stage of a denoiser; gives what writes the pipeline to a folder."""
     if not run.config.stages:
         raise ValueError(f"{run.config.name} has no 'stages'")
+    pipe.to(run.device)  # what is not trained too: the VAE encodes scenes and decodes samples
     pipe.vae.eval()
     tokenizer = getattr(pipe, "tokenizer_2", None) or pipe.tokenizer
     for number, stage in enumerate(run.config.stages, 1):

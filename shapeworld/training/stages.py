@@ -13,16 +13,18 @@ from typing import Any, Literal
 
 import torch
 from accelerate import Accelerator
+from accelerate.utils import send_to_device
 from diffusers.training_utils import EMAModel
 from pydantic import BaseModel, ConfigDict
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from torch import nn
 
+from .optimizer import Optimizer
+
 _WARM_UP = 100  # steps
 _LOG_EVERY = 50  # steps
-_THINNEST_MATRIX = 32
 
-# (random numbers, generator for tensors) -> the module's inputs
+# (random numbers, generator for tensors) -> the module's inputs, on the CPU
 Batch = Callable[[random.Random, torch.Generator], tuple]
 
 
@@ -111,7 +113,8 @@ class Run:
         origin = config.model_dump() | {"init_from": init_from, "processes": processes}
         self.checkpoint: dict[str, Any] = {"done": [], "modules": {}, "origin": origin}
         if self._file.exists():
-            self.checkpoint = torch.load(self._file, weights_only=True)
+            # Wherever it was saved, it may go on elsewhere.
+            self.checkpoint = torch.load(self._file, map_location="cpu", weights_only=True)
             before = self.checkpoint["origin"]
             changed = sorted(key for key in origin if origin[key] != before.get(key))
             if changed:
@@ -119,6 +122,12 @@ class Run:
                     f"{folder} holds a run with another {', '.join(changed)}: give another --run-folder to begin "
                     f"anew, or go on with {', '.join(f'{key}={before.get(key)!r}' for key in changed)}"
                 )
+
+    @property
+    def device(self) -> torch.device:
+        """Where its modules are trained."""
+        device: torch.device = self.accelerator.device
+        return device
 
     def log(self, **values: object) -> None:
         if self.main:
@@ -142,9 +151,10 @@ class Run:
             os.replace(partial, self._file)
 
     def restore_finished(self, name: str, module: nn.Module) -> bool:
-        """Load `module` as stage `name` left it; False if that stage has not ended yet."""
+        """Load `module` as stage `name` left it, on the run's device; False if that stage has not ended yet."""
         if name in self.checkpoint["done"]:
             module.load_state_dict(self.checkpoint["modules"][name])
+            module.to(self.device)
             return True
         return False
 
@@ -157,59 +167,6 @@ class Run:
             TimeRemainingColumn(),
             disable=not self.main,
         )
-
-
-class Optimizer:
-    """AdamW, with Muon for the matrices where a stage says so. Shares its parameters' storage."""
-
-    def __init__(self, module: nn.Module, stage: Stage):
-        self._matrices = [weight for weight in _matrices(module) if stage.muon]
-        ids = {id(weight) for weight in self._matrices}
-        rest = [p for p in module.parameters() if p.requires_grad and id(p) not in ids]
-        self._optimizers: list[torch.optim.Optimizer] = [
-            torch.optim.AdamW(rest, lr=stage.lr, betas=(0.9, 0.99), weight_decay=0.01)
-        ]
-        self._views = [nn.Parameter(_as_matrix(weight.data, weight)) for weight in self._matrices]
-        if self._views:
-            self._optimizers.append(
-                # With this adjustment the learning rate means what it means for AdamW.
-                torch.optim.Muon(self._views, stage.lr, weight_decay=0.01, adjust_lr_fn="match_rms_adamw")
-            )
-
-    def step(self, rate: float) -> None:
-        """One step at this learning rate, and the gradients let go."""
-        for weight, view in zip(self._matrices, self._views, strict=True):
-            assert weight.grad is not None
-            view.grad = _as_matrix(weight.grad, weight)
-            weight.grad = None
-        for optimizer in self._optimizers:
-            for group in optimizer.param_groups:
-                group["lr"] = rate
-            optimizer.step()
-            optimizer.zero_grad()
-
-    def state_dict(self) -> list[dict[str, Any]]:
-        return [optimizer.state_dict() for optimizer in self._optimizers]
-
-    def load_state_dict(self, state: list[dict[str, Any]]) -> None:
-        for optimizer, part in zip(self._optimizers, state, strict=True):
-            optimizer.load_state_dict(part)
-
-
-def _matrices(module: nn.Module) -> list[torch.Tensor]:
-    """Weights that Muon is for: those of linear and convolution layers, but of the thin ones at either end."""
-    layers = (m for m in module.modules() if isinstance(m, (nn.Linear, nn.Conv2d)))
-    weights = {id(m.weight): m.weight for m in layers if m.weight.requires_grad}  # each once
-    return [
-        weight for weight in weights.values() if min(_as_matrix(weight, weight).shape) >= _THINNEST_MATRIX
-    ]
-
-
-def _as_matrix(tensor: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
-    """A weight or its gradient as (out, in x kernel), the columns as they lie in the weight's memory."""
-    if weight.ndim == 4 and not weight.is_contiguous():  # channels_last
-        tensor = tensor.permute(0, 2, 3, 1)
-    return tensor.reshape(len(weight), -1)
 
 
 class StageTraining:
@@ -228,16 +185,18 @@ class StageTraining:
             run, name, module, batch, stage, sample,
         )  # fmt: skip
         self.steps = run.share(stage.images) // stage.batch
+        # It may move to another device, so what holds its parameters or views of them is made afterwards.
+        self.wrapped = run.accelerator.prepare(module)
         self.parameters = [p for p in module.parameters() if p.requires_grad]
         self.ema = EMAModel(self.parameters, decay=run.config.ema)
-        self.optimizer = Optimizer(module, stage)
+        self.optimizer = Optimizer(module, rate=stage.lr, muon=stage.muon)
         self.first = 0
         if run.checkpoint.get("stage") == name:
             module.load_state_dict(run.checkpoint["modules"][name])
             self.optimizer.load_state_dict(run.checkpoint["optimizer"])
             self.ema.load_state_dict(run.checkpoint["ema"])
+            self.ema.to(run.device)
             self.first = run.checkpoint["step"]
-        self.wrapped = run.accelerator.prepare(module)
 
     def __call__(self) -> None:
         saved = sampled = time.time()
@@ -267,7 +226,8 @@ class StageTraining:
         stage, accelerator = self.stage, self.run.accelerator
         rate = stage.lr_end + (stage.lr - stage.lr_end) * (1 + math.cos(math.pi * step / self.steps)) / 2
         rng = self.run.rng(self.name, step)
-        loss, figure = self.wrapped(*self.batch(rng, torch.Generator().manual_seed(rng.getrandbits(60))))
+        batch = self.batch(rng, torch.Generator().manual_seed(rng.getrandbits(60)))
+        loss, figure = self.wrapped(*send_to_device(batch, self.run.device))
         accelerator.backward(loss)
         accelerator.clip_grad_norm_(self.parameters, 1.0)
         self.optimizer.step(rate * min(1, (step + 1) / _WARM_UP))

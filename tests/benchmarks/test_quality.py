@@ -1,9 +1,11 @@
 """The quality benchmark: what it counts, what it keeps, and that a killed run goes on."""
 
+import dataclasses
 import json
 
 import pytest
 import typer
+from PIL import Image
 
 from benchmarks import quality
 from benchmarks.quality import CELLS, PAPER, Cell, key, read_verdicts, share, summarise, to_markdown
@@ -24,8 +26,9 @@ def test_a_verdicts_key_holds_all_that_it_depends_on(monkeypatch):
     cell = next(cell for cell in CELLS if cell.config == PAPER)
     without = next(cell for cell in CELLS if cell.config == PAPER | {"third_branch": False})
     keys = {key(cell, "weights 1"), key(cell, "weights 2"), key(without, "weights 1")}
+    keys |= {key(dataclasses.replace(cell, cascade=parts), "weights 1") for parts in ({}, {"strength": 0.3})}
     monkeypatch.setattr(quality, "judge_version", lambda with_texture: "another checker")
-    assert len(keys | {key(cell, "weights 1")}) == 4
+    assert len(keys | {key(cell, "weights 1")}) == 6
 
 
 def test_a_line_cut_short_is_left_out(tmp_path):
@@ -34,6 +37,16 @@ def test_a_line_cut_short_is_left_out(tmp_path):
     file.write_text(json.dumps(whole) + "\n" + json.dumps(whole | {"scene": 1})[:-5])
     assert read_verdicts(file) == {("k", 0): whole}
     assert read_verdicts(tmp_path / "none.jsonl") == {}
+
+
+@pytest.mark.slow
+def test_a_cascades_first_picture_alone_is_enlarged(tmp_path):
+    cell = Cell("160x240, enlarged", 1, (240, 160), {"mode": "fast"}, 1, 1, texture=True, cascade={})
+    (verdict,) = quality.judge_batch(cell, 0, tmp_path)
+    (file,) = tmp_path.glob("*.png")
+    with Image.open(file) as image:
+        assert image.size == (160, 240)
+    assert verdict["edge_width"] > 1.5  # no edge of an enlarged picture is sharp
 
 
 def test_the_table_counts_only_its_own_verdicts():

@@ -11,7 +11,7 @@ from benchmarks.quality import Cell
 
 
 def verdict(correct: bool, edge: float | None = 2.0, grain: float | None = 1.0) -> dict:
-    return {"correct": correct, "repeated": not correct, "edge_width": edge, "grain": grain}
+    return {"correct": correct, "repeated": not correct, "edge_width": edge, "grain": grain, "fringes": 0.0}
 
 
 def test_pairs_by_hand():

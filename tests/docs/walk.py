@@ -163,7 +163,7 @@ def _run(program: str, words: list[str], where: str) -> None:
     main = {"fouriscale": fouriscale.cli.main, "padtone": padtone.cli.main}[program]
     words = [word.replace("0-18", "0-6") for word in words]  # the small model has fewer blocks
     if words[0] in ("generate", "ite", "idp"):
-        words += ["--steps", "1"]
+        words += ["--steps", "2" if "--cascade" in words else "1"]  # one step leaves nothing to finish with
     code = None
     try:
         main(words)

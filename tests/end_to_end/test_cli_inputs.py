@@ -73,6 +73,10 @@ KINDS = {
         *("--image", "disc.png", "--mask", "mask.png"),
     ],
     "two LoRAs": ["--lora", "style.safetensors@0.8", "--lora", "other.safetensors"],
+    "cascade": ["--cascade", "--cascade-strength", "0.7", "--cascade-upsampling", "latents"],
+    "cascade, ControlNet and LoRA": [
+        *("--cascade", "--control", "net=disc.png", "--lora", "style.safetensors", "--steps", "2")
+    ],
     "sampler": ["--scheduler", "eulerancestraldiscrete", "--negative", "blue"],
 }
 
@@ -121,6 +125,14 @@ def test_a_changed_file_is_not_remade(generate, run, extras, tmp_path):
     assert not (tmp_path / "b.png").exists()
 
 
+def test_a_cascade_is_said_where_there_was_one(generate):
+    settings = ["--cascade", "--steps", "2", "--out", "a.png"]
+    assert "guidance 7.5, a cascade of strength 0.6: a.png" in generate(*settings, "--size", "192x136")[1]
+    code, out, err = generate(*settings, "--size", "128x64")
+    assert (code, "cascade" in out) == (0, False)
+    assert "Warning: width 128, height 64 lies within the training size: it is sampled once" in err
+
+
 def test_a_picture_gives_its_size(generate, extras):
     code, out, _ = generate("--image", extras / "disc.png", "--out", "a.png")
     assert code == 0
@@ -135,6 +147,20 @@ def test_a_picture_gives_its_size(generate, extras):
         (["--image", "none.png"], "none.png cannot be read"),
         (["--image", "text.png"], "text.png is not a picture"),
         (["--image", "disc.png", "--strength", "1.5"], "strength=1.5: must be above 0 and at most 1"),
+        (["--cascade-strength", "0.5"], "cascade_strength=0.5: needs a cascade (--cascade"),
+        (["--cascade", "--cascade-strength", "nan"], "cascade_strength=nan: must be above 0 and at most 1"),
+        (
+            ["--cascade", "--cascade-upsampling", "x"],
+            "cascade_upsampling='x': must be one of pixels, latents",
+        ),
+        (
+            ["--cascade", "--image", "disc.png"],
+            "image=disc.png with a cascade, which makes a picture of its own",
+        ),
+        (
+            ["--cascade", "--cascade-strength", "0.3"],
+            "cascade_strength=0.3, steps=3: strength x steps must be",
+        ),
         (["--control", "disc.png"], "'disc.png' is not understood: give MODEL=PICTURE"),
         (["--control", "nowhere=disc.png"], "'nowhere'"),
         (["--lora", "style.bin"], "lora 'style.bin': must be a .safetensors file"),

@@ -138,6 +138,10 @@ WRONG = [
     ("layers", "", "at least one pattern"),
     ("start", 0.9, "before stop"),
     ("stop", 2, "from 0 to 1"),
+    ("cascade", "yes", "must be true or false"),
+    ("cascade_strength", 0, "above 0 and at most 1"),
+    ("cascade_strength", None, "above 0 and at most 1"),
+    ("cascade_upsampling", "pixel", "pixels, latents"),
     ("floor", 1, "from 0 to"),
     ("early_guidance", 0, "from 0.001 to 1000"),
     ("size_rule", "best", "nearest"),
@@ -185,11 +189,12 @@ def test_links_keep_every_setting(workshop, values):
         "prompt": "a green triangle & more", "width": 384, "seed": 8, "sampling": "direct",
         "start": None, "anneal": False, "layers": "mid_block.*\nup_blocks.*", "floor": 0.25,
         "grid": "deep", "grid_phases": "0.5: 1, 0.8: 2", "grid_level": 2, "grid_resampling": "nearest",
+        "cascade": True, "cascade_strength": 0.35,
     }  # fmt: skip
     query = dict(parse_qsl(order.link(workshop, changed)))
     assert set(query) == {
         "tab", "prompt", "width", "seed", "sampling", "start", "anneal", "layers", "floor",
-        "grid", "grid_phases", "grid_level", "grid_resampling",
+        "grid", "grid_phases", "grid_level", "grid_resampling", "cascade", "cascade_strength",
     }  # fmt: skip
     assert order.of_link(workshop, query) == changed
     preset = values | to_fields(FouriScaleConfig.preset("sd15")) | {"preset": "sd15"}

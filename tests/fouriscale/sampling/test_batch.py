@@ -3,6 +3,8 @@
 import pytest
 from PIL import Image
 
+from fouriscale import cascade
+from fouriscale.loading.pipeline import load_pipeline
 from fouriscale.sampling.batch import FouriScaleInstrument
 from picturelab.batch.jobs import Job
 from tests.tiny import lora_files
@@ -32,6 +34,55 @@ def test_a_strength_that_leaves_no_step(check, tmp_path):
     check(image=image, strength=0.5, steps=2)
     with pytest.raises(ValueError, match=r"^strength=0\.1, steps=5: strength x steps must be at least 1"):
         check(image=image, strength=0.1, steps=5)
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        (dict(cascade=True, preset="none"), r"^cascade_strength=0\.6 without FouriScale: "),
+        (dict(cascade=True, image="a.png"), r"^image=.*a\.png with a cascade"),
+        (dict(cascade=True, cascade_strength=2), r"^cascade_strength=2: must be above 0"),
+        (dict(cascade=True, cascade_strength=float("nan")), r"^cascade_strength=nan: must be above 0"),
+        (dict(cascade=True, cascade_upsampling="x"), r"^cascade_upsampling='x': must be one of"),
+        (
+            dict(cascade=True, cascade_strength=0.1, steps=5),
+            r"^cascade_strength=0\.1, steps=5: strength x steps",
+        ),
+        (
+            dict(cascade_strength=0.5),
+            r"^cascade_strength=0\.5: needs a cascade \(--cascade; in jobs, cascade: true\)$",
+        ),
+        (dict(cascade=False, cascade_upsampling="pixels"), r"^cascade_upsampling='pixels': needs a cascade"),
+    ],
+)
+def test_a_cascade_that_could_not_be_made(check, tmp_path, values, said):
+    check(cascade=True, steps=5)
+    check(cascade=False)
+    if "image" in values:
+        values = values | {"image": str(tmp_path / "a.png")}
+    with pytest.raises(ValueError, match=said):
+        check(**values)
+
+
+@pytest.mark.slow
+def test_a_job_with_a_cascade(tiny_model):
+    instrument, pipe = FouriScaleInstrument(), load_pipeline(str(tiny_model), device="cpu")
+    pipe.set_progress_bar_config(disable=True)
+    job = Job(id="a", prompt="a red circle", model=str(tiny_model), height=192, width=136, steps=2, seed=3,
+              cascade=True, cascade_strength=0.5)  # fmt: skip
+    (picture,) = instrument.paint(pipe, [job], [instrument.encode(pipe, job)])
+    (alone,) = cascade(pipe, "a red circle", height=192, width=136, steps=2, seed=3, strength=0.5)
+    assert picture.image.tobytes() == alone.image.tobytes()
+    assert picture.recipe == alone.recipe.model_dump()
+    assert picture.recipe["config"]["grid"] == "deep"  # where no mode is chosen
+    named = job.model_copy(update={"config": {"mode": "paper"}})
+    (paper,) = instrument.paint(pipe, [named], [None])
+    assert paper.recipe["config"]["mode"] == "paper"
+    assert instrument.changed_settings(job, picture.recipe) is None
+    assert instrument.changed_settings(job, paper.recipe) == (
+        "third_branch True instead of False, attention 'full' instead of 'downsampled keys', "
+        "late_attention 'full' instead of 'downsampled keys'"
+    )
 
 
 def test_steps_that_a_model_names_count(check, tmp_path, tiny_model):

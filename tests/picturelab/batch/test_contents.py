@@ -10,6 +10,7 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file, save_file
 
+from fouriscale.config import MODES
 from fouriscale.sampling.batch import FouriScaleInstrument
 from fouriscale.sampling.recipe import read
 from picturelab.batch.contents import ContentChangedError, changed, check_contents, content
@@ -84,6 +85,30 @@ def test_weights_replaced_between_two_runs(make, tmp_path, model):
     ):
         make(rows, tmp_path / "out", model=str(model))
     assert pictures(tmp_path / "out") == before
+
+
+def test_a_mode_that_has_come_to_mean_something_else(make, tmp_path, monkeypatch):
+    rows = [row(i, size="192x136", config={"mode": "fast"}) for i in range(2)]
+    rows += [row(3, size="192x136", config={"mode": "paper"}), row(4, preset="none")]
+    with monkeypatch.context() as before:
+        before.setitem(MODES, "fast", MODES["layerwise"])
+        make(rows, tmp_path / "out", batch=1)
+    whole = pictures(tmp_path / "out")
+    assert make(rows, tmp_path / "out", batch=1).complete  # nothing is left to make
+    for name in ("3.png", "4.png"):  # what these mean has not changed, but the others stand beside them
+        (tmp_path / "out" / name).unlink()
+    with pytest.raises(
+        ValueError,
+        match=r"^the folder holds pictures made with grid 'full' instead of 'deep', which the same jobs mean now, "
+        r"such as [12]\.png: make the batch in another folder$",
+    ):
+        make(rows, tmp_path / "out", batch=1)
+    assert pictures(tmp_path / "out").keys() == {"1.png", "2.png"}
+    unchanged = rows[2:]
+    make(unchanged, tmp_path / "other", batch=1)
+    (tmp_path / "other" / "2.png").unlink()
+    assert make(unchanged, tmp_path / "other", batch=1).complete
+    assert set(pictures(tmp_path / "other").values()) == {whole["3.png"], whole["4.png"]}
 
 
 def test_what_only_failed_jobs_name_may_be_mended(make, tmp_path, model):

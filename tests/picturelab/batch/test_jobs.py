@@ -30,7 +30,10 @@ def test_text_becomes_numbers_as_csv_needs():
     ("row", "said"),
     [
         ({}, "prompt is missing"),
-        ({"prompt": "a", "colour": "red"}, "there is no key 'colour'; keys are config, control, guidance"),
+        (
+            {"prompt": "a", "colour": "red"},
+            "there is no key 'colour'; keys are cascade, cascade_strength, cascade_upsampling, config",
+        ),
         ({"prompt": "a", "size": "64"}, "size '64' is not understood: give WIDTHxHEIGHT"),
         ({"prompt": "a", "size": "64x64", "width": 64}, "size is '64x64' beside height or width"),
         ({"prompt": "a", "height": 64}, "height is 64 and width is None; give both"),
@@ -65,6 +68,26 @@ def test_what_is_wrong_is_said(row, said):
     with pytest.raises(ValueError, match=re.escape(said)) as caught:
         parse(row, 1)
     assert "\n" not in str(caught.value)
+
+
+def test_a_cascade_out_of_a_spreadsheet():
+    job = parse(
+        {"prompt": "a", "cascade": "TRUE", "cascade_strength": "0.5", "cascade_upsampling": "latents"}, 1
+    )
+    assert (job.cascade, job.cascade_strength, job.cascade_upsampling) == (True, 0.5, "latents")
+    assert parse({"prompt": "a", "cascade": "no"}, 1).cascade is False
+    for row, said in (
+        ({"cascade": "perhaps"}, "cascade is 'perhaps': "),
+        ({"cascade_strength": "much"}, "cascade_strength is 'much': "),
+        ({"cascade": True, "keep": "padding"}, "keep is 'padding' beside cascade"),
+    ):
+        with pytest.raises(ValueError, match=re.escape(said)):
+            parse({"prompt": "a"} | row, 1)
+
+
+def test_jobs_without_a_cascade_are_grouped_as_ever():
+    assert "cascade" not in parse({"prompt": "a"}, 1).alike()
+    assert parse({"prompt": "a", "cascade": True}, 1).alike() != parse({"prompt": "a"}, 1).alike()
 
 
 def test_alike_is_all_but_id_prompt_seed_and_arm():

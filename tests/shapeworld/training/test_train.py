@@ -15,7 +15,8 @@ from shapeworld import models
 from shapeworld import train as entrance
 from shapeworld.masked import mask_padding
 from shapeworld.training.command import main
-from shapeworld.training.stages import DenoiserStage, Optimizer, Run
+from shapeworld.training.optimizer import Optimizer
+from shapeworld.training.stages import Run
 
 TINY = {
     "name": "unet",
@@ -293,8 +294,7 @@ def test_muon_follows_the_gradient_in_either_layout(layout):
     gradient, _ = torch.linalg.qr(torch.randn(32 * 9, 32, generator=torch.Generator().manual_seed(0)))
     gradient = gradient.T.reshape(32, 32, 3, 3)
     conv.weight.grad = gradient.clone()
-    stage = DenoiserStage(pixels=32, scenes=1, images=1, lr=1e-2, lr_end=1e-2)
-    Optimizer(conv, stage).step(1e-2)
+    Optimizer(conv, rate=1e-2, muon=True).step(1e-2)
     step = before * (1 - 1e-2 * 0.01) - conv.weight.detach()
     cosine = torch.nn.functional.cosine_similarity(step.flatten(), gradient.flatten(), dim=0)
     assert cosine > 0.99

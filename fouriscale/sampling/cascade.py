@@ -1,0 +1,143 @@
+"""A cascade: a picture at the training size, enlarged and finished at the size that is wanted.
+
+The picture at the training size is right as often as the model is there. Enlarged, noised to a part of the run and
+sampled on from there, it keeps its objects, and its detail is made anew. Two such parts take less time than a whole run
+at the size that is wanted. Cascades without training: RectifiedHR (arXiv 2503.02537), FreCaS (arXiv 2410.18410).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from diffusers import UNet2DConditionModel
+from PIL import Image
+from pydantic import model_validator
+from torch.nn import functional as F
+
+from picturelab.bounds import shown
+from picturelab.settings import Settings
+
+from ..config import FouriScaleConfig
+from ..maths.grid import grid_size
+from ..maths.sizes import SIZE_MULTIPLE, Size, fit_area
+from ..recognise import config_for
+from . import strength as strengths
+
+UPSAMPLINGS = ("pixels", "latents")
+
+
+class Cascade(Settings):
+    """How a picture at the training size becomes a larger one. Checks itself.
+
+    Raises:
+        ValueError: a value is out of range.
+    """
+
+    strength: float = 0.6
+    """how much of the run is sampled at the size that is wanted, in (0, 1], as in image to image."""
+
+    upsampling: str = "pixels"
+    """what is enlarged bicubically: the picture's "pixels", or its "latents" without decoding them."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _check(cls, values: dict[str, Any]) -> dict[str, Any]:
+        values = {name: field.default for name, field in cls.model_fields.items()} | values
+        strengths.check_strength("cascade_strength", values["strength"])
+        if values["upsampling"] not in UPSAMPLINGS:
+            raise ValueError(
+                f"cascade_upsampling={shown(values['upsampling'])}: must be one of {', '.join(UPSAMPLINGS)}"
+            )
+        return values
+
+    @classmethod
+    def chosen(cls, on: bool | None, strength: float | None, upsampling: str | None) -> Cascade | None:
+        """What options ask for, each None where it is left out; None samples once.
+
+        Raises:
+            ValueError: a value is out of range, or of a cascade that is not asked for.
+        """
+        details = {"strength": strength, "upsampling": upsampling}
+        for name, value in details.items():
+            if value is not None and not on:
+                raise ValueError(
+                    f"cascade_{name}={shown(value)}: needs a cascade (--cascade; in jobs, cascade: true)"
+                )
+        if not on:
+            return None
+        usual = cls()
+        return cls(
+            strength=usual.strength if strength is None else strength,
+            upsampling=usual.upsampling if upsampling is None else upsampling,
+        )
+
+    def check_steps(self, steps: int) -> None:
+        """Refuse a strength that leaves none of the steps at the size that is wanted.
+
+        Raises:
+            ValueError: see `strength.check_steps`.
+        """
+        strengths.check_steps("cascade_strength", self.strength, steps)
+
+    def steps(self, steps: int) -> int:
+        """How many steps of a run are sampled at the size that is wanted."""
+        return strengths.steps_of(self.strength, steps)
+
+
+def config_for_run(
+    unet: UNet2DConditionModel | Mapping[str, Any], cascade: Cascade | None
+) -> FouriScaleConfig:
+    """The settings of a run for which none are chosen: those of the UNet's family, with a cascade in fast mode.
+
+    Raises:
+        ValueError: see `config_for`.
+    """
+    config = config_for(unet)
+    return config if cascade is None else config.replace(mode="fast")
+
+
+def first_size(config: FouriScaleConfig, height: int, width: int) -> Size | None:
+    """(height, width) of a cascade's first picture, in pixels: the training size's area in the picture's own shape.
+
+    None where `height` x `width` lies within the training size, so that there is nothing to enlarge.
+    """
+    fit = fit_area(height, width, config.training_sizes)
+    return None if fit.dilation == 1 else grid_size((height, width), fit.dilation, SIZE_MULTIPLE)
+
+
+def enlarged(pictures: Any, size: Size) -> Any:
+    """Pictures, or latents (B, C, height, width), made larger bicubically.
+
+    Args:
+        pictures: a list of images, or a tensor.
+        size: (height, width), of pixels or latent pixels.
+    """
+    if isinstance(pictures, torch.Tensor):
+        return F.interpolate(pictures.float(), size, mode="bicubic").to(pictures.dtype)
+    height, width = size
+    return [picture.resize((width, height), Image.Resampling.BICUBIC) for picture in pictures]
+
+
+def multiply_adds(cascade: Cascade, first_step: float, steps: Sequence[float]) -> float:
+    """Multiply-adds of a cascade's calls of the UNet, in the unit of what is given.
+
+    Args:
+        first_step: of one step of the first picture, which is sampled directly.
+        steps: of each step of a whole run at the size that is wanted.
+    """
+    count = len(steps)
+    return count * first_step + sum(steps[count - cascade.steps(count) :])
+
+
+def sentence(cascade: Cascade, config: FouriScaleConfig, height: int, width: int, steps: int) -> str:
+    """What a cascade would do at `height` x `width` pixels, for `explain` and the page."""
+    size = first_size(config, height, width)
+    if size is None:
+        return "none, since the size lies within the training size: it is sampled once"
+    return (
+        f"{steps} steps at width {size[1]}, height {size[0]}, sampled directly; enlarged as {cascade.upsampling}; "
+        f"then the last {cascade.steps(steps)} of {steps} steps (strength {cascade.strength:g}) at width {width}, "
+        f"height {height}"
+    )

@@ -1,0 +1,133 @@
+"""A run of a pipeline with FouriScale or without, and a cascade's two, one after the other."""
+
+from __future__ import annotations
+
+import contextlib
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from PIL import Image
+
+from picturelab.pipeline import UNetPipeline
+
+from ..config import FouriScaleConfig
+from ..hooks.patch import current_state, fouriscale
+from ..maths.sizes import Size
+from .cascade import Cascade, enlarged
+from .conditioning import size_conditioning
+from .inputs import Inputs, accepted, resumed
+
+OnStep = Callable[[int, int, float], None]  # steps done, steps in all, dilation of the latest step
+OnLatents = Callable[[int, torch.Tensor], None]  # steps done, (batch, channels, latent height, latent width)
+_LATENT_CHANNELS = 4  # by which diffusers tells latents from pictures
+Report = Callable[..., dict[str, Any]]  # what pipelines call after every step
+
+
+def run(
+    runner: UNetPipeline,
+    call: dict[str, Any],
+    size: Size,
+    config: FouriScaleConfig | None,
+    report: Report | None = None,
+) -> Any:
+    """The pipeline's own call.
+
+    Args:
+        call: its arguments; of `height` and `width` those that it takes.
+        size: (height, width) of the picture in pixels.
+        config: None samples directly.
+        report: see `reporter`.
+
+    Returns:
+        What it makes: images, or latents where the call asks for them.
+    """
+    height, width = size
+    scaled: Any = contextlib.nullcontext()
+    call = call | {"height": height, "width": width, "callback_on_step_end": report}
+    if config is not None:
+        scaled = fouriscale(runner, config)
+        if "original_size" in inspect.signature(type(runner).__call__).parameters:
+            call |= size_conditioning(config, height, width)
+    with scaled:
+        return runner(**accepted(runner, call)).images
+
+
+def run_cascade(
+    first: UNetPipeline,
+    call: dict[str, Any],
+    inputs: Inputs,
+    cascade: Cascade,
+    sizes: tuple[Size, Size],
+    config: FouriScaleConfig,
+    on_step: OnStep | None,
+    on_latents: OnLatents | None,
+) -> list[Image.Image]:
+    """Pictures at the training size, enlarged, noised and finished with FouriScale.
+
+    Args:
+        first: the pipeline that `inputs.prepared` gave for the first size.
+        call: its arguments, without a size. Its generators go on where the first run leaves them.
+        inputs: what `first` was prepared with.
+        sizes: of the first pictures and the finished ones, (height, width) in pixels.
+        config: of the second run; the first one is direct.
+        on_step, on_latents: called after every step of both.
+
+    Raises:
+        ValueError: FouriScale or the enlarging of latents does not fit the pipeline.
+    """
+    small, large = sizes
+    if cascade.upsampling == "latents" and first.vae.config.latent_channels != _LATENT_CHANNELS:
+        raise ValueError(
+            f"cascade_upsampling='latents': {type(first).__name__} has latents of {first.vae.config.latent_channels} "
+            f"channels, and image to image takes latents of {_LATENT_CHANNELS} only; enlarge pixels"
+        )
+    with fouriscale(first, config):  # refuses here, before any sampling, what does not fit
+        pass
+    # What may be applied to the pipeline stands aside: a size that is trained at is left as it is.
+    direct = config.replace(training_sizes=small) if current_state(first) else None
+    steps = call["num_inference_steps"]
+    left_out = steps - cascade.steps(steps)
+    as_latents = {"output_type": "latent"} if cascade.upsampling == "latents" else {}
+    start = run(
+        first, call | as_latents, small, direct, reporter(on_step, on_latents, left_out_later=left_out)
+    )
+    scale = first.vae_scale_factor if as_latents else 1
+    start = enlarged(start, (large[0] // scale, large[1] // scale))
+    second, arguments = resumed(first, inputs, *large, start)
+    call = call | arguments | {"strength": cascade.strength}
+    images: list[Image.Image] = run(
+        second, call, large, config, reporter(on_step, on_latents, before=first.num_timesteps)
+    )
+    return images
+
+
+def reporter(
+    on_step: OnStep | None,
+    on_latents: OnLatents | None,
+    *,
+    before: int = 0,
+    left_out_later: int | None = None,
+) -> Report | None:
+    """Tells of every step of a run; None where nobody wants to know.
+
+    Args:
+        before: steps of the run before it.
+        left_out_later: how many of the run's steps the one after it leaves out; None: there is none after it.
+    """
+    if on_step is None and on_latents is None:
+        return None
+
+    def report(pipe: Any, step: int, _: Any, tensors: dict[str, Any]) -> dict[str, Any]:
+        attached = current_state(pipe)
+        done, total = before + step + 1, before + pipe.num_timesteps
+        if left_out_later is not None:  # some schedulers call the UNet more than once a step
+            total += pipe.num_timesteps - left_out_later * pipe.scheduler.order
+        if on_latents is not None:
+            on_latents(done, tensors["latents"])
+        if on_step is not None:
+            on_step(done, total, attached.dilation if attached else 1.0)
+        return tensors
+
+    return report
