@@ -18,6 +18,7 @@ from . import modules
 from .call import COPYING, Call, values_of
 from .pipelines import OwnLoop, Sampler, refuse_early_guidance, refuse_other_batches, rows_of, unet_of
 from .place import find_place, plan_for, sparsity_for
+from .steps import Steps
 
 ATTRIBUTE = "_fouriscale"  # where a pipeline keeps its settings, and a UNet its attachment
 # What every run of a pipeline begins with, one or the other.
@@ -39,7 +40,7 @@ class Applied:
 
     def __init__(self, pipe: Sampler, unet: UNet2DConditionModel, config: FouriScaleConfig):
         self.pipe, self.unet, self.config = pipe, unet, config
-        self._latest, self._undo = _Latest(), ExitStack()
+        self._latest, self._steps, self._undo = _Latest(), Steps(), ExitStack()
         refuse_other_batches(pipe)
         refuse_early_guidance(pipe, config.early_guidance)
         self.find_layers()
@@ -99,12 +100,13 @@ class Applied:
             ValueError: what the rows are, or which step it is, cannot be known; or the call cannot be served.
         """
         self._latest.call = None
-        place = find_place(pipe, self.config, sample, timestep)
+        place = find_place(pipe, self.config, sample, timestep, self._steps)
         if place is None:
             return Call()
         sparsity, plan = sparsity_for(place, self.config), None
         matrices: Filters = {}
-        grid = None
+        grid, split = None, False
+        lent: dict[int, torch.Tensor] = {}
         if place.active:
             refuse_early_guidance(pipe, self.config.early_guidance)
             plan = plan_for(place, self.config, rows_of(pipe, sample, directly), self.levels)
@@ -112,14 +114,19 @@ class Applied:
             matrices = filters.filters(plan, run, self._places, sample.device, sample.dtype)
             if plan.grid is not None:
                 grid = filters.grid(plan.grid, sample.device, sample.dtype)
+            split = plan.guided and self.config.split_rows
+            if plan.guidance_rows:
+                parts = {plan.rows, plan.rows // 2 if split else plan.rows}
+                lent = {rows: filters.lent(rows, plan.guidance_rows, sample.device) for rows in parts}
+        levels = self.levels.above if grid else self.levels.all
         keys: dict[int, torch.Tensor] = {}
         if sparsity is not None and not sparsity.factor:
-            keys = filters.keys(sparsity, self.levels.above if grid else self.levels.all, sample.device)
+            keys = filters.keys(sparsity, levels, sample.device)
         call = self._latest.call = Call(
             plan=plan,
             sparsity=sparsity,
-            values=values_of(plan, sparsity, self._filtered, matrices, grid, keys),
-            split=plan is not None and plan.guided and self.config.split_rows,
+            values=values_of(plan, sparsity, self._filtered, matrices, levels, grid, keys, lent),
+            split=split,
         )
         return call
 

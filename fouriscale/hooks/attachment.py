@@ -24,7 +24,7 @@ from picturelab.hooks.checkpointing import CheckpointFollower
 from picturelab.remarks import remark
 
 from ..maths.filters import FilterCache
-from . import attention, convolution, deep, modules
+from . import attention, compiled, convolution, deep, modules
 from .applied import ATTRIBUTE, Applied
 from .call import COPYING, Call, Running
 from .pipelines import Caller, OwnLoop, bare_unet, caller_of, outside
@@ -39,6 +39,11 @@ _SPARSE: dict[str, Callable] = {
 
 def _refuse_copies(*_: Any) -> NoReturn:
     raise TypeError(f"FouriScale is applied to this UNet: {COPYING}")
+
+
+def _holds_wrapper(pipe: Any) -> bool:
+    unet = getattr(pipe, "unet", None)
+    return bare_unet(unet) is not unet
 
 
 class Attachment:
@@ -57,6 +62,9 @@ class Attachment:
         self._layers: dict[Hashable, ExitStack] = {}  # what is attached to each layer
         self._undo = ExitStack()
         self._lock = threading.RLock()
+        self._wrapped = (
+            False  # whether the UNet is called, or perhaps called, through torch.compile's wrapper
+        )
         self._unserved: Any = None  # the latest pipeline of which it was said that it has no settings
 
     def __reduce_ex__(self, _: Any) -> NoReturn:
@@ -157,7 +165,7 @@ class Attachment:
         now = modules.adapters(self.unet)
         if now.keys() == self._adapters.keys() and all(now[k] is self._adapters[k] for k in now):
             return
-        if modules.is_compiled(self.unet):
+        if compiled.is_compiled(self.unet):
             raise ValueError(
                 f"the compiled UNet's adapters changed from {sorted(self._adapters)} to {sorted(now)} since "
                 "FouriScale was applied: call apply_fouriscale again"
@@ -170,10 +178,12 @@ class Attachment:
             self._adapters = now
 
     def _forget_compiled(self) -> None:
-        """Compiled code does not look for new hooks, so what was compiled without them has to go."""
-        held = [getattr(entry.pipe, "unet", None) for entry in self.entries]
-        if modules.is_compiled(self.unet) or any(bare_unet(unet) is not unet for unet in held):
-            torch.compiler.reset()
+        """Compiled code does not look for new hooks, so what was compiled with others has to go."""
+        # A wrapper by torch.compile is unknown to the UNet: a pipeline holds it, and a loop of one's own may.
+        pipes = [entry.pipe for entry in self.entries]
+        self._wrapped |= any(isinstance(pipe, OwnLoop) or _holds_wrapper(pipe) for pipe in pipes)
+        if self._wrapped or compiled.is_compiled(self.unet):
+            compiled.forget(self.unet)
 
     @torch.compiler.disable
     def _before_unet(self, _: nn.Module, args: tuple, kwargs: dict[str, Any]) -> tuple[tuple, dict] | None:

@@ -15,7 +15,6 @@ import torch
 from diffusers.models.attention_processor import Attention
 from torch import nn
 
-from ..maths.plan import Sparsity
 from ..maths.tokens import Grids
 from .call import Running, refuse_foreign_recomputation
 
@@ -54,9 +53,12 @@ def _lent(local: Any, _: nn.Module, __: tuple, projected: torch.Tensor) -> torch
     values = getattr(local, "values", None)
     if values is None or not values["guidance_rows"]:
         return None
-    grids = len(projected) // (values["rows"] + values["guidance_rows"])  # of each row
-    rows, guidance_rows = values["rows"] * grids, values["guidance_rows"] * grids
-    return torch.cat([projected[:rows], projected[rows - guidance_rows : rows]])
+    rows, lent = values["rows"] + values["guidance_rows"], values["lent"][values["rows"]]
+    if len(projected) == rows:
+        return projected.index_select(0, lent)
+    return (
+        projected.unflatten(0, (rows, -1)).index_select(0, lent).flatten(0, 1)
+    )  # (row, grid, tokens, channels)
 
 
 def _split(
@@ -81,12 +83,10 @@ def _join(local: Any, level: int, _: nn.Module, __: tuple, output: torch.Tensor)
 
 
 def _grids(local: Any, level: int) -> Grids | None:
-    """None, too, on the deep grid, and where the map has no more tokens than a grid: there is nothing to split."""
-    sparsity = _sparsity(local)
-    if sparsity is None or ((deep := local.values["grid"]) is not None and level >= deep["level"]):
-        return None
-    grids = sparsity.grids(level)
-    return grids if grids and grids.each != grids.size else None
+    """Those that the maps of a level are split into; made here of plain numbers, which compiled code can guard."""
+    values = getattr(local, "values", None)
+    split = values["polyphase"].get(level) if values is not None else None
+    return Grids(*split) if split is not None else None
 
 
 def _refuse(
@@ -114,12 +114,3 @@ def _picked(local: Any, level: int) -> tuple[int, torch.Tensor] | None:
     values = getattr(local, "values", None)
     picked: tuple[int, torch.Tensor] | None = values["keys"].get(level) if values is not None else None
     return picked
-
-
-def _sparsity(local: Any) -> Sparsity | None:
-    """Made here of plain numbers, so that compiled code guards those and no object."""
-    values = getattr(local, "values", None)
-    if values is None or values["polyphase"] is None:
-        return None
-    latent_size, training_size, factor = values["polyphase"]
-    return Sparsity(latent_size=latent_size, training_size=training_size, factor=factor)

@@ -13,7 +13,7 @@ import contextlib
 import functools
 import math
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from typing import Any
@@ -23,6 +23,7 @@ import torch
 from ..maths.filters import Filters, GridMatrices, build
 from ..maths.grid import DeepGrid
 from ..maths.plan import Plan, Sparsity
+from ..maths.sizes import Size
 
 COPYING = "call remove_fouriscale before copying or pickling it"
 
@@ -54,20 +55,24 @@ def values_of(
     sparsity: Sparsity | None,
     convolutions: Mapping[str, bool],
     filters: Filters,
+    levels: Iterable[int],
     grid: GridMatrices | None,
     keys: Mapping[int, torch.Tensor],
+    lent: Mapping[int, torch.Tensor],
 ) -> Values | None:
     """What layers read, as plain numbers and tensors.
 
     Args:
         convolutions: those that the config names, and whether each is filtered.
         filters: by size, stride and branch.
+        levels: those of the UNet that keep their size.
         grid: of the plan's.
         keys: by level, where the tokens lie that all look at.
+        lent: by how many rows the caller's are in a part of the call, whose query and key each row has.
     """
     if plan is None and sparsity is None:
         return None
-    values: Values = {"convolutions": {}, "guidance_rows": 0, "polyphase": None, "keys": {}, "grid": None}
+    values: Values = {"convolutions": {}, "guidance_rows": 0, "polyphase": {}, "keys": {}, "grid": None}
     if plan is not None:
         values |= {
             "convolutions": dict(convolutions),
@@ -77,14 +82,21 @@ def values_of(
             "guidance_rows": plan.guidance_rows,
             "strong_dilation": plan.strong_dilation,
             "weak_dilation": plan.weak_dilation,
+            "lent": dict(lent),
         }
     if plan is not None and plan.grid is not None and grid is not None:
         values["grid"] = _grid_values(plan, plan.grid, grid)
     if sparsity is not None and sparsity.factor:
-        values["polyphase"] = sparsity.latent_size, sparsity.training_size, sparsity.factor
+        values["polyphase"] = _polyphase(sparsity, levels)
     elif sparsity is not None:
         values["keys"] = {n: (math.prod(sparsity.keys(n).size), index) for n, index in keys.items()}
     return values
+
+
+def _polyphase(sparsity: Sparsity, levels: Iterable[int]) -> dict[int, tuple[Size, int]]:
+    """By level, what `Grids` is made of; none where a map has no more tokens than a grid."""
+    grids = {level: sparsity.grids(level) for level in levels}
+    return {n: (one.size, one.factor) for n, one in grids.items() if one and one.each != one.size}
 
 
 def _grid_values(plan: Plan, grid: DeepGrid, matrices: GridMatrices) -> Values:

@@ -5,14 +5,15 @@ from __future__ import annotations
 import functools
 from collections.abc import Mapping
 from contextlib import ExitStack
-from typing import Any
+from typing import Any, TypeGuard
 
 import torch
 from torch import nn
 
-from ..maths import decimate, lowpass
+from ..maths import decimate
 from ..maths.convolve import dilated
 from ..maths.filters import Matrices
+from ..maths.separable import Pair, along_axes, along_axes_apart
 from .call import Running, refuse_foreign_recomputation
 
 CONV_FORWARD = "_conv_forward"  # torch's own method, which is shadowed on the instance
@@ -45,15 +46,15 @@ def _spread(
     filtered = values["convolutions"].get(name) if values is not None else None
     if values is None or filtered is None:
         return type(conv)._conv_forward(conv, x, weight, bias)
-    strong = values["strong_dilation"]
+    rows, strong = values["rows"], values["strong_dilation"]
     strongly = _matrices(values, x, conv.stride[0], weak=False) if filtered else None
     if not values["guidance_rows"]:
         return _branch(conv, x, weight, bias, strong, strongly)
-    rows, weak = values["rows"], values["weak_dilation"]
+    weak = values["weak_dilation"]
     weakly = _matrices(values, x, conv.stride[0], weak=True) if filtered else None
-    if strong == weak and not (_decimated(strongly) or _decimated(weakly)):
-        if strongly or weakly:
-            x = torch.cat([_low_passed(x[:rows], strongly), _low_passed(x[rows:], weakly)])
+    if strong == weak and _low_pass(strongly) and _low_pass(weakly):  # then one convolution does for both
+        return dilated(conv, along_axes_apart(x, rows, strongly, weakly), weight, bias, strong)
+    if strong == weak and strongly is None and weakly is None:
         return dilated(conv, x, weight, bias, strong)
     both = (
         _branch(conv, x[:rows], weight, bias, strong, strongly),
@@ -70,18 +71,18 @@ def _branch(
     dilation: int,
     matrices: Matrices | None,
 ) -> torch.Tensor:
-    if matrices is not None and _decimated(matrices):
-        down, up = matrices[:2], matrices[2:]
-        return decimate.resampled(dilated(conv, decimate.resampled(x, *down), weight, bias, 1), *up)
-    return dilated(conv, _low_passed(x, matrices), weight, bias, dilation)
+    if matrices is None:
+        return dilated(conv, x, weight, bias, dilation)
+    if _low_pass(matrices):
+        return dilated(conv, along_axes(x, matrices), weight, bias, dilation)
+    down_rows, down_columns, up_rows, up_columns = matrices
+    small = dilated(conv, along_axes(x, (down_rows, down_columns)), weight, bias, 1)
+    return along_axes(small, (up_rows, up_columns))
 
 
-def _low_passed(x: torch.Tensor, matrices: Matrices | None) -> torch.Tensor:
-    return x if matrices is None else lowpass.filtered(x, *matrices)
-
-
-def _decimated(matrices: Matrices | None) -> bool:
-    return matrices is not None and len(matrices) == decimate.MATRICES
+def _low_pass(matrices: Matrices | None) -> TypeGuard[Pair]:
+    """Whether it is a `LowPass`; else it is a `Decimation`, or nothing is filtered."""
+    return matrices is not None and len(matrices) != decimate.MATRICES
 
 
 def _matrices(values: Mapping[str, Any], x: torch.Tensor, stride: int, weak: bool) -> Matrices | None:

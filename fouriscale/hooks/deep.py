@@ -18,7 +18,7 @@ from diffusers import UNet2DConditionModel
 from torch import nn
 from torch.nn import functional as F
 
-from ..maths.decimate import resampled
+from ..maths.separable import along_axes, along_axes_apart
 from ..maths.sizes import Size
 from .call import Running
 
@@ -81,9 +81,8 @@ def _enter(
 def _onto(grid: dict[str, Any], maps: torch.Tensor) -> torch.Tensor:
     """Maps on the grid; those of the guidance branch by a weaker filter."""
     if grid["weak"] is None:
-        return resampled(maps, *grid["onto"])
-    strong, weak = maps[: grid["rows"]], maps[grid["rows"] :]
-    return torch.cat([resampled(strong, *grid["onto"]), resampled(weak, *grid["weak"])])
+        return along_axes(maps, grid["onto"])
+    return along_axes_apart(maps, grid["rows"], grid["onto"], grid["weak"])
 
 
 def _join(
@@ -104,7 +103,7 @@ def _join(
 
 def _leave(local: Any, level: int, _: nn.Module, __: tuple, maps: torch.Tensor) -> torch.Tensor | None:
     grid = _grid(local, level)
-    return None if grid is None else resampled(maps, *grid["off"])
+    return None if grid is None else along_axes(maps, grid["off"])
 
 
 def _mask(
@@ -167,7 +166,7 @@ def _from(first: int, change: Callable, residuals: Sequence[torch.Tensor]) -> li
 def _smaller(grid: dict[str, Any], residual: torch.Tensor) -> torch.Tensor:
     """A residual on the grid of its level; one whose size is no deep map's stays as it is."""
     matrices = grid["residuals"].get(tuple(residual.shape[-2:]))
-    return residual if matrices is None else resampled(residual, *matrices)
+    return residual if matrices is None else along_axes(residual, matrices)
 
 
 def _residuals_above(unet: UNet2DConditionModel, level: int) -> int:

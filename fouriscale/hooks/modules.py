@@ -130,8 +130,3 @@ def self_attentions(unet: UNet2DConditionModel) -> dict[Attention, int | None]:
 def adapters(unet: UNet2DConditionModel) -> dict[str, Any]:
     """The LoRAs and the like on the UNet, by name. Each one replaces layers by wrappers."""
     return dict(getattr(unet, "peft_config", None) or {})
-
-
-def is_compiled(unet: UNet2DConditionModel) -> bool:
-    """Whether torch compiles the UNet or a block of it in place."""
-    return any(getattr(module, "_compiled_call_impl", None) is not None for module in unet.modules())

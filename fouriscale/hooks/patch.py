@@ -40,8 +40,9 @@ def apply_fouriscale(
     rows and its step are unknown, as in a training step between two pictures. A pipeline that is given another
     UNet takes its settings along when it next runs.
 
-    Under `torch.compile`, applying and removing call `torch.compiler.reset()`, since compiled code does not look
-    for new hooks: every compiled model of the process is compiled anew at its next call.
+    Under `torch.compile`, applying and removing have the UNet compiled anew at its next call, since compiled code does
+    not look for new hooks. So is what else was compiled of the same classes, such as another UNet; all else that is
+    compiled stays.
 
     Args:
         pipe: a diffusers pipeline with a UNet2DConditionModel, or such a UNet for a loop of your own.

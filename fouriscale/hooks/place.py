@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 
@@ -14,6 +13,7 @@ from ..maths.plan import Plan, Rows, Sparsity
 from ..maths.schedule import GridSchedule, Schedule
 from ..maths.sizes import Size
 from .pipelines import Sampler
+from .steps import Steps
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,9 +62,18 @@ class Levels:
 
 
 def find_place(
-    pipe: Sampler, config: FouriScaleConfig, sample: torch.Tensor, timestep: torch.Tensor | float
+    pipe: Sampler,
+    config: FouriScaleConfig,
+    sample: torch.Tensor,
+    timestep: torch.Tensor | float,
+    steps: Steps,
 ) -> Place | None:
     """None within the training size.
+
+    Args:
+        pipe: whose call it is.
+        sample, timestep: the call's.
+        steps: where the run's timesteps are looked up.
 
     Raises:
         ValueError: the rows have several timesteps.
@@ -75,9 +84,7 @@ def find_place(
     fit = config.fit(height, width)
     if fit.dilation == 1:
         return None
-    timesteps = _falling(pipe.scheduler.timesteps)
-    # Not every scheduler counts its steps, and image-to-image starts in their midst: look the step up.
-    now = _single(timestep)
+    timesteps = pipe.scheduler.timesteps
     if config.deep:  # the training size's area in the picture's own shape
         rows, columns = (max(round(side / fit.dilation), 1) for side in latent_size)
     else:
@@ -87,27 +94,9 @@ def find_place(
         training_size=(rows, columns),
         factor=math.ceil(fit.dilation),
         schedule=config.schedule(height, width, len(timesteps)),
-        step=int((timesteps - now).abs().argmin()),
+        # Not every scheduler counts its steps, and image-to-image starts in their midst: look the step up.
+        step=steps.find(timesteps, timestep),
     )
-
-
-def _falling(timesteps: torch.Tensor) -> torch.Tensor:
-    """A run's timesteps from noise to picture. Inverse schedulers go the other way, through the same noise levels."""
-    rising = len(timesteps) > 1 and bool(timesteps[0] < timesteps[-1])
-    return timesteps.flip(0) if rising else timesteps
-
-
-def _single(timestep: torch.Tensor | float) -> Any:
-    """The timestep of all rows."""
-    if not isinstance(timestep, torch.Tensor):
-        return timestep
-    several = timestep.flatten()
-    if len(several) > 1 and not several.is_meta and bool((several != several[0]).any()):
-        raise ValueError(
-            f"the UNet was called with timesteps {', '.join(f'{t:g}' for t in several.tolist())} in one batch: what "
-            "FouriScale does depends on the timestep, so give rows of one timestep in a call"
-        )
-    return several[0]
 
 
 def plan_for(place: Place, config: FouriScaleConfig, rows: Rows, levels: Levels) -> Plan:

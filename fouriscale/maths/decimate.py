@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 import torch
 
+from .separable import Pair, along_axes
 from .sizes import Size
 
 MATRICES = 4  # that a `Decimation` consists of
@@ -59,8 +60,8 @@ def interpolation(size: int, d: int, stride: int) -> torch.Tensor:
 class Decimation:
     """Ready to be multiplied with maps of one (height, width)."""
 
-    down: tuple[torch.Tensor, torch.Tensor]  # (h, height) and (width, w)
-    up: tuple[torch.Tensor, torch.Tensor]  # (output height, h') and (w', output width)
+    down: Pair  # (h, height) and (width, w)
+    up: Pair  # (output height, h') and (w', output width)
 
     @classmethod
     def build(
@@ -73,18 +74,13 @@ class Decimation:
 
     @property
     def matrices(self) -> tuple[torch.Tensor, ...]:
-        """Down and up again, `MATRICES` of them, in the pairs that `resampled` takes."""
+        """Down and up again, `MATRICES` of them, in the pairs that `separable.along_axes` takes."""
         return *self.down, *self.up
 
     def decimated(self, x: torch.Tensor) -> torch.Tensor:
         """Maps (B, C, height, width) at the training size."""
-        return resampled(x, *self.down)
+        return along_axes(x, self.down)
 
     def interpolated(self, y: torch.Tensor) -> torch.Tensor:
         """What the convolution made of those, at the map's size."""
-        return resampled(y, *self.up)
-
-
-def resampled(x: torch.Tensor, rows: torch.Tensor, columns: torch.Tensor) -> torch.Tensor:
-    """Maps (B, C, height, width) on another grid, by a matrix an axis."""
-    return rows @ (x @ columns)
+        return along_axes(y, self.up)

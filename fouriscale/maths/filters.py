@@ -14,6 +14,7 @@ from .decimate import Decimation
 from .grid import DeepGrid, resamplers
 from .lowpass import LowPass, Window
 from .plan import Plan, Sparsity, padded_size
+from .separable import Pair
 from .sizes import Size, size_at
 
 Matrices = tuple[torch.Tensor, ...]
@@ -37,10 +38,10 @@ class GridMatrices:
         residuals: by the size of maps at the deep levels, onto the grid.
     """
 
-    onto: Matrices
-    weak: Matrices
-    off: Matrices
-    residuals: dict[Size, Matrices]
+    onto: Pair
+    weak: Pair
+    off: Pair
+    residuals: dict[Size, Pair]
 
 
 _USABLE = functools.partial(
@@ -58,6 +59,7 @@ class FilterCache:
         self._runs: OrderedDict[tuple, dict[tuple, Filters]] = OrderedDict()
         self._grid = functools.lru_cache(_PARTS)(build_grid)
         self._keys = functools.lru_cache(_PARTS)(build_keys)
+        self._lent = functools.lru_cache(_PARTS)(build_lent)
 
     def grid(self, grid: DeepGrid, device: torch.device, dtype: torch.dtype) -> GridMatrices:
         """See `build_grid`."""
@@ -68,6 +70,11 @@ class FilterCache:
         """See `build_keys`."""
         with self._lock:
             return self._keys(sparsity, levels, device)
+
+    def lent(self, rows: int, guidance_rows: int, device: torch.device) -> torch.Tensor:
+        """See `build_lent`."""
+        with self._lock:
+            return self._lent(rows, guidance_rows, device)
 
     def filters(
         self,
@@ -105,9 +112,9 @@ class FilterCache:
 
 @_USABLE()
 def build_grid(grid: DeepGrid, device: torch.device, dtype: torch.dtype) -> GridMatrices:
-    """What resamples maps for a deep grid, in the pairs that `decimate.resampled` takes."""
+    """What resamples maps for a deep grid, in the pairs that `separable.along_axes` takes."""
 
-    def pair(source: Size, target: Size, kind: str = grid.resampling) -> tuple[torch.Tensor, torch.Tensor]:
+    def pair(source: Size, target: Size, kind: str = grid.resampling) -> Pair:
         return resamplers(source, target, kind, device, dtype)
 
     full = grid.full(grid.level)
@@ -127,6 +134,13 @@ def build_keys(sparsity: Sparsity, levels: range, device: torch.device) -> dict[
     """{level: where the tokens lie that all look at}, for the levels where those are not all."""
     index = {level: sparsity.keys(level).index(device) for level in levels}
     return {level: places for level, places in index.items() if places is not None}
+
+
+@torch.inference_mode(False)  # gradients may flow through it at a later call
+@_USABLE()
+def build_lent(rows: int, guidance_rows: int, device: torch.device) -> torch.Tensor:
+    """Whose query and key each row has: its own, and those of the guidance branch the last conditional rows'."""
+    return torch.tensor([*range(rows), *range(rows - guidance_rows, rows)], device=device)
 
 
 def build(plan: Plan, key: Key, device: torch.device, dtype: torch.dtype) -> Matrices | None:

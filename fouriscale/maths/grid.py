@@ -18,6 +18,7 @@ import torch
 from torch.nn import functional as F
 
 from .decimate import cosines
+from .separable import Pair
 from .sizes import Size, size_at
 
 RESAMPLINGS = ("cosines", "area", "nearest", "bicubic")
@@ -97,10 +98,8 @@ def resampling_matrix(source: int, target: int, kind: str) -> torch.Tensor:
     return F.interpolate(impulses, (target, 1), mode=kind)[0, :, :, 0].T
 
 
-def resamplers(
-    source: Size, target: Size, kind: str, device: torch.device, dtype: torch.dtype
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """What `decimate.resampled` takes, from maps of one (height, width) to another."""
+def resamplers(source: Size, target: Size, kind: str, device: torch.device, dtype: torch.dtype) -> Pair:
+    """What `separable.along_axes` takes, from maps of one (height, width) to another."""
     rows, columns = (
         resampling_matrix(n, m, kind).to(device, dtype) for n, m in zip(source, target, strict=True)
     )

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 
 import torch
 
+from .separable import Pair, along_axes
+
 
 @dataclass(frozen=True)
 class Window:
@@ -79,8 +81,8 @@ def axis_matrices(
 class LowPass:
     """Pad, filter and crop for maps of one (height, width), ready to be multiplied with."""
 
-    rows: torch.Tensor  # (height, 2 height): A_h beside -B_h
-    columns: torch.Tensor  # (2, width, width): A_w^T over B_w^T
+    rows: torch.Tensor  # (height, 2 height): A_h and -B_h, a column of each in turn
+    columns: torch.Tensor  # (width, 2 width): A_w^T beside B_w^T
 
     @classmethod
     def build(
@@ -97,22 +99,16 @@ class LowPass:
         (a_h, b_h), (a_w, b_w) = (
             axis_matrices(*n, window, device, dtype) for n in zip(size, padded, strict=True)
         )
-        return cls(torch.cat([a_h, -b_h], dim=1), torch.stack([a_w.mT, b_w.mT]))
+        return cls(torch.stack([a_h, -b_h], dim=2).flatten(1), torch.cat([a_w.mT, b_w.mT], dim=1))
 
     @property
-    def matrices(self) -> tuple[torch.Tensor, torch.Tensor]:
-        """What `filtered` takes."""
+    def matrices(self) -> Pair:
+        """What `separable.along_axes` takes."""
         return self.rows, self.columns
 
     def __call__(self, x: torch.Tensor) -> torch.Tensor:
         """Filter maps (B, C, height, width); same shape."""
-        return filtered(x, *self.matrices)
-
-
-def filtered(x: torch.Tensor, rows: torch.Tensor, columns: torch.Tensor) -> torch.Tensor:
-    """Maps x (B, C, height, width) through a `LowPass` of these matrices; same shape."""
-    both = x.unsqueeze(2) @ columns  # (B, C, 2, height, width)
-    return rows @ both.flatten(2, 3)  # (B, C, height, width)
+        return along_axes(x, self.matrices)
 
 
 def _working_dtype(device: torch.device | None) -> torch.dtype:

@@ -7,6 +7,7 @@ import torch
 
 from fouriscale import FouriScaleConfig
 from fouriscale.hooks.place import find_place
+from fouriscale.hooks.steps import Steps
 
 CONFIG = FouriScaleConfig(
     training_sizes=((128, 128), (96, 192)), layers=["mid_block.*"], start=0.25, stop=0.75
@@ -17,7 +18,7 @@ TIMESTEPS = torch.tensor([900, 650, 400, 150])
 def place(height, width, timestep, timesteps=TIMESTEPS, config=CONFIG):
     """Of a call with a sample of so many latent pixels, 8 pixels each."""
     pipe = SimpleNamespace(vae_scale_factor=8, scheduler=SimpleNamespace(timesteps=timesteps))
-    return find_place(pipe, config, torch.zeros(2, 4, height, width), timestep)
+    return find_place(pipe, config, torch.zeros(2, 4, height, width), timestep, Steps())
 
 
 @pytest.mark.parametrize(("height", "width"), [(16, 16), (12, 24), (8, 16)])

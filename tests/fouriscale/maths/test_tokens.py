@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from fouriscale.hooks.attention import attach_downsampled_keys, attach_polyphase, lend_query_and_key
 from fouriscale.hooks.call import Call, Running, values_of
-from fouriscale.maths.filters import build_keys
+from fouriscale.maths.filters import build_keys, build_lent
 from fouriscale.maths.plan import Plan, Sparsity
 from fouriscale.maths.sizes import size_at
 from fouriscale.maths.tokens import Grids, SampledTokens, places
@@ -105,7 +105,9 @@ def within(sparsity=None, plan=None):
     """A thread that is in a call of this kind."""
     running = Running()
     keys = build_keys(sparsity, range(3), torch.device("cpu")) if sparsity and not sparsity.factor else {}
-    running.begin(Call(plan=plan, sparsity=sparsity, values=values_of(plan, sparsity, {}, {}, None, keys)))
+    lent = {plan.rows: build_lent(plan.rows, plan.guidance_rows, torch.device("cpu"))} if plan else {}
+    values = values_of(plan, sparsity, {}, {}, range(3), None, keys, lent)
+    running.begin(Call(plan=plan, sparsity=sparsity, values=values))
     return running
 
 
