@@ -137,6 +137,7 @@ def build_keys(sparsity: Sparsity, levels: range, device: torch.device) -> dict[
 
 
 @torch.inference_mode(False)  # gradients may flow through it at a later call
+@_USABLE()
 def build_lent(rows: int, guidance_rows: int, device: torch.device) -> torch.Tensor:
     """Whose query and key each row has: its own, and those of the guidance branch the last conditional rows'."""
     return torch.tensor([*range(rows), *range(rows - guidance_rows, rows)], device=device)
