@@ -22,7 +22,8 @@ from .settings import problems, shortened
 from .textfiles import parse_json
 
 Model = TypeVar("Model", bound=BaseModel)
-_PACKAGES = ("fouriscale-padtone", "diffusers", "transformers", "torch", "pillow")
+OURS = "fouriscale-padtone"
+_PACKAGES = (OURS, "diffusers", "transformers", "torch", "pillow")
 _LONGEST = 2**20  # letters of a recipe; prompts are bounded, so that ours are far shorter
 _MOST_VERSIONS = 20  # named in a warning; a recipe could hold any number
 

@@ -27,6 +27,8 @@ from .inputs import Inputs
 from .prompts import encode
 from .recipe import CHUNK
 
+_BEFORE_THE_GRID = ("0.1.0",)  # versions of ours whose fast mode is called layerwise now
+
 
 class FouriScaleInstrument:
     """Makes jobs without `keep`: with FouriScale, or directly where the preset is "none"."""
@@ -112,7 +114,10 @@ def _config(unet: Any, job: Job) -> FouriScaleConfig | None:
     if job.preset == DIRECT:
         return None
     config = _named_config(job.preset, json.dumps(job.config), _state(job.preset))
-    return config or config_for_run(unet, _cascade(job)).replace(**(job.config or {}))
+    config = config or config_for_run(unet, _cascade(job)).replace(**(job.config or {}))
+    if job.begun_with in _BEFORE_THE_GRID and config.mode == "fast":
+        return config.replace(mode="layerwise")
+    return config
 
 
 def _size(pipe: UNetPipeline, job: Job, config: FouriScaleConfig | None, inputs: Inputs) -> tuple[int, int]:

@@ -12,6 +12,7 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    PrivateAttr,
     ValidationError,
     ValidationInfo,
     field_validator,
@@ -78,6 +79,8 @@ class Job(BaseModel):
     cascade_strength: float | None = None
     cascade_upsampling: Text | None = None
 
+    _begun_with: str | None = PrivateAttr(None)
+
     @model_validator(mode="before")
     @classmethod
     def _size(cls, values: Any) -> Any:
@@ -142,6 +145,18 @@ class Job(BaseModel):
         if self.preset == DIRECT and self.config:
             raise ValueError(f"config is given beside preset {DIRECT!r}, which samples without FouriScale")
         return self
+
+    @property
+    def begun_with(self) -> str | None:
+        """The version of ours that the job's folder was begun with; None: this one. What a job means is what it
+        meant then."""
+        return self._begun_with
+
+    def of_folder(self, begun_with: str | None) -> Job:
+        """The job as one of a folder that was begun with a version."""
+        job = self.model_copy()
+        job._begun_with = begun_with
+        return job
 
     @property
     def instrument(self) -> str:

@@ -56,6 +56,7 @@ class GroupPlan:
         problems: rows that hold no job; no group has them.
         presets: files of settings that jobs name.
         contents: {name: hash} of every file and model that jobs name.
+        begun_with: the version of ours that the folder was begun with; None: this one.
     """
 
     jobs_file: JobsFile
@@ -65,6 +66,7 @@ class GroupPlan:
     problems: list[BadRow] = field(default_factory=list)
     presets: set[str] = field(default_factory=set)
     contents: dict[str, str] = field(default_factory=dict)
+    begun_with: str | None = None
 
     @property
     def total(self) -> int:
@@ -89,7 +91,7 @@ class GroupPlan:
         return {name: self.contents[name] for name in names if name in self.contents}
 
     def _job(self, row: int) -> Job:
-        return self.parse(self.jobs_file.row(row), self.jobs_file.number(row))
+        return self.parse(self.jobs_file.row(row), self.jobs_file.number(row)).of_folder(self.begun_with)
 
     def parse(self, values: Mapping[str, Any], number: int) -> Job:
         """A row's job."""

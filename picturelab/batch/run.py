@@ -142,7 +142,7 @@ def _begun(
     """
     import torch
 
-    from .. import models
+    from .. import models, recipes
     from .worker import WorkerSettings
 
     before = earlier(store, plan, record)
@@ -155,6 +155,7 @@ def _begun(
         "threads": order.threads or before.get("threads") or usual,
     }
     settle(before, now, plan, record)
+    plan.begun_with = before.get("versions", {}).get(recipes.OURS)
     if left:
         check_settings(store, plan, record)
     write_plan(store, order.jobs, plan, before, now, left)

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from fouriscale import FouriScaleConfig
 from fouriscale.cli import main as fouriscale
 from fouriscale.sampling import recipe as scaled
 from padtone.cli import main as padtone
@@ -43,10 +44,15 @@ def expect_the_same_picture(path, old):
 
 
 def expect_what_was_recorded(new, old):
-    """Every entry of an old recipe stands in the new one as it was; versions are today's."""
-    assert {name: new.get(name) for name in old if name != "versions"} == {
-        name: value for name, value in old.items() if name != "versions"
-    }
+    """Every entry of an old recipe stands in the new one as it was; versions are today's.
+
+    Settings mean the same; what was left to the mode is written out today.
+    """
+    plain = [name for name in old if name not in ("versions", "config")]
+    assert {name: new.get(name) for name in plain} == {name: old[name] for name in plain}
+    if old.get("config") is not None:
+        then, now = (FouriScaleConfig.from_dict(recipe["config"]) for recipe in (old, new))
+        assert now.resolved() == then.resolved()
 
 
 @pytest.mark.slow

@@ -42,4 +42,5 @@ def opened(workshop, link):
 
 @pytest.mark.parametrize("link", LINKS, ids=lambda link: f"{link['tab']}-{len(link['query'])}")
 def test_a_link_opens_the_page_with_its_values(workshop, link):
-    assert opened(workshop, link) == link["values"]
+    values = opened(workshop, link)
+    assert {name: values[name] for name in link["values"]} == link["values"]  # fields may have been added

@@ -151,7 +151,7 @@ def test_help_and_version_answer_without_torch():
         "finally: print('torch' in sys.modules)\n"
     )
     for arguments, said in (
-        (["--version"], "fouriscale-padtone 0.1.0"),
+        (["--version"], "fouriscale-padtone 0.2.0"),
         (["generate", "--help"], "WIDTHxHEIGHT"),
     ):
         done = subprocess.run([sys.executable, "-c", script, *arguments], capture_output=True, text=True)

@@ -211,7 +211,7 @@ def test_help_and_version_answer_without_torch():
         "try: main(sys.argv[1:])\n"
         "finally: print('torch' in sys.modules)\n"
     )
-    for arguments, said in ((["--version"], "fouriscale-padtone 0.1.0"), (["idp", "--help"], "--layers")):
+    for arguments, said in ((["--version"], "fouriscale-padtone 0.2.0"), (["idp", "--help"], "--layers")):
         done = subprocess.run([sys.executable, "-c", script, *arguments], capture_output=True, text=True)
         assert done.returncode == 0
         assert said in done.stdout
