@@ -110,7 +110,7 @@ class FouriScaleConfig(Settings):
     FouriScale is active, in less memory."""
 
     early_guidance: float = 1.0
-    """factor on the guidance scale until `start`; above 1 it counters blur."""
+    """factor on the guidance scale until `start`, while FouriScale is active; above 1 it counters blur."""
 
     size_rule: str = "published"
     """how a target's training size is chosen, "published" (least padding with an equal factor
@@ -127,7 +127,7 @@ class FouriScaleConfig(Settings):
 
     grid_level: int | None = None
     """how many downsamplings below the sample the deep grid begins, at least 1; None takes that of the first
-    of `layers` among the down blocks."""
+    of `layers` among the down blocks, or the deepest where none of them is one."""
 
     grid_resampling: str = "cosines"
     """how maps get onto the deep grid and off it: by the "cosines" that both sizes have, by torch's "nearest" or
@@ -229,13 +229,13 @@ class FouriScaleConfig(Settings):
     def from_dict(cls, values: Mapping[str, Any]) -> FouriScaleConfig:
         """Settings from plain values, such as a recipe's.
 
-        Those written before there was a `grid` know no other fast mode than "layerwise".
+        Those written before there was a grid know no other fast mode than "layerwise".
 
         Raises:
             ValueError: a key is unknown or missing, or a value is out of range.
             TypeError: a value has the wrong type.
         """
-        if values.get("mode") == "fast" and "grid" not in values:
+        if values.get("mode") == "fast" and not any(str(name).startswith("grid") for name in values):
             values = {**values, "mode": "layerwise"}
         known = list(cls.model_fields)
         unknown = sorted(map(str, values.keys() - set(known)))

@@ -110,8 +110,16 @@ class Applied:
         if place.active:
             refuse_early_guidance(pipe, self.config.early_guidance)
             plan = plan_for(place, self.config, rows_of(pipe, sample, directly), self.levels)
-            run = plan.latent_size, plan.training_size, plan.factor, plan.floor, sample.device, sample.dtype
-            matrices = filters.filters(plan, run, self._places, sample.device, sample.dtype)
+            if self._places:
+                run = (
+                    plan.latent_size,
+                    plan.training_size,
+                    plan.factor,
+                    plan.floor,
+                    sample.device,
+                    sample.dtype,
+                )
+                matrices = filters.filters(plan, run, self._places, sample.device, sample.dtype)
             if plan.grid is not None:
                 grid = filters.grid(plan.grid, sample.device, sample.dtype)
             split = plan.guided and self.config.split_rows

@@ -2,7 +2,8 @@
 
 Compiled code does not look for new hooks. It is forgotten by the code that it was compiled from, since torch does not
 tell from which module: that of the UNet's classes, and of what stands beside them in their files. So another UNet is
-compiled anew with it, and a text encoder, a VAE or anything else is not.
+compiled anew with it, and blocks of a VAE or a ControlNet that stand in those files, if they are compiled by
+themselves; a text encoder or anything else is not.
 """
 
 from __future__ import annotations

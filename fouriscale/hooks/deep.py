@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from typing import Any
 
@@ -20,7 +20,7 @@ from torch.nn import functional as F
 
 from ..maths.separable import along_axes, along_axes_apart
 from ..maths.sizes import Size
-from .call import Running
+from .call import Running, refuse_foreign_recomputation
 
 _RESIDUALS = (
     "down_block_additional_residuals",
@@ -36,7 +36,8 @@ def attach(running: Running, unet: UNet2DConditionModel, level: int, undo: ExitS
     """Hook the blocks of a UNet from `level` downsamplings below the sample on."""
     local = running.local
     first, last = unet.down_blocks[level], unet.up_blocks[len(unet.down_blocks) - 1 - level]
-    enter, join, leave = (functools.partial(hook, local, level) for hook in (_enter, _join, _leave))
+    enter = functools.partial(_enter, local, running.marks, level)
+    join, leave = (functools.partial(hook, local, level) for hook in (_join, _leave))
     hooks = [
         first.register_forward_pre_hook(enter, with_kwargs=True),
         last.register_forward_pre_hook(join, with_kwargs=True),
@@ -68,10 +69,12 @@ def _grid(local: Any, level: int) -> dict[str, Any] | None:
 
 
 def _enter(
-    local: Any, level: int, _: nn.Module, args: tuple, kwargs: dict[str, Any]
+    local: Any, marks: Mapping[str, bool], level: int, _: nn.Module, args: tuple, kwargs: dict[str, Any]
 ) -> tuple[tuple, dict] | None:
     grid = _grid(local, level)
     if grid is None:
+        if not torch.compiler.is_compiling():
+            refuse_foreign_recomputation(local, marks)
         return None
     if args:
         return (_onto(grid, args[0]), *args[1:]), kwargs

@@ -12,8 +12,8 @@ from diffusers.models.attention_processor import Attention
 from torch import nn
 
 from ..config import FouriScaleConfig
+from ..maths.grid import Levels
 from .convolution import CONV_FORWARD, is_ours
-from .place import Levels
 
 
 @dataclass(frozen=True)

@@ -30,7 +30,7 @@ def apply_fouriscale(
     """Make a pipeline sample beyond its UNet's training size. Returns what it was given.
 
     A second call replaces the first. Sizes within the training size are left as they are, and so is
-    every step from the config's `stop` on, but for its `late_attention`.
+    every step from the config's `stop` on, or from the end of its deep grid, but for its `late_attention`.
 
     Settings belong to the pipeline, and each call of the UNet follows the pipeline that is running: the innermost
     one in the call stack with this UNet whose `__call__` has not returned. So pipelines with a UNet in common may
@@ -42,7 +42,7 @@ def apply_fouriscale(
 
     Under `torch.compile`, applying and removing have the UNet compiled anew at its next call, since compiled code does
     not look for new hooks. So is what else was compiled of the same classes, such as another UNet; all else that is
-    compiled stays.
+    compiled stays, a compiled function of your own that calls the UNet too: compile it again yourself.
 
     Args:
         pipe: a diffusers pipeline with a UNet2DConditionModel, or such a UNet for a loop of your own.

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 
 from ..config import FouriScaleConfig
-from ..maths.grid import DeepGrid
+from ..maths.grid import Levels
 from ..maths.plan import Plan, Rows, Sparsity
 from ..maths.schedule import GridSchedule, Schedule
 from ..maths.sizes import Size
@@ -39,28 +39,6 @@ class Place:
         return self.schedule.active(self.step)
 
 
-@dataclass(frozen=True)
-class Levels:
-    """A UNet's levels, numbered by how many downsamplings they lie below the sample.
-
-    Attributes:
-        count: how many it has.
-        grid: the one at which the deep grid begins.
-    """
-
-    count: int
-    grid: int
-
-    @property
-    def all(self) -> range:
-        return range(self.count)
-
-    @property
-    def above(self) -> range:
-        """Those that keep their size."""
-        return range(self.grid)
-
-
 def find_place(
     pipe: Sampler,
     config: FouriScaleConfig,
@@ -84,7 +62,9 @@ def find_place(
     fit = config.fit(height, width)
     if fit.dilation == 1:
         return None
-    timesteps = pipe.scheduler.timesteps
+    # Not every scheduler counts its steps, and image-to-image starts in their midst: look the step up. Some call the
+    # UNet twice at a timestep; for the deep grid, which lasts nearly to the end, that is one step.
+    step, count = steps.find(pipe.scheduler.timesteps, timestep, distinct=config.deep)
     if config.deep:  # the training size's area in the picture's own shape
         rows, columns = (max(round(side / fit.dilation), 1) for side in latent_size)
     else:
@@ -93,9 +73,8 @@ def find_place(
         latent_size=latent_size,
         training_size=(rows, columns),
         factor=math.ceil(fit.dilation),
-        schedule=config.schedule(height, width, len(timesteps)),
-        # Not every scheduler counts its steps, and image-to-image starts in their midst: look the step up.
-        step=steps.find(timesteps, timestep),
+        schedule=config.schedule(height, width, count),
+        step=step,
     )
 
 
@@ -103,13 +82,7 @@ def plan_for(place: Place, config: FouriScaleConfig, rows: Rows, levels: Levels)
     """What an active call does to convolutions, rows and blocks."""
     dilation, grid = place.schedule.at(place.step), None
     if config.deep:
-        grid = DeepGrid.build(
-            latent_size=place.latent_size,
-            factor=dilation,
-            level=levels.grid,
-            levels=levels.count,
-            resampling=config.grid_resampling,
-        )
+        grid = levels.deep_grid(place.latent_size, dilation, config.grid_resampling)
     return Plan(
         dilation=dilation,
         strong_dilation=math.ceil(dilation),

@@ -11,14 +11,17 @@ class Steps:
     def __init__(self) -> None:
         self._read: tuple[torch.Tensor, int, list[float]] | None = None
 
-    def find(self, timesteps: torch.Tensor, timestep: torch.Tensor | float) -> int:
-        """The step whose timestep is nearest to a call's, the first of several, counted from noise to picture.
+    def find(
+        self, timesteps: torch.Tensor, timestep: torch.Tensor | float, *, distinct: bool = False
+    ) -> tuple[int, int]:
+        """The step whose timestep is nearest to a call's, the first of several, and how many there are.
 
-        Inverse schedulers go the other way, through the same noise levels.
+        Counted from noise to picture. Inverse schedulers go the other way, through the same noise levels.
 
         Args:
             timesteps: of the whole run.
             timestep: of the call.
+            distinct: whether equal timesteps, of schedulers that call the UNet twice at one, are one step.
 
         Raises:
             ValueError: the rows have several timesteps.
@@ -27,7 +30,9 @@ class Steps:
         now = _value(timestep, timesteps, values)
         if len(values) > 1 and values[0] < values[-1]:
             values = values[::-1]
-        return min(range(len(values)), key=lambda step: abs(values[step] - now))
+        if distinct:
+            values = list(dict.fromkeys(values))
+        return min(range(len(values)), key=lambda step: abs(values[step] - now)), len(values)
 
     def _values(self, timesteps: torch.Tensor) -> list[float]:
         if timesteps.is_inference():  # these do not tell whether they have been written to

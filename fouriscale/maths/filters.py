@@ -44,9 +44,8 @@ class GridMatrices:
     residuals: dict[Size, Pair]
 
 
-_USABLE = functools.partial(
-    torch.inference_mode, False
-)  # what is made in it is no good for training, and is kept
+# What is made in inference mode is no good for training, and what is made here is kept.
+_USABLE = functools.partial(torch.inference_mode, False)
 _RUNS = 4  # that are remembered: pipelines may take turns on one UNet
 _PARTS = 32  # of runs, likewise: grids, and tokens that are picked
 
@@ -136,7 +135,6 @@ def build_keys(sparsity: Sparsity, levels: range, device: torch.device) -> dict[
     return {level: places for level, places in index.items() if places is not None}
 
 
-@torch.inference_mode(False)  # gradients may flow through it at a later call
 @_USABLE()
 def build_lent(rows: int, guidance_rows: int, device: torch.device) -> torch.Tensor:
     """Whose query and key each row has: its own, and those of the guidance branch the last conditional rows'."""

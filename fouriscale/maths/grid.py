@@ -64,6 +64,34 @@ class DeepGrid:
         return (2 * height, 2 * width), self.full(self.level - 1)
 
 
+@dataclass(frozen=True)
+class Levels:
+    """A UNet's levels, numbered by how many downsamplings they lie below the sample.
+
+    Attributes:
+        count: how many it has.
+        grid: the one at which the deep grid begins.
+    """
+
+    count: int
+    grid: int
+
+    @property
+    def all(self) -> range:
+        return range(self.count)
+
+    @property
+    def above(self) -> range:
+        """Those that keep their size."""
+        return range(self.grid)
+
+    def deep_grid(self, latent_size: Size, factor: float, resampling: str) -> DeepGrid:
+        """The grid of a call whose deep blocks' maps are `factor` times smaller on each axis."""
+        return DeepGrid.build(
+            latent_size=latent_size, factor=factor, level=self.grid, levels=self.count, resampling=resampling
+        )
+
+
 def grid_size(full: Size, factor: float, multiple: int) -> Size:
     """A grid of `full`'s shape, `factor` times smaller on each axis, of multiples that all levels can halve.
 

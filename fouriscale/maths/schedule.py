@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from .sizes import TOLERANCE
+
 # The published code's steps of 50: sizes up to 6.25 times the training area, and beyond.
 _PAPER_SPAN = (10 / 50, 30 / 50)
 _PAPER_SPAN_LARGE = (20 / 50, 35 / 50)
@@ -64,9 +66,13 @@ class GridSchedule:
     phases: tuple[tuple[int, float], ...]
 
     def at(self, step: int) -> float:
-        """How many times smaller on each axis in step i; 1.0 where the UNet is its plain self."""
+        """How many times smaller on each axis in step i; 1.0 where the UNet is its plain self.
+
+        What would be a tenth smaller at most is left as it is, as a picture that is a tenth larger is.
+        """
         times = next((times for stop, times in self.phases if step < stop), self.dilation)
-        return max(self.dilation / times, 1.0)
+        factor = self.dilation / times
+        return factor if factor > TOLERANCE else 1.0
 
     def active(self, step: int) -> bool:
         """Whether step i differs from the plain model."""

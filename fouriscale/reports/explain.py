@@ -18,13 +18,15 @@ from torch.utils.flop_counter import FlopCounterMode
 from ..config import FouriScaleConfig
 from ..hooks.modules import levels_of, listed_convolutions
 from ..hooks.patch import fouriscale
-from ..hooks.place import Levels
 from ..maths import sizes
-from ..maths.grid import DeepGrid
+from ..maths.grid import DeepGrid, Levels
 from ..sampling.cascade import Cascade, first_size, multiply_adds, sentence
 from .memory import LiveBytes
 
 _SIZED = "text_time"  # the addition_embed_type of UNets that are told sizes
+_OF_THE_FULL_GRID = (
+    "unfiltered", "stop", "anneal", "floor", "weak_dilation_divisor", "convolution", "size_rule"
+)  # fmt: skip
 _REFINER_WIDTH = 1280  # the cross_attention_dim of SDXL's refiner, which has OpenCLIP's text alone
 _PROMPT_TOKENS = 77  # rows of CLIP's text encoders, padding included
 
@@ -158,13 +160,7 @@ def _grids(
     for factor, run in itertools.groupby(dilations):
         stop += len(list(run))
         if factor > 1:
-            grid = DeepGrid.build(
-                latent_size=latent_size,
-                factor=factor,
-                level=levels.grid,
-                levels=levels.count,
-                resampling=config.grid_resampling,
-            )
+            grid = levels.deep_grid(latent_size, factor, config.grid_resampling)
             phases.append(GridPhase(stop, grid))
     return tuple(phases)
 
@@ -286,9 +282,17 @@ def _of_the_grid(explanation: Explanation) -> list[str]:
         *(_phase(phase, explanation.steps) for phase in explanation.grids),
         f"blocks: down_blocks.{grid.level} to up_blocks.{grid.levels - 1 - grid.level} on the grid, by "
         f"{grid.resampling}; no convolution is dilated or filtered",
+        *_without_effect(explanation.config),
         f"steps: the first {explanation.active} of {explanation.steps} on the grid, the others "
         f"{_late(explanation.config)}",
     ]
+
+
+def _without_effect(config: FouriScaleConfig) -> list[str]:
+    """Settings of the full grid that somebody has chosen, or a preset."""
+    fields = type(config).model_fields
+    names = [name for name in _OF_THE_FULL_GRID if getattr(config, name) != fields[name].default]
+    return [f"without effect on the deep grid: {', '.join(names)}"] if names else []
 
 
 def _phase(phase: GridPhase, steps: int) -> str:

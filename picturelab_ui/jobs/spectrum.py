@@ -12,9 +12,8 @@ import torch
 
 from fouriscale.config import FouriScaleConfig
 from fouriscale.hooks.modules import levels_of, listed_convolutions
-from fouriscale.hooks.place import Levels
 from fouriscale.maths.decimate import cosines
-from fouriscale.maths.grid import DeepGrid, resampling_matrix
+from fouriscale.maths.grid import DeepGrid, Levels, resampling_matrix
 from fouriscale.maths.lowpass import Window
 from fouriscale.maths.plan import padded_size
 from fouriscale.maths.sizes import Size, size_at
@@ -112,13 +111,7 @@ def _of_blocks(
     plain = (PLAIN,) * len(dilations)
     grids = {}
     for factor in dict.fromkeys(dilation for dilation in dilations if dilation > 1):
-        grid = DeepGrid.build(
-            latent_size=latent_size,
-            factor=factor,
-            level=levels.grid,
-            levels=levels.count,
-            resampling=config.grid_resampling,
-        )
+        grid = levels.deep_grid(latent_size, factor, config.grid_resampling)
         (rows, columns), (small_rows, small_columns) = grid.full(grid.level), grid.size
         grids[f"maps {columns}x{rows} on {small_columns}x{small_rows}"] = grid
     return Activity(

@@ -6,8 +6,8 @@ import torch
 from fouriscale import FouriScaleConfig, apply_fouriscale, fouriscale
 from fouriscale.hooks.modules import levels_of, listed_convolutions
 from fouriscale.hooks.patch import current_state
-from fouriscale.hooks.place import Levels
 from fouriscale.loading.configs import unet_config
+from fouriscale.maths.grid import Levels
 from fouriscale.maths.layers import derive_layers
 from shapeworld import models as world
 from tests.fouriscale.hooks.test_patch import traces
