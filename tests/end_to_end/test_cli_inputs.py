@@ -163,6 +163,10 @@ def test_a_picture_gives_its_size(generate, extras):
             ["--cascade", "--cascade-strength", "0.3"],
             "cascade_strength=0.3, steps=3: strength x steps must be",
         ),
+        (
+            ["--cascade", "--preset", "shapeworld", "--size", "192x136"],
+            "cascade_strength=0.5: none of the last 1 of 3 steps is on the grid, which lasts until step 2; from 0.667",
+        ),
         (["--control", "disc.png"], "'disc.png' is not understood: give MODEL=PICTURE"),
         (["--control", "nowhere=disc.png"], "'nowhere'"),
         (["--lora", "style.bin"], "lora 'style.bin': must be a .safetensors file"),
