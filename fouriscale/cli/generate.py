@@ -107,7 +107,8 @@ def generate(
     known_steps = usual_call(model).get("num_inference_steps") if steps is None else steps
     if known_steps is not None:
         inputs.check_steps(known_steps)
-    sampling.check_cascade(parts, inputs, known_steps, direct=False)
+    known = None if config is None else in_mode(config, mode)
+    sampling.check_cascade(parts, inputs, known_steps, direct=False, config=known, size=height_width)
 
     with Console(stderr=True).status(loading(model)):
         pipe: Any = load_pipeline(model, device=device, dtype=dtype, preset=preset)

@@ -9,6 +9,8 @@ import typer
 
 from picturelab.cli.arguments import number
 
+from ..sampling.strength import USUAL_CASCADE
+
 if TYPE_CHECKING:
     from ..config import FouriScaleConfig
 
@@ -27,11 +29,17 @@ Mode = Annotated[
 
 CascadeOn = Annotated[
     bool,
-    typer.Option("--cascade", help="Begin at the training size, enlarge that and finish it; in fast mode."),
+    typer.Option(
+        "--cascade",
+        help="Begin at the training size, enlarge that and finish it; in fast mode unless --mode or --preset says "
+        "otherwise.",
+    ),
 ]
 CascadeStrength = Annotated[
     float | None,
-    typer.Option(parser=number, metavar="<float>", help="How much of the run finishes it, up to 1; 0.6."),
+    typer.Option(
+        parser=number, metavar="<float>", help=f"How much of the run finishes it, up to 1; {USUAL_CASCADE:g}."
+    ),
 ]
 CascadeUpsampling = Annotated[
     str | None, typer.Option(help="What is enlarged: pixels, or latents; pixels if left out.")

@@ -20,7 +20,7 @@ from ..hooks.modules import levels_of, listed_convolutions
 from ..hooks.patch import fouriscale
 from ..maths import sizes
 from ..maths.grid import DeepGrid, Levels
-from ..sampling.cascade import Cascade, first_size, multiply_adds, sentence
+from ..sampling.cascade import Cascade, first_size, sentence
 from .memory import LiveBytes
 
 _SIZED = "text_time"  # the addition_embed_type of UNets that are told sizes
@@ -55,14 +55,16 @@ class Explanation:
         convolutions: how many convolutions are dilated, and how many of those are filtered.
         grids: the parts of the run on a deep grid, in their order.
         steps: of the run.
-        dilations: of each step, before rounding up; 1.0 where the UNet is its plain self but for attention.
+        dilations: of each step at this size, a cascade's last ones, before rounding up; 1.0 where the UNet is its
+            plain self but for attention.
         direct_cost: multiply-adds of one direct step with guidance.
-        step_cost: multiply-adds of the first active step over those of a direct step.
+        step_cost: multiply-adds of the first step at this size over those of a direct step.
         run_cost: the same for the whole run, a cascade's first part included.
         parameters: of the UNet.
         peak_values: most numbers that the UNet's feature maps hold at once in the step that takes most, its filters
             included, and in a direct step; times 4 they are bytes in float32, times 2 in float16.
         cascade: how the run is to begin at the training size.
+        first_size: of the picture that it begins with; None samples once.
     """
 
     size: tuple[int, int]
@@ -79,10 +81,11 @@ class Explanation:
     parameters: int
     peak_values: tuple[int, int]
     cascade: Cascade | None = None
+    first_size: sizes.Size | None = None
 
     @property
     def active(self) -> int:
-        """How many steps differ from the plain UNet."""
+        """How many steps at this size differ from the plain UNet; they come first."""
         return sum(d > 1 for d in self.dilations)
 
 
@@ -102,16 +105,19 @@ def explain(
     taken. Costs are multiply-adds; how long they take depends on the machine.
 
     Raises:
-        ValueError: the size is no multiple of 8, `steps` is below 1 or too few for the cascade, or a layer pattern
-            matches nothing in the UNet.
+        ValueError: the size is no multiple of 8, `steps` is below 1 or too few for the cascade, the cascade has no
+            active step, or a layer pattern matches nothing in the UNet.
     """
     sizes.check_size(height, width, 8)
     if steps < 1:
         raise ValueError(f"steps={steps}: must be at least 1")
     if cascade is not None:
         cascade.check_steps(steps)
+        cascade.check_active(config, height, width, steps)
+    small = first_size(config, height, width) if cascade else None
+    run = range(steps - cascade.steps(steps) if cascade and small else 0, steps)
     fit, schedule = config.fit(height, width), config.schedule(height, width, steps)
-    dilations = tuple(schedule.at(i) if schedule.active(i) else 1.0 for i in range(steps))
+    dilations = tuple(schedule.at(i) if schedule.active(i) else 1.0 for i in run)
     latent_size = _latent_size((height, width), vae_scale_factor)
     with torch.device("meta"):
         unet = UNet2DConditionModel.from_config(dict(unet_config)).eval()
@@ -120,31 +126,31 @@ def explain(
     direct, direct_peak = _multiply_adds(unet, latent_size, 0), _peak_values(unet, latent_size, 0)
     # By what decides the cost: the dilation of the layers, a whole number, but for a trifle; or the deep grid.
     kinds = dilations if config.deep else tuple(float(math.ceil(d)) for d in dilations)
-    timesteps = {kind: steps - 1 - step for step, kind in reversed(list(enumerate(kinds)))}
+    timesteps = {kind: steps - 1 - step for step, kind in reversed(list(zip(run, kinds, strict=True)))}
     scheduler = SimpleNamespace(timesteps=torch.arange(steps - 1, -1, -1))
-    small = first_size(config, height, width) if cascade else None
     first = _multiply_adds(unet, _latent_size(small, vae_scale_factor), 0) if small else 0
     with fouriscale(unet, config, scheduler=scheduler, vae_scale_factor=vae_scale_factor):
         costs = {kind: _multiply_adds(unet, latent_size, timestep) for kind, timestep in timesteps.items()}
-        # Dilated, the first step takes most: it has the guidance branch.
-        heaviest = timesteps.values() if config.deep else [steps - 1]
+        # Dilated, the first step of a run takes most: it has the guidance branch.
+        heaviest = [steps - 1] if run.start == 0 and not config.deep else timesteps.values()
         peak = max(_peak_values(unet, latent_size, timestep) for timestep in heaviest)
-    run = [costs[kind] for kind in kinds]
+    total = steps * first + sum(costs[kind] for kind in kinds)
     return Explanation(
         size=(height, width),
         fit=fit,
         told=unet.config.addition_embed_type == _SIZED,
         config=config,
         convolutions=(0, 0) if config.deep else (len(listed), sum(one.filtered for one in listed)),
-        grids=_grids(config, dilations, latent_size, levels) if config.deep else (),
+        grids=_grids(config, run.start, dilations, latent_size, levels) if config.deep else (),
         steps=steps,
         dilations=dilations,
         direct_cost=direct,
         step_cost=costs[kinds[0]] / direct,
-        run_cost=(multiply_adds(cascade, first, run) if cascade and small else sum(run)) / (steps * direct),
+        run_cost=total / (steps * direct),
         parameters=sum(p.numel() for p in unet.parameters()),
         peak_values=(peak, direct_peak),
         cascade=cascade,
+        first_size=small,
     )
 
 
@@ -154,9 +160,14 @@ def _latent_size(size: sizes.Size, vae_scale_factor: int) -> sizes.Size:
 
 
 def _grids(
-    config: FouriScaleConfig, dilations: tuple[float, ...], latent_size: sizes.Size, levels: Levels
+    config: FouriScaleConfig,
+    start: int,
+    dilations: tuple[float, ...],
+    latent_size: sizes.Size,
+    levels: Levels,
 ) -> tuple[GridPhase, ...]:
-    phases, stop = [], 0
+    """Of the steps from `start` on, which have these dilations."""
+    phases, stop = [], start
     for factor, run in itertools.groupby(dilations):
         stop += len(list(run))
         if factor > 1:
@@ -243,13 +254,14 @@ def sentences(explanation: Explanation) -> list[str]:
             within = f"is {factor:.2f} times that on each axis by area, and up to {sizes.TOLERANCE:g}"
         return [*size, f"training size: {base}; the size {within} nothing is done"]
     peak, direct = explanation.peak_values
+    first, over = ("finishing ", "both parts of ") if explanation.first_size else ("", "")
     return [
         *size,
         f"training size: {base}{', which is told to the model as the size' if explanation.told else ''}",
         *(_of_the_grid(explanation) if explanation.config.deep else _of_the_convolutions(explanation)),
         f"mode: {explanation.config.mode}: {_parts(explanation.config)}",
-        f"cost: {explanation.step_cost:.2f} times the multiply-adds of direct sampling in the first step, "
-        f"{explanation.run_cost:.2f} times over {'both parts of ' if explanation.cascade else ''}the run",
+        f"cost: {explanation.step_cost:.2f} times the multiply-adds of direct sampling in the first {first}step, "
+        f"{explanation.run_cost:.2f} times over {over}the run",
         f"memory: feature maps of {4 * peak / 1e9:.2f} GB in float32, {2 * peak / 1e9:.2f} GB in float16, "
         f"{peak / direct:.2f} times those of direct sampling, beside the UNet's {explanation.parameters / 1e6:.1f} "
         "million weights",
@@ -265,7 +277,7 @@ def _of_the_convolutions(explanation: Explanation) -> list[str]:
         f"dilation: {explanation.fit.dilation} at most",
         f"padding: to {_sides(padded)} while filtering, {share:.0%} of it empty",
         f"layers: {count} convolutions, {filtered} of them filtered: {', '.join(explanation.config.layers)}",
-        f"steps: the first {explanation.active} of {explanation.steps} active, the others {_late(explanation.config)}",
+        f"steps: {_first(explanation)} active, the others {_late(explanation.config)}",
     ]
 
 
@@ -283,9 +295,15 @@ def _of_the_grid(explanation: Explanation) -> list[str]:
         f"blocks: down_blocks.{grid.level} to up_blocks.{grid.levels - 1 - grid.level} on the grid, by "
         f"{grid.resampling}; no convolution is dilated or filtered",
         *_without_effect(explanation.config),
-        f"steps: the first {explanation.active} of {explanation.steps} on the grid, the others "
-        f"{_late(explanation.config)}",
+        f"steps: {_first(explanation)} on the grid, the others {_late(explanation.config)}",
     ]
+
+
+def _first(explanation: Explanation) -> str:
+    """The active steps, of a run or of those that finish a cascade."""
+    if explanation.first_size is None:
+        return f"the first {explanation.active} of {explanation.steps}"
+    return f"of the last {len(explanation.dilations)} of {explanation.steps} the first {explanation.active}"
 
 
 def _without_effect(config: FouriScaleConfig) -> list[str]:

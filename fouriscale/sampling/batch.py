@@ -45,7 +45,11 @@ class FouriScaleInstrument:
         inputs = _inputs(job)
         if steps is not None:
             inputs.check_steps(steps)
-        check_cascade(_cascade(job), inputs, steps, direct=job.preset == DIRECT)
+        cascade, direct = _cascade(job), job.preset == DIRECT
+        check_cascade(cascade, inputs, steps, direct=direct)
+        if cascade is not None and (config := _foreseen_config(job)) is not None:
+            size = _size(None, job, config, inputs)
+            check_cascade(cascade, inputs, steps, direct=direct, config=config, size=size)
 
     def load(self, job: Job, device: str, dtype: str) -> Any:
         preset = None if job.preset == DIRECT else job.preset
@@ -63,7 +67,7 @@ class FouriScaleInstrument:
         first = jobs[0]
         inputs = _inputs(first)
         config = _config(pipe.unet, first)
-        height, width = _size(pipe, first, config, inputs)
+        height, width = _size(pipe.unet, first, config, inputs)
         texts = [text for text in encodings if text is not None]
         pictures = generate(
             pipe,
@@ -85,9 +89,9 @@ class FouriScaleInstrument:
         recorded = recipe.get("config")
         if job.preset == DIRECT or not isinstance(recorded, dict):
             return None
+        config = _foreseen_config(job)
         try:
             before = _effective(FouriScaleConfig.from_dict(recorded))
-            config = _config(unet_config(job.model, job.preset), job)
         except (ValueError, TypeError):  # whatever is wrong there says so when the job's turn comes
             return None
         now = _effective(config) if config else {}
@@ -120,11 +124,33 @@ def _config(unet: Any, job: Job) -> FouriScaleConfig | None:
     return config
 
 
-def _size(pipe: UNetPipeline, job: Job, config: FouriScaleConfig | None, inputs: Inputs) -> tuple[int, int]:
-    """(height, width) in pixels, as `fouriscale generate` chooses it."""
+def _foreseen_config(job: Job) -> FouriScaleConfig | None:
+    """The job's settings before its model is loaded; None where they cannot be told."""
+    unet = {} if job.preset is not None else _unet_config(job.model, _state(job.model))  # a preset needs none
+    try:
+        return None if unet is None else _config(unet, job)
+    except (ValueError, TypeError):  # whatever is wrong there says so when the job's turn comes
+        return None
+
+
+@functools.lru_cache(maxsize=1024)
+def _unet_config(model: str, state: tuple[int, int] | None) -> dict[str, Any] | None:
+    """A model's UNet's config; None where it cannot be read, which is tried once, as a hub may be out of reach.
+
+    Args:
+        state: of the model's file.
+    """
+    try:
+        return unet_config(model)
+    except (ValueError, TypeError):
+        return None
+
+
+def _size(unet: Any, job: Job, config: FouriScaleConfig | None, inputs: Inputs) -> tuple[int, int]:
+    """(height, width) in pixels, as `fouriscale generate` chooses it; the UNet decides where there is no config."""
     if job.height is not None and job.width is not None:
         return job.height, job.width
-    return inputs.size or (config or config_for_run(pipe.unet, None)).scaled_size(2)
+    return inputs.size or (config or config_for_run(unet, None)).scaled_size(2)
 
 
 @functools.lru_cache(maxsize=1024)

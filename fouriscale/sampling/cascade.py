@@ -7,7 +7,7 @@ at the size that is wanted. Cascades without training: RectifiedHR (arXiv 2503.0
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -35,11 +35,14 @@ class Cascade(Settings):
         ValueError: a value is out of range.
     """
 
-    strength: float = 0.6
+    strength: float = strengths.USUAL_CASCADE
     """how much of the run is sampled at the size that is wanted, in (0, 1], as in image to image."""
 
     upsampling: str = "pixels"
     """what is enlarged bicubically: the picture's "pixels", or its "latents" without decoding them."""
+
+    vae_tiling: bool | None = None
+    """whether the first picture is decoded in tiles; None decides it as for any picture of its size."""
 
     @model_validator(mode="before")
     @classmethod
@@ -49,6 +52,10 @@ class Cascade(Settings):
         if values["upsampling"] not in UPSAMPLINGS:
             raise ValueError(
                 f"cascade_upsampling={shown(values['upsampling'])}: must be one of {', '.join(UPSAMPLINGS)}"
+            )
+        if not isinstance(values["vae_tiling"], bool | None):
+            raise ValueError(
+                f"cascade_vae_tiling={shown(values['vae_tiling'])}: must be true, false or left out"
             )
         return values
 
@@ -81,6 +88,33 @@ class Cascade(Settings):
         """
         strengths.check_steps("cascade_strength", self.strength, steps)
 
+    def check_active(self, config: FouriScaleConfig, height: int, width: int, steps: int) -> None:
+        """Refuse a strength that leaves FouriScale none of the steps, so that objects may be drawn twice after all.
+
+        Args:
+            config: of the steps at `height` x `width` pixels.
+
+        Raises:
+            ValueError: all of them are plain; the sentence names a strength that would do, where there is one.
+        """
+        if first_size(config, height, width) is None:
+            return
+        schedule = config.schedule(height, width, steps)
+        active = sum(map(schedule.active, range(steps)))  # they come first
+        last = self.steps(steps)
+        if active + last > steps:
+            return
+        state = "on the grid" if config.deep else "dilated"
+        if active == 0:
+            raise ValueError(
+                f"cascade_strength={self.strength:g}: at width {width}, height {height} none of {steps} steps is "
+                f"{state}; {'grid_phases' if config.deep else 'stop'} must last longer"
+            )
+        raise ValueError(
+            f"cascade_strength={self.strength:g}: none of the last {last} of {steps} steps is {state}, which lasts "
+            f"until step {active}; from {strengths.enough(steps, steps - active + 1):g} on some are"
+        )
+
     def steps(self, steps: int) -> int:
         """How many steps of a run are sampled at the size that is wanted."""
         return strengths.steps_of(self.strength, steps)
@@ -101,7 +135,7 @@ def config_for_run(
 def first_size(config: FouriScaleConfig, height: int, width: int) -> Size | None:
     """(height, width) of a cascade's first picture, in pixels: the training size's area in the picture's own shape.
 
-    None where `height` x `width` lies within the training size, so that there is nothing to enlarge.
+    None where `height` x `width` is at most a tenth beyond the training size, so that there is nothing to enlarge.
     """
     fit = fit_area(height, width, config.training_sizes)
     return None if fit.dilation == 1 else grid_size((height, width), fit.dilation, SIZE_MULTIPLE)
@@ -120,22 +154,11 @@ def enlarged(pictures: Any, size: Size) -> Any:
     return [picture.resize((width, height), Image.Resampling.BICUBIC) for picture in pictures]
 
 
-def multiply_adds(cascade: Cascade, first_step: float, steps: Sequence[float]) -> float:
-    """Multiply-adds of a cascade's calls of the UNet, in the unit of what is given.
-
-    Args:
-        first_step: of one step of the first picture, which is sampled directly.
-        steps: of each step of a whole run at the size that is wanted.
-    """
-    count = len(steps)
-    return count * first_step + sum(steps[count - cascade.steps(count) :])
-
-
 def sentence(cascade: Cascade, config: FouriScaleConfig, height: int, width: int, steps: int) -> str:
     """What a cascade would do at `height` x `width` pixels, for `explain` and the page."""
     size = first_size(config, height, width)
     if size is None:
-        return "none, since the size lies within the training size: it is sampled once"
+        return "none, since the size is at most a tenth beyond the training size: it is sampled once"
     return (
         f"{steps} steps at width {size[1]}, height {size[0]}, sampled directly; enlarged as {cascade.upsampling}; "
         f"then the last {cascade.steps(steps)} of {steps} steps (strength {cascade.strength:g}) at width {width}, "

@@ -20,7 +20,7 @@ from picturelab.reports.grid import labelled_row
 
 from ..config import FouriScaleConfig
 from ..hooks.patch import current_state
-from ..maths.sizes import SIZE_MULTIPLE, check_size
+from ..maths.sizes import SIZE_MULTIPLE, Size, check_size
 from . import recipe as recipes
 from .cascade import Cascade, config_for_run, first_size
 from .fitting import check_fits
@@ -28,7 +28,9 @@ from .inputs import Inputs, prepared, usual_strength
 from .prompts import Texts, encode_all, remark_cuts, stacked
 from .run import OnLatents, OnStep, reporter, run, run_cascade
 from .schedulers import recorded_scheduler
-from .vae import decoder_overflows, tiles_already, tiling
+from .vae import decodes_in_tiles, tiling
+
+_USUAL_CASCADE = Cascade()
 
 
 @dataclass(frozen=True)
@@ -71,8 +73,8 @@ def generate(
         vae_tiling: whether the VAE decodes in tiles; None does where the decoder would not fit into memory.
         on_step, on_latents: called after every step; what they raise ends the run.
         texts: each prompt's encodings, from `prompts.encode` with this pipeline; None encodes them here.
-        cascade: sample at the training size first, and finish that at `height` x `width`; within the training size
-            there is nothing to finish, so that it is sampled once. None samples once.
+        cascade: sample at the training size first, and finish that at `height` x `width`; up to a tenth beyond the
+            training size there is nothing to finish, so that it is sampled once. None samples once.
 
     Raises:
         ValueError: a value is out of range, two of them do not go together, or FouriScale cannot be applied to the
@@ -86,7 +88,7 @@ def generate(
     check_request(height, width, seeds, steps, guidance)
     inputs = inputs or Inputs()
     inputs.check_steps(steps)
-    check_cascade(cascade, inputs, steps, direct=config is None)
+    check_cascade(cascade, inputs, steps, direct=config is None, config=config, size=(height, width))
     if len(seeds) != len(prompts) or not prompts:
         raise ValueError(
             f"{len(prompts)} prompts and {len(seeds)} seeds: give at least one prompt and one seed each"
@@ -96,8 +98,6 @@ def generate(
             "FouriScale is applied to this pipeline: give its config, or call remove_fouriscale(pipe) first"
         )
     check_fits(pipe, height, width, len(prompts))
-    if vae_tiling is None:
-        vae_tiling = tiles_already(pipe.vae) or decoder_overflows(pipe.vae, height, width, len(prompts))
 
     call: dict[str, Any] = dict(
         num_inference_steps=steps,
@@ -109,8 +109,15 @@ def generate(
     if cascade is not None and config is not None:
         first = first_size(config, height, width) or size
         if first == size:
-            remark(f"width {width}, height {height} lies within the training size: it is sampled once")
+            remark(
+                f"width {width}, height {height} is at most a tenth beyond the training size: it is sampled once"
+            )
             cascade = None
+        else:
+            asked = vae_tiling if cascade.vae_tiling is None else cascade.vae_tiling
+            tiled = decodes_in_tiles(pipe.vae, asked, first, len(prompts))
+            cascade = cascade.model_copy(update={"vae_tiling": tiled})
+    vae_tiling = decodes_in_tiles(pipe.vae, vae_tiling, size, len(prompts))
     remark_cuts(pipe, prompts, negative_prompt, guidance)
     recorded = inputs.recorded()  # before they are read, and not after minutes in which they may change
     with tiling(pipe.vae, vae_tiling), prepared(pipe, inputs, *first) as (runner, extra):
@@ -120,10 +127,17 @@ def generate(
         else:
             call |= stacked(texts, pipe.unet.device)
         if cascade is None or config is None:
-            images = run(runner, call | extra, size, config, reporter(on_step, on_latents))
+            images = run(runner, call | extra, size, config, reporter(on_step, on_latents)).images
         else:
             images = run_cascade(
-                runner, call | extra, inputs, cascade, (first, size), config, on_step, on_latents
+                runner,
+                call | extra,
+                inputs=inputs,
+                cascade=cascade,
+                sizes=(first, size),
+                config=config,
+                on_step=on_step,
+                on_latents=on_latents,
             )
     shared = _shared_recipe(pipe) | dict(
         negative_prompt=negative_prompt,
@@ -161,8 +175,8 @@ def cascade(
     *,
     height: int,
     width: int,
-    strength: float = 0.6,
-    upsampling: str = "pixels",
+    strength: float = _USUAL_CASCADE.strength,
+    upsampling: str = _USUAL_CASCADE.upsampling,
     config: FouriScaleConfig | None = None,
     **settings: Any,
 ) -> list[Picture]:
@@ -235,12 +249,21 @@ def check_request(height: int, width: int, seeds: Sequence[int], steps: int, gui
     check("guidance", guidance)
 
 
-def check_cascade(cascade: Cascade | None, inputs: Inputs, steps: int | None, *, direct: bool) -> None:
+def check_cascade(
+    cascade: Cascade | None,
+    inputs: Inputs,
+    steps: int | None,
+    *,
+    direct: bool,
+    config: FouriScaleConfig | None = None,
+    size: Size | None = None,
+) -> None:
     """Refuse a cascade that could not be made, before anything is loaded.
 
     Args:
         steps: None where they are not known yet.
         direct: whether the picture is to be sampled without FouriScale.
+        config, size: its settings and (height, width) in pixels, None where they are not known yet.
 
     Raises:
         ValueError: it could not.
@@ -259,6 +282,8 @@ def check_cascade(cascade: Cascade | None, inputs: Inputs, steps: int | None, *,
         )
     if steps is not None:
         cascade.check_steps(steps)
+        if config is not None and size is not None:
+            cascade.check_active(config, *size, steps)
 
 
 def sampling_defaults(pipe: Pipeline) -> tuple[int, float]:

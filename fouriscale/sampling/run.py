@@ -18,6 +18,7 @@ from ..maths.sizes import Size
 from .cascade import Cascade, enlarged
 from .conditioning import size_conditioning
 from .inputs import Inputs, accepted, resumed
+from .vae import tiling
 
 OnStep = Callable[[int, int, float], None]  # steps done, steps in all, dilation of the latest step
 OnLatents = Callable[[int, torch.Tensor], None]  # steps done, (batch, channels, latent height, latent width)
@@ -41,7 +42,7 @@ def run(
         report: see `reporter`.
 
     Returns:
-        What it makes: images, or latents where the call asks for them.
+        Its output, whose `images` are latents where the call asks for them.
     """
     height, width = size
     scaled: Any = contextlib.nullcontext()
@@ -51,12 +52,13 @@ def run(
         if "original_size" in inspect.signature(type(runner).__call__).parameters:
             call |= size_conditioning(config, height, width)
     with scaled:
-        return runner(**accepted(runner, call)).images
+        return runner(**accepted(runner, call))
 
 
 def run_cascade(
     first: UNetPipeline,
     call: dict[str, Any],
+    *,
     inputs: Inputs,
     cascade: Cascade,
     sizes: tuple[Size, Size],
@@ -70,14 +72,21 @@ def run_cascade(
         first: the pipeline that `inputs.prepared` gave for the first size.
         call: its arguments, without a size. Its generators go on where the first run leaves them.
         inputs: what `first` was prepared with.
+        cascade: with `vae_tiling` decided.
         sizes: of the first pictures and the finished ones, (height, width) in pixels.
         config: of the second run; the first one is direct.
         on_step, on_latents: called after every step of both.
 
     Raises:
-        ValueError: FouriScale or the enlarging of latents does not fit the pipeline.
+        ValueError: FouriScale, the scheduler or the enlarging of latents does not fit the pipeline, or its safety
+            checker made a first picture black.
     """
     small, large = sizes
+    if not hasattr(first.scheduler, "add_noise"):
+        raise ValueError(
+            f"{type(first.scheduler).__name__} cannot noise a picture, as a cascade's second part begins: take another "
+            "scheduler, such as EulerDiscrete"
+        )
     if cascade.upsampling == "latents" and first.vae.config.latent_channels != _LATENT_CHANNELS:
         raise ValueError(
             f"cascade_upsampling='latents': {type(first).__name__} has latents of {first.vae.config.latent_channels} "
@@ -90,17 +99,28 @@ def run_cascade(
     steps = call["num_inference_steps"]
     left_out = steps - cascade.steps(steps)
     as_latents = {"output_type": "latent"} if cascade.upsampling == "latents" else {}
-    start = run(
-        first, call | as_latents, small, direct, reporter(on_step, on_latents, left_out_later=left_out)
-    )
+    report = reporter(on_step, on_latents, left_out_later=left_out)
+    with tiling(first.vae, bool(cascade.vae_tiling)):
+        output = run(first, call | as_latents, small, direct, report)
+    _check_unblackened(output)
     scale = first.vae_scale_factor if as_latents else 1
-    start = enlarged(start, (large[0] // scale, large[1] // scale))
+    start = enlarged(output.images, (large[0] // scale, large[1] // scale))
     second, arguments = resumed(first, inputs, *large, start)
     call = call | arguments | {"strength": cascade.strength}
-    images: list[Image.Image] = run(
-        second, call, large, config, reporter(on_step, on_latents, before=first.num_timesteps)
-    )
+    report = reporter(on_step, on_latents, before=first.num_timesteps)
+    images: list[Image.Image] = run(second, call, large, config, report).images
     return images
+
+
+def _check_unblackened(output: Any) -> None:
+    """Refuse to finish what a safety checker has made black."""
+    verdicts = getattr(output, "nsfw_content_detected", None) or ()
+    flagged = [str(number) for number, verdict in enumerate(verdicts, 1) if verdict]
+    if flagged:
+        raise ValueError(
+            f"the model's safety checker made the cascade's first picture black (number {', '.join(flagged)} of "
+            f"{len(verdicts)}), so there is nothing to finish: take another seed or prompt"
+        )
 
 
 def reporter(

@@ -7,6 +7,8 @@ from typing import Any
 
 from picturelab.bounds import BOUNDS, shown
 
+USUAL_CASCADE = 0.5  # a cascade's where none is chosen; here, where the command line's help finds it quickly
+
 
 def check_strength(name: str, strength: Any) -> None:
     """Is it a share of a run?
@@ -25,6 +27,12 @@ def steps_of(strength: float, steps: int) -> int:
     return min(int(steps * strength), steps)
 
 
+def enough(steps: int, wanted: int) -> float:
+    """The least strength, in thousandths, that samples at least `wanted` of a run's steps."""
+    fewest = math.floor(1000 * wanted / steps)
+    return next(n / 1000 for n in range(fewest, 1001) if steps_of(n / 1000, steps) >= wanted)
+
+
 def check_steps(name: str, strength: float, steps: int) -> None:
     """Refuse a strength that leaves none of the steps to sample.
 
@@ -36,11 +44,10 @@ def check_steps(name: str, strength: float, steps: int) -> None:
     """
     if steps_of(strength, steps) >= 1:
         return
-    enough = math.ceil(1000 / steps) / 1000
     more = math.ceil(1 / strength)
     more += steps_of(strength, more) < 1  # 1 / strength is rounded
     also = f" or {more} steps" if BOUNDS["steps"].holds(more) else ""
     raise ValueError(
         f"{name}={strength:g}, steps={steps}: strength x steps must be at least 1, since so many steps are "
-        f"sampled: {enough:g} would do{also}"
+        f"sampled: {enough(steps, 1):g} would do{also}"
     )

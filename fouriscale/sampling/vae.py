@@ -10,6 +10,16 @@ import torch
 from diffusers import AutoencoderKL
 
 
+def decodes_in_tiles(vae: AutoencoderKL, asked: bool | None, size: tuple[int, int], batch: int) -> bool:
+    """Whether `batch` pictures are decoded in tiles.
+
+    Args:
+        asked: None does where somebody has turned tiling on, and where the decoder would not fit into memory.
+        size: (height, width) in pixels.
+    """
+    return (tiles_already(vae) or decoder_overflows(vae, *size, batch)) if asked is None else asked
+
+
 def decoder_overflows(vae: AutoencoderKL, height: int, width: int, batch: int) -> bool:
     """Whether decoding `batch` pictures of `height` x `width` pixels at once needs more memory than is free."""
     return decoder_bytes(vae, height, width, batch) > _free_bytes(vae.device)

@@ -136,6 +136,8 @@ class Job(BaseModel):
         if self.keep is not None:
             several = ("config", "image", "mask", "control", "lora", "cascade")
             others = [name for name in several if getattr(self, name)]
+            numbers = ("strength", "cascade_strength", "cascade_upsampling")  # of which 0 is a value too
+            others += [name for name in numbers if getattr(self, name) is not None]
             others += ["preset"] if self.preset not in (None, DIRECT) else []
             if others:
                 raise ValueError(

@@ -8,7 +8,7 @@ from typing import Any
 from fouriscale import FouriScaleConfig, preset_names
 from fouriscale.config import MODES
 from fouriscale.maths.sizes import SIZE_MULTIPLE, check_size
-from fouriscale.sampling.cascade import UPSAMPLINGS, Cascade
+from fouriscale.sampling.cascade import UPSAMPLINGS, Cascade, first_size
 from fouriscale.sampling.recipe import Conditioning, Recipe
 from picturelab import bounds
 from picturelab.bounds import shown
@@ -109,6 +109,10 @@ def problems(workshop: Workshop, values: Mapping[str, Any]) -> FieldProblems:
         said = sentence(error)
         field = max((name for name in SETTINGS if said.startswith(name)), key=len, default="layers")
         wrong.setdefault(field, said)
+    if not wrong and (parts := chosen_cascade(values)) is not None:
+        with wrong.at("cascade_strength"):
+            size = int(values["height"]), int(values["width"])
+            parts.check_active(from_fields(values), *size, int(values["steps"]))
     return wrong
 
 
@@ -119,19 +123,20 @@ def read(workshop: Workshop, values: Mapping[str, Any]) -> PictureOrder:
         FieldError: something is wrong with one of them.
     """
     problems(workshop, values).refuse()
-    sampling = values["sampling"]
+    sampling, config = values["sampling"], from_fields(values)
+    height, width = int(values["height"]), int(values["width"])
     return PictureOrder(
         prompt=values["prompt"].strip(),
         negative_prompt=(values["negative"] or "").strip() or None,
         model=values["model"],
-        height=int(values["height"]),
-        width=int(values["width"]),
+        height=height,
+        width=width,
         seed=int(values["seed"]),
         steps=int(values["steps"]),
         guidance=float(values["guidance"]),
-        config=from_fields(values),
+        config=config,
         methods=(SCALED, DIRECT) if sampling == BOTH else (sampling,),
-        cascade=_cascade(values) if sampling != DIRECT else None,
+        cascade=chosen_cascade(values) if first_size(config, height, width) else None,
     )
 
 
@@ -173,9 +178,12 @@ def _cascade_fields(recorded: Mapping[str, Any] | None) -> dict[str, Any]:
     return dict(zip(CASCADE, (recorded is not None, parts.strength, parts.upsampling), strict=True))
 
 
-def _cascade(values: Mapping[str, Any]) -> Cascade | None:
+def chosen_cascade(values: Mapping[str, Any]) -> Cascade | None:
+    """What the fields ask for, whether or not the size leaves anything to finish; None samples once."""
     on, strength, upsampling = (values[name] for name in CASCADE)
-    return Cascade(strength=strength, upsampling=upsampling) if on else None
+    if not on or values["sampling"] == DIRECT:
+        return None
+    return Cascade(strength=strength, upsampling=upsampling)
 
 
 def _check_cascade(values: Mapping[str, Any], wrong: FieldProblems) -> None:

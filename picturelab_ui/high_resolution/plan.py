@@ -8,6 +8,7 @@ from html import escape
 from typing import Any
 
 from fouriscale.reports.explain import Explanation, sentences
+from fouriscale.sampling.cascade import sentence as cascade_sentence
 
 from ..jobs.files import SCALED
 from ..jobs.high_resolution import PictureOrder
@@ -24,6 +25,10 @@ def plan(workshop: Workshop, values: Mapping[str, Any]) -> str:
     except ValueError as error:
         return f'<p class="wrong" role="alert">{escape(str(error))}.</p>'
     rows = _rows(workshop, picture_order, explanation)
+    asked = order.chosen_cascade(values)
+    if asked is not None and picture_order.cascade is None:
+        size = picture_order.height, picture_order.width
+        rows.insert(1, ("cascade", cascade_sentence(asked, picture_order.config, *size, picture_order.steps)))
     cells = "".join(f"<tr><th scope='row'>{escape(a)}</th><td>{escape(b)}</td></tr>" for a, b in rows)
     return f'<table class="plan">{cells}</table>'
 

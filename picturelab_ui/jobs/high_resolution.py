@@ -29,7 +29,8 @@ class PictureOrder:
 
     Attributes:
         methods: of `DIRECT` and `SCALED`.
-        cascade: how the second begins at the training size; None samples it once.
+        cascade: how FouriScale's begins at the training size; None samples it once, as where the size leaves
+            nothing to enlarge.
     """
 
     prompt: str

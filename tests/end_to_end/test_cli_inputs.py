@@ -127,10 +127,12 @@ def test_a_changed_file_is_not_remade(generate, run, extras, tmp_path):
 
 def test_a_cascade_is_said_where_there_was_one(generate):
     settings = ["--cascade", "--steps", "2", "--out", "a.png"]
-    assert "guidance 7.5, a cascade of strength 0.6: a.png" in generate(*settings, "--size", "192x136")[1]
+    assert "guidance 7.5, a cascade of strength 0.5: a.png" in generate(*settings, "--size", "192x136")[1]
     code, out, err = generate(*settings, "--size", "128x64")
     assert (code, "cascade" in out) == (0, False)
-    assert "Warning: width 128, height 64 lies within the training size: it is sampled once" in err
+    assert (
+        "Warning: width 128, height 64 is at most a tenth beyond the training size: it is sampled once" in err
+    )
 
 
 def test_a_picture_gives_its_size(generate, extras):
@@ -160,6 +162,10 @@ def test_a_picture_gives_its_size(generate, extras):
         (
             ["--cascade", "--cascade-strength", "0.3"],
             "cascade_strength=0.3, steps=3: strength x steps must be",
+        ),
+        (
+            ["--cascade", "--preset", "shapeworld", "--size", "192x136"],
+            "cascade_strength=0.5: none of the last 1 of 3 steps is on the grid, which lasts until step 2; from 0.667",
         ),
         (["--control", "disc.png"], "'disc.png' is not understood: give MODEL=PICTURE"),
         (["--control", "nowhere=disc.png"], "'nowhere'"),

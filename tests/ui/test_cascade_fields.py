@@ -41,6 +41,28 @@ def test_a_strength_that_leaves_no_step_matters_where_there_is_a_cascade(worksho
     assert wrong["cascade_strength"].startswith("cascade_strength=0.01, steps=25: ")
 
 
+def test_a_strength_that_leaves_no_step_on_the_grid(workshop, values):
+    late = values | {"cascade_strength": 0.15, "mode": "fast"}
+    assert not order.problems(workshop, late)
+    assert not order.problems(workshop, late | {"cascade": True, "sampling": order.DIRECT})
+    assert not order.problems(workshop, late | {"cascade": True, "width": 128, "height": 128})
+    wrong = order.problems(workshop, late | {"cascade": True})
+    assert wrong == {
+        "cascade_strength": "cascade_strength=0.15: none of the last 3 of 25 steps is on the grid, which lasts until "
+        "step 20; from 0.24 on some are"
+    }
+
+
+def test_where_nothing_is_enlarged_no_order_has_a_cascade(workshop, values):
+    near = values | {"cascade": True, "width": 136, "height": 136}
+    asked = order.read(workshop, near)
+    assert (asked.cascade, asked.steps_of(SCALED)) == (None, 25)
+    assert "none, since the size is at most a tenth beyond the training size" in plan(workshop, near)
+    assert "beyond the training size: it is sampled once" not in plan(
+        workshop, near | {"sampling": order.DIRECT}
+    )
+
+
 @pytest.mark.slow
 def test_the_plan_of_a_cascade(workshop, values):
     on = values | {"cascade": True}
@@ -60,7 +82,7 @@ def test_a_cascades_recipe_fills_its_fields(workshop, values):
         workshop, recipe.model_copy(update={"cascade": {"strength": 0.3}, "config": config})
     )
     assert [restored[name] for name in order.CASCADE] == [True, 0.3, "pixels"]
-    assert [values[name] for name in order.CASCADE] == [False, 0.6, "pixels"]
+    assert [values[name] for name in order.CASCADE] == [False, 0.5, "pixels"]
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -103,7 +125,11 @@ def test_a_job_counts_the_steps_of_both_parts(workshop, values, tmp_path):
     assert (len(scaled.powers), len(direct.powers)) == (2, 4)  # of the picture's own size
     assert len(job.result.activity.dilations) == 2
     assert {len(row) for row in job.result.activity.states} == {2}
-    assert read(scaled.path)["cascade"] == {"strength": 0.5, "upsampling": "pixels"}
+    assert read(scaled.path)["cascade"] == {
+        "strength": 0.5,
+        "upsampling": "pixels",
+        "vae_tiling": False,
+    }
     assert read(direct.path)["cascade"] is None
     with Image.open(scaled.path) as image:
         assert image.size == (192, 192)

@@ -39,7 +39,7 @@ def test_a_strength_that_leaves_no_step(check, tmp_path):
 @pytest.mark.parametrize(
     ("values", "said"),
     [
-        (dict(cascade=True, preset="none"), r"^cascade_strength=0\.6 without FouriScale: "),
+        (dict(cascade=True, preset="none"), r"^cascade_strength=0\.5 without FouriScale: "),
         (dict(cascade=True, image="a.png"), r"^image=.*a\.png with a cascade"),
         (dict(cascade=True, cascade_strength=2), r"^cascade_strength=2: must be above 0"),
         (dict(cascade=True, cascade_strength=float("nan")), r"^cascade_strength=nan: must be above 0"),
@@ -47,6 +47,14 @@ def test_a_strength_that_leaves_no_step(check, tmp_path):
         (
             dict(cascade=True, cascade_strength=0.1, steps=5),
             r"^cascade_strength=0\.1, steps=5: strength x steps",
+        ),
+        (
+            dict(cascade=True, cascade_strength=0.1, steps=50, config={"mode": "paper"}),
+            r"^cascade_strength=0\.1: none of the last 5 of 50 steps is dilated, ",
+        ),
+        (
+            dict(cascade=True, cascade_strength=0.1, steps=50, preset=None, model="shapeworld/unet"),
+            r"^cascade_strength=0\.1: none of the last 5 of 50 steps is on the grid, which lasts until step 40; ",
         ),
         (
             dict(cascade_strength=0.5),
@@ -75,7 +83,7 @@ def test_a_job_with_a_cascade(tiny_model):
     assert picture.image.tobytes() == alone.image.tobytes()
     assert picture.recipe == alone.recipe.model_dump()
     assert picture.recipe["config"]["grid"] == "deep"  # where no mode is chosen
-    named = job.model_copy(update={"config": {"mode": "paper"}})
+    named = job.model_copy(update={"config": {"mode": "paper"}, "cascade_strength": 1.0})
     (paper,) = instrument.paint(pipe, [named], [None])
     assert paper.recipe["config"]["mode"] == "paper"
     assert instrument.changed_settings(job, picture.recipe) is None

@@ -1,17 +1,26 @@
 """A picture at the training size, enlarged and finished: as diffusers' own pipelines do it, one after the other."""
 
+import re
+
 import diffusers
 import numpy as np
 import pytest
 import torch
-from diffusers import AutoencoderKL, AutoPipelineForImage2Image, EulerDiscreteScheduler, HeunDiscreteScheduler
+from diffusers import (
+    AutoencoderKL,
+    AutoPipelineForImage2Image,
+    EulerDiscreteScheduler,
+    HeunDiscreteScheduler,
+    IPNDMScheduler,
+)
 from PIL import Image
+from transformers import CLIPImageProcessor
 
 import fouriscale
 from fouriscale import FouriScaleConfig, size_conditioning
 from fouriscale.hooks.patch import current_state
-from fouriscale.sampling import controlnets
-from fouriscale.sampling.cascade import Cascade, config_for_run, enlarged, first_size, multiply_adds, sentence
+from fouriscale.sampling import controlnets, vae
+from fouriscale.sampling.cascade import Cascade, config_for_run, enlarged, first_size, sentence
 from fouriscale.sampling.generate import compare, generate, remake
 from fouriscale.sampling.inputs import Inputs
 from fouriscale.sampling.prompts import encode_all
@@ -43,6 +52,7 @@ def apart(one, other):
         ({"strength": "0.6"}, r"^cascade_strength='0\.6': "),
         ({"upsampling": "pixel"}, r"^cascade_upsampling='pixel': must be one of pixels, latents$"),
         ({"upsampling": ["pixels"]}, r"^cascade_upsampling=\['pixels'\]: "),
+        ({"vae_tiling": "no"}, r"^cascade_vae_tiling='no': must be true, false or left out$"),
     ],
 )
 def test_refused_settings(values, said):
@@ -53,7 +63,7 @@ def test_refused_settings(values, said):
 def test_details_need_a_cascade():
     assert Cascade.chosen(None, None, None) is None
     assert Cascade.chosen(False, None, None) is None
-    assert Cascade.chosen(True, None, "latents") == Cascade(0.6, "latents")
+    assert Cascade.chosen(True, None, "latents") == Cascade(0.5, "latents")
     with pytest.raises(ValueError, match=r"^cascade_strength=0\.5: needs a cascade"):
         Cascade.chosen(False, 0.5, None)
 
@@ -76,10 +86,28 @@ def test_the_first_size(size, training, first):
     assert first_size(config, *size) == first
 
 
-def test_sums_by_hand():
-    # Five steps of 2, and the last three of those at the size that is wanted.
-    assert multiply_adds(Cascade(0.6), 2.0, [10.0, 10.0, 6.0, 4.0, 4.0]) == 5 * 2 + 6 + 4 + 4
-    assert multiply_adds(Cascade(1.0), 1.0, [3.0, 3.0]) == 2 + 6
+@pytest.mark.parametrize(
+    ("strength", "changes", "said"),
+    [
+        # The grid lasts until step 40, so that 11 of 50 steps are the fewest that begin on it.
+        (0.15, {}, "none of the last 7 of 50 steps is on the grid, which lasts until step 40; from 0.22 on some are"),
+        (0.2, {}, "none of the last 10 of 50 steps is on the grid, which lasts until step 40; from 0.22 on some are"),
+        # 0.58 x 50 is 28.999... in floating point.
+        (0.5, dict(mode="paper", start=0.2, stop=0.44),
+         "none of the last 25 of 50 steps is dilated, which lasts until step 22; from 0.581 on some are"),
+        (0.5, dict(mode="paper", start=0.0, stop=0.005),
+         "at width 256, height 256 none of 50 steps is dilated; stop must last longer"),
+        (0.5, dict(grid_phases=[[0.9, 2.0]]),
+         "at width 256, height 256 none of 50 steps is on the grid; grid_phases must last longer"),
+    ],
+)  # fmt: skip
+def test_a_cascade_without_an_active_step(strength, changes, said):
+    config = CONFIG.replace(**changes)
+    with pytest.raises(ValueError, match=f"^{re.escape(f'cascade_strength={strength:g}: {said}')}$"):
+        Cascade(strength).check_active(config, 256, 256, 50)
+    Cascade(strength).check_active(config, 136, 136, 50)  # where it is sampled once
+    if "from" in said:
+        Cascade(float(said.split()[-4])).check_active(config, 256, 256, 50)
 
 
 def test_what_it_does_in_words():
@@ -87,7 +115,9 @@ def test_what_it_does_in_words():
         "25 steps at width 160, height 104, sampled directly; enlarged as pixels; then the last 15 of 25 steps "
         "(strength 0.6) at width 384, height 256"
     )
-    assert sentence(Cascade(), CONFIG, 128, 128, 25).startswith("none, since the size lies within")
+    assert sentence(Cascade(), CONFIG, 128, 128, 25).startswith(
+        "none, since the size is at most a tenth beyond"
+    )
 
 
 def test_enlarging_is_bicubic():
@@ -106,7 +136,7 @@ def test_where_no_settings_are_chosen_it_is_fast():
     assert config_for_run(unet, Cascade()).deep
 
 
-def by_hand(pipe, family, upsampling, strength=0.6, seed=3, steps=2):
+def by_hand(pipe, family, upsampling, strength=0.5, seed=3, steps=2):
     """The two runs with diffusers' own calls."""
     generator = torch.Generator().manual_seed(seed)
     call = dict(num_inference_steps=steps, guidance_scale=2.0, generator=[generator])
@@ -132,7 +162,11 @@ def test_it_is_the_pipelines_own_calls(family, upsampling):
     (picture,) = fouriscale.cascade(pipe, "a lighthouse", upsampling=upsampling, **CALL, **LARGE)
     assert picture.image.size == (256, 256)
     assert apart(picture.image, by_hand(pipe, family, upsampling)) == 0
-    assert picture.recipe.cascade == {"strength": 0.6, "upsampling": upsampling}
+    assert picture.recipe.cascade == {
+        "strength": 0.5,
+        "upsampling": upsampling,
+        "vae_tiling": False,
+    }
     assert (picture.recipe.height, picture.recipe.config["grid"]) == (256, "deep")
     (once,) = generate(pipe, "a lighthouse", **CALL, **LARGE)
     assert apart(picture.image, once.image) > 0
@@ -201,10 +235,11 @@ def test_every_scheduler_and_its_remake(kind):
     assert apart(remake(unet_pipelines.pipeline("SD"), picture.recipe), picture.image) == 0
 
 
-def test_within_the_training_size_it_is_sampled_once():
+def test_a_tenth_beyond_the_training_size_it_is_sampled_once():
     pipe = unet_pipelines.pipeline("SD")
     with pytest.warns(
-        Remark, match=r"^width 136, height 136 lies within the training size: it is sampled once$"
+        Remark,
+        match=r"^width 136, height 136 is at most a tenth beyond the training size: it is sampled once$",
     ):
         (picture,) = fouriscale.cascade(pipe, "a lighthouse", **CALL, height=136, width=136)
     (once,) = generate(pipe, "a lighthouse", **CALL, height=136, width=136)
@@ -296,19 +331,81 @@ def test_what_does_not_go_together(tmp_path):
     unet_pipelines.picture().save(tmp_path / "a.png")
     inputs = Inputs(image=tmp_path / "a.png")
     calls = [
-        (dict(config=None), r"^cascade_strength=0\.6 without FouriScale: "),
+        (dict(config=None), r"^cascade_strength=0\.5 without FouriScale: "),
         (dict(inputs=inputs), r"^image=.*a\.png with a cascade, which makes a picture of its own to start from"),
-        (dict(steps=1), r"^cascade_strength=0\.6, steps=1: strength x steps must be at least 1, .* or 2 steps$"),
+        (dict(steps=50, cascade=Cascade(0.1)), r"^cascade_strength=0\.1: none of the last 5 of 50 steps is"),
+        (dict(steps=1), r"^cascade_strength=0\.5, steps=1: strength x steps must be at least 1, .* or 2 steps$"),
     ]  # fmt: skip
     for change, said in calls:
         with pytest.raises(ValueError, match=said):
-            generate(pipe, "a lighthouse", cascade=Cascade(), **CALL | change, **LARGE)
+            generate(pipe, "a lighthouse", **CALL | dict(cascade=Cascade()) | change, **LARGE)
+
+
+def test_a_scheduler_that_cannot_noise_a_picture():
+    pipe = unet_pipelines.pipeline("SD")
+    pipe.scheduler = IPNDMScheduler()
+    steps = []
+    with pytest.raises(
+        ValueError, match=r"^IPNDMScheduler cannot noise a picture, .* such as EulerDiscrete$"
+    ):
+        fouriscale.cascade(pipe, "a lighthouse", **CALL, **LARGE, on_step=lambda *now: steps.append(now))
+    assert steps == []
+
+
+class Checker(torch.nn.Module):
+    """Stands for a safety checker; what it flags it makes black."""
+
+    dtype, device = torch.float32, torch.device("cpu")
+
+    def __init__(self, flagged):
+        super().__init__()
+        self.flagged = flagged
+
+    def forward(self, images, clip_input):
+        return images, self.flagged
+
+
+def test_a_first_picture_that_a_safety_checker_makes_black():
+    pipe = unet_pipelines.pipeline("SD")
+    settings = CALL | {"seed": [1, 2]}
+    pipe.safety_checker, pipe.feature_extractor = Checker([False, True]), CLIPImageProcessor()
+    steps = []
+    with pytest.raises(
+        ValueError, match=r"^the model's safety checker .* black \(number 2 of 2\), so there is"
+    ):
+        fouriscale.cascade(pipe, ["a", "b"], **settings, **LARGE, on_step=lambda *now: steps.append(now))
+    assert len(steps) == 2  # of the first pictures alone
+    # Latents are not shown to it.
+    fouriscale.cascade(pipe, ["a", "b"], upsampling="latents", **settings, **LARGE)
+
+
+def test_each_part_is_decoded_as_its_own_size_asks(monkeypatch):
+    pipe = unet_pipelines.pipeline("SD")
+    monkeypatch.setattr(vae, "decoder_overflows", lambda _, height, *__: height > 128)
+    tiled = []
+    decode = pipe.vae.decode
+    monkeypatch.setattr(
+        pipe.vae,
+        "decode",
+        lambda z, **etc: tiled.append((z.shape[-1], pipe.vae.use_tiling)) or decode(z, **etc),
+    )
+    (picture,) = fouriscale.cascade(pipe, "a lighthouse", **CALL, **LARGE)
+    assert tiled == [(16, False), (32, True)]
+    assert (picture.recipe.vae_tiling, picture.recipe.cascade["vae_tiling"]) == (True, False)
+    assert not pipe.vae.use_tiling
+    tiled.clear()
+    again = remake(pipe, Recipe.parse(picture.recipe.model_dump()))
+    assert (tiled, apart(again, picture.image)) == ([(16, False), (32, True)], 0)
+    tiled.clear()
+    (asked,) = fouriscale.cascade(pipe, "a lighthouse", vae_tiling=True, **CALL, **LARGE)
+    assert tiled == [(16, True), (32, True)]
+    assert asked.recipe.cascade["vae_tiling"] is True
 
 
 def test_latents_that_image_to_image_does_not_know():
-    vae = AutoencoderKL(latent_channels=8, norm_num_groups=2, block_out_channels=(4,))
+    wide = AutoencoderKL(latent_channels=8, norm_num_groups=2, block_out_channels=(4,))
     pipe = unet_pipelines.pipeline(
-        "SD", vae=vae, unet=unet_pipelines.unet("SD", in_channels=8, out_channels=8)
+        "SD", vae=wide, unet=unet_pipelines.unet("SD", in_channels=8, out_channels=8)
     )
     with pytest.raises(ValueError, match=r"^cascade_upsampling='latents': .* latents of 8 channels"):
         fouriscale.cascade(pipe, "a lighthouse", upsampling="latents", **CALL, **LARGE)

@@ -80,6 +80,9 @@ def test_a_cascade_out_of_a_spreadsheet():
         ({"cascade": "perhaps"}, "cascade is 'perhaps': "),
         ({"cascade_strength": "much"}, "cascade_strength is 'much': "),
         ({"cascade": True, "keep": "padding"}, "keep is 'padding' beside cascade"),
+        ({"cascade_strength": 0.0, "keep": "padding"}, "keep is 'padding' beside cascade_strength; "),
+        ({"cascade_upsampling": "pixels", "keep": "full"}, "keep is 'full' beside cascade_upsampling; "),
+        ({"strength": 0.5, "keep": "full"}, "keep is 'full' beside strength; "),
     ):
         with pytest.raises(ValueError, match=re.escape(said)):
             parse({"prompt": "a"} | row, 1)
