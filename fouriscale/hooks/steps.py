@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import torch
 
+_ROUNDING = 1e-5  # of a run's timesteps
+
 
 class Steps:
     """The latest run's timesteps, read once: reading anything of a GPU waits for all that it still has to do."""
@@ -31,7 +33,7 @@ class Steps:
         if len(values) > 1 and values[0] < values[-1]:
             values = values[::-1]
         if distinct:
-            values = list(dict.fromkeys(values))
+            values = _apart(values)
         return min(range(len(values)), key=lambda step: abs(values[step] - now)), len(values)
 
     def _values(self, timesteps: torch.Tensor) -> list[float]:
@@ -41,6 +43,12 @@ class Steps:
         if read is None or read[0] is not timesteps or read[1] != timesteps._version:
             read = self._read = timesteps, timesteps._version, timesteps.tolist()
         return read[2]
+
+
+def _apart(values: list[float]) -> list[float]:
+    """Those that differ from the one before by more than rounding, as KDPM2's second calls do."""
+    least = _ROUNDING * abs(values[0] - values[-1])
+    return [value for i, value in enumerate(values) if i == 0 or abs(value - values[i - 1]) > least]
 
 
 def _value(timestep: torch.Tensor | float, timesteps: torch.Tensor, values: list[float]) -> float:

@@ -38,7 +38,7 @@ class _Reference:
     def __call__(self, sample, timestep, *args, **kwargs):
         timesteps = self.pipe.scheduler.timesteps.tolist()
         if self.config.deep:  # two calls at a timestep are one step
-            timesteps = sorted(set(timesteps), reverse=True)
+            timesteps = sorted({round(t, 2) for t in timesteps}, reverse=True)
         step = min(range(len(timesteps)), key=lambda i: abs(timesteps[i] - float(timestep)))
         kind = DeepStep if self.config.deep else _PaperStep
         doing = kind(
