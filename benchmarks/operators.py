@@ -68,7 +68,10 @@ def _is_view(operator: Any) -> bool:
 
 
 class _FusedAttention(TorchFunctionMode):
-    """One operator for every attention; on the meta device torch would take it apart."""
+    """One operator for every attention; on the meta device torch would take it apart.
+
+    Laid out as kernels give it, so that joining the heads copies nothing.
+    """
 
     def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         if function is F.scaled_dot_product_attention:
@@ -81,6 +84,7 @@ def counted(cases: Iterable[Case] = CASES, shape: str = "sd15", scale: int = 2) 
     from diffusers import DDIMScheduler, UNet2DConditionModel
 
     from fouriscale import fouriscale
+    from fouriscale.reports.explain import guided_inputs
 
     subject = SHAPES[shape]()
     side = scale * subject.side // subject.vae_scale_factor
@@ -88,10 +92,7 @@ def counted(cases: Iterable[Case] = CASES, shape: str = "sd15", scale: int = 2) 
     scheduler.set_timesteps(STEPS)
     with torch.device("meta"):
         unet = UNet2DConditionModel.from_config(subject.unet).eval()
-        sample, text = torch.empty(2, 4, side, side), torch.empty(2, 77, unet.config.cross_attention_dim)
-        extra = {}
-        if unet.config.addition_embed_type == "text_time":
-            extra["added_cond_kwargs"] = {"text_embeds": torch.empty(2, 1280), "time_ids": torch.empty(2, 6)}
+    sample, text, extra = guided_inputs(unet, (side, side))
 
     @torch.no_grad()
     def count(call: str) -> Count:

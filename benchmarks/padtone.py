@@ -30,6 +30,8 @@ from padtone.interventions.ite import generators
 from shapeworld.models import build_tokenizer, build_vae
 from tests.tiny.shapeworld_pipeline import untrained_pipeline
 
+from .text_tokens import SHAPES
+
 PROMPT = "a large red circle on a blue background"
 ARMS = ("full", "prompt", "padding", "clean")
 RESULTS = Path(__file__).parent / "results" / "padtone.json"
@@ -51,16 +53,8 @@ def flux_pipeline() -> tuple[Any, dict]:
         eos_token_id=tokenizer.eos_token_id,
     )
     t5 = T5Config(vocab_size=len(tokenizer), d_model=128, d_kv=32, d_ff=256, num_layers=1, num_heads=4)
-    transformer = diffusers.FluxTransformer2DModel(
-        in_channels=16,
-        num_layers=2,
-        num_single_layers=4,
-        attention_head_dim=64,
-        num_attention_heads=4,
-        joint_attention_dim=128,
-        pooled_projection_dim=64,
-        axes_dims_rope=(8, 28, 28),
-    )
+    small = SHAPES["small"] | {"in_channels": 16, "guidance_embeds": False}
+    transformer = diffusers.FluxTransformer2DModel(**small)
     pipe = diffusers.FluxPipeline(
         scheduler=diffusers.FlowMatchEulerDiscreteScheduler(),
         vae=build_vae(),

@@ -91,9 +91,8 @@ def judge_batch(cell: Cell, first: int, images: Path | None) -> list[dict[str, A
     scenes = sample_scenes(cell.count, SEED, cell.objects)[first:last]
     config = None if cell.config is None else FouriScaleConfig.preset("shapeworld", **cell.config)
     alone = cell.cascade == {}  # the first picture of a cascade and no more
-    usual = config or FouriScaleConfig.preset("shapeworld")
-    height, width = (alone and first_size(usual, *cell.size)) or cell.size
-    pictures = generate(
+    height, width = (alone and config and first_size(config, *cell.size)) or cell.size
+    sampled = generate(
         pipeline(),
         [scene.caption for scene in scenes],
         height=height,
@@ -102,22 +101,22 @@ def judge_batch(cell: Cell, first: int, images: Path | None) -> list[dict[str, A
         config=None if alone else config,
         cascade=Cascade(**cell.cascade) if cell.cascade else None,
     )
-    images_made = [picture.image for picture in pictures]
+    pictures = [one.image for one in sampled]
+    if alone:
+        pictures = enlarged(pictures, cell.size)
     verdicts = []
-    for index, scene, image in zip(
-        range(first, last), scenes, enlarged(images_made, cell.size) if alone else images_made, strict=True
-    ):
-        report = check(image, scene)
+    for index, scene, picture in zip(range(first, last), scenes, pictures, strict=True):
+        report = check(picture, scene)
         verdict = {
             "scene": index,
             "found": report.objects_found,
             "repeated": report.repeated,
             "correct": report.correct,
         }
-        verdicts.append(verdict | (asdict(texture(image, report)) if cell.texture else {}))
+        verdicts.append(verdict | (asdict(texture(picture, report)) if cell.texture else {}))
         if images:
             images.mkdir(parents=True, exist_ok=True)
-            image.save(images / f"{cell.name.replace(', ', '-').replace(' ', '_')}-{index:03d}.png")
+            picture.save(images / f"{cell.name.replace(', ', '-').replace(' ', '_')}-{index:03d}.png")
     return verdicts
 
 

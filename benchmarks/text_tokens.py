@@ -28,7 +28,7 @@ from picturelab.textfiles import read_json
 from .quality import RESULTS
 from .speed.circumstances import about, chosen_device
 from .speed.clock import Clock, Timing, alternating, spread
-from .speed.results import check_folder, milliseconds
+from .speed.results import check_folder, milliseconds, put
 from .speed.subjects import built
 
 MULTIPLE = 128  # tokens
@@ -126,9 +126,8 @@ def to_markdown(sections: list[dict[str, Any]]) -> str:
             "|---|---|---|---|---|",
         ]
         for row in section["rows"]:
-            total = f"{row['tokens']}" + (
-                f" = {row['tokens'] // 128} x 128" if not row["tokens"] % 128 else ""
-            )
+            times, rest = divmod(row["tokens"], MULTIPLE)
+            total = f"{row['tokens']}" + ("" if rest else f" = {times} x {MULTIPLE}")
             turns = row["time_of_turns"]
             lines.append(
                 f"| {row['text_tokens']} | {total} | {milliseconds(row['seconds'])} | {row['time']:.2f} | "
@@ -189,7 +188,7 @@ def main(
         sides = numbers(side, "--side", "height", _PIXELS)
         counts = numbers(tokens, "--tokens", "tokens")
         check_folder(out)
-        sections = read(out / "text_tokens.json")
+        found = {"sections": read(out / "text_tokens.json")}
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None
     transformer = None
@@ -205,11 +204,10 @@ def main(
             raise typer.Exit(1) from None
         section = {"shape": shape, "side": pixels, **about(where, kind), "turns": turns}
         section["rows"] = rows(timings, picture)
-        key = tuple(section[name] for name in _KEY)
-        sections = [one for one in sections if tuple(one.get(name) for name in _KEY) != key] + [section]
-        write_whole(out / "text_tokens.json", json.dumps({"sections": sections}, indent=1) + "\n")
-        write_whole(out / "text_tokens.md", to_markdown(sections))
-    typer.echo(to_markdown(sections))
+        put(found, "sections", [section], *_KEY)
+        write_whole(out / "text_tokens.json", json.dumps(found, indent=1) + "\n")
+        write_whole(out / "text_tokens.md", to_markdown(found["sections"]))
+    typer.echo(to_markdown(found["sections"]))
 
 
 if __name__ == "__main__":

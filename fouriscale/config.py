@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,10 +9,10 @@ from typing import Any
 
 from pydantic import model_validator
 
-from picturelab.bounds import BOUNDS, shown
+from picturelab.bounds import shown
 from picturelab.settings import Settings, shortened
 
-from . import presets
+from . import config_values, presets
 from .maths import sizes
 from .maths.grid import RESAMPLINGS
 from .maths.schedule import GridSchedule, Schedule, paper_span, to_step
@@ -31,8 +30,6 @@ MODES: dict[str, dict[str, Any]] = {
     "fast": _SPARSE | dict(convolution="decimated", grid="deep"),
     "layerwise": _SPARSE | dict(convolution="decimated", grid="full"),
 }
-_MOST_ENTRIES = 1000  # training sizes, patterns
-_LONGEST_PATTERN = 1000  # letters
 _ATTENTION = ("full", "polyphase", "downsampled keys")
 CHOICES = {  # what may be left to the mode, at None
     "attention": _ATTENTION,
@@ -41,8 +38,6 @@ CHOICES = {  # what may be left to the mode, at None
     "grid": ("full", "deep"),
 }
 _GRID_PHASES = ((0.8, 1.0),)  # the study's choice
-_MOST_PHASES = 10
-_LARGEST_LEVEL = 9  # of a UNet's blocks; more could not be halved so often
 
 
 class FouriScaleConfig(Settings):
@@ -138,15 +133,15 @@ class FouriScaleConfig(Settings):
     def _check(cls, values: dict[str, Any]) -> dict[str, Any]:
         """Everything in one place and in this order, so that the first fault named is always the same."""
         values = {name: field.default for name, field in cls.model_fields.items()} | values
-        values["training_sizes"] = _sizes(values["training_sizes"])
+        values["training_sizes"] = config_values.sizes(values["training_sizes"])
         for name in ("layers", "unfiltered"):
-            values[name] = _patterns(name, values[name])
+            values[name] = config_values.patterns(name, values[name])
         for name in ("anneal", "third_branch", "split_rows"):
             left_out = name == "third_branch" and values[name] is None
             if not (isinstance(values[name], bool) or left_out):
                 raise TypeError(f"{name}={shown(values[name])}: must be true or false")
-        values["grid_phases"] = _phases(values["grid_phases"])
-        values["grid_level"] = _level(values["grid_level"])
+        values["grid_phases"] = config_values.phases(values["grid_phases"])
+        values["grid_level"] = config_values.level(values["grid_level"])
         one_of = {"mode": MODES, "size_rule": sizes.RULES, "grid_resampling": RESAMPLINGS, **CHOICES}
         for name, known in one_of.items():
             left_out = name in CHOICES and values[name] is None
@@ -154,13 +149,13 @@ class FouriScaleConfig(Settings):
                 raise ValueError(f"{name}={shown(values[name])}: must be one of {', '.join(known)}")
         for name in ("start", "stop"):
             if values[name] is not None:
-                values[name] = _number(name, values[name], 0, 1)
+                values[name] = config_values.number(name, values[name], 0, 1)
         for name, low, high in (
             ("floor", 0, 0.999),
             ("weak_dilation_divisor", 1, 1000),
             ("early_guidance", 1e-3, 1000),
         ):
-            values[name] = _number(name, values[name], low, high)
+            values[name] = config_values.number(name, values[name], low, high)
         if not values["layers"]:
             raise ValueError("layers=(): name at least one pattern, such as 'mid_block.resnets.*'")
         for area_ratio in (1, math.inf):  # None stands for either of the paper's pairs
@@ -298,77 +293,6 @@ def setting_docs() -> dict[str, str]:
 def _span(start: float | None, stop: float | None, area_ratio: float) -> tuple[float, float]:
     paper_start, paper_stop = paper_span(area_ratio)
     return paper_start if start is None else start, paper_stop if stop is None else stop
-
-
-def _sizes(value: Any) -> tuple[tuple[int, int], ...]:
-    """One (height, width) or many, as a tuple of pairs."""
-    listed = list(value) if isinstance(value, (list, tuple)) else [value]
-    if len(listed) == 2 and all(isinstance(side, int) for side in listed):
-        listed = [listed]
-    side = BOUNDS["height"]
-    for size in listed[:_MOST_ENTRIES]:
-        pair = isinstance(size, (list, tuple)) and len(size) == 2
-        if not pair or not all(map(side.holds, size)):
-            raise ValueError(
-                f"training_sizes={shown(value)}: must be (height, width) in pixels, or several of "
-                f"them, each {side.words}"
-            )
-    if not listed:
-        raise ValueError("training_sizes=(): give at least one (height, width) in pixels")
-    if len(listed) > _MOST_ENTRIES:
-        raise ValueError(f"training_sizes are {len(listed)}: there may be {_MOST_ENTRIES} at most")
-    return tuple((size[0], size[1]) for size in listed)
-
-
-def _phases(value: Any) -> tuple[tuple[float, float], ...] | None:
-    """Parts of a run on the deep grid, as pairs of numbers."""
-    if value is None:
-        return None
-    wrong = (
-        f"grid_phases={shown(value)}: must be pairs such as [[0.5, 1], [0.8, 2]], the fraction of the run in (0, 1] "
-        f"until which and how many times the training size, from 0.1 to 100, both rising, {_MOST_PHASES} at most"
-    )
-    if not isinstance(value, (list, tuple)) or not 1 <= len(value) <= _MOST_PHASES:
-        raise ValueError(wrong)
-    for pair in value:
-        if not isinstance(pair, (list, tuple)) or len(pair) != 2:
-            raise ValueError(wrong)
-        if any(isinstance(number, bool) or not isinstance(number, (int, float)) for number in pair):
-            raise ValueError(wrong)
-        if not (0 < pair[0] <= 1 and 0.1 <= pair[1] <= 100):
-            raise ValueError(wrong)
-    if any(a[0] >= b[0] or a[1] >= b[1] for a, b in itertools.pairwise(value)):
-        raise ValueError(wrong)
-    return tuple((float(until), float(times)) for until, times in value)
-
-
-def _level(value: Any) -> int | None:
-    if value is None:
-        return None
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise TypeError(f"grid_level={shown(value)}: must be a whole number")
-    if not 1 <= value <= _LARGEST_LEVEL:
-        raise ValueError(f"grid_level={shown(value)}: must be from 1 to {_LARGEST_LEVEL}")
-    return value
-
-
-def _patterns(name: str, value: Any) -> tuple[str, ...]:
-    if not isinstance(value, (list, tuple)) or not all(isinstance(pattern, str) for pattern in value):
-        raise TypeError(f"{name}={shown(value)}: must be a list of patterns such as 'mid_block.resnets.*'")
-    if len(value) > _MOST_ENTRIES or any(len(pattern) > _LONGEST_PATTERN for pattern in value):
-        raise ValueError(
-            f"{name}={shown(value)}: there may be {_MOST_ENTRIES} patterns at most, each of "
-            f"{_LONGEST_PATTERN} letters at most"
-        )
-    return tuple(value)
-
-
-def _number(name: str, value: Any, low: float, high: float) -> float:
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise TypeError(f"{name}={shown(value)}: must be a number")
-    if not low <= value <= high:
-        raise ValueError(f"{name}={shown(value)}: must be from {low:g} to {high:g}")
-    return float(value)
 
 
 def _as_lists(value: Any) -> Any:

@@ -44,9 +44,8 @@ def save(image: Image.Image, path: str | Path, recipe: Mapping[str, Any] | None,
     path = Path(path)
     if path.suffix.lower() != ".png":
         raise ValueError(f"{path}: pictures are written as PNG, so name a file that ends in .png")
-    with told_as(
-        f"{path} cannot be written", OSError
-    ):  # PIL raises it too, for kinds of pictures that PNG has not
+    # PIL raises an OSError too, for kinds of pictures that PNG has not.
+    with told_as(f"{path} cannot be written", OSError):
         write_whole(path, encoded(image, recipe, chunk))
 
 

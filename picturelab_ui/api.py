@@ -9,7 +9,7 @@ from typing import Any
 import gradio as gr
 from gradio.data_classes import FileData
 
-from fouriscale.reports.explain import sentences
+from fouriscale.reports.explain_words import sentences
 from padtone.maths.roles import check_rows, chosen_rows, row_roles
 from picturelab.bounds import shown
 

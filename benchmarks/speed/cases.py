@@ -92,7 +92,7 @@ def phases(config: FouriScaleConfig | None, side: int, steps: int = STEPS) -> li
     if config is None:
         return [Phase(1.0, 0, steps)]
     schedule = config.schedule(side, side, steps)
-    factors = [schedule.at(i) if schedule.active(i) else 1.0 for i in range(steps)]
+    factors = [schedule.at(i) for i in range(steps)]
     if not config.deep:
         factors = [float(math.ceil(factor)) for factor in factors]  # a dilation is whole
     return [Phase(factor, factors.index(factor), factors.count(factor)) for factor in dict.fromkeys(factors)]

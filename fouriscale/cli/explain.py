@@ -33,7 +33,7 @@ def explain(
     quieten()
     from ..loading.configs import unet_config, vae_scale_factor
     from ..reports.explain import explain as explain_run
-    from ..reports.explain import sentences
+    from ..reports.explain_words import sentences
     from ..sampling.cascade import Cascade, config_for_run
 
     unet = unet_config(model, preset)

@@ -62,9 +62,7 @@ class Attachment:
         self._layers: dict[Hashable, ExitStack] = {}  # what is attached to each layer
         self._undo = ExitStack()
         self._lock = threading.RLock()
-        self._wrapped = (
-            False  # whether the UNet is called, or perhaps called, through torch.compile's wrapper
-        )
+        self._wrapped = False  # whether it is called, or perhaps called, through torch.compile's wrapper
         self._unserved: Any = None  # the latest pipeline of which it was said that it has no settings
 
     def __reduce_ex__(self, _: Any) -> NoReturn:

@@ -51,29 +51,18 @@ _PARTS = 32  # of runs, likewise: grids, and tokens that are picked
 
 
 class FilterCache:
-    """Filters of the latest runs, kept from image to image. Several threads may ask at once."""
+    """Filters of the latest runs, kept from image to image. Several threads may ask at once.
+
+    Attributes:
+        grid, keys, lent: `build_grid`, `build_keys` and `build_lent`, whose latest results are kept too.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._runs: OrderedDict[tuple, dict[tuple, Filters]] = OrderedDict()
-        self._grid = functools.lru_cache(_PARTS)(build_grid)
-        self._keys = functools.lru_cache(_PARTS)(build_keys)
-        self._lent = functools.lru_cache(_PARTS)(build_lent)
-
-    def grid(self, grid: DeepGrid, device: torch.device, dtype: torch.dtype) -> GridMatrices:
-        """See `build_grid`."""
-        with self._lock:
-            return self._grid(grid, device, dtype)
-
-    def keys(self, sparsity: Sparsity, levels: range, device: torch.device) -> dict[int, torch.Tensor]:
-        """See `build_keys`."""
-        with self._lock:
-            return self._keys(sparsity, levels, device)
-
-    def lent(self, rows: int, guidance_rows: int, device: torch.device) -> torch.Tensor:
-        """See `build_lent`."""
-        with self._lock:
-            return self._lent(rows, guidance_rows, device)
+        self.grid = functools.lru_cache(_PARTS)(build_grid)
+        self.keys = functools.lru_cache(_PARTS)(build_keys)
+        self.lent = functools.lru_cache(_PARTS)(build_lent)
 
     def filters(
         self,

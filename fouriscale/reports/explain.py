@@ -20,13 +20,10 @@ from ..hooks.modules import levels_of, listed_convolutions
 from ..hooks.patch import fouriscale
 from ..maths import sizes
 from ..maths.grid import DeepGrid, Levels
-from ..sampling.cascade import Cascade, first_size, sentence
+from ..sampling.cascade import Cascade, first_size
 from .memory import LiveBytes
 
 _SIZED = "text_time"  # the addition_embed_type of UNets that are told sizes
-_OF_THE_FULL_GRID = (
-    "unfiltered", "stop", "anneal", "floor", "weak_dilation_divisor", "convolution", "size_rule"
-)  # fmt: skip
 _REFINER_WIDTH = 1280  # the cross_attention_dim of SDXL's refiner, which has OpenCLIP's text alone
 _PROMPT_TOKENS = 77  # rows of CLIP's text encoders, padding included
 
@@ -108,7 +105,7 @@ def explain(
         ValueError: the size is no multiple of 8, `steps` is below 1 or too few for the cascade, the cascade has no
             active step, or a layer pattern matches nothing in the UNet.
     """
-    sizes.check_size(height, width, 8)
+    sizes.check_size(height, width, sizes.SIZE_MULTIPLE)
     if steps < 1:
         raise ValueError(f"steps={steps}: must be at least 1")
     if cascade is not None:
@@ -117,7 +114,7 @@ def explain(
     small = first_size(config, height, width) if cascade else None
     run = range(steps - cascade.steps(steps) if cascade and small else 0, steps)
     fit, schedule = config.fit(height, width), config.schedule(height, width, steps)
-    dilations = tuple(schedule.at(i) if schedule.active(i) else 1.0 for i in run)
+    dilations = tuple(map(schedule.at, run))
     latent_size = _latent_size((height, width), vae_scale_factor)
     with torch.device("meta"):
         unet = UNet2DConditionModel.from_config(dict(unet_config)).eval()
@@ -203,6 +200,14 @@ class _WholeAttention(TorchFunctionMode):
 @torch.no_grad()
 def guided_call(unet: UNet2DConditionModel, latent_size: tuple[int, int], timestep: int) -> None:
     """One guided call of a UNet of shapes without values."""
+    sample, text, extra = guided_inputs(unet, latent_size)
+    unet(sample, timestep, text, **extra)
+
+
+def guided_inputs(
+    unet: UNet2DConditionModel, latent_size: tuple[int, int]
+) -> tuple[torch.Tensor, torch.Tensor, dict[str, Any]]:
+    """The sample, the text and further arguments of a guided call, of no particular values."""
     device = unet.device
     extra: dict[str, Any] = {}
     width = unet.config.cross_attention_dim
@@ -216,110 +221,4 @@ def guided_call(unet: UNet2DConditionModel, latent_size: tuple[int, int], timest
             "time_ids": torch.empty(2, count, device=device),
         }
     sample = torch.empty(2, unet.config.in_channels, *latent_size, device=device)
-    unet(sample, timestep, torch.empty(2, _PROMPT_TOKENS, width, device=device), **extra)
-
-
-_ATTENTION = {
-    "full": "full self-attention",
-    "polyphase": "polyphase self-attention",
-    "downsampled keys": "self-attention to downsampled keys",
-}
-
-
-def _late(config: FouriScaleConfig) -> str:
-    late = config.chosen("late_attention")
-    return "as they were" if late == "full" else f"with {_ATTENTION[late]}"
-
-
-def _parts(config: FouriScaleConfig) -> str:
-    branch = "with" if config.chosen("third_branch") else "without"
-    attention = _ATTENTION[config.chosen("attention")]
-    if config.deep:
-        return f"deep grid, {attention} outside of it, {branch} the third branch"
-    return f"{attention}, {config.chosen('convolution')} convolutions, {branch} the third branch"
-
-
-def sentences(explanation: Explanation) -> list[str]:
-    """An explanation in words, one line a subject; a subject may have several."""
-    height, width = explanation.size
-    base = _sides(explanation.fit.training_size)
-    size = [f"size: width {width}, height {height}"]
-    if explanation.cascade is not None:
-        parts = sentence(explanation.cascade, explanation.config, height, width, explanation.steps)
-        size.append(f"cascade: {parts}")
-    if explanation.fit.dilation == 1:
-        within = "lies within it, so"
-        if explanation.config.deep:
-            factor = math.sqrt(height * width / math.prod(explanation.fit.training_size))
-            within = f"is {factor:.2f} times that on each axis by area, and up to {sizes.TOLERANCE:g}"
-        return [*size, f"training size: {base}; the size {within} nothing is done"]
-    peak, direct = explanation.peak_values
-    first, over = ("finishing ", "both parts of ") if explanation.first_size else ("", "")
-    return [
-        *size,
-        f"training size: {base}{', which is told to the model as the size' if explanation.told else ''}",
-        *(_of_the_grid(explanation) if explanation.config.deep else _of_the_convolutions(explanation)),
-        f"mode: {explanation.config.mode}: {_parts(explanation.config)}",
-        f"cost: {explanation.step_cost:.2f} times the multiply-adds of direct sampling in the first {first}step, "
-        f"{explanation.run_cost:.2f} times over {over}the run",
-        f"memory: feature maps of {4 * peak / 1e9:.2f} GB in float32, {2 * peak / 1e9:.2f} GB in float16, "
-        f"{peak / direct:.2f} times those of direct sampling, beside the UNet's {explanation.parameters / 1e6:.1f} "
-        "million weights",
-    ]
-
-
-def _of_the_convolutions(explanation: Explanation) -> list[str]:
-    height, width = explanation.size
-    padded = max(explanation.fit.padded_size[0], height), max(explanation.fit.padded_size[1], width)
-    share = 1 - height * width / (padded[0] * padded[1])
-    count, filtered = explanation.convolutions
-    return [
-        f"dilation: {explanation.fit.dilation} at most",
-        f"padding: to {_sides(padded)} while filtering, {share:.0%} of it empty",
-        f"layers: {count} convolutions, {filtered} of them filtered: {', '.join(explanation.config.layers)}",
-        f"steps: {_first(explanation)} active, the others {_late(explanation.config)}",
-    ]
-
-
-def _of_the_grid(explanation: Explanation) -> list[str]:
-    factor = f"factor: {explanation.fit.dilation:.2f} on each axis, the root of the areas' ratio"
-    if not explanation.grids:
-        return [
-            factor,
-            f"grid: in none of {explanation.steps} steps; all of them {_late(explanation.config)}",
-        ]
-    grid = explanation.grids[0].grid
-    return [
-        factor,
-        *(_phase(phase, explanation.steps) for phase in explanation.grids),
-        f"blocks: down_blocks.{grid.level} to up_blocks.{grid.levels - 1 - grid.level} on the grid, by "
-        f"{grid.resampling}; no convolution is dilated or filtered",
-        *_without_effect(explanation.config),
-        f"steps: {_first(explanation)} on the grid, the others {_late(explanation.config)}",
-    ]
-
-
-def _first(explanation: Explanation) -> str:
-    """The active steps, of a run or of those that finish a cascade."""
-    if explanation.first_size is None:
-        return f"the first {explanation.active} of {explanation.steps}"
-    return f"of the last {len(explanation.dilations)} of {explanation.steps} the first {explanation.active}"
-
-
-def _without_effect(config: FouriScaleConfig) -> list[str]:
-    """Settings of the full grid that somebody has chosen, or a preset."""
-    fields = type(config).model_fields
-    names = [name for name in _OF_THE_FULL_GRID if getattr(config, name) != fields[name].default]
-    return [f"without effect on the deep grid: {', '.join(names)}"] if names else []
-
-
-def _phase(phase: GridPhase, steps: int) -> str:
-    levels = [
-        f"level {level} runs on {_sides(phase.grid.small(level))} instead of {_sides(phase.grid.full(level))}"
-        for level in range(phase.grid.level, phase.grid.levels)
-    ]
-    return f"grid: {', '.join(levels)}, until step {phase.stop} of {steps}"
-
-
-def _sides(size: sizes.Size) -> str:
-    return f"width {size[1]}, height {size[0]}"
+    return sample, torch.empty(2, _PROMPT_TOKENS, width, device=device), extra

@@ -17,11 +17,8 @@ from picturelab.settings import Settings
 from ..config import MODES, FouriScaleConfig
 from ..sampling.generate import check_request
 
-DIRECT, SCALED, FAST = (
-    "direct",
-    "FouriScale",
-    "FouriScale fast",
-)  # methods, of which the last is not always there
+# Methods, of which the last is not always there.
+DIRECT, SCALED, FAST = "direct", "FouriScale", "FouriScale fast"
 
 
 class ValidationSettings(Settings):

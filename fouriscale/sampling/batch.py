@@ -45,11 +45,10 @@ class FouriScaleInstrument:
         inputs = _inputs(job)
         if steps is not None:
             inputs.check_steps(steps)
-        cascade, direct = _cascade(job), job.preset == DIRECT
-        check_cascade(cascade, inputs, steps, direct=direct)
-        if cascade is not None and (config := _foreseen_config(job)) is not None:
-            size = _size(None, job, config, inputs)
-            check_cascade(cascade, inputs, steps, direct=direct, config=config, size=size)
+        cascade = _cascade(job)
+        config = _foreseen_config(job) if cascade else None
+        wanted = _size(None, job, config, inputs) if config else None
+        check_cascade(cascade, inputs, steps, direct=job.preset == DIRECT, config=config, size=wanted)
 
     def load(self, job: Job, device: str, dtype: str) -> Any:
         preset = None if job.preset == DIRECT else job.preset

@@ -66,19 +66,14 @@ class Cascade(Settings):
         Raises:
             ValueError: a value is out of range, or of a cascade that is not asked for.
         """
-        details = {"strength": strength, "upsampling": upsampling}
-        for name, value in details.items():
-            if value is not None and not on:
-                raise ValueError(
-                    f"cascade_{name}={shown(value)}: needs a cascade (--cascade; in jobs, cascade: true)"
-                )
-        if not on:
-            return None
-        usual = cls()
-        return cls(
-            strength=usual.strength if strength is None else strength,
-            upsampling=usual.upsampling if upsampling is None else upsampling,
-        )
+        asked = {"strength": strength, "upsampling": upsampling}
+        details: dict[str, Any] = {name: value for name, value in asked.items() if value is not None}
+        if details and not on:
+            name, value = next(iter(details.items()))
+            raise ValueError(
+                f"cascade_{name}={shown(value)}: needs a cascade (--cascade; in jobs, cascade: true)"
+            )
+        return cls(**details) if on else None
 
     def check_steps(self, steps: int) -> None:
         """Refuse a strength that leaves none of the steps at the size that is wanted.

@@ -22,8 +22,8 @@ from .vae import tiling
 
 OnStep = Callable[[int, int, float], None]  # steps done, steps in all, dilation of the latest step
 OnLatents = Callable[[int, torch.Tensor], None]  # steps done, (batch, channels, latent height, latent width)
-_LATENT_CHANNELS = 4  # by which diffusers tells latents from pictures
 Report = Callable[..., dict[str, Any]]  # what pipelines call after every step
+_LATENT_CHANNELS = 4  # by which diffusers tells latents from pictures
 
 
 def run(

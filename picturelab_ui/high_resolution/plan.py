@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from html import escape
 from typing import Any
 
-from fouriscale.reports.explain import Explanation, sentences
+from fouriscale.reports.explain import Explanation
+from fouriscale.reports.explain_words import sentences
 from fouriscale.sampling.cascade import sentence as cascade_sentence
 
 from ..jobs.files import SCALED

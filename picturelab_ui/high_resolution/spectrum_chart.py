@@ -53,36 +53,28 @@ def _draw_windows(axes: Any, activity: Activity, config: FouriScaleConfig) -> No
         if config.chosen("third_branch"):
             weak = Window(max(scale / config.weak_dilation_divisor, 1.0), config.floor, weak=True)
             axes.plot(frequency, weak.mask(length)[:half], color=line.get_color(), linestyle=":")
-    axes.set(
-        title="Low-pass windows at the first step",
-        xlabel="frequency of the map, 1 is the highest",
-        ylabel="passes",
-    )
-    axes.set_ylim(-0.03, 1.05)
-    if activity.windows:
-        axes.legend(
-            frameon=False,
-            fontsize=8,
-            title="dotted: guidance branch" if config.chosen("third_branch") else None,
-        )
+    axes.set(title="Low-pass windows at the first step", ylabel="passes")
+    _finish_windows(axes, config, labelled=bool(activity.windows))
 
 
 def _draw_grids(axes: Any, activity: Activity, config: FouriScaleConfig) -> None:
-    guided = config.chosen("third_branch")
     for label, grid in activity.grids.items():
         passes = kept(grid)
         frequency = torch.arange(len(passes)) / max(len(passes) - 1, 1)
         (line,) = axes.plot(frequency, passes, label=label)
-        if guided:
+        if config.chosen("third_branch"):
             axes.plot(frequency, kept(grid, onto="area"), color=line.get_color(), linestyle=":")
-    axes.set(
-        title="What deep maps keep on the grid",
-        xlabel="frequency of the map, 1 is the highest",
-        ylabel="keeps",
-    )
+    axes.set(title="What deep maps keep on the grid", ylabel="keeps")
+    _finish_windows(axes, config, labelled=bool(activity.grids))
+
+
+def _finish_windows(axes: Any, config: FouriScaleConfig, labelled: bool) -> None:
+    """What drawings of windows have in common."""
+    axes.set_xlabel("frequency of the map, 1 is the highest")
     axes.set_ylim(-0.03, 1.05)
-    if activity.grids:
-        axes.legend(frameon=False, fontsize=8, title="dotted: guidance branch" if guided else None)
+    if labelled:
+        dotted = "dotted: guidance branch" if config.chosen("third_branch") else None
+        axes.legend(frameon=False, fontsize=8, title=dotted)
 
 
 def _draw_spectra(axes: Any, runs: Mapping[str, Sequence[torch.Tensor]]) -> None:

@@ -78,7 +78,7 @@ def activity(
     """
     listed = listed_convolutions(unet, config)
     schedule = config.schedule(height, width, steps)
-    dilations = tuple(schedule.at(i) if schedule.active(i) else 1.0 for i in range(steps))
+    dilations = tuple(map(schedule.at, range(steps)))
     latent_size = height // vae_scale_factor, width // vae_scale_factor
     if config.deep:
         return _of_blocks(config, dilations, latent_size, levels_of(unet, config, listed))

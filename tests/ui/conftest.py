@@ -3,7 +3,23 @@
 import pytest
 from gradio_client import Client
 
+from picturelab_ui.high_resolution import order
+from picturelab_ui.host import Host
+from picturelab_ui.workshop import Workshop
 from tests.ui.page_server import page_server
+
+
+@pytest.fixture(scope="module")
+def workshop():
+    shared = Workshop(Host())
+    yield shared
+    shared.runner.close()
+
+
+@pytest.fixture
+def values(workshop):
+    """What the tab for high resolution opens with."""
+    return order.start(workshop)
 
 
 @pytest.fixture(scope="session")

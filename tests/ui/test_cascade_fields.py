@@ -12,24 +12,10 @@ from fouriscale.sampling.recipe import Recipe, read
 from picturelab_ui.high_resolution import order
 from picturelab_ui.high_resolution.config_fields import AS_MODE
 from picturelab_ui.high_resolution.plan import foretold, plan
-from picturelab_ui.host import Host
 from picturelab_ui.jobs.files import DIRECT, SCALED
 from picturelab_ui.jobs.high_resolution import sample
-from picturelab_ui.workshop import Workshop
 
 OLD = Path(__file__).parents[1] / "fouriscale" / "sampling" / "data" / "fast-at-438a06a.png"
-
-
-@pytest.fixture(scope="module")
-def workshop():
-    shared = Workshop(Host())
-    yield shared
-    shared.runner.close()
-
-
-@pytest.fixture
-def values(workshop):
-    return order.start(workshop)
 
 
 def test_a_strength_that_leaves_no_step_matters_where_there_is_a_cascade(workshop, values):

@@ -24,18 +24,6 @@ from picturelab_ui.workshop import Workshop
 DOCUMENTED = Path(__file__).parents[2] / "docs" / "page.md"
 
 
-@pytest.fixture(scope="module")
-def workshop():
-    shared = Workshop(Host())
-    yield shared
-    shared.runner.close()
-
-
-@pytest.fixture
-def values(workshop):
-    return order.start(workshop)
-
-
 @pytest.mark.slow
 def test_generate_gives_both_pictures_with_their_recipes(served):
     client, output, _ = served

@@ -16,7 +16,8 @@ from fouriscale import FouriScaleConfig, fouriscale, size_conditioning
 from fouriscale.cli import main
 from fouriscale.loading.configs import unet_config, vae_scale_factor
 from fouriscale.loading.single_file import COMPONENTS
-from fouriscale.reports.explain import explain, sentences
+from fouriscale.reports.explain import explain
+from fouriscale.reports.explain_words import sentences
 from fouriscale.reports.memory import LiveBytes
 from picturelab.memory import peak_memory
 from tests.tiny.golden import build_pipe, load_case

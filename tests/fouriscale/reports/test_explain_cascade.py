@@ -7,7 +7,8 @@ import pytest
 from fouriscale import FouriScaleConfig
 from fouriscale.cli import main
 from fouriscale.loading.configs import unet_config
-from fouriscale.reports.explain import explain, sentences
+from fouriscale.reports.explain import explain
+from fouriscale.reports.explain_words import sentences
 from fouriscale.sampling.cascade import Cascade
 from tests.tiny import unet_pipelines
 

@@ -1,26 +1,21 @@
 """A picture at the training size, enlarged and finished: as diffusers' own pipelines do it, one after the other."""
 
-import re
-
 import diffusers
 import numpy as np
 import pytest
 import torch
 from diffusers import (
-    AutoencoderKL,
     AutoPipelineForImage2Image,
     EulerDiscreteScheduler,
     HeunDiscreteScheduler,
-    IPNDMScheduler,
 )
 from PIL import Image
-from transformers import CLIPImageProcessor
 
 import fouriscale
-from fouriscale import FouriScaleConfig, size_conditioning
+from fouriscale import size_conditioning
 from fouriscale.hooks.patch import current_state
 from fouriscale.sampling import controlnets, vae
-from fouriscale.sampling.cascade import Cascade, config_for_run, enlarged, first_size, sentence
+from fouriscale.sampling.cascade import Cascade
 from fouriscale.sampling.generate import compare, generate, remake
 from fouriscale.sampling.inputs import Inputs
 from fouriscale.sampling.prompts import encode_all
@@ -40,100 +35,6 @@ def pixels(image):
 
 def apart(one, other):
     return np.abs(pixels(one) - pixels(other)).max()
-
-
-@pytest.mark.parametrize(
-    ("values", "said"),
-    [
-        ({"strength": 0}, r"^cascade_strength=0: must be above 0 and at most 1$"),
-        ({"strength": 1.01}, r"^cascade_strength=1\.01: "),
-        ({"strength": float("nan")}, r"^cascade_strength=nan: "),
-        ({"strength": True}, r"^cascade_strength=True: "),
-        ({"strength": "0.6"}, r"^cascade_strength='0\.6': "),
-        ({"upsampling": "pixel"}, r"^cascade_upsampling='pixel': must be one of pixels, latents$"),
-        ({"upsampling": ["pixels"]}, r"^cascade_upsampling=\['pixels'\]: "),
-        ({"vae_tiling": "no"}, r"^cascade_vae_tiling='no': must be true, false or left out$"),
-    ],
-)
-def test_refused_settings(values, said):
-    with pytest.raises(ValueError, match=said):
-        Cascade(**values)
-
-
-def test_details_need_a_cascade():
-    assert Cascade.chosen(None, None, None) is None
-    assert Cascade.chosen(False, None, None) is None
-    assert Cascade.chosen(True, None, "latents") == Cascade(0.5, "latents")
-    with pytest.raises(ValueError, match=r"^cascade_strength=0\.5: needs a cascade"):
-        Cascade.chosen(False, 0.5, None)
-
-
-@pytest.mark.parametrize(
-    ("size", "training", "first"),
-    [
-        ((256, 256), [[128, 128]], (128, 128)),
-        ((512, 512), [[128, 128]], (128, 128)),
-        # Times root 6: 104.5 x 156.8; 104 x 160 has 1.6% more than the area and a ratio of 1.54.
-        ((256, 384), [[128, 128]], (104, 160)),
-        ((1024, 1536), [[512, 512]], (416, 624)),
-        ((3072, 2048), [[1024, 1024], [1216, 832]], (1232, 824)),
-        ((136, 136), [[128, 128]], None),  # within a tenth
-        ((64, 64), [[128, 128]], None),
-    ],
-)
-def test_the_first_size(size, training, first):
-    config = FouriScaleConfig(training_sizes=training, layers=["mid_block.*"])
-    assert first_size(config, *size) == first
-
-
-@pytest.mark.parametrize(
-    ("strength", "changes", "said"),
-    [
-        # The grid lasts until step 40, so that 11 of 50 steps are the fewest that begin on it.
-        (0.15, {}, "none of the last 7 of 50 steps is on the grid, which lasts until step 40; from 0.22 on some are"),
-        (0.2, {}, "none of the last 10 of 50 steps is on the grid, which lasts until step 40; from 0.22 on some are"),
-        # 0.58 x 50 is 28.999... in floating point.
-        (0.5, dict(mode="paper", start=0.2, stop=0.44),
-         "none of the last 25 of 50 steps is dilated, which lasts until step 22; from 0.581 on some are"),
-        (0.5, dict(mode="paper", start=0.0, stop=0.005),
-         "at width 256, height 256 none of 50 steps is dilated; stop must last longer"),
-        (0.5, dict(grid_phases=[[0.9, 2.0]]),
-         "at width 256, height 256 none of 50 steps is on the grid; grid_phases must last longer"),
-    ],
-)  # fmt: skip
-def test_a_cascade_without_an_active_step(strength, changes, said):
-    config = CONFIG.replace(**changes)
-    with pytest.raises(ValueError, match=f"^{re.escape(f'cascade_strength={strength:g}: {said}')}$"):
-        Cascade(strength).check_active(config, 256, 256, 50)
-    Cascade(strength).check_active(config, 136, 136, 50)  # where it is sampled once
-    if "from" in said:
-        Cascade(float(said.split()[-4])).check_active(config, 256, 256, 50)
-
-
-def test_what_it_does_in_words():
-    assert sentence(Cascade(0.6), CONFIG, 256, 384, 25) == (
-        "25 steps at width 160, height 104, sampled directly; enlarged as pixels; then the last 15 of 25 steps "
-        "(strength 0.6) at width 384, height 256"
-    )
-    assert sentence(Cascade(), CONFIG, 128, 128, 25).startswith(
-        "none, since the size is at most a tenth beyond"
-    )
-
-
-def test_enlarging_is_bicubic():
-    ramp = torch.arange(8.0).expand(1, 4, 8, 8)
-    wide = enlarged(ramp, (8, 16))
-    assert torch.allclose(wide[0, 0, 4, 4:12], torch.arange(4, 12) / 2 - 0.25, atol=0.07)
-    (image,) = enlarged([Image.new("RGB", (8, 16), "red")], (24, 40))
-    assert image.size == (40, 24)
-    assert image.getpixel((20, 12)) == (255, 0, 0)
-
-
-def test_where_no_settings_are_chosen_it_is_fast():
-    unet = dict(block_out_channels=[32, 64, 160], cross_attention_dim=128)
-    usual = config_for_run(unet, None)
-    assert config_for_run(unet, Cascade()) == usual.replace(mode="fast")
-    assert config_for_run(unet, Cascade()).deep
 
 
 def by_hand(pipe, family, upsampling, strength=0.5, seed=3, steps=2):
@@ -326,59 +227,6 @@ def test_loras_hold_for_both_parts_and_come_off(tmp_path):
     assert list(pipe.unet.state_dict()) == before
 
 
-def test_what_does_not_go_together(tmp_path):
-    pipe = unet_pipelines.pipeline("SD")
-    unet_pipelines.picture().save(tmp_path / "a.png")
-    inputs = Inputs(image=tmp_path / "a.png")
-    calls = [
-        (dict(config=None), r"^cascade_strength=0\.5 without FouriScale: "),
-        (dict(inputs=inputs), r"^image=.*a\.png with a cascade, which makes a picture of its own to start from"),
-        (dict(steps=50, cascade=Cascade(0.1)), r"^cascade_strength=0\.1: none of the last 5 of 50 steps is"),
-        (dict(steps=1), r"^cascade_strength=0\.5, steps=1: strength x steps must be at least 1, .* or 2 steps$"),
-    ]  # fmt: skip
-    for change, said in calls:
-        with pytest.raises(ValueError, match=said):
-            generate(pipe, "a lighthouse", **CALL | dict(cascade=Cascade()) | change, **LARGE)
-
-
-def test_a_scheduler_that_cannot_noise_a_picture():
-    pipe = unet_pipelines.pipeline("SD")
-    pipe.scheduler = IPNDMScheduler()
-    steps = []
-    with pytest.raises(
-        ValueError, match=r"^IPNDMScheduler cannot noise a picture, .* such as EulerDiscrete$"
-    ):
-        fouriscale.cascade(pipe, "a lighthouse", **CALL, **LARGE, on_step=lambda *now: steps.append(now))
-    assert steps == []
-
-
-class Checker(torch.nn.Module):
-    """Stands for a safety checker; what it flags it makes black."""
-
-    dtype, device = torch.float32, torch.device("cpu")
-
-    def __init__(self, flagged):
-        super().__init__()
-        self.flagged = flagged
-
-    def forward(self, images, clip_input):
-        return images, self.flagged
-
-
-def test_a_first_picture_that_a_safety_checker_makes_black():
-    pipe = unet_pipelines.pipeline("SD")
-    settings = CALL | {"seed": [1, 2]}
-    pipe.safety_checker, pipe.feature_extractor = Checker([False, True]), CLIPImageProcessor()
-    steps = []
-    with pytest.raises(
-        ValueError, match=r"^the model's safety checker .* black \(number 2 of 2\), so there is"
-    ):
-        fouriscale.cascade(pipe, ["a", "b"], **settings, **LARGE, on_step=lambda *now: steps.append(now))
-    assert len(steps) == 2  # of the first pictures alone
-    # Latents are not shown to it.
-    fouriscale.cascade(pipe, ["a", "b"], upsampling="latents", **settings, **LARGE)
-
-
 def test_each_part_is_decoded_as_its_own_size_asks(monkeypatch):
     pipe = unet_pipelines.pipeline("SD")
     monkeypatch.setattr(vae, "decoder_overflows", lambda _, height, *__: height > 128)
@@ -400,37 +248,3 @@ def test_each_part_is_decoded_as_its_own_size_asks(monkeypatch):
     (asked,) = fouriscale.cascade(pipe, "a lighthouse", vae_tiling=True, **CALL, **LARGE)
     assert tiled == [(16, True), (32, True)]
     assert asked.recipe.cascade["vae_tiling"] is True
-
-
-def test_latents_that_image_to_image_does_not_know():
-    wide = AutoencoderKL(latent_channels=8, norm_num_groups=2, block_out_channels=(4,))
-    pipe = unet_pipelines.pipeline(
-        "SD", vae=wide, unet=unet_pipelines.unet("SD", in_channels=8, out_channels=8)
-    )
-    with pytest.raises(ValueError, match=r"^cascade_upsampling='latents': .* latents of 8 channels"):
-        fouriscale.cascade(pipe, "a lighthouse", upsampling="latents", **CALL, **LARGE)
-
-
-def test_a_config_that_does_not_fit_shows_before_sampling():
-    steps = []
-    with pytest.raises(ValueError, match="nowhere"):
-        fouriscale.cascade(
-            unet_pipelines.pipeline("SD"),
-            "a lighthouse",
-            **CALL | {"config": CONFIG.replace(layers=["nowhere.*"])},
-            **LARGE,
-            on_step=lambda *now: steps.append(now),
-        )
-    assert steps == []
-
-
-@pytest.mark.parametrize(
-    "wrong", [{"strength": 2}, {"upsampling": "x"}, {"colour": 1}, {"strength": {}}, {"strength": None}]
-)
-def test_a_wrong_recipe_is_one_sentence(wrong):
-    pipe = unet_pipelines.pipeline("SD")
-    (picture,) = generate(pipe, "a lighthouse", **CALL | {"steps": 1}, height=64, width=64)
-    with pytest.raises(ValueError, match="the recipe's cascade is wrong: "):
-        Recipe.parse(picture.recipe.model_dump() | {"cascade": wrong})
-    with pytest.raises(ValueError, match="holds no FouriScale config"):
-        Recipe.parse(picture.recipe.model_dump() | {"cascade": {}, "config": None})
