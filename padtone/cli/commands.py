@@ -1,4 +1,4 @@
-"""The command line: padtone audit, roles, ite, idp, remake; each in a file of its own."""
+"""The command line: padtone audit, roles, ite, idp, replace, remake; each in a file of its own."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from .audit import audit
 from .idp import idp
 from .ite import ite
 from .remake import remake
+from .replace import replace
 from .roles import roles
 
 app = typer.Typer(
@@ -21,7 +22,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-for command in (audit, roles, ite, idp, remake):
+for command in (audit, roles, ite, idp, replace, remake):
     app.command()(command)
 
 
