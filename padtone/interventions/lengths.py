@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import statistics
 import time
 from collections.abc import Callable, Sequence
@@ -105,8 +106,8 @@ def time_lengths(
     lengths: Sequence[TimedLength],
     seconds: float,
     call: dict[str, Any],
-    on_round: Callable[[int], None] = lambda _: None,
-) -> None:
+    most: int | None = None,
+) -> int:
     """Time the denoiser's calls of short runs, one length after the other and round after round.
 
     Each length is run once before the first round, for what happens once. There is one round at least, however long it
@@ -115,15 +116,19 @@ def time_lengths(
     Args:
         seconds: no round begins later than this.
         call: the pipeline's further arguments; the number of steps is this function's.
-        on_round: is told how many there have been.
+        most: rounds; None: as many as there is time for.
+
+    Returns:
+        How many rounds there were.
 
     Raises:
         ValueError: see `padtone.trim_padding`.
     """
     denoiser, rounds, end = denoiser_of(pipe, family_of(pipe)), 0, time.perf_counter() + seconds
     short = {name: value for name, value in call.items() if name not in ("sigmas", "timesteps")}
-    short |= {"num_inference_steps": _STEPS, "output_type": "latent"}
-    while not rounds or time.perf_counter() < end:
+    takes = inspect.signature(type(pipe).__call__).parameters
+    short |= {n: v for n, v in {"num_inference_steps": _STEPS, "output_type": "latent"}.items() if n in takes}
+    while not rounds or (time.perf_counter() < end and rounds != most):
         for length in lengths:
             with length.block(pipe):
                 if not rounds:
@@ -131,9 +136,9 @@ def time_lengths(
                 with timed_calls(denoiser) as times:
                     pipe(prompt=prompt, generator=generators(0, 1), **short)
             length.seconds.extend(times)
-            length.calls = len(times) // _STEPS
+            length.calls = max(1, len(times) // _STEPS)
         rounds += 1
-        on_round(rounds)
+    return rounds
 
 
 def fastest(lengths: Sequence[TimedLength]) -> TimedLength | None:

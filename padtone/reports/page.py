@@ -95,6 +95,7 @@ def render(results: Mapping[str, Any], pictures: RunFolder) -> str:
             figures=FIGURES,
             fewest=FEWEST_PROMPTS,
             code=code_line(results),
+            fastest=fastest_length(results),
             judged=judged_figures(arms["ite"][FULL]),
             with_kid=arms["ite"]["clean"]["kid"] is not None,
             ite=ite,
@@ -119,12 +120,24 @@ def _attention_chart(groups: Mapping[str, Any]) -> str | None:
     return attention_chart(groups, wanted) if wanted else None
 
 
+def fastest_length(results: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """Of the lengths that the text was trimmed to, the one that was fastest; None: none was timed."""
+    timed = results["keep_k"].get("timed") or {"lengths": []}
+    trimmed = [length for length in timed["lengths"] if length["treatment"] == "trim"]
+    return min(trimmed, key=lambda length: length["seconds"], default=None)
+
+
+def keep_of(results: Mapping[str, Any]) -> int:
+    """Padding tokens to keep where some can go: at the fastest length, if lengths were timed."""
+    length = fastest_length(results)
+    return int(length["tokens_kept"] if length else results["keep_k"]["smallest"])
+
+
 def code_line(results: Mapping[str, Any]) -> str | None:
     """The code that drops the padding that can go; None where none can."""
     if not results["droppable"]:
         return None
-    keep = results["keep_k"]["smallest"]
-    return f"with padtone.trim_padding(pipe, keep={keep}):\n    image = pipe(prompt).images[0]"
+    return f"with padtone.trim_padding(pipe, keep={keep_of(results)}):\n    image = pipe(prompt).images[0]"
 
 
 def judged_figures(full: Mapping[str, Any]) -> list[str]:

@@ -67,6 +67,8 @@ def carry_out(
     audit = Audit(pipe, settings, folder, judge)  # reads the prompts and makes the plan
     audit.paint(progress)
     content = results(audit.pictures, score(audit.pictures, clip, progress))
+    smallest = content["keep_k"]["smallest"]
+    content["keep_k"]["timed"] = None if smallest is None else audit.timed_lengths(smallest).model_dump()
     content["study"] = beside_paper(study, content) if study else None
     content["looked_with"] = {
         "clip": settings.clip,
