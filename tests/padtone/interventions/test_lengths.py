@@ -44,8 +44,8 @@ def test_calls_are_timed_and_nothing_stays_behind(tiny):
     assert time_lengths(pipe, PROMPT, lengths, 0, call) == 1
     assert time_lengths(pipe, PROMPT, lengths, 1e6, call, most=2) == 2
     assert {len(length.seconds) for length in lengths} == {
-        4
-    }  # two steps, each with a call for the negative prompt
+        12
+    }  # 3 rounds of 2 steps, each a call for either prompt
     assert {length.calls for length in lengths} == {2}
     assert all(second > 0 for length in lengths for second in length.seconds)
     assert not pipe.transformer._forward_hooks
