@@ -8,7 +8,7 @@ from typing import Any
 
 from picturelab.failures import told_as
 from picturelab.files import write_whole
-from picturelab.reports.pages import environment, thumbnail
+from picturelab.reports.pages import data_address, environment, thumbnail
 from picturelab.runs.folder import RunFolder
 
 from ..audit.arms import ANOTHER_SEED, FULL, keep_arm
@@ -16,6 +16,7 @@ from ..audit.folder import picture_name, run_folder
 from ..maths import verdict
 from ..maths.verdict import FEWEST_PROMPTS
 
+GLANCE = "glance.png"  # in an audit's folder
 _SHOWN = 4  # prompts in the grid of the main arms
 _DETAILED = 2  # prompts in the grid of all arms
 _SEEDS = 2  # seeds in a grid
@@ -96,6 +97,7 @@ def render(results: Mapping[str, Any], pictures: RunFolder) -> str:
             fewest=FEWEST_PROMPTS,
             code=code_line(results),
             fastest=fastest_length(results),
+            glance=_glance(pictures.folder / GLANCE),
             judged=judged_figures(arms["ite"][FULL]),
             with_kid=arms["ite"]["clean"]["kid"] is not None,
             ite=ite,
@@ -110,6 +112,11 @@ def render(results: Mapping[str, Any], pictures: RunFolder) -> str:
             ),
         )
     )
+
+
+def _glance(path: Path) -> str | None:
+    """The picture that explains the verdict; None where there is none, as in audits made before there were any."""
+    return data_address("image/png", path.read_bytes()) if path.is_file() else None
 
 
 def _attention_chart(groups: Mapping[str, Any]) -> str | None:
