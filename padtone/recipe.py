@@ -59,7 +59,7 @@ class PadToneRecipe(BaseModel):
     """What every recipe holds.
 
     Attributes:
-        command: what wrote it: "ite", "idp", "audit" or "batch".
+        command: what wrote it: "ite", "idp", "replace", "audit" or "batch".
         model: what `load_pipeline` takes.
         revision: a hub commit, or a fingerprint of local weights.
         call: what the pipeline was called with.

@@ -54,6 +54,7 @@ BOUNDS = {
     "waiting": Bound(1, 10_000),  # jobs
     "megabytes": Bound(1, 10**9),
     "kept": Bound(0, 32_768),  # padding tokens that stay
+    "seconds": Bound(0, 86_400, whole=False),  # of measuring
     "prompts": Bound(1, 10_000),  # of one audit or validation
 }
 NAME_LETTERS = 4096  # as long as Linux lets a path be

@@ -83,6 +83,9 @@ class World(Protocol):
     def check(self, image: Image.Image, scene: Any) -> Report:
         """Judge a picture of a scene."""
 
+    def objects_correct(self, image: Image.Image, scene: Any) -> bool:
+        """Whether a scene's objects are right in a picture, on whatever background."""
+
     def words(self) -> list[str]:
         """Every word that the models can read."""
 

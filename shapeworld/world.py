@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -43,6 +44,10 @@ class Shapeworld:
 
     def check(self, image: Image.Image, scene: Scene) -> Report:
         return check(image, scene)
+
+    def objects_correct(self, image: Image.Image, scene: Scene) -> bool:
+        background = check(image, scene).background
+        return check(image, dataclasses.replace(scene, background=background)).correct
 
     def words(self) -> list[str]:
         return captions.words()

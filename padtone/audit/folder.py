@@ -52,6 +52,34 @@ class PieceNotes(BaseModel):
         return self.left_out.keys() <= arms and (self.seconds is None) == (self.left_out.keys() == arms)
 
 
+class LengthNotes(BaseModel):
+    """How long the denoiser's calls took at one length of a prompt's text.
+
+    Attributes:
+        treatment, tokens_kept, rows: see `TimedLength`.
+        seconds: of a call, the median.
+        speedup, speedup_range: how many times as fast as the whole text; median and middle half of the calls.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    treatment: str
+    tokens_kept: int | None
+    rows: int
+    seconds: FiniteFloat
+    speedup: FiniteFloat
+    speedup_range: list[FiniteFloat]
+
+
+class TimedPrompt(BaseModel):
+    """The lengths at which the typical prompt was timed."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    prompt: int
+    lengths: list[LengthNotes]
+
+
 ATTENTION = "attention"  # where something else is an arm
 
 

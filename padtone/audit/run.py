@@ -8,17 +8,31 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
+from pydantic import ValidationError
 
 from picturelab.failures import reason, told_as
 from picturelab.pipeline import Pipeline
 from picturelab.runs.folder import OnProgress
 from picturelab.runs.places import check_folder, free_places, is_whole
 
+from ..families.registry import family_of
 from ..interventions.attention import attention_to_padding
+from ..interventions.encoding import call_options
+from ..interventions.ite import token_roles
+from ..interventions.lengths import TimedLength, candidates, time_lengths
 from ..maths.attention import AttentionShares
 from ..recipe import RECIPE
 from .arms import Work
-from .folder import ATTENTION, AuditPictures, PieceNotes, picture_name, read_notes, run_folder
+from .folder import (
+    ATTENTION,
+    AuditPictures,
+    LengthNotes,
+    PieceNotes,
+    TimedPrompt,
+    picture_name,
+    read_notes,
+    run_folder,
+)
 from .painter import Painter
 from .plan import Piece, make_plan, pieces_of
 from .prompts import Judge
@@ -30,6 +44,7 @@ from .settings import AuditSettings
 if TYPE_CHECKING:
     from .clip import Clip
 
+_TIMED, _ROUNDS = 20.0, 8  # seconds and rounds at most in which the lengths of a text are timed
 _TRIED = 8  # prompts, before what the pipeline refuses is taken for no prompt's fault
 PACKAGES = ("torch", "diffusers", "transformers", "torchmetrics", "numpy")
 
@@ -89,6 +104,23 @@ class Audit:
     def results(self, clip: Clip, progress: OnProgress | None = None) -> dict[str, Any]:
         """The content of report.json, see `padtone.audit.results.results`."""
         return results(self.pictures, score(self.pictures, clip, progress))
+
+    def timed_lengths(self, tokens_kept: int) -> TimedPrompt:
+        """The typical prompt's text timed whole and trimmed to lengths from `tokens_kept` on, once in a folder."""
+        key = f"lengths keep {tokens_kept}"
+        try:
+            return TimedPrompt.model_validate(self.run_folder.piece(key))
+        except ValidationError:  # there is none, or it is damaged
+            pass
+        plan, call = self.plan, self.settings.call
+        typical = next(i for i in plan.used if sum(plan.readings[i].padding) == plan.padding)
+        prompt = self.settings.prompts[typical]
+        entries = token_roles(self.pipe, prompt, **call_options(self.pipe, call))
+        lengths = candidates(entries, tokens_kept, family_of(self.pipe).denoiser_masks)
+        time_lengths(self.pipe, prompt, lengths, _TIMED, call, _ROUNDS)
+        timed = TimedPrompt(prompt=typical, lengths=[_notes_of(length, lengths[0]) for length in lengths])
+        self.run_folder.finish(key, timed.model_dump(), {})
+        return timed
 
     def recipe(self, work: Work, arm: str, seed: int) -> AuditRecipe:
         """What a picture carries: enough to make it again."""
@@ -186,6 +218,18 @@ class Audit:
 
     def _machine(self) -> dict[str, Any]:
         return machine_of(self.pipe).model_dump()
+
+
+def _notes_of(length: TimedLength, whole: TimedLength) -> LengthNotes:
+    speed = length.speedup(whole)
+    return LengthNotes(
+        treatment=length.treatment,
+        tokens_kept=length.tokens_kept,
+        rows=length.rows,
+        seconds=round(length.median, 6),
+        speedup=round(speed.median, 6),
+        speedup_range=[round(speed.low, 6), round(speed.high, 6)],
+    )
 
 
 def plain_shares(shares: AttentionShares) -> dict[str, Any]:

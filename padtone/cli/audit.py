@@ -192,14 +192,15 @@ def _audit(
 
 def _summary(results: dict[str, Any], page: Path) -> str:
     """The verdict in a line or two, and where the report is."""
+    from ..reports.page import keep_of
+
     settings = results["settings"]
     about = f"{len(settings['prompts'])} prompts, {settings['seeds']} seeds"
     line = f"{results['model']}, {about}: {results['verdict']}. {results['reason']}"
     if results["droppable"]:
-        keep = results["keep_k"]["smallest"]
         line += (
             f" {results['droppable']} of {results['padding']} padding tokens can go "
-            f"({results['speedup']:.2f}x as fast): padtone.trim_padding(pipe, keep={keep})"
+            f"({results['speedup']:.2f}x as fast): padtone.trim_padding(pipe, keep={keep_of(results)})"
         )
     return "\n".join([line, *_left_out_lines(results["left_out"], page), f"{page}"])
 

@@ -1,4 +1,4 @@
-"""The command line: padtone audit, roles, ite, idp, remake; each in a file of its own."""
+"""The command line: padtone audit, advise, roles, ite, idp, replace, remake; each in a file of its own."""
 
 from __future__ import annotations
 
@@ -8,10 +8,12 @@ import typer
 
 from picturelab.cli.run import print_version
 
+from .advise import advise
 from .audit import audit
 from .idp import idp
 from .ite import ite
 from .remake import remake
+from .replace import replace
 from .roles import roles
 
 app = typer.Typer(
@@ -21,7 +23,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-for command in (audit, roles, ite, idp, remake):
+for command in (audit, advise, roles, ite, idp, replace, remake):
     app.command()(command)
 
 

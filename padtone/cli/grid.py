@@ -1,4 +1,4 @@
-"""What `padtone ite` and `padtone idp` share: from what was typed to a grid of pictures with its recipe."""
+"""From what was typed for `padtone ite`, `idp` or `replace` to a grid of pictures with its recipe."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 class GridOptions:
     """What was typed, word by word; None: left out."""
 
-    command: Literal["ite", "idp"]
+    command: Literal["ite", "idp", "replace"]
     prompt: str
     model: str
     arms: str
@@ -35,10 +35,10 @@ class GridOptions:
     guidance: float | None
     negative: str | None
     max_length: int | None
-    clean: str
-    pooled: str
     device: str | None
     dtype: str | None
+    clean: str = "padding"
+    pooled: str = "full"
     layers: str | None = None
     span: str = "0,1"
 
@@ -50,7 +50,10 @@ def make_grid(options: GridOptions) -> None:
         ValueError: something that was typed is wrong, or the model cannot do it.
     """
     size = None if options.size is None else pixels(options.size)
-    seeds, arms = integers("seeds", options.seeds, "seed"), arm_names(options.arms)
+    seeds, arms = (
+        integers("seeds", options.seeds, "seed"),
+        arm_names(options.arms, "padding" if options.command == "replace" else "arms"),
+    )
     check("pictures", len(seeds) * len(arms))
     layers = None if options.layers is None else integers("layers", options.layers, "layer")
     span = _span(options.span)
@@ -61,10 +64,14 @@ def make_grid(options: GridOptions) -> None:
     from picturelab.recipes import versions
 
     from ..interventions.arguments import check_arms, check_choices
+    from ..interventions.replacing import check_replacements
     from ..runs.request import Request, call_arguments
 
-    check_arms(arms)
-    check_choices(options.clean, options.pooled)
+    if options.command == "replace":
+        check_replacements(arms)
+    else:
+        check_arms(arms)
+        check_choices(options.clean, options.pooled)
     device = choose_device(options.device)
     dtype = str(choose_dtype(options.dtype, device)).removeprefix("torch.")
     pipe = load(options.model, str(device), dtype)

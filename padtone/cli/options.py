@@ -41,15 +41,18 @@ Clean = Annotated[str, typer.Option(help="What a swapped row becomes: padding or
 Pooled = Annotated[str, typer.Option(help="The pooled vector's source: full or clean.")]
 
 
-def arm_names(text: str) -> list[str]:
+def arm_names(text: str, name: str = "arms") -> list[str]:
     """Names between commas.
+
+    Args:
+        name: of the option.
 
     Raises:
         ValueError: there is none.
     """
     arms = [arm.strip() for arm in text.split(",") if arm.strip()]
     if not arms:
-        raise ValueError(f"arms is {text!r}; name at least one, such as full,padding")
+        raise ValueError(f"{name} is {text!r}; name at least one, such as full,clean")
     return arms
 
 

@@ -19,7 +19,9 @@ from .options import OUTPUTS, Out
 
 
 def remake(
-    image: Annotated[Path, typer.Argument(help="A PNG that padtone ite, idp, audit or a batch has written.")],
+    image: Annotated[
+        Path, typer.Argument(help="A PNG that padtone ite, idp, replace, audit or a batch has written.")
+    ],
     out: Out = OUTPUTS,
 ) -> None:
     """Make a picture again from the recipe that it carries."""

@@ -178,8 +178,8 @@ class PromptFollower:
                     texts.append(Text(name, embeds, known, call=index))
                 continue
             here = turns.pop(0) if turns else {}
-            prompts = [] if name != first else bound.get("prompt") or []
-            prompts = [prompts] if isinstance(prompts, str) else list(prompts)
+            prompts = bound.get("prompt") if name == first else None
+            prompts = [prompts] if isinstance(prompts, str) else list(prompts or ())
             texts.append(Text(name, embeds, self._members(here, embeds), prompts, index))
         return texts
 

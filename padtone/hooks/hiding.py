@@ -28,13 +28,13 @@ from .texts import Batch
 
 
 @contextmanager
-def hide_padding(pipe: Pipeline, family: Family, tokens_kept: int, trim: bool) -> Iterator[None]:
-    """Inside the block, nobody attends to padding but for `tokens_kept` tokens of each encoder.
+def hide_padding(pipe: Pipeline, family: Family, padding: Padding, trim: bool) -> Iterator[None]:
+    """Inside the block, nobody attends to padding but for the tokens that stay.
 
     Args:
         trim: take it out of the denoiser's text instead of masking it there.
     """
-    follower = PromptFollower(pipe, family, Padding(pipe, tokens_kept), masked=True)
+    follower = PromptFollower(pipe, family, padding, masked=True)
     with follower.following(), ExitStack() as stack:
         for reader in text_readers(pipe, family):
             visible = _VisibleText(family, follower, trim)

@@ -17,26 +17,39 @@ from .encoder import EncoderCall, filled_rows, tokenizer_of
 
 @dataclass
 class Padding:
-    """Which tokens of an encoder's input stay: the real ones and `tokens_kept` padding tokens next to them."""
+    """Which tokens of an encoder's input stay: the real ones and `tokens_kept` padding tokens next to them.
+
+    Attributes:
+        multiple: more padding stays until the longest text of a batch has a multiple of so many tokens.
+    """
 
     pipe: Pipeline
     tokens_kept: int
+    multiple: int = 1
 
     def visible(self, encoder: TextEncoder, ids: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
         """(batch, tokens) bool."""
-        tokenizer = tokenizer_of(self.pipe, encoder)
+        spans = [
+            self._real(encoder, row, None if mask is None else mask[i].tolist())
+            for i, row in enumerate(ids.tolist())
+        ]
+        shortest = max(end - start for start, end in spans) + self.tokens_kept
+        kept = self.tokens_kept + -shortest % self.multiple
         visible = torch.zeros(ids.shape, dtype=torch.bool)
-        for i, row in enumerate(ids.tolist()):
-            if mask is not None:
-                start, end = masked_span(mask[i].tolist())
-            else:
-                side = tokenizer.padding_side
-                start, end = real_span(row, pad=tokenizer.pad_token_id, eos=tokenizer.eos_token_id, side=side)
+        for i, (start, end) in enumerate(spans):
             if start > 0:  # padded at the left: the nearest padding lies before the prompt
-                visible[i, max(0, start - self.tokens_kept) : end] = True
+                visible[i, max(0, start - kept) : end] = True
             else:
-                visible[i, start : end + self.tokens_kept] = True
+                visible[i, start : end + kept] = True
         return visible
+
+    def _real(self, encoder: TextEncoder, ids: Sequence[int], mask: Sequence[int] | None) -> tuple[int, int]:
+        """First and one-past-last token that is not padding."""
+        if mask is not None:
+            return masked_span(mask)
+        tokenizer = tokenizer_of(self.pipe, encoder)
+        pad, eos, side = tokenizer.pad_token_id, tokenizer.eos_token_id, tokenizer.padding_side
+        return real_span(ids, pad=pad, eos=eos, side=side)
 
 
 def turns_of(calls: Sequence[EncoderCall]) -> list[dict[str, EncoderCall]]:

@@ -114,8 +114,8 @@ def roles_of_member(
     entries: list[TokenRoles] = []
     for filled in filled_rows(pipe, family, calls, member, sum(lengths)):
         encoder, ids = filled.call.encoder, filled.ids
-        written = _prompt_of(filled.prompt, prompt, options, member)
-        roles, cut = _assign(pipe, family, encoder, ids, filled.mask, written, options)
+        read = prompt_of(filled.prompt, prompt, options, member)
+        roles, cut = roles_in(pipe, family, encoder, ids, filled.mask, read, options)
         if cut and warn_cut:
             remark(f"{encoder.name} reads {len(ids)} tokens and cuts the prompt's end: {cut!r}")
         tokens = tokenizer_of(pipe, encoder).convert_ids_to_tokens(ids)
@@ -132,7 +132,7 @@ def roles_of_member(
     return tuple(entries)
 
 
-def _prompt_of(name: str, prompt: str, options: dict, member: int) -> str:
+def prompt_of(name: str, prompt: str, options: dict, member: int) -> str:
     """What an encoder reads: a prompt of its own (`prompt_2`), or the one that all read."""
     own = None if name == "prompt" else options.get(name)
     if own is not None and not isinstance(own, str):
@@ -140,7 +140,7 @@ def _prompt_of(name: str, prompt: str, options: dict, member: int) -> str:
     return own or prompt
 
 
-def _assign(
+def roles_in(
     pipe: Pipeline,
     family: Family,
     encoder: TextEncoder,

@@ -11,7 +11,7 @@ import torch
 from picturelab.pipeline import Pipeline
 from picturelab.remarks import remark
 
-from ..families.family import Family
+from ..families.family import Family, every_token
 from ..families.registry import family_of
 from ..hooks.encoder import padding_ids
 from ..hooks.following import PromptFollower
@@ -19,6 +19,7 @@ from ..hooks.hiding import hide_padding
 from ..hooks.padding_rows import Padding
 from ..hooks.texts import Text
 from .encoding import encode_prompts, same_for_all
+from .filling import check_filling, fill_padding
 from .ite import swap_rows
 
 
@@ -36,12 +37,15 @@ def mask_padding(pipe: Pipeline, keep: int = 0) -> Iterator[None]:
     Raises:
         ValueError: an unknown pipeline, a family without padding, or `keep` out of range.
     """
-    with _hide(pipe, keep, trim=False):
+    family = _hidable_family(pipe, keep)
+    if keep == 0:
+        _remark_if_masked(family, "masking")
+    with _hide(pipe, family, Padding(pipe, keep), trim=False, what=f"masked with keep={keep}"):
         yield
 
 
 @contextmanager
-def trim_padding(pipe: Pipeline, keep: int = 0) -> Iterator[None]:
+def trim_padding(pipe: Pipeline, keep: int = 0, to_multiple: int = 1) -> Iterator[None]:
     """Take the padding out of the denoiser's text, so that it attends to fewer tokens.
 
     The encoders are masked as in `mask_padding`. A batch is cut to its longest member, the shorter
@@ -49,41 +53,64 @@ def trim_padding(pipe: Pipeline, keep: int = 0) -> Iterator[None]:
 
     Args:
         keep: padding tokens that stay in each encoder's rows, those nearest to the prompt.
+        to_multiple: `keep` is raised until the text has a multiple of so many rows, or all its padding: kernels may be
+            faster at some lengths than at shorter ones. A batch goes by its longest prompt, and negative prompts by
+            their own. The images are those of the larger `keep`.
 
     Raises:
-        ValueError: an unknown pipeline, a family without padding, or `keep` out of range.
+        ValueError: an unknown pipeline, a family without padding, `keep` or `to_multiple` out of range; `to_multiple`
+            in a family whose denoiser reads several encoders' rows, or not all of one's.
     """
-    with _hide(pipe, keep, trim=True):
+    family = _hidable_family(pipe, keep)
+    _check_multiple(family, to_multiple)
+    what = f"trimmed with keep={keep}" + (f", to_multiple={to_multiple}" if to_multiple > 1 else "")
+    with _hide(pipe, family, Padding(pipe, keep, to_multiple), trim=True, what=what):
         yield
 
 
 @contextmanager
-def replace_padding(pipe: Pipeline, source: str = "clean") -> Iterator[None]:
+def replace_padding(pipe: Pipeline, source: str = "clean", filling: str | None = None) -> Iterator[None]:
     """Put other rows in place of the prompt's padding, before the denoiser sees it.
 
-    The negative prompt and the pooled vector stay as they are.
+    The prompt's own rows, the negative prompt and the pooled vector stay as they are.
 
     Args:
         source: "clean" (N padding tokens encoded alone), "empty_prompt" (the encoding of ""), or any
             other prompt, whose rows at the same positions are used.
+        filling: instead of a source, what the encoder reads in the padding's places: "repeat" (the prompt again and
+            again) or "commas".
 
     Raises:
-        ValueError: an unknown pipeline, or a family without padding.
+        ValueError: an unknown pipeline, a family without padding, an unknown filling or one beside a source; when the
+            pipeline runs: nothing to fill with, see `filling.fill_padding`.
+        TypeError: the source is no text.
     """
     family = _padded_family(pipe)
     if not isinstance(source, str):
         raise TypeError(f'source is {source!r}; it can be "clean", "empty_prompt" or a prompt')
+    check_filling(filling, source)
     _remark_if_masked(family, "replacing")
 
-    def replace(text: Text, bound: dict) -> torch.Tensor:
-        change = padding_ids(pipe) if source == "clean" else None
-        prompts = text.prompts if source == "clean" else ["" if source == "empty_prompt" else source]
+    def encode(text: Text, bound: dict) -> torch.Tensor:
+        """The rows to take the padding's from, one of each prompt."""
+        prompts, options, change = text.prompts, bound, None
+        if filling is None and source != "clean":
+            prompts, options = ["" if source == "empty_prompt" else source], same_for_all(family, bound)
         prompts = prompts * (len(text.members) // len(prompts))
-        options = bound if source == "clean" else same_for_all(family, bound)
-        other = encode_prompts(pipe, prompts, options, change=change, warn_cut=False).arguments[text.name]
+        if filling is not None:
+            change = fill_padding(pipe, filling, prompts, options)
+        elif source == "clean":
+            change = padding_ids(pipe)
+        rows: torch.Tensor = encode_prompts(pipe, prompts, options, change=change, warn_cut=False).arguments[
+            text.name
+        ]
+        return rows
+
+    def replace(text: Text, bound: dict) -> torch.Tensor:
         rows = torch.stack([member.visible for member in text.members if member is not None])
         if rows.all():
             return text.embeds
+        other = encode(text, bound)
         if other.shape[1] != rows.shape[1]:
             raise ValueError(
                 f"{source!r} has {other.shape[1]} rows of text and the prompt {rows.shape[1]}: this pipeline does "
@@ -93,7 +120,7 @@ def replace_padding(pipe: Pipeline, source: str = "clean") -> Iterator[None]:
         rows, other = (x.repeat_interleave(images, dim=0) for x in (rows, other))
         return swap_rows(text.embeds, other.to(text.embeds), rows)
 
-    with _alone(pipe, f"replaced by {source!r}") as first:
+    with _alone(pipe, f"replaced by {filling or source!r}") as first:
         if first:
             with PromptFollower(pipe, family, Padding(pipe, tokens_kept=0), replace=replace).following():
                 yield
@@ -102,18 +129,31 @@ def replace_padding(pipe: Pipeline, source: str = "clean") -> Iterator[None]:
 
 
 @contextmanager
-def _hide(pipe: Pipeline, keep: int, trim: bool) -> Iterator[None]:
-    family = _padded_family(pipe)
-    if not isinstance(keep, int) or keep < 0:
-        raise ValueError(f"keep is {keep!r}; it is a number of padding tokens, 0 or more")
-    if keep == 0 and not trim:
-        _remark_if_masked(family, "masking")
-    with _alone(pipe, f"{'trimmed' if trim else 'masked'} with keep={keep}") as first:
+def _hide(pipe: Pipeline, family: Family, padding: Padding, trim: bool, what: str) -> Iterator[None]:
+    with _alone(pipe, what) as first:
         if first:
-            with hide_padding(pipe, family, keep, trim):
+            with hide_padding(pipe, family, padding, trim):
                 yield
         else:
             yield
+
+
+def _hidable_family(pipe: Pipeline, keep: int) -> Family:
+    family = _padded_family(pipe)
+    if not isinstance(keep, int) or keep < 0:
+        raise ValueError(f"keep is {keep!r}; it is a number of padding tokens, 0 or more")
+    return family
+
+
+def _check_multiple(family: Family, to_multiple: int) -> None:
+    if not isinstance(to_multiple, int) or to_multiple < 1:
+        raise ValueError(f"to_multiple is {to_multiple!r}; it is a number of rows of text, 1 or more")
+    stretches = [encoder for encoder in family.encoders if encoder.feeds == "rows"]
+    if to_multiple > 1 and (len(stretches) > 1 or family.rows is not every_token):
+        raise ValueError(
+            f"to_multiple is {to_multiple}, and the rows of {family.title}'s text are not the tokens that one encoder "
+            "reads, so their number cannot be chosen: give a larger keep"
+        )
 
 
 _ACTIVE: weakref.WeakKeyDictionary[Pipeline, str] = weakref.WeakKeyDictionary()

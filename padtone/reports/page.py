@@ -8,7 +8,7 @@ from typing import Any
 
 from picturelab.failures import told_as
 from picturelab.files import write_whole
-from picturelab.reports.pages import environment, thumbnail
+from picturelab.reports.pages import data_address, environment, thumbnail
 from picturelab.runs.folder import RunFolder
 
 from ..audit.arms import ANOTHER_SEED, FULL, keep_arm
@@ -16,6 +16,7 @@ from ..audit.folder import picture_name, run_folder
 from ..maths import verdict
 from ..maths.verdict import FEWEST_PROMPTS
 
+GLANCE = "glance.png"  # in an audit's folder
 _SHOWN = 4  # prompts in the grid of the main arms
 _DETAILED = 2  # prompts in the grid of all arms
 _SEEDS = 2  # seeds in a grid
@@ -95,6 +96,8 @@ def render(results: Mapping[str, Any], pictures: RunFolder) -> str:
             figures=FIGURES,
             fewest=FEWEST_PROMPTS,
             code=code_line(results),
+            fastest=fastest_length(results),
+            glance=_glance(pictures.folder / GLANCE),
             judged=judged_figures(arms["ite"][FULL]),
             with_kid=arms["ite"]["clean"]["kid"] is not None,
             ite=ite,
@@ -111,6 +114,11 @@ def render(results: Mapping[str, Any], pictures: RunFolder) -> str:
     )
 
 
+def _glance(path: Path) -> str | None:
+    """The picture that explains the verdict; None where there is none, as in audits made before there were any."""
+    return data_address("image/png", path.read_bytes()) if path.is_file() else None
+
+
 def _attention_chart(groups: Mapping[str, Any]) -> str | None:
     """None where nothing looks at padding or prompt, or nothing was measured."""
     from .charts import attention_chart
@@ -119,12 +127,24 @@ def _attention_chart(groups: Mapping[str, Any]) -> str | None:
     return attention_chart(groups, wanted) if wanted else None
 
 
+def fastest_length(results: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """Of the lengths that the text was trimmed to, the one that was fastest; None: none was timed."""
+    timed = results["keep_k"].get("timed") or {"lengths": []}
+    trimmed = [length for length in timed["lengths"] if length["treatment"] == "trim"]
+    return min(trimmed, key=lambda length: length["seconds"], default=None)
+
+
+def keep_of(results: Mapping[str, Any]) -> int:
+    """Padding tokens to keep where some can go: at the fastest length, if lengths were timed."""
+    length = fastest_length(results)
+    return int(length["tokens_kept"] if length else results["keep_k"]["smallest"])
+
+
 def code_line(results: Mapping[str, Any]) -> str | None:
     """The code that drops the padding that can go; None where none can."""
     if not results["droppable"]:
         return None
-    keep = results["keep_k"]["smallest"]
-    return f"with padtone.trim_padding(pipe, keep={keep}):\n    image = pipe(prompt).images[0]"
+    return f"with padtone.trim_padding(pipe, keep={keep_of(results)}):\n    image = pipe(prompt).images[0]"
 
 
 def judged_figures(full: Mapping[str, Any]) -> list[str]:

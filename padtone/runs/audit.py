@@ -11,6 +11,7 @@ from typing import Any
 from picturelab.failures import told_as
 from picturelab.files import write_whole
 from picturelab.pipeline import Pipeline
+from picturelab.recipes import encoded
 from picturelab.remarks import remark
 from picturelab.runs.folder import OnProgress
 from picturelab.textfiles import read_json
@@ -23,7 +24,9 @@ from ..audit.run import Audit
 from ..audit.scores import score
 from ..audit.settings import AuditSettings
 from ..audit.studies import Study, beside_paper
-from ..reports.page import write_report
+from ..recipe import RECIPE
+from ..reports.glance import glance
+from ..reports.page import GLANCE, write_report
 
 _HUB_CLIP = "openai/clip-vit-base-patch32"
 _PACKAGES = ("numpy", "pillow", "scipy", "torch", "torchmetrics", "transformers")  # that figures depend on
@@ -67,6 +70,8 @@ def carry_out(
     audit = Audit(pipe, settings, folder, judge)  # reads the prompts and makes the plan
     audit.paint(progress)
     content = results(audit.pictures, score(audit.pictures, clip, progress))
+    smallest = content["keep_k"]["smallest"]
+    content["keep_k"]["timed"] = None if smallest is None else audit.timed_lengths(smallest).model_dump()
     content["study"] = beside_paper(study, content) if study else None
     content["looked_with"] = {
         "clip": settings.clip,
@@ -75,6 +80,10 @@ def carry_out(
         "study": study.model_dump() if study else None,
         "versions": {name: version(name) for name in _PACKAGES},
     }
+    with told_as(f"{folder} cannot be written", OSError):
+        write_whole(
+            folder / GLANCE, encoded(glance(content, audit.run_folder, judge), None, RECIPE), sync=True
+        )
     report = folder / "report.json"
     _say_what_changed(report, content)
     with told_as(f"{report} cannot be written", OSError):

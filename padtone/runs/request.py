@@ -16,6 +16,7 @@ from picturelab.reports.grid import labelled_grid
 from ..families.registry import denoiser_of, encoders_of, family_of
 from ..hooks.encoder import position_limit
 from ..interventions import idp, ite
+from ..interventions.replacing import replacements
 from ..recipe import PromptRecipe
 
 
@@ -25,12 +26,12 @@ class Request(PromptRecipe):
     Pixels are equal, bit for bit, for an equal request on the same kind of processor.
 
     Attributes:
-        arms: names, or rows of the text.
-        clean, pooled: see `padtone.encode`.
+        arms: names, or rows of the text; of "replace" what stands in the padding's place.
+        clean, pooled: see `padtone.encode`; "replace" has no use for them.
         layers, span: blocks and part of the run that IDP patches, see `padtone.idp`; ITE has no use for them.
     """
 
-    command: Literal["ite", "idp"]
+    command: Literal["ite", "idp", "replace"]
     arms: Annotated[list[Name | list[int]], Field(min_length=1)]
     seeds: Annotated[list[Seed], Field(min_length=1)]
     clean: Name
@@ -79,6 +80,9 @@ def make_arms(pipe: Pipeline, request: Request) -> dict[str, list[Image.Image]]:
             pooled=request.pooled,
             **request.call,
         )
+    if request.command == "replace":
+        names = [str(arm) for arm in request.arms]
+        return replacements(pipe, request.prompt, request.seeds, names, **request.call)
     return ite.ite(
         pipe,
         request.prompt,
@@ -92,7 +96,9 @@ def make_arms(pipe: Pipeline, request: Request) -> dict[str, list[Image.Image]]:
 
 def lay_out(request: Request, images: dict[str, list[Image.Image]]) -> Image.Image:
     """The pictures of a request as a labelled grid."""
-    title = f'{request.command}: "{request.prompt}" (clean: {request.clean}, pooled: {request.pooled})'
+    title = f'{request.command}: "{request.prompt}"'
+    if request.command != "replace":
+        title += f" (clean: {request.clean}, pooled: {request.pooled})"
     return labelled_grid(images, [f"seed {seed}" for seed in request.seeds], title)
 
 

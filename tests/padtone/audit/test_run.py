@@ -217,3 +217,20 @@ def test_attention_is_where_it_was_put(tmp_path):
         assert padding == pytest.approx([share] * len(padding), abs=1e-5)
         assert found["prompts"] == 2
         assert found["padding_rows"] == PADDING / painters.LENGTH
+
+
+def test_lengths_are_timed_once_in_a_folder(tmp_path):
+    audit = Audit(painters.build("register"), settings(), tmp_path / "audit")
+    audit.run_folder.begin({})
+    timed = audit.timed_lengths(1)
+    whole, *others = timed.lengths
+    assert (whole.treatment, whole.tokens_kept, whole.rows) == ("keep", None, painters.LENGTH)
+    assert whole.speedup == 1
+    assert [(one.treatment, one.tokens_kept, one.rows) for one in others[:2]] == [
+        ("mask", 1, painters.LENGTH),
+        ("trim", 1, painters.LENGTH - PADDING + 1),
+    ]
+    assert audit.timed_lengths(1) == timed
+    (tmp_path / "audit" / "pieces" / "lengths-keep-1.json").write_text('{"prompt": 0}')
+    again = audit.timed_lengths(1)  # measured anew
+    assert [one.rows for one in again.lengths] == [one.rows for one in timed.lengths]

@@ -100,6 +100,32 @@ def test_what_cannot_be_dropped_gets_no_code(made):
         assert "trim_padding" not in page
 
 
+def test_the_fastest_length_is_named(made):
+    results, folder = made["zero padding"]
+    lengths = [
+        {
+            "treatment": name,
+            "tokens_kept": k,
+            "rows": rows,
+            "seconds": s,
+            "speedup": 0.4 / s,
+            "speedup_range": [1, 2],
+        }
+        for name, k, rows, s in (
+            ("keep", None, 12, 0.4),
+            ("mask", 0, 12, 0.1),
+            ("trim", 0, 4, 0.3),
+            ("trim", 4, 8, 0.2),
+        )
+    ]
+    timed = {"prompt": results["settings"]["prompts_used"][0], "lengths": lengths}
+    changed = results | {"keep_k": results["keep_k"] | {"timed": timed}}
+    page = render(changed, folder)
+    assert "with padtone.trim_padding(pipe, keep=4):" in page
+    assert "8 rows were the fastest: keep = 4." in page
+    assert "trim_padding(pipe, keep=0)" in render(results, folder)
+
+
 def test_page_escapes_what_people_typed(made):
     results, folder = made["zero padding"]
     settings = results["settings"] | {

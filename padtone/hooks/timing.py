@@ -1,0 +1,37 @@
+"""How long the denoiser's calls take."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+
+
+@contextmanager
+def timed_calls(module: torch.nn.Module) -> Iterator[list[float]]:
+    """Inside the block, the seconds of every call of a module are written down, its device's work included."""
+    seconds: list[float] = []
+    begun: list[float] = []
+
+    def before(module: torch.nn.Module, args: tuple) -> None:
+        begun.append(_now())
+
+    def after(module: torch.nn.Module, args: tuple, output: Any) -> None:
+        seconds.append(_now() - begun.pop())
+
+    # First and last of all hooks, so that those of others count.
+    hooks = [module.register_forward_pre_hook(before, prepend=True), module.register_forward_hook(after)]
+    try:
+        yield seconds
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
+def _now() -> float:
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
+    return time.perf_counter()
