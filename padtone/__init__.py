@@ -16,8 +16,10 @@ if TYPE_CHECKING:
     from .interventions.idp import idp, idp_arms
     from .interventions.ite import encode, ite, token_roles
     from .interventions.masking import mask_padding, replace_padding, trim_padding
+    from .interventions.sensitivity import sensitivity
     from .maths.attention import AttentionShares
     from .maths.roles import TokenRoles
+    from .maths.sensitivity import RowChanges, Sensitivity
     from .reports.page import write_report
 
 __all__ = [
@@ -26,6 +28,8 @@ __all__ = [
     "AuditSettings",
     "Clip",
     "Family",
+    "RowChanges",
+    "Sensitivity",
     "TextEncoder",
     "TokenRoles",
     "attention_to_padding",
@@ -37,6 +41,7 @@ __all__ = [
     "mask_padding",
     "register_family",
     "replace_padding",
+    "sensitivity",
     "token_roles",
     "trim_padding",
     "write_report",
@@ -50,6 +55,8 @@ __getattr__, __dir__ = attach(
         "AuditSettings": "audit.settings",
         "Clip": "audit.clip",
         "Family": "families.family",
+        "RowChanges": "maths.sensitivity",
+        "Sensitivity": "maths.sensitivity",
         "TextEncoder": "families.family",
         "TokenRoles": "maths.roles",
         "attention_to_padding": "interventions.attention",
@@ -61,6 +68,7 @@ __getattr__, __dir__ = attach(
         "mask_padding": "interventions.masking",
         "register_family": "families.registry",
         "replace_padding": "interventions.masking",
+        "sensitivity": "interventions.sensitivity",
         "token_roles": "interventions.ite",
         "trim_padding": "interventions.masking",
         "write_report": "reports.page",

@@ -1,4 +1,4 @@
-"""The command line: padtone audit, roles, ite, idp, remake; each in a file of its own."""
+"""The command line: padtone audit, roles, sensitivity, ite, idp, remake; each in a file of its own."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from .idp import idp
 from .ite import ite
 from .remake import remake
 from .roles import roles
+from .sensitivity import sensitivity
 
 app = typer.Typer(
     help="See, swap, mask and trim the padding tokens of text-to-image models.",
@@ -21,7 +22,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-for command in (audit, roles, ite, idp, remake):
+for command in (audit, roles, sensitivity, ite, idp, remake):
     app.command()(command)
 
 
