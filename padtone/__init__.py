@@ -13,16 +13,19 @@ if TYPE_CHECKING:
     from .families.family import Family, TextEncoder
     from .families.registry import known_families, register_family
     from .interventions.attention import attention_to_padding
+    from .interventions.attention_sizes import attention_by_size
     from .interventions.idp import idp, idp_arms
     from .interventions.ite import encode, ite, token_roles
     from .interventions.masking import mask_padding, replace_padding, trim_padding
     from .interventions.sensitivity import sensitivity
     from .maths.attention import AttentionShares
+    from .maths.attention_sizes import AttentionAtSize
     from .maths.roles import TokenRoles
     from .maths.sensitivity import RowChanges, Sensitivity
     from .reports.page import write_report
 
 __all__ = [
+    "AttentionAtSize",
     "AttentionShares",
     "Audit",
     "AuditSettings",
@@ -32,6 +35,7 @@ __all__ = [
     "Sensitivity",
     "TextEncoder",
     "TokenRoles",
+    "attention_by_size",
     "attention_to_padding",
     "encode",
     "idp",
@@ -50,6 +54,7 @@ __all__ = [
 __getattr__, __dir__ = attach(
     __name__,
     {
+        "AttentionAtSize": "maths.attention_sizes",
         "AttentionShares": "maths.attention",
         "Audit": "audit.run",
         "AuditSettings": "audit.settings",
@@ -59,6 +64,7 @@ __getattr__, __dir__ = attach(
         "Sensitivity": "maths.sensitivity",
         "TextEncoder": "families.family",
         "TokenRoles": "maths.roles",
+        "attention_by_size": "interventions.attention_sizes",
         "attention_to_padding": "interventions.attention",
         "encode": "interventions.ite",
         "idp": "interventions.idp",

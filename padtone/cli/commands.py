@@ -1,4 +1,4 @@
-"""The command line: padtone audit, roles, sensitivity, ite, idp, remake; each in a file of its own."""
+"""The command line: padtone audit, roles, sensitivity, attention, ite, idp, remake; each in a file of its own."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import typer
 
 from picturelab.cli.run import print_version
 
+from .attention import attention
 from .audit import audit
 from .idp import idp
 from .ite import ite
@@ -22,7 +23,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-for command in (audit, roles, sensitivity, ite, idp, remake):
+for command in (audit, roles, sensitivity, attention, ite, idp, remake):
     app.command()(command)
 
 
