@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -96,7 +97,11 @@ def _lines(entry: AttentionAtSize) -> list[str]:
         f"{group} {share:.1%}" for group, share in known.items() if share or group == "padding"
     )
     lines = [f"{entry.width}x{entry.height}: {shares}; padding if even {entry.shares.even('padding'):.1%}"]
-    words = {"layers": lambda layer: f"{layer} ({entry.layers[layer]})", "steps": str, "rows": row_name}
+    words: dict[str, Callable[[int], str]] = {
+        "layers": lambda layer: f"{layer} ({entry.layers[layer]})",
+        "steps": str,
+        "rows": row_name,
+    }
     for name, places in entry.sinks().items():
         most = ", ".join(f"{words[name](place)} {share:.1%}" for place, share in places)
         lines.append(f"  {name} with most to padding: {most or 'there is no padding'}")

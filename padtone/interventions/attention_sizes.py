@@ -11,7 +11,6 @@ from picturelab.bounds import check, shown
 from picturelab.pipeline import Pipeline
 from picturelab.runs.folder import OnProgress
 
-from ..families.family import Family
 from ..families.registry import denoiser_of, family_of
 from ..hooks.denoiser import attention_modules
 from ..maths.attention_sizes import AttentionAtSize, at_size, groups_of_rows
@@ -67,8 +66,8 @@ def training_size(pipe: Pipeline) -> tuple[int, int]:
     Raises:
         ValueError: they do not say.
     """
-    denoiser = denoiser_of(pipe, family_of(pipe))
-    side = getattr(pipe, "default_sample_size", None) or denoiser.config.get("sample_size")
+    config: Any = denoiser_of(pipe, family_of(pipe)).config
+    side = getattr(pipe, "default_sample_size", None) or config.get("sample_size")
     scale = getattr(pipe, "vae_scale_factor", None)
     sides = (side, side) if isinstance(side, int) else side
     if not scale or not isinstance(sides, Sequence) or len(sides) != 2:
@@ -78,8 +77,8 @@ def training_size(pipe: Pipeline) -> tuple[int, int]:
 
 def size_multiple(pipe: Pipeline) -> int:
     """Pixels of which a picture's sides must be multiples: of the latents, and of the denoiser's patches of these."""
-    family: Family = family_of(pipe)
-    patch = denoiser_of(pipe, family).config.get("patch_size")
+    config: Any = denoiser_of(pipe, family_of(pipe)).config
+    patch = config.get("patch_size")
     processor = getattr(pipe, "image_processor", None)
     scale = getattr(pipe, "vae_scale_factor", 8)
     preprocessed = scale if processor is None else processor.config.vae_scale_factor
