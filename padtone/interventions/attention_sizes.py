@@ -5,16 +5,18 @@ from __future__ import annotations
 import inspect
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from picturelab.bounds import check, shown
 from picturelab.pipeline import Pipeline
-from picturelab.runs.folder import OnProgress
 
 from ..families.registry import denoiser_of, family_of
 from ..hooks.denoiser import attention_modules
 from ..maths.attention_sizes import AttentionAtSize, at_size, groups_of_rows
 from .attention import check_attention, watched
+
+if TYPE_CHECKING:
+    from picturelab.runs.folder import OnProgress
 
 
 def attention_by_size(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -14,7 +14,6 @@ from picturelab.bounds import check_prompt as check_letters
 from picturelab.models import origin
 from picturelab.pipeline import Pipeline
 from picturelab.remarks import remark
-from picturelab.runs.folder import OnProgress
 
 from ..families.family import Family
 from ..families.registry import family_of
@@ -30,12 +29,16 @@ from ..maths.sensitivity import (
     parts_of_change,
     relative,
     role_of,
+    root_mean_square,
     row_changes,
 )
 from .arguments import check_options, check_prompt
 from .encoding import Encoding, encode_prompts
 from .ite import text_names
 from .words import Rewording, check_words, usual_prompts, usual_words
+
+if TYPE_CHECKING:
+    from picturelab.runs.folder import OnProgress
 
 _COMPARED = 10  # unrelated prompts, which make 45 pairs
 
@@ -218,7 +221,7 @@ class _Compared:
         base = self.base[index]
         apart = distances([(text[index].values, text[index].roles) for text in self._unrelated])
         counts = range(1, len(plan.drawn[0]) + 1)
-        drawn = [self._mean_parts(index, [texts[count - 1] for texts in plan.drawn]) for count in counts]
+        drawn = [self._parts(index, [texts[count - 1] for texts in plan.drawn]) for count in counts]
         changes = {
             part: tuple(relative(parts.get(part), apart.get(role_of(part))) for parts in drawn)
             for part in PARTS
@@ -227,7 +230,7 @@ class _Compared:
         unit = torch.tensor([apart.get(role, 0.0) for role in base.roles])
         rows = torch.stack(
             [
-                torch.stack([self._squares[text][index].sqrt() for text in texts]).mean(dim=0)
+                torch.stack([self._squares[text][index] for text in texts]).mean(dim=0).sqrt()
                 for texts in plan.single
             ]
         )
@@ -245,14 +248,14 @@ class _Compared:
             ),
         )
 
-    def _mean_parts(self, index: int, texts: Sequence[str]) -> dict[str, float]:
-        """Each part's change, mean over the texts in which there is such a part."""
+    def _parts(self, index: int, texts: Sequence[str]) -> dict[str, float]:
+        """Each part's change, root mean square over the texts in which there is such a part."""
         found: dict[str, list[float]] = {}
         for text in texts:
             parts = parts_of_change(self.base[index].roles, self._changed[text][index])
             for part, change in part_changes(self._squares[text][index], parts).items():
                 found.setdefault(part, []).append(change)
-        return {part: sum(values) / len(values) for part, values in found.items()}
+        return {part: float(root_mean_square(torch.tensor(values))) for part, values in found.items()}
 
 
 def _check(pipe: Pipeline, prompt: Any, words: Any, unrelated: Any, options: dict) -> None:

@@ -22,15 +22,17 @@ PARTS = (WORD, LATER, EARLIER, "bos", "eos", "template", "padding", POOLED)
 class RowChanges:
     """How much the rows of one encoder, or a pooled vector, change with the words of the prompt.
 
-    Every change is a root mean square over rows and channels, as a part of the mean distance of two unrelated prompts
-    at rows of the same role: 1 is as much as another prompt. None and nan: unrelated prompts do not differ there.
+    Every change is a root mean square over channels, rows and draws, as a part of the mean distance of two unrelated
+    prompts at rows of the same role: 1 is as much as another prompt. None and nan: unrelated prompts do not differ
+    there. Squares are averaged, not distances: so words that move a text in independent directions have the exponent
+    1/2 even where some of them move it further than others.
 
     Attributes:
         name: the encoder's, or that of the pipeline's argument that is the pooled vector.
         tokens, roles: one a row; a pooled vector is one row of the role "pooled".
         distances: {role: mean distance of two unrelated prompts}, in the encoding's own unit.
         changes: {part: one a number of words}; the parts are in `PARTS`.
-        exponents: {part: slope of log change over log words}; 1/2 where vectors of words are laid side by side. None:
+        exponents: {part: slope of log change over log words}; 1/2 for word vectors laid side by side. None:
             nothing changed, or one number of words alone was tried.
         carry: (words, rows), the change of each row where one word is replaced.
         own: the rows of each word.
@@ -55,8 +57,8 @@ class RowChanges:
         return part_changes(self.carry[index] ** 2, parts)
 
     def of_rows(self) -> torch.Tensor:
-        """(rows,): the change of each row where one word is replaced, mean over the words."""
-        return self.carry.mean(dim=0)
+        """(rows,): the change of each row where one word is replaced, root mean square over the words."""
+        return root_mean_square(self.carry)
 
     def to_dict(self) -> dict[str, Any]:
         """As plain values, ready for JSON."""
@@ -140,6 +142,11 @@ def part_changes(squares: torch.Tensor, parts: Sequence[str]) -> dict[str, float
         for part in PARTS
         if part in parts
     }
+
+
+def root_mean_square(values: torch.Tensor) -> torch.Tensor:
+    """Over the first axis."""
+    return values.square().mean(dim=0).sqrt()
 
 
 def distances(texts: Sequence[tuple[torch.Tensor, Sequence[str]]]) -> dict[str, float]:

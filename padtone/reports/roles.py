@@ -17,7 +17,7 @@ ROLE_COLOURS = {
     "padding": "#e3e3e3",
 }
 _CARRY = "#2563a8"
-CARRY_LEGEND = "change of the row where one word is replaced, mean over the words; 1: as another prompt"
+CARRY_LEGEND = "change of the row where one word is replaced; 1: as another prompt"
 _DEEPEST = 0.7  # of the colour's strength, so that black letters stay readable
 _GAP = 8  # pixels between the sheet's parts
 _LINE = 16  # pixels of a line of text
@@ -78,7 +78,8 @@ def _draw_legend(
     )
     left, width = _GAP, 88 if by_role else 56
     for words, colour in colours.items():
-        draw.rectangle((left, top, left + _LINE - 2, top + _LINE - 2), fill=colour, outline="#e3e3e3")
+        outline = None if by_role else ROLE_COLOURS["padding"]  # white on white has no edge
+        draw.rectangle((left, top, left + _LINE - 2, top + _LINE - 2), fill=colour, outline=outline)
         draw.text((left + _LINE + 2, top), words, fill="black", font=font)
         left += width
     if not by_role:

@@ -1,5 +1,6 @@
 """Changes of rows by role, their unit and their growth, against values worked out by hand."""
 
+import itertools
 import math
 
 import pytest
@@ -15,6 +16,7 @@ from padtone.maths.sensitivity import (
     part_changes,
     parts_of_change,
     relative,
+    root_mean_square,
     row_changes,
 )
 
@@ -64,6 +66,20 @@ def test_words_side_by_side_grow_with_the_root_of_their_number():
     assert exponent((1, 2, 3), changes) == pytest.approx(0.5)
 
 
+def test_unequal_words_grow_with_the_root_of_their_number_too():
+    """Words that move the whole text by 1, 2 and 5 at right angles: the root mean square over all choices of k."""
+    moves = torch.diag(torch.tensor([1.0, 2.0, 5.0]))
+    changes = []
+    for count in (1, 2, 3):
+        choices = itertools.combinations(range(3), count)
+        found = torch.stack(
+            [row_changes(torch.zeros(1, 3), moves[list(rows)].sum(0)[None]).sqrt() for rows in choices]
+        )
+        changes.append(float(root_mean_square(found)))
+    assert changes[0] == pytest.approx(math.sqrt(30 / 3 / 3))
+    assert exponent((1, 2, 3), changes) == pytest.approx(0.5)
+
+
 def test_exponent():
     assert exponent((1, 2, 4), (0.5, 1.0, 2.0)) == pytest.approx(1.0)
     assert exponent((1, 2, 3), (0.0, 0.0, 0.0)) is None
@@ -90,6 +106,6 @@ def test_changes_of_one_word_and_of_one_row():
         own=((0,), (1,)),
     )
     assert rows.of_word(0) == {WORD: 1.0, LATER: 0.5, "padding": pytest.approx(math.sqrt(12.5))}
-    assert rows.of_rows()[:3].tolist() == [0.5, 1.25, 2.0]
+    assert rows.of_rows()[:3].tolist() == pytest.approx([math.sqrt(0.5), math.sqrt(2.125), math.sqrt(5)])
     assert rows.to_dict()["carry"][1] == [0.0, 2.0, 1.0, None]
     assert rows.to_dict()["words"][1]["padding"] is None
