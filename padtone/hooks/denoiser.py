@@ -47,19 +47,14 @@ def _parameters(forward: Callable) -> tuple[str, ...]:
     return tuple(inspect.signature(forward).parameters)[1:]  # without self
 
 
-def text_argument(module: torch.nn.Module) -> str:
-    """Name of the denoiser's argument for text; Z-Image's is a list of captions."""
-    return TEXT if _place(module, TEXT) is not None else "cap_feats"
-
-
 def arguments_of(module: torch.nn.Module, args: tuple, kwargs: dict) -> dict:
     """All arguments of a call by name."""
     return dict(zip(_parameters(type(module).forward), args, strict=False)) | kwargs
 
 
-def text_of(module: torch.nn.Module, args: tuple, kwargs: dict) -> Any:
+def text_of(module: torch.nn.Module, family: Family, args: tuple, kwargs: dict) -> Any:
     """The text that a call gives the denoiser: (batch, rows, width), or Z-Image's list of (rows, width)."""
-    return argument(module, text_argument(module), args, kwargs)
+    return argument(module, family.text_argument, args, kwargs)
 
 
 def same_rows(text: Any, known: Any) -> bool:
@@ -141,7 +136,7 @@ class StepCounter:
         Args:
             arguments: the call's, by name.
         """
-        timestep = arguments["timestep"] if "timestep" in arguments else arguments["t"]
+        timestep = next(arguments[name] for name in ("timestep", "timesteps", "t") if name in arguments)
         now = float(torch.as_tensor(timestep).flatten()[0])
         if now != self._last:
             self._last, self.step = now, self.step + 1
@@ -170,7 +165,7 @@ def attention_modules(denoiser: torch.nn.Module, family: Family) -> list[torch.n
         ValueError: the denoiser has none.
     """
     if family.joint:
-        modules = [getattr(block, family.attends) for block in blocks_of(denoiser, family)]
+        modules = [block.get_submodule(family.attends) for block in blocks_of(denoiser, family)]
     else:
         named = [
             (name, m) for name, m in denoiser.named_modules() if name.rsplit(".", 1)[-1] == family.attends

@@ -16,7 +16,6 @@ from .denoiser import (
     TEXT,
     argument,
     attention_modules,
-    text_argument,
     text_of,
     text_readers,
     with_argument,
@@ -70,17 +69,13 @@ class _VisibleText:
 
     def __init__(self, family: Family, follower: PromptFollower, trim: bool) -> None:
         self.family, self.follower, self.trim = family, follower, trim
-        # These two take the mask of the text alone and do the right thing with it.
-        self.mask_is_honoured = family.mask_argument in (
-            "encoder_attention_mask",
-            "encoder_hidden_states_mask",
-        )
+        self.mask_is_honoured = family.mask_argument is not None and family.mask_is_honoured
         self.in_flight: InFlight[_Visible] = InFlight()
 
     def enter(self, module: torch.nn.Module, args: tuple, kwargs: dict) -> tuple[tuple, dict]:
         """The denoiser's call with its text trimmed and its mask set."""
         self.in_flight.begin(None)
-        text = text_of(module, args, kwargs)
+        text = text_of(module, self.family, args, kwargs)
         if text is None:  # a ControlNet that reads none
             return args, kwargs
         behind = argument(module, self.family.behind, args, kwargs) if self.family.behind else None
@@ -109,16 +104,29 @@ class _VisibleText:
         if not family.joint:
             return *self._with_own_masks(module, real, args, kwargs), rows
         if self.trim:
-            text = text_of(module, args, kwargs)[:, columns]
-            args, kwargs = with_argument(module, text_argument(module), text, args, kwargs)
-            ids = argument(module, "txt_ids", args, kwargs)
-            if ids is not None:  # (rows, axes) or (batch, rows, axes); rows keep their positions
-                args, kwargs = with_argument(module, "txt_ids", ids[..., columns, :], args, kwargs)
+            args, kwargs = self._trimmed(columns, rows.shape[1], module, args, kwargs)
             rows = rows[:, columns]
         if family.mask_argument is not None:
-            mask = rows.to(torch.long) if self.mask_is_honoured else None
+            stock = argument(module, family.mask_argument, args, kwargs)
+            mask = rows.to(torch.long if stock is None else stock.dtype) if self.mask_is_honoured else None
             args, kwargs = with_argument(module, family.mask_argument, mask, args, kwargs)
         return args, kwargs, rows
+
+    def _trimmed(
+        self, columns: torch.Tensor, length: int, module: torch.nn.Module, args: tuple, kwargs: dict
+    ) -> tuple[tuple, dict]:
+        """The call with these columns of its text alone; rows keep their positions."""
+        family = self.family
+        text = text_of(module, family, args, kwargs)[:, columns]
+        args, kwargs = with_argument(module, family.text_argument, text, args, kwargs)
+        ids = argument(module, "txt_ids", args, kwargs)
+        if ids is not None:  # (rows, axes) or (batch, rows, axes)
+            args, kwargs = with_argument(module, "txt_ids", ids[..., columns, :], args, kwargs)
+        if family.positions is not None:
+            places = argument(module, family.positions, args, kwargs)
+            places = torch.cat([places[columns], places[length:]])
+            args, kwargs = with_argument(module, family.positions, places, args, kwargs)
+        return args, kwargs
 
     def _with_own_masks(
         self, module: torch.nn.Module, real: torch.Tensor, args: tuple, kwargs: dict

@@ -11,8 +11,8 @@ import torch
 from picturelab.pipeline import Pipeline
 
 from ..families.family import Family, TextEncoder
-from ..maths.roles import by_stretch, masked_span, real_span
-from .encoder import EncoderCall, filled_rows, tokenizer_of
+from ..maths.roles import by_stretch, nearest_padding
+from .encoder import EncoderCall, filled_rows, real_positions, tokenizer_of
 
 
 @dataclass
@@ -27,15 +27,8 @@ class Padding:
         tokenizer = tokenizer_of(self.pipe, encoder)
         visible = torch.zeros(ids.shape, dtype=torch.bool)
         for i, row in enumerate(ids.tolist()):
-            if mask is not None:
-                start, end = masked_span(mask[i].tolist())
-            else:
-                side = tokenizer.padding_side
-                start, end = real_span(row, pad=tokenizer.pad_token_id, eos=tokenizer.eos_token_id, side=side)
-            if start > 0:  # padded at the left: the nearest padding lies before the prompt
-                visible[i, max(0, start - self.tokens_kept) : end] = True
-            else:
-                visible[i, start : end + self.tokens_kept] = True
+            real = real_positions(tokenizer, row, None if mask is None else mask[i].tolist())
+            visible[i, [*real, *nearest_padding(real, len(row), self.tokens_kept)]] = True
         return visible
 
 

@@ -123,7 +123,7 @@ class _Swap:
     def enter(self, module: torch.nn.Module, args: tuple, kwargs: dict) -> None:
         self.in_flight.begin(None)
         run = self.runs.here()
-        text = text_of(module, args, kwargs)
+        text = text_of(module, self.family, args, kwargs)
         place = None if run is None or text is None else run.place.of(text)
         if run is None or place is None:
             return

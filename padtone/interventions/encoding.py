@@ -14,8 +14,8 @@ from picturelab.remarks import remark
 
 from ..families.family import Family, TextEncoder
 from ..families.registry import family_of
-from ..hooks.encoder import Change, EncoderCall, filled_rows, tokenizer_of, watch_encoders
-from ..maths.roles import TokenRoles, assign, masked_span, real_span
+from ..hooks.encoder import Change, EncoderCall, filled_rows, real_positions, tokenizer_of, watch_encoders
+from ..maths.roles import TokenRoles, assign
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,8 @@ def encode_prompts(
     arguments: dict[str, Any] = {}
     with watch_encoders(pipe, family, change) as calls, torch.no_grad():
         for names, extra in zip(family.returns, family.calls, strict=True):
-            values = pipe.encode_prompt(prompt=list(prompts), **_arguments(pipe, options, extra))
+            values = pipe.encode_prompt(prompt=list(prompts), **_arguments(pipe, options, extra, len(prompts)))
+            values = values if isinstance(values, tuple) else (values,)
             named = {
                 name: value for name, value in zip(names, values, strict=True) if name and value is not None
             }
@@ -79,12 +80,13 @@ def same_for_all(family: Family, options: dict) -> dict:
     return {name: value for name, value in options.items() if name not in family.own_prompts}
 
 
-def _arguments(pipe: Pipeline, options: dict, extra: dict) -> dict:
+def _arguments(pipe: Pipeline, options: dict, extra: dict, count: int) -> dict:
     takes = inspect.signature(pipe.encode_prompt).parameters
     fixed = {
         "device": pipe._execution_device,
         "num_images_per_prompt": 1,
         "do_classifier_free_guidance": False,
+        "batch_size": count,
     }
     fixed |= dict.fromkeys(family_of(pipe).own_prompts)
     chosen = {name: value for name, value in fixed.items() if name in takes}
@@ -155,28 +157,31 @@ def _assign(
     bos = {i for i in (tokenizer.bos_token_id, tokenizer.cls_token_id) if i is not None} | set(
         tokenizer("").input_ids
     ) - eos
-    if mask is not None:
-        span = masked_span(mask)
-    else:
-        pad, end = tokenizer.pad_token_id, tokenizer.eos_token_id
-        span = real_span(ids, pad=pad, eos=end, side=tokenizer.padding_side)
+    real = real_positions(tokenizer, ids, mask)
+    read = [ids[i] for i in real]
     before, written, after = family.text(pipe, prompt, options)
     if hasattr(pipe, "maybe_convert_prompt"):  # textual inversion: one word, several tokens
         written = pipe.maybe_convert_prompt(written, tokenizer)
-    offsets = _offsets(tokenizer, before + written + after, ids[span[0] : span[1]])
+    end = len(tokenizer(after, add_special_tokens=False).input_ids) if family.end_stays else 0
+    room = len(read) - end
+    offsets = _offsets(tokenizer, before + written + after, read[:room])
     first, last = len(before), len(before) + len(written)
     inside = [i for i, (a, b) in enumerate(offsets) if b > first and a < last and b > a]
-    room = span[1] - span[0]
     cut = ""
-    read = room - _closing(ids[span[1] - 1 : span[1]], eos, offsets, room)  # tokens of the text, not its end
-    if inside and inside[-1] >= read:
-        cut_from = max(inside[0], read)
+    # Tokens of the text, not its end.
+    texts = room if end else room - _closing(read[-1:], eos, offsets, room)
+    if inside and inside[-1] >= texts:
+        cut_from = max(inside[0], texts)
         cut = (before + written)[offsets[cut_from][0] : last].strip()
     template = None
     if before or after:
         reached = [i for i in inside if i < room]
-        template = (span[0] + reached[0], span[0] + reached[-1] + 1) if reached else (span[1], span[1])
-    return assign(ids, span, bos=tuple(bos), eos=tuple(eos), prompt=template), cut
+        template = (reached[0], reached[-1] + 1) if reached else (room, room)
+    roles = ["padding"] * len(ids)
+    read_as = assign(read, (0, len(read)), bos=tuple(bos), eos=tuple(eos), prompt=template)
+    for position, role in zip(real, read_as, strict=True):
+        roles[position] = role
+    return roles, cut
 
 
 def _closing(last: Sequence[int], eos: set[int], offsets: Sequence[tuple[int, int]], room: int) -> int:
