@@ -27,7 +27,6 @@ from ..interventions.ite import (
     pipe_arguments,
     stack_arguments,
     swap_rows,
-    text_names,
 )
 from ..interventions.masking import trim_padding
 from ..maths.roles import RowChoice, shared_rows
@@ -134,7 +133,9 @@ class Painter:
         self, texts: Sequence[dict[str, Any]], seeds: Sequence[int]
     ) -> dict[int, tuple[Sequence[Any], set[int]]]:
         """{seed: (a picture of each text, places of those whose numbers are not finite)}."""
-        call = pipe_arguments(self.pipe, stack_arguments(texts), len(texts), self.call)
+        call = pipe_arguments(
+            self.pipe, stack_arguments(texts, self.family.layers_first), len(texts), self.call
+        )
         by_seed = {}
         for seed in seeds:
             with _checked(self.pipe) as broken:
@@ -238,10 +239,12 @@ class Painter:
             for text, encoding in ((prompt, full), (other, theirs))
         )
         shared = False
-        for name, rows, more in zip(text_names(self.family), ours, others, strict=True):
+        for name, rows, more in zip(self.family.text_names, ours, others, strict=True):
             shared = shared or bool((rows & more).any())
             both = (rows & more)[None]
-            arguments[name] = swap_rows(theirs.arguments[name], full.arguments[name], both)
+            arguments[name] = swap_rows(
+                theirs.arguments[name], full.arguments[name], both, name in self.family.layers_first
+            )
         if not shared:
             raise ValueError(f"{other!r}, which lends its padding, has none where this prompt has some")
         return arguments

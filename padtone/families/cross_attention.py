@@ -6,7 +6,9 @@ from .family import Family, TextEncoder
 from .reading import (
     CLIP,
     NEGATIVE_LAST,
+    behind_index,
     first_and_last,
+    kandinsky_template,
     sana_instruction,
 )
 
@@ -83,6 +85,30 @@ _HUNYUAN_DIT = Family(
     note="BERT's rows, then T5's; the denoiser puts one learned vector in place of all padding, and attends to it.",
 )
 
+_KANDINSKY5 = Family(
+    "Kandinsky 5",
+    (
+        TextEncoder("text_encoder", "tokenizer", None, "<|endoftext|>"),
+        TextEncoder("text_encoder_2", "tokenizer_2", 77, "<|endoftext|>", masked=True, feeds="pooled"),
+    ),
+    (("prompt_embeds_qwen", "prompt_embeds_clip", "prompt_cu_seqlens"),),
+    "cross",
+    blocks=(),
+    attends="cross_attention",
+    rows=behind_index("prompt_template_encode_start_idx"),
+    text=kandinsky_template,
+    pooled=("prompt_embeds_clip",),
+    negative="embeds",
+    refused=dict.fromkeys(
+        ("mask", "trim", "replace"),
+        "one prompt has no padding, and that of a batch is read, unmasked, by blocks of text alone",
+    ),
+    note=(
+        "Chat template around the prompt; a single prompt is not padded, a batch is, and nothing masks that; "
+        "two blocks of text alone come before cross-attention."
+    ),
+)
+
 FAMILIES: dict[str, Family] = {
     "StableDiffusionPipeline": _SD,
     "StableDiffusionXLPipeline": _SDXL,
@@ -90,4 +116,5 @@ FAMILIES: dict[str, Family] = {
     "PixArtSigmaPipeline": _PIXART[300],
     "SanaPipeline": _SANA,
     "HunyuanDiTPipeline": _HUNYUAN_DIT,
+    "Kandinsky5T2IPipeline": _KANDINSKY5,
 }

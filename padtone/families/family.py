@@ -91,6 +91,8 @@ class Family:
         text_argument: the denoiser's argument for the text.
         behind: the denoiser's argument for the rows of a further encoder, behind those of its usual one.
         behind_again: those rows are in each block twice, one after the other.
+        text_rows: how many rows of text a block has, from the denoiser's arguments; None: those of `text_argument`.
+        rows_first: a block's sequence is (rows, batch, width).
         own_masks: further mask arguments of the denoiser, one after the other along the rows.
         text_blocks: the first lists of `blocks` that hold text alone, without the image.
         offset: rows that the denoiser puts before the text (AuraFlow's registers).
@@ -105,12 +107,12 @@ class Family:
         further: what `encode_prompt` returns that is text too, besides the first value.
         layers_first: of its values, those with an axis of encoder layers before that of the batch.
         pooled: of its values, those that are pooled vectors.
-        takes_encodings: the pipeline's call takes what `encode_prompt` returns.
-        call: arguments for every call of the pipeline, so that it draws the encodings that it is given.
+        batches_guidance: with guidance, the pipeline can draw several pictures in one call.
+        call: arguments for every call with encodings, so that the pipeline draws those and no others.
         negative: how a negative prompt is handed over next to `prompt_embeds`: as "text" or as "embeds".
         pads: False where the denoiser never receives padding from the encoder.
         refused: {one of `ACTIONS`: why it cannot be done}.
-        objection: why this prompt, or a call with these options, cannot be done; None: it can.
+        objection: why a prompt cannot be done with these options; None: it can.
         note: what a reader should know, one sentence.
     """
 
@@ -129,6 +131,8 @@ class Family:
     text_argument: str = "encoder_hidden_states"
     behind: str | None = None
     behind_again: bool = False
+    text_rows: Callable[[dict], int] | None = None
+    rows_first: bool = False
     own_masks: tuple[str, ...] = ()
     text_blocks: tuple[str, ...] = ()
     offset: int = 0
@@ -141,7 +145,7 @@ class Family:
     further: tuple[str, ...] = ()
     layers_first: tuple[str, ...] = ()
     pooled: tuple[str, ...] = ("pooled_prompt_embeds",)
-    takes_encodings: bool = True
+    batches_guidance: bool = True
     call: Mapping[str, Any] = field(default_factory=dict, hash=False)
     negative: str = "text"
     pads: bool = True
@@ -169,6 +173,15 @@ class Family:
     def own_prompts(self) -> frozenset[str]:
         """Arguments with which a caller gives one encoder another prompt, such as `prompt_2`."""
         return frozenset(encoder.prompt for encoder in self.encoders) - {"prompt"}
+
+    def check_possible(self, action: str) -> None:
+        """Can this family do one of `ACTIONS`?
+
+        Raises:
+            ValueError: it cannot.
+        """
+        if action in self.refused:
+            raise ValueError(f"{self.title} allows no {ACTIONS[action]}: {self.refused[action]}")
 
     @property
     def text_names(self) -> tuple[str, ...]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
-from .family import TextEncoder, plain_text
+from .family import Rows, TextEncoder, plain_text
 
 # What many pipelines' `encode_prompt` returns.
 NEGATIVE_LAST = (
@@ -80,3 +81,78 @@ def z_image_rows(call: dict) -> int:
     size, frame_size = call.get("patch_size", 2), call.get("f_patch_size", 1)
     patches = (frames // frame_size) * (height // size) * (width // size)
     return -(-patches // 32) * 32
+
+
+def between_ends(pipe: Any, prompt: str, options: dict) -> tuple[str, str, str]:
+    """Krea 2 and LongCat hold what they write before and after the prompt in two attributes."""
+    return pipe.prompt_template_encode_prefix, prompt, pipe.prompt_template_encode_suffix
+
+
+def ovis_system(pipe: Any, prompt: str, options: dict) -> tuple[str, str, str]:
+    """Ovis-Image puts its system prompt into the user's message."""
+    before, prompt, after = plain_chat(pipe, prompt, options)
+    return before + pipe.system_prompt, prompt, after
+
+
+def kandinsky_template(pipe: Any, prompt: str, options: dict) -> tuple[str, str, str]:
+    """Kandinsky 5 also puts single blanks for all white space."""
+    before, _, after = pipe.prompt_template.partition("{}")
+    return before, " ".join(prompt.split()), after
+
+
+def prx_cleaned(pipe: Any, prompt: str, options: dict) -> tuple[str, str, str]:
+    """PRX cleans the prompt of links, marks and capitals, unless told otherwise."""
+    clean = pipe.text_preprocessor
+    return "", (clean.basic_clean if options.get("skip_text_cleaning") else clean.clean_text)(prompt), ""
+
+
+def behind_index(attribute: str) -> Rows:
+    """The rows from a fixed one on, by which a pipeline drops its template's beginning.
+
+    Args:
+        attribute: where the pipeline holds the number of rows that it drops.
+    """
+
+    def rows(pipe: Any, ids: Sequence[int], mask: Sequence[int] | None, length: int) -> list[int]:
+        return list(range(getattr(pipe, attribute), len(ids)))
+
+    return rows
+
+
+def without_ends(pipe: Any, ids: Sequence[int], mask: Sequence[int] | None, length: int) -> list[int]:
+    """LongCat drops its whole template, before and behind."""
+    before, after = (
+        len(pipe.tokenizer(text, add_special_tokens=False).input_ids)
+        for text in (pipe.prompt_template_encode_prefix, pipe.prompt_template_encode_suffix)
+    )
+    return list(range(before, len(ids) - after))
+
+
+def evened_out(pipe: Any, ids: Sequence[int], mask: Sequence[int] | None, length: int) -> list[int]:
+    """Bria encodes each prompt at its own length and puts rows of zeros behind it."""
+    rows = unmasked(pipe, ids, mask, length)
+    return rows + [-1] * (length - len(rows))
+
+
+_QUOTED = re.compile(r"'.*?'|\".*?\"|\u2018.*?\u2019|\u201c.*?\u201d")
+_WORD_WITH_APOSTROPHE = re.compile(r"[a-zA-Z]+'[a-zA-Z]+")
+
+
+def no_glyphs(pipe: Any, prompt: str, options: dict) -> str | None:
+    """HunyuanImage hands words in quotation marks to a second encoder."""
+    if _QUOTED.search(prompt) is None:
+        return None
+    return (
+        "it has words in quotation marks, which a byte-level encoder reads too, and padtone follows only the first "
+        "encoder; leave the quotation marks out"
+    )
+
+
+def no_spelling(pipe: Any, prompt: str, options: dict) -> str | None:
+    """LongCat has words in quotation marks read letter by letter."""
+    if _QUOTED.search(_WORD_WITH_APOSTROPHE.sub("", prompt)) is None:
+        return None
+    return (
+        "it has words in quotation marks, which the pipeline has read letter by letter, so that its tokens are not "
+        "the tokenizer's; leave the quotation marks out"
+    )

@@ -6,10 +6,17 @@ from .family import Family, TextEncoder
 from .reading import (
     CLIP,
     NEGATIVE_LAST,
+    behind_index,
     behind_template,
+    between_ends,
+    evened_out,
     flux2_chat,
+    no_glyphs,
+    no_spelling,
+    ovis_system,
     plain_chat,
     qwen_template,
+    without_ends,
 )
 
 _SD3 = Family(
@@ -105,6 +112,118 @@ _COGVIEW4 = Family(
 )
 
 
+_OVIS = Family(
+    "Ovis-Image",
+    (TextEncoder("text_encoder", "tokenizer", 256, "<|endoftext|>", masked=True),),
+    (("prompt_embeds", "negative_prompt_embeds", None, None),),
+    "text first",
+    blocks=("transformer_blocks", "single_transformer_blocks"),
+    rows=behind_index("user_prompt_begin_id"),
+    text=ovis_system,
+    note=(
+        "A system prompt and a chat template around the prompt, cut away in front; the padding's rows are set "
+        "to zero, but joint attention still attends to them."
+    ),
+)
+_LONGCAT = Family(
+    "LongCat-Image",
+    (TextEncoder("text_encoder", "tokenizer", 512, "<|endoftext|>", masked=True),),
+    (("prompt_embeds", None),),
+    "text first",
+    blocks=("transformer_blocks", "single_transformer_blocks"),
+    rows=without_ends,
+    text=between_ends,
+    end_stays=True,
+    call={"enable_prompt_rewrite": False},
+    refused=dict.fromkeys(
+        ("ite", "idp", "attention"),
+        "in diffusers 0.42 its pipeline takes no encodings: it asks for the prompt's length beside them",
+    ),
+    objection=no_spelling,
+    note=(
+        "Padded between the prompt and the template's end, and both ends are cut away; the encoder is masked, the "
+        "denoiser is not. A language model may rewrite the prompt first."
+    ),
+)
+_BRIA = Family(
+    "Bria 3",
+    (TextEncoder("text_encoder", "tokenizer", None),),
+    (("prompt_embeds", "negative_prompt_embeds", None),),
+    "text first",
+    blocks=("transformer_blocks", "single_transformer_blocks"),
+    rows=evened_out,
+    reads="a prompt",
+    note=(
+        "T5 reads each prompt at its own length; rows of zeros fill up to 128, and joint attention attends to "
+        "them. A negative prompt left out is zeros alone, of which none is padding."
+    ),
+)
+
+
+def _hunyuan_rows(call: dict) -> int:
+    """The prompt's rows, and those of the byte-level encoder between its visible and its hidden ones."""
+    glyphs = call.get("encoder_hidden_states_2")
+    return int(call["encoder_hidden_states"].shape[1]) + (0 if glyphs is None else int(glyphs.shape[1]))
+
+
+_HUNYUAN_IMAGE = Family(
+    "HunyuanImage 2.1",
+    (TextEncoder("text_encoder", "tokenizer", 1000, "<|endoftext|>", masked=True),),
+    (("prompt_embeds", "prompt_embeds_mask", "prompt_embeds_2", "prompt_embeds_mask_2"),),
+    "image first",
+    denoiser_masks=True,
+    blocks=("transformer_blocks", "single_transformer_blocks"),
+    mask_argument="encoder_attention_mask",
+    cuts_padding=True,
+    text_rows=_hunyuan_rows,
+    rows=behind_index("prompt_template_encode_start_idx"),
+    text=qwen_template,
+    objection=no_glyphs,
+    note=(
+        "Chat template around the prompt, cut away in front; the denoiser masks the padding. Words in "
+        "quotation marks go to a byte-level encoder too, and such prompts are refused."
+    ),
+)
+
+
+def _hidream_rows(call: dict) -> int:
+    """T5's rows, those of Llama's last chosen layer, and those of the block's own layer of Llama."""
+    return int(call["encoder_hidden_states_t5"].shape[1] + 2 * call["encoder_hidden_states_llama3"].shape[-2])
+
+
+_HIDREAM = Family(
+    "HiDream-I1",
+    (
+        TextEncoder("text_encoder", "tokenizer", 128, "<|endoftext|>", feeds="pooled"),
+        TextEncoder("text_encoder_2", "tokenizer_2", 128, "!", feeds="pooled", prompt="prompt_2"),
+        TextEncoder("text_encoder_3", "tokenizer_3", 128, masked=True, prompt="prompt_3"),
+        TextEncoder("text_encoder_4", "tokenizer_4", 128, "<|eot_id|>", masked=True, prompt="prompt_4"),
+    ),
+    (
+        (
+            "prompt_embeds_t5",
+            "negative_prompt_embeds_t5",
+            "prompt_embeds_llama3",
+            "negative_prompt_embeds_llama3",
+            "pooled_prompt_embeds",
+            "negative_pooled_prompt_embeds",
+        ),
+    ),
+    "image first",
+    blocks=("double_stream_blocks", "single_stream_blocks"),
+    attends="block.attn1",
+    text_argument="encoder_hidden_states_t5",
+    behind="encoder_hidden_states_llama3",
+    behind_again=True,
+    text_rows=_hidream_rows,
+    further=("prompt_embeds_llama3",),
+    layers_first=("prompt_embeds_llama3",),
+    note=(
+        "T5's rows, then Llama's, of which each block gets a layer of its own beside the stream; both "
+        "encoders are masked, the denoiser is not; two CLIPs give the pooled vector."
+    ),
+)
+
 FAMILIES: dict[str, Family] = {
     "StableDiffusion3Pipeline": _SD3,
     "FluxPipeline": _FLUX,
@@ -114,4 +233,9 @@ FAMILIES: dict[str, Family] = {
     "AuraFlowPipeline": _AURA_FLOW,
     "QwenImagePipeline": _QWEN_IMAGE,
     "CogView4Pipeline": _COGVIEW4,
+    "OvisImagePipeline": _OVIS,
+    "LongCatImagePipeline": _LONGCAT,
+    "BriaPipeline": _BRIA,
+    "HunyuanImagePipeline": _HUNYUAN_IMAGE,
+    "HiDreamImagePipeline": _HIDREAM,
 }

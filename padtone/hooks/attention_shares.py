@@ -16,7 +16,7 @@ from ..families.registry import denoiser_of
 from ..maths.attention import AttentionShares, attention_probabilities, one_member
 from ..maths.roles import ROLES
 from .attention import intercept_attention
-from .denoiser import PlaceOfTexts, StepCounter, arguments_of, attention_modules, text_of
+from .denoiser import PlaceOfTexts, StepCounter, arguments_of, attention_modules, rows_of_text, text_of
 from .in_flight import InFlight
 from .running import StateOfRuns
 
@@ -104,7 +104,7 @@ class AttentionWatch:
             return self.family.offset, rows
         if self.family.image_rows is not None:
             return self.family.image_rows(call.arguments), rows
-        return keys - rows, rows
+        return keys - rows_of_text(self.family, call.arguments), rows
 
     def _groups_of_keys(self, call: _Call, keys: int) -> torch.Tensor:
         start, rows = self._text_place(call, keys)

@@ -57,12 +57,30 @@ def text_of(module: torch.nn.Module, family: Family, args: tuple, kwargs: dict) 
     return argument(module, family.text_argument, args, kwargs)
 
 
+def rows_of_text(family: Family, arguments: dict) -> int:
+    """How many rows of text a block of the denoiser has, from the denoiser's arguments."""
+    if family.text_rows is not None:
+        return family.text_rows(arguments)
+    return int(arguments[family.text_argument].shape[1])
+
+
+def rows_in_blocks(family: Family, rows: torch.Tensor, first: int) -> torch.Tensor:
+    """What is said of a text's rows, (..., rows), as a block has them: HiDream's blocks hold some twice.
+
+    Args:
+        first: rows of the text's first tensor.
+    """
+    return torch.cat([rows, rows[..., first:]], dim=-1) if family.behind_again else rows
+
+
 def same_rows(text: Any, known: Any) -> bool:
-    """Are these the same encodings, up to the cast that a pipeline may make?"""
+    """Are these the same encodings, up to the cast that a pipeline may make, and to zeros behind a shorter one?"""
     if len(text) != len(known):
         return False
-    return all(
-        a.shape == b.shape and torch.equal(a, b.to(a.device, a.dtype))
+    if not isinstance(known, list):
+        known = list(known) if text[0].shape == known[0].shape else []
+    return len(text) == len(known) and all(
+        len(a) >= len(b) and torch.equal(a[: len(b)], b.to(a.device, a.dtype)) and not a[len(b) :].any()
         for a, b in zip(text, known, strict=True)
     )
 

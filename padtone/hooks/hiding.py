@@ -16,6 +16,7 @@ from .denoiser import (
     TEXT,
     argument,
     attention_modules,
+    rows_in_blocks,
     text_of,
     text_readers,
     with_argument,
@@ -79,14 +80,20 @@ class _VisibleText:
         if text is None:  # a ControlNet that reads none
             return args, kwargs
         behind = argument(module, self.family.behind, args, kwargs) if self.family.behind else None
+        if behind is not None and self.family.layers_first:
+            behind = behind.transpose(0, 1)
         members = self.follower.members_of(Batch(text, behind))
         if members is None:
             return args, kwargs
-        length = text.shape[1] + (0 if behind is None else behind.shape[1])
+        length = text.shape[1] + (0 if behind is None else behind.shape[-2])
         rows = _rows_of([member.visible if member else None for member in members], length).to(text.device)
         real = _rows_of([member.real if member else None for member in members], length).to(text.device)
         columns = rows.any(dim=0).nonzero().flatten()
+        first = text.shape[1]
         args, kwargs, rows = self._changed(rows, columns, real, module, args, kwargs)
+        if self.trim and self.family.joint:
+            first = int((columns < first).sum())
+        rows = rows_in_blocks(self.family, rows, first)
         self.in_flight.settle(_Visible(rows, columns))
         return args, kwargs
 
@@ -117,8 +124,12 @@ class _VisibleText:
     ) -> tuple[tuple, dict]:
         """The call with these columns of its text alone; rows keep their positions."""
         family = self.family
-        text = text_of(module, family, args, kwargs)[:, columns]
-        args, kwargs = with_argument(module, family.text_argument, text, args, kwargs)
+        text = text_of(module, family, args, kwargs)
+        of_text, behind = columns[columns < text.shape[1]], columns[columns >= text.shape[1]] - text.shape[1]
+        args, kwargs = with_argument(module, family.text_argument, text[:, of_text], args, kwargs)
+        if family.behind is not None:
+            further = argument(module, family.behind, args, kwargs)[..., behind, :]
+            args, kwargs = with_argument(module, family.behind, further, args, kwargs)
         ids = argument(module, "txt_ids", args, kwargs)
         if ids is not None:  # (rows, axes) or (batch, rows, axes)
             args, kwargs = with_argument(module, "txt_ids", ids[..., columns, :], args, kwargs)

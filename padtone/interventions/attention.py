@@ -10,8 +10,8 @@ from ..hooks.attention_shares import AttentionWatch
 from ..maths.attention import AttentionShares
 from ..maths.roles import row_roles
 from .arguments import check_call, check_prompt
-from .encoding import encode_prompts
-from .ite import generators, pipe_arguments, text_names
+from .encoding import encode_prompts, row_counts
+from .ite import generators, pipe_arguments
 
 
 def attention_to_padding(
@@ -34,11 +34,14 @@ def attention_to_padding(
     if not isinstance(queries, int) or queries < 1:
         raise ValueError(f"queries is {queries!r}; it is a number of image tokens, 1 or more")
     family = check_call(pipe, [seed], ("full",), pipe_kwargs)
+    family.check_possible("attention")
     check_prompt(prompt)
     full = encode_prompts(pipe, [prompt], pipe_kwargs)
-    encoded, names = full.arguments, text_names(family)
-    length = sum(encoded[name][0].shape[0] for name in names)
-    look = AttentionWatch(pipe, family, encoded[names[0]], row_roles(full.roles[0], length), queries)
+    encoded, lengths = full.arguments, row_counts(family, full.arguments)
+    roles = row_roles(full.roles[0], sum(lengths))
+    if family.behind_again:
+        roles += roles[lengths[0] :]
+    look = AttentionWatch(pipe, family, encoded[family.text_names[0]], roles, queries)
     call = pipe_arguments(pipe, encoded, 1, pipe_kwargs)
     with look.watching():
         pipe(**call, generator=generators(seed, 1))

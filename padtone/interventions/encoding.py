@@ -15,6 +15,7 @@ from picturelab.remarks import remark
 from ..families.family import Family, TextEncoder
 from ..families.registry import family_of
 from ..hooks.encoder import Change, EncoderCall, filled_rows, real_positions, tokenizer_of, watch_encoders
+from ..hooks.padding_rows import calls_of_texts
 from ..maths.roles import TokenRoles, assign
 
 
@@ -39,18 +40,27 @@ def encode_prompts(
     Args:
         options: the pipeline call's arguments; those that `encode_prompt` also takes are used.
         change: hands the encoders other ids or masks; the roles are those of the unchanged ones.
+
+    Raises:
+        ValueError: the family objects to a prompt.
     """
     family = family_of(pipe)
+    for prompt in prompts:
+        why = family.objection(pipe, prompt, options)
+        if why:
+            raise ValueError(f"{family.title} with the prompt {prompt!r}: {why}")
     arguments: dict[str, Any] = {}
     with watch_encoders(pipe, family, change) as calls, torch.no_grad():
         for names, extra in zip(family.returns, family.calls, strict=True):
-            values = pipe.encode_prompt(prompt=list(prompts), **_arguments(pipe, options, extra, len(prompts)))
+            values = pipe.encode_prompt(
+                prompt=list(prompts), **_arguments(pipe, options, extra, len(prompts))
+            )
             values = values if isinstance(values, tuple) else (values,)
             named = {
                 name: value for name, value in zip(names, values, strict=True) if name and value is not None
             }
             arguments |= {name: value for name, value in named.items() if not name.startswith("negative")}
-    by_encoder = {call.encoder.name: call for call in calls}
+    (by_encoder, *_) = calls_of_texts(family, calls, len(prompts))
     lengths = row_counts(family, arguments)
     roles = [
         roles_of_member(pipe, family, by_encoder, i, prompt, call_options(pipe, options), lengths, warn_cut)
@@ -75,6 +85,12 @@ def call_options(pipe: Pipeline, options: dict) -> dict:
     return chosen
 
 
+def call_value(pipe: Pipeline, name: str, options: dict) -> Any:
+    """What a call with these options gives one of the pipeline's arguments; None: it has no such argument."""
+    parameter = inspect.signature(type(pipe).__call__).parameters.get(name)
+    return options.get(name, None if parameter is None else parameter.default)
+
+
 def same_for_all(family: Family, options: dict) -> dict:
     """The options for a text that every encoder reads: without `prompt_2` and its like."""
     return {name: value for name, value in options.items() if name not in family.own_prompts}
@@ -96,9 +112,10 @@ def _arguments(pipe: Pipeline, options: dict, extra: dict, count: int) -> dict:
 def row_counts(family: Family, arguments: dict) -> list[int]:
     """Rows of each tensor of text that a pipeline gets, in order of `encode_prompt`'s calls."""
     counts = []
-    for names in family.returns:
-        embeds = arguments[names[0]]
-        counts.append(max(len(e) for e in embeds) if isinstance(embeds, list) else embeds.shape[1])
+    for name in family.text_names:
+        embeds = arguments[name]
+        axis = -2 if name in family.layers_first else 1
+        counts.append(max(len(e) for e in embeds) if isinstance(embeds, list) else embeds.shape[axis])
     return counts
 
 

@@ -70,7 +70,7 @@ def replace_padding(pipe: Pipeline, source: str = "clean") -> Iterator[None]:
     Raises:
         ValueError: an unknown pipeline, or a family without padding.
     """
-    family = _padded_family(pipe)
+    family = _padded_family(pipe, "replace")
     if not isinstance(source, str):
         raise TypeError(f'source is {source!r}; it can be "clean", "empty_prompt" or a prompt')
     _remark_if_masked(family, "replacing")
@@ -81,17 +81,22 @@ def replace_padding(pipe: Pipeline, source: str = "clean") -> Iterator[None]:
         prompts = prompts * (len(text.members) // len(prompts))
         options = bound if source == "clean" else same_for_all(family, bound)
         other = encode_prompts(pipe, prompts, options, change=change, warn_cut=False).arguments[text.name]
+        layers_first = text.name in family.layers_first
+        other = other.transpose(0, 1) if layers_first else other
         rows = torch.stack([member.visible for member in text.members if member is not None])
         if rows.all():
             return text.embeds
-        if other.shape[1] != rows.shape[1]:
+        length = other.shape[2 if layers_first else 1]
+        if length != rows.shape[1]:
             raise ValueError(
-                f"{source!r} has {other.shape[1]} rows of text and the prompt {rows.shape[1]}: this pipeline does "
+                f"{source!r} has {length} rows of text and the prompt {rows.shape[1]}: this pipeline does "
                 'not pad to a fixed length, use source="clean"'
             )
         images = len(text.embeds) // len(rows)
         rows, other = (x.repeat_interleave(images, dim=0) for x in (rows, other))
-        return swap_rows(text.embeds, other.to(text.embeds), rows)
+        if layers_first:  # (batch, layers, rows, width)
+            rows = rows[:, None]
+        return swap_rows(text.embeds, other.to(text.embeds), rows, layers_first)
 
     with _alone(pipe, f"replaced by {source!r}") as first:
         if first:
@@ -103,7 +108,7 @@ def replace_padding(pipe: Pipeline, source: str = "clean") -> Iterator[None]:
 
 @contextmanager
 def _hide(pipe: Pipeline, keep: int, trim: bool) -> Iterator[None]:
-    family = _padded_family(pipe)
+    family = _padded_family(pipe, "trim" if trim else "mask")
     if not isinstance(keep, int) or keep < 0:
         raise ValueError(f"keep is {keep!r}; it is a number of padding tokens, 0 or more")
     if keep == 0 and not trim:
@@ -145,8 +150,9 @@ def _remark_if_masked(family: Family, what: str) -> None:
         remark(f"{family.title} masks its padding already: {what} it changes nothing")
 
 
-def _padded_family(pipe: Pipeline) -> Family:
+def _padded_family(pipe: Pipeline, action: str) -> Family:
     family = family_of(pipe)
+    family.check_possible(action)
     if not family.pads:
         raise ValueError(
             f"{family.title} hands the denoiser no padding, so there is none to act on: {family.note}"
