@@ -89,7 +89,9 @@ _KANDINSKY5 = Family(
     "Kandinsky 5",
     (
         TextEncoder("text_encoder", "tokenizer", None, "<|endoftext|>"),
-        TextEncoder("text_encoder_2", "tokenizer_2", 77, "<|endoftext|>", masked=True, feeds="pooled"),
+        TextEncoder(
+            "text_encoder_2", "tokenizer_2", 77, "<|endoftext|>", masked=True, feeds="pooled", plain=True
+        ),
     ),
     (("prompt_embeds_qwen", "prompt_embeds_clip", "prompt_cu_seqlens"),),
     "cross",

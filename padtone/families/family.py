@@ -51,6 +51,7 @@ class TextEncoder:
         pad: the padding token, in words; what is used is the loaded tokenizer's.
         masked: the pipeline gives this encoder an attention mask.
         prompt: the argument of `encode_prompt` that it reads; where the caller leaves it out, `prompt`.
+        plain: it reads the prompt as it is, whatever is written around it for others.
         feeds: "rows" (its own rows of the text), "channels" (more channels on the rows of the encoder
             before it, or rows where the pipeline was loaded without that one) or "pooled" (only a
             pooled vector).
@@ -63,6 +64,7 @@ class TextEncoder:
     masked: bool = False
     feeds: str = "rows"
     prompt: str = "prompt"
+    plain: bool = False
 
     def __post_init__(self) -> None:
         if self.feeds not in ("rows", "channels", "pooled"):

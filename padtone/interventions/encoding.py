@@ -12,7 +12,7 @@ import torch
 from picturelab.pipeline import Pipeline
 from picturelab.remarks import remark
 
-from ..families.family import Family, TextEncoder
+from ..families.family import Family, TextEncoder, plain_text
 from ..families.registry import family_of
 from ..hooks.encoder import Change, EncoderCall, filled_rows, real_positions, tokenizer_of, watch_encoders
 from ..hooks.padding_rows import calls_of_texts
@@ -176,7 +176,7 @@ def _assign(
     ) - eos
     real = real_positions(tokenizer, ids, mask)
     read = [ids[i] for i in real]
-    before, written, after = family.text(pipe, prompt, options)
+    before, written, after = (plain_text if encoder.plain else family.text)(pipe, prompt, options)
     if hasattr(pipe, "maybe_convert_prompt"):  # textual inversion: one word, several tokens
         written = pipe.maybe_convert_prompt(written, tokenizer)
     end = len(tokenizer(after, add_special_tokens=False).input_ids) if family.end_stays else 0

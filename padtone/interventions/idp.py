@@ -15,7 +15,15 @@ from ..hooks.swapping import Patch, count_layers, overwrite_rows
 from ..maths.roles import RowChoice, row_roles
 from .arguments import ARMS, arm_key, check_call, check_choices, check_layers, check_prompt, span_of
 from .encoding import Encoding, row_counts
-from .ite import arm_rows, encode_both, generators, pipe_arguments, pooled_vectors, stack_arguments
+from .ite import (
+    arm_rows,
+    encode_both,
+    generators,
+    pictures_of,
+    pipe_arguments,
+    pooled_vectors,
+    stack_arguments,
+)
 
 DONOR = "donor"
 
@@ -100,7 +108,7 @@ def idp_arms(
     images: dict[Any, list[Any]] = {key: [] for key in (DONOR, *map(arm_key, arms))}
     for seed in seeds:
         with overwrite_rows(pipe, texts[family.text_names[0]], patch):
-            out = pipe(**call, generator=generators(seed, len(arms) + 1)).images
+            out = pictures_of(pipe(**call, generator=generators(seed, len(arms) + 1)))
         for key, image in zip(images, out, strict=True):
             images[key].append(image)
     return images

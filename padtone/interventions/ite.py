@@ -204,10 +204,15 @@ def ite(
     call = pipe_arguments(pipe, stacked, len(encoded), pipe_kwargs)
     images: dict[Any, list[Any]] = {arm_key(arm): [] for arm in arms}
     for seed in seeds:
-        out = pipe(**call, generator=generators(seed, len(encoded))).images
+        out = pictures_of(pipe(**call, generator=generators(seed, len(encoded))))
         for arm, image in zip(images, out, strict=True):
             images[arm_key(arm)].append(image)
     return images
+
+
+def pictures_of(output: Any) -> Any:
+    """A pipeline's pictures; Kandinsky 5's output names them in the singular."""
+    return output.images if hasattr(output, "images") else output.image
 
 
 def generators(seed: int, count: int) -> list[torch.Generator]:
