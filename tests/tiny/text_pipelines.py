@@ -115,9 +115,8 @@ def pipeline(name: str) -> diffusers.DiffusionPipeline:
 def fresh(name: str) -> diffusers.DiffusionPipeline:
     """A tiny pipeline of one's own; seeded, so that it is the same in every run."""
     with torch.random.fork_rng(), warnings.catch_warnings():
-        warnings.filterwarnings(
-            "ignore", "`FluxPosEmbed` is deprecated", FutureWarning
-        )  # Chroma's own import
+        for own in ("`FluxPosEmbed` is deprecated", "`LoraLoaderMixin` is deprecated"):  # Chroma's and PRX's
+            warnings.filterwarnings("ignore", own, FutureWarning)
         torch.manual_seed(0)
         pipe = ALL[name]()
     for part in pipe.components.values():

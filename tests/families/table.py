@@ -1,0 +1,3 @@
+import pytest
+FAILED = pytest.StashKey()
+RAN = pytest.StashKey()
