@@ -11,6 +11,8 @@ from tests.tiny import text_pipelines
 PROMPT, OTHER = "a red cat", "a large green dog sitting under a big old tree"
 # Guidance by a second call of the denoiser, where `guidance_scale` is something else.
 _TRUE_GUIDANCE = ("flux", "flux_clip", "qwen_image")
+# One of each kind of text in a denoiser, for the tests that run most often; tests/each_family/ has all.
+FAST = ("sd1", "sdxl", "sd3", "flux", "pixart_alpha", "lumina2")
 # Their denoisers never get padding for a single prompt.
 UNPADDED = ("qwen_image", "z_image", "kandinsky5", "ernie")
 

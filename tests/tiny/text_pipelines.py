@@ -41,7 +41,7 @@ BUILDERS = {
     )
 }
 
-# Further families, which the tests of tests/families/ alone run on.
+# Further families, which the tests of tests/each_family/ alone run on.
 FURTHER = {
     builder.__name__: builder
     for builder in (

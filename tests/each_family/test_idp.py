@@ -4,7 +4,7 @@ import pytest
 
 import padtone
 from padtone.families.registry import family_of
-from tests.families.refusals import refused
+from tests.each_family.refusals import refused
 from tests.tiny import swapping_checks as checks
 from tests.tiny import text_pipelines
 from tests.tiny.family_calls import PROMPT, call, can

@@ -3,7 +3,7 @@
 import pytest
 
 import padtone
-from tests.families.refusals import refused
+from tests.each_family.refusals import refused
 from tests.tiny import swapping_checks as checks
 from tests.tiny import text_pipelines
 from tests.tiny.family_calls import PROMPT, can

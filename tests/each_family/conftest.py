@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.families import table
+from tests.each_family import table
 
 
 def pytest_addoption(parser):

@@ -3,7 +3,7 @@
 import pytest
 
 import padtone
-from tests.families.refusals import refused
+from tests.each_family.refusals import refused
 from tests.tiny import padding_checks as checks
 from tests.tiny import text_pipelines
 from tests.tiny.family_calls import UNPADDED, can

@@ -1,3 +1,0 @@
-import pytest
-FAILED = pytest.StashKey()
-RAN = pytest.StashKey()
