@@ -22,8 +22,10 @@ from ..interventions.idp import idp_arms
 from ..interventions.ite import (
     arm_key,
     arm_rows,
+    drawn,
     encode_arms,
     generators,
+    pictures_of,
     pipe_arguments,
     stack_arguments,
     swap_rows,
@@ -99,7 +101,7 @@ class Painter:
                 out = self.pipe(prompt=prompt, num_images_per_prompt=len(part), generator=noise, **self.call)
             if broken:
                 raise ValueError(_NOT_FINITE)
-            images.extend(out.images)
+            images.extend(pictures_of(out))
         return dict(zip(seeds, images, strict=True))
 
     def _plain(self, work: Work, painted: Painted) -> None:
@@ -139,7 +141,7 @@ class Painter:
         by_seed = {}
         for seed in seeds:
             with _checked(self.pipe) as broken:
-                images = self.pipe(**call, generator=generators(seed, len(texts))).images
+                images = drawn(self.pipe, call, generators(seed, len(texts)))
             by_seed[seed] = images, broken
         return by_seed
 

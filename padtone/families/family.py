@@ -109,6 +109,7 @@ class Family:
         further: what `encode_prompt` returns that is text too, besides the first value.
         layers_first: of its values, those with an axis of encoder layers before that of the batch.
         pooled: of its values, those that are pooled vectors.
+        takes_encodings: the pipeline's call takes what `encode_prompt` returns.
         batches_guidance: with guidance, the pipeline can draw several pictures in one call.
         call: arguments for every call with encodings, so that the pipeline draws those and no others.
         negative: how a negative prompt is handed over next to `prompt_embeds`: as "text" or as "embeds".
@@ -147,6 +148,7 @@ class Family:
     further: tuple[str, ...] = ()
     layers_first: tuple[str, ...] = ()
     pooled: tuple[str, ...] = ("pooled_prompt_embeds",)
+    takes_encodings: bool = True
     batches_guidance: bool = True
     call: Mapping[str, Any] = field(default_factory=dict, hash=False)
     negative: str = "text"

@@ -135,10 +135,7 @@ _LONGCAT = Family(
     text=between_ends,
     end_stays=True,
     call={"enable_prompt_rewrite": False},
-    refused=dict.fromkeys(
-        ("ite", "idp", "attention"),
-        "in diffusers 0.42 its pipeline takes no encodings: it asks for the prompt's length beside them",
-    ),
+    takes_encodings=False,
     objection=no_spelling,
     note=(
         "Padded between the prompt and the template's end, and both ends are cut away; the encoder is masked, the "

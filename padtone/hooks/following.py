@@ -65,7 +65,7 @@ class PromptFollower:
         change = self._hide if self._masked else None
         with (
             hear_encoders(self._pipe, self._family, self._listener, change),
-            _own_attribute(self._pipe, "encode_prompt", encode_prompt),
+            own_attribute(self._pipe, "encode_prompt", encode_prompt),
         ):
             yield
 
@@ -263,7 +263,7 @@ class _Encoding(threading.local):
 
 
 @contextmanager
-def _own_attribute(thing: object, name: str, value: Any) -> Iterator[None]:
+def own_attribute(thing: object, name: str, value: Any) -> Iterator[None]:
     """Inside the block, an object's attribute is another; one that somebody had set before us comes back."""
     before = vars(thing).get(name)
     setattr(thing, name, value)

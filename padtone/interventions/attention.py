@@ -11,7 +11,7 @@ from ..maths.attention import AttentionShares
 from ..maths.roles import row_roles
 from .arguments import check_call, check_prompt
 from .encoding import encode_prompts, row_counts
-from .ite import generators, pipe_arguments
+from .ite import drawn, generators, pipe_arguments
 
 
 def attention_to_padding(
@@ -44,5 +44,5 @@ def attention_to_padding(
     look = AttentionWatch(pipe, family, encoded[family.text_names[0]], roles, queries)
     call = pipe_arguments(pipe, encoded, 1, pipe_kwargs)
     with look.watching():
-        pipe(**call, generator=generators(seed, 1))
+        drawn(pipe, call, generators(seed, 1))
     return look.result()

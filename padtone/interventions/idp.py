@@ -17,9 +17,9 @@ from .arguments import ARMS, arm_key, check_call, check_choices, check_layers, c
 from .encoding import Encoding, row_counts
 from .ite import (
     arm_rows,
+    drawn,
     encode_both,
     generators,
-    pictures_of,
     pipe_arguments,
     pooled_vectors,
     stack_arguments,
@@ -108,7 +108,7 @@ def idp_arms(
     images: dict[Any, list[Any]] = {key: [] for key in (DONOR, *map(arm_key, arms))}
     for seed in seeds:
         with overwrite_rows(pipe, texts[family.text_names[0]], patch):
-            out = pictures_of(pipe(**call, generator=generators(seed, len(arms) + 1)))
+            out = drawn(pipe, call, generators(seed, len(arms) + 1))
         for key, image in zip(images, out, strict=True):
             images[key].append(image)
     return images

@@ -12,9 +12,12 @@ from picturelab.pipeline import Pipeline
 from ..families.family import Family
 from ..families.registry import family_of
 from ..hooks.encoder import padding_ids
+from ..hooks.handing_over import handed_over
 from ..maths.roles import RowChoice, TokenRoles, check_rows, chosen_rows, parts_of
 from .arguments import ARMS, arm_key, check_call, check_choices, check_options, check_prompt
 from .encoding import Encoding, call_value, encode_prompts, row_counts, same_for_all
+
+_STAND_IN = "a"  # encoded in vain where encodings are handed over
 
 
 def swap_rows(own: Any, rest: Any, rows: torch.Tensor, layers_first: bool = False) -> Any:
@@ -60,9 +63,16 @@ def encode(
         pipeline's own affair, except where the pipeline wants it encoded too (Z-Image, FLUX.2 klein).
 
     Raises:
-        ValueError: `keep` names no row, or another argument is not one of those listed.
+        ValueError: `keep` names no row, or another argument is not one of those listed; the pipeline takes
+            no encodings.
     """
     check_options(pipe, options)
+    family = family_of(pipe)
+    if not family.takes_encodings:
+        raise ValueError(
+            f"the pipeline of {family.title} takes no encodings in diffusers 0.42; padtone.ite and padtone.idp hand "
+            "them over by themselves"
+        )
     check_rows(keep)
     _check_texts(prompt, source, clean, pooled)
     (arguments,) = encode_arms(
@@ -204,10 +214,26 @@ def ite(
     call = pipe_arguments(pipe, stacked, len(encoded), pipe_kwargs)
     images: dict[Any, list[Any]] = {arm_key(arm): [] for arm in arms}
     for seed in seeds:
-        out = pictures_of(pipe(**call, generator=generators(seed, len(encoded))))
+        out = drawn(pipe, call, generators(seed, len(encoded)))
         for arm, image in zip(images, out, strict=True):
             images[arm_key(arm)].append(image)
     return images
+
+
+def drawn(pipe: Pipeline, call: dict[str, Any], noise: Sequence[torch.Generator]) -> Any:
+    """The pictures of one call of the pipeline.
+
+    Args:
+        call: see `pipe_arguments`.
+    """
+    family = family_of(pipe)
+    if family.takes_encodings:
+        return pictures_of(pipe(**call, generator=noise))
+    encoded = {name: call[name] for name in call.keys() & set(family.returns[0])}
+    rest = {name: value for name, value in call.items() if name not in encoded}
+    count = len(encoded[family.text_names[0]])
+    with handed_over(pipe, family, encoded):
+        return pictures_of(pipe(**rest, prompt=[_STAND_IN] * count, generator=noise))
 
 
 def pictures_of(output: Any) -> Any:
@@ -255,6 +281,8 @@ def pipe_arguments(
     # What the other encoders read is encoded too.
     call = dict(family.call) | same_for_all(family, pipe_kwargs)
     negative = call.pop("negative_prompt", None)
+    if not family.takes_encodings:  # it would encode one negative prompt for them all
+        negative = negative or ""
     if family.negative == "text" and negative is not None:
         call["negative_prompt"] = [negative] * count
     for name in family.texts & call.keys() - {"negative_prompt"}:

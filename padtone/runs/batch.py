@@ -17,7 +17,7 @@ from picturelab.pipeline import Pipeline
 from picturelab.recipes import versions
 
 from ..families.registry import check_index, family_of
-from ..interventions.ite import encode_arms, pipe_arguments, stack_arguments
+from ..interventions.ite import drawn, encode_arms, pipe_arguments, stack_arguments
 from ..maths.roles import check_rows
 from ..recipe import RECIPE, PromptRecipe
 from .request import call_arguments
@@ -106,7 +106,7 @@ def _sampled(
     stacked = stack_arguments(texts, family_of(pipe).layers_first)
     arguments = pipe_arguments(pipe, stacked, len(texts), call)
     noise = [torch.Generator("cpu").manual_seed(seed) for seed in seeds]
-    images: list[Image.Image] = pipe(**arguments, generator=noise).images
+    images: list[Image.Image] = drawn(pipe, arguments, noise)
     return images
 
 

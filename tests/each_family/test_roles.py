@@ -3,9 +3,10 @@
 import pytest
 
 import padtone
+from padtone.families.registry import family_of
 from tests.tiny import role_checks as checks
 from tests.tiny import text_pipelines
-from tests.tiny.family_calls import UNPADDED, can
+from tests.tiny.family_calls import UNPADDED
 
 COLUMN = "roles"
 
@@ -23,7 +24,7 @@ def test_table_says_what_encoders_get(tiny, name):
 
 @pytest.mark.parametrize("name", [n for n in text_pipelines.ALL if n not in UNPADDED])
 def test_table_says_whether_the_denoiser_masks(tiny, name):
-    if can(tiny(name), "ite"):
+    if family_of(tiny(name)).takes_encodings:
         checks.table_says_whether_the_denoiser_masks(tiny(name), name)
 
 

@@ -20,9 +20,9 @@ from padtone.hooks.denoiser import (
 from padtone.hooks.swapping import Patch, overwrite_rows
 from padtone.interventions.encoding import row_counts
 from padtone.interventions.ite import (
+    drawn,
     encode_arms,
     generators,
-    pictures_of,
     pipe_arguments,
     stack_arguments,
 )
@@ -56,16 +56,16 @@ def batch(pipe: Any, name: str, encoded: dict, patch: Patch | None = None, **mor
     count = len(first_text(pipe, encoded))
     arguments = pipe_arguments(pipe, encoded, count, call(name, **more))
     if patch is None:
-        return torch.as_tensor(pictures_of(pipe(**arguments, generator=generators(0, count))))
+        return torch.as_tensor(drawn(pipe, arguments, generators(0, count)))
     with overwrite_rows(pipe, first_text(pipe, encoded), patch):
-        return torch.as_tensor(pictures_of(pipe(**arguments, generator=generators(0, count))))
+        return torch.as_tensor(drawn(pipe, arguments, generators(0, count)))
 
 
 def arms_are_made_of_full_and_clean(pipe: Any, name: str) -> None:
     """Row by row, in each tensor of text: the named rows of the prompt's encoding, the others of the clean one."""
     family, options = family_of(pipe), text_pipelines.text_options(name)
     keeps = ("full", "prompt", "clean") if name in UNPADDED else ("full", "prompt", "padding", "clean")
-    arms = {keep: padtone.encode(pipe, PROMPT, keep, **options) for keep in keeps}
+    arms = dict(zip(keeps, encode_arms(pipe, PROMPT, keeps, options=options), strict=True))
     counts = row_counts(family, arms["full"])
     kept = torch.tensor(chosen_rows(padtone.token_roles(pipe, PROMPT, **options), "prompt", sum(counts)))
     for argument, rows in zip(family.text_names, kept.split(counts), strict=True):
@@ -87,7 +87,10 @@ def _rows(family: Family, argument: str, value: Any) -> torch.Tensor:
 def clean_does_not_depend_on_the_prompt(pipe: Any, name: str) -> None:
     """On its words, that is; unless an encoder is masked or reads no padding, not on their number either."""
     options = text_pipelines.text_options(name)
-    one, two = (padtone.encode(pipe, p, "clean", pooled="clean", **options) for p in (PROMPT, "a green dog"))
+    (one,), (two,) = (
+        encode_arms(pipe, prompt, ("clean",), pooled="clean", options=options)
+        for prompt in (PROMPT, "a green dog")
+    )
     assert all(torch.equal(one[key], two[key]) for key in one if torch.is_tensor(one[key]))
 
 
@@ -189,7 +192,7 @@ def recipient_reads_the_donors_rows_at_every_block(pipe: Any, name: str) -> None
     patch = patch_of(pipe, encoded, rows)
     with overwrite_rows(pipe, first_text(pipe, encoded), patch), Spy(pipe, encoded) as spy:
         arguments = pipe_arguments(pipe, encoded, 2, call(name, **negative(pipe, name)))
-        pipe(**arguments, generator=generators(0, 2))
+        drawn(pipe, arguments, generators(0, 2))
     assert len(spy.seen) >= 2  # two steps
     for blocks in spy.seen:
         assert len(blocks) >= 2
@@ -217,7 +220,7 @@ def planted_vector_is_found(pipe: Any, name: str) -> None:
     try:
         patch = patch_of(pipe, encoded, rows)
         with overwrite_rows(pipe, first_text(pipe, encoded), patch), Spy(pipe, encoded) as spy:
-            pipe(**pipe_arguments(pipe, encoded, 2, call(name)), generator=generators(0, 2))
+            drawn(pipe, pipe_arguments(pipe, encoded, 2, call(name)), generators(0, 2))
     finally:
         hook.remove()
     for blocks_seen in spy.seen:

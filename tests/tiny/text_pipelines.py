@@ -122,12 +122,12 @@ def fresh(name: str) -> diffusers.DiffusionPipeline:
     for part in pipe.components.values():
         if isinstance(part, torch.nn.Module):
             part.eval().requires_grad_(False)
-            _spread(part)
+            spread(part)
     pipe.set_progress_bar_config(disable=True)
     return pipe
 
 
-def _spread(module: torch.nn.Module) -> None:
+def spread(module: torch.nn.Module) -> None:
     """Library initial weights are near zero in places; spread them, so that text visibly moves the output."""
     generator = torch.Generator().manual_seed(1)
     for name, weight in module.named_parameters():

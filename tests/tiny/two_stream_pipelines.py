@@ -87,6 +87,7 @@ def hunyuan_image() -> diffusers.DiffusionPipeline:
         tokenizer=qwen_tokenizer(),
         text_encoder_2=t5_encoder(),
         tokenizer_2=transformers.ByT5Tokenizer(),
+        guider=diffusers.AdaptiveProjectedMixGuidance(),
         transformer=diffusers.HunyuanImageTransformer2DModel(
             in_channels=4,
             out_channels=4,
