@@ -188,6 +188,12 @@ class Family:
             raise ValueError(f"{self.title} allows no {ACTIONS[action]}: {self.refused[action]}")
 
     @property
+    def why_nothing(self) -> str | None:
+        """Why nothing at all can be done; None: something can."""
+        reasons = [self.refused.get(action) for action in ACTIONS]
+        return reasons[0] if all(reasons) else None
+
+    @property
     def text_names(self) -> tuple[str, ...]:
         """The pipeline's arguments that hold text, in the order of their rows."""
         return tuple(name for call in range(len(self.returns)) for name in self.names_of_call(call))

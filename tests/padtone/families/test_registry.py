@@ -151,7 +151,12 @@ def test_register_family(tiny, monkeypatch):
 
 @pytest.mark.parametrize(
     ("change", "message"),
-    [({"attention": "sideways"}, "attention is 'sideways'"), ({"returns": ()}, "as many returns as calls")],
+    [
+        ({"attention": "sideways"}, "attention is 'sideways'"),
+        ({"returns": ()}, "as many returns as calls"),
+        ({"reads": "a word"}, "reads is 'a word'; it can be 'a text' or 'a prompt' or 'all'"),
+        ({"refused": {"paint": "no"}}, r"refused has \['paint'\]; its keys can be roles, mask"),
+    ],
 )
 def test_bad_family(change, message):
     arguments = {
