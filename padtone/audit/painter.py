@@ -17,15 +17,14 @@ from picturelab.pipeline import Pipeline
 
 from ..families.family import Family
 from ..families.registry import family_of
+from ..hooks.handing_over import drawn, pictures_of
 from ..interventions.encoding import Encoding, encode_prompts
 from ..interventions.idp import idp_arms
 from ..interventions.ite import (
     arm_key,
     arm_rows,
-    drawn,
     encode_arms,
     generators,
-    pictures_of,
     pipe_arguments,
     stack_arguments,
     swap_rows,

@@ -7,11 +7,12 @@ from typing import Any
 from picturelab.pipeline import Pipeline
 
 from ..hooks.attention_shares import AttentionWatch
+from ..hooks.handing_over import drawn
 from ..maths.attention import AttentionShares
 from ..maths.roles import row_roles
 from .arguments import check_call, check_prompt
 from .encoding import encode_prompts, row_counts
-from .ite import drawn, generators, pipe_arguments
+from .ite import generators, pipe_arguments
 
 
 def attention_to_padding(

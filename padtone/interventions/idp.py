@@ -11,13 +11,13 @@ from picturelab.pipeline import Pipeline
 
 from ..families.family import Family
 from ..hooks.denoiser import rows_in_blocks
+from ..hooks.handing_over import drawn
 from ..hooks.swapping import Patch, count_layers, overwrite_rows
 from ..maths.roles import RowChoice, row_roles
 from .arguments import ARMS, arm_key, check_call, check_choices, check_layers, check_prompt, span_of
 from .encoding import Encoding, row_counts
 from .ite import (
     arm_rows,
-    drawn,
     encode_both,
     generators,
     pipe_arguments,

@@ -12,12 +12,10 @@ from picturelab.pipeline import Pipeline
 from ..families.family import Family
 from ..families.registry import family_of
 from ..hooks.encoder import padding_ids
-from ..hooks.handing_over import handed_over
+from ..hooks.handing_over import drawn
 from ..maths.roles import RowChoice, TokenRoles, check_rows, chosen_rows, parts_of
 from .arguments import ARMS, arm_key, check_call, check_choices, check_options, check_prompt
 from .encoding import Encoding, call_value, encode_prompts, row_counts, same_for_all
-
-_STAND_IN = "a"  # encoded in vain where encodings are handed over
 
 
 def swap_rows(own: Any, rest: Any, rows: torch.Tensor, layers_first: bool = False) -> Any:
@@ -218,27 +216,6 @@ def ite(
         for arm, image in zip(images, out, strict=True):
             images[arm_key(arm)].append(image)
     return images
-
-
-def drawn(pipe: Pipeline, call: dict[str, Any], noise: Sequence[torch.Generator]) -> Any:
-    """The pictures of one call of the pipeline.
-
-    Args:
-        call: see `pipe_arguments`.
-    """
-    family = family_of(pipe)
-    if family.takes_encodings:
-        return pictures_of(pipe(**call, generator=noise))
-    encoded = {name: call[name] for name in call.keys() & set(family.returns[0])}
-    rest = {name: value for name, value in call.items() if name not in encoded}
-    count = len(encoded[family.text_names[0]])
-    with handed_over(pipe, family, encoded):
-        return pictures_of(pipe(**rest, prompt=[_STAND_IN] * count, generator=noise))
-
-
-def pictures_of(output: Any) -> Any:
-    """A pipeline's pictures; Kandinsky 5's output names them in the singular."""
-    return output.images if hasattr(output, "images") else output.image
 
 
 def generators(seed: int, count: int) -> list[torch.Generator]:

@@ -17,7 +17,8 @@ from picturelab.pipeline import Pipeline
 from picturelab.recipes import versions
 
 from ..families.registry import check_index, family_of
-from ..interventions.ite import drawn, encode_arms, pipe_arguments, stack_arguments
+from ..hooks.handing_over import drawn
+from ..interventions.ite import encode_arms, pipe_arguments, stack_arguments
 from ..maths.roles import check_rows
 from ..recipe import RECIPE, PromptRecipe
 from .request import call_arguments

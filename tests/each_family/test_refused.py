@@ -47,6 +47,13 @@ def test_words_in_quotation_marks(tiny, name, prompt):
             padtone.ite(tiny(name), prompt, [0], **call(name))
 
 
+def test_longcat_takes_no_encodings(tiny):
+    with pytest.raises(
+        ValueError, match=r"pipeline of LongCat-Image takes no encodings.*ite and padtone.idp hand"
+    ):
+        padtone.encode(tiny("longcat"), PROMPT)
+
+
 def test_an_apostrophe_is_no_quotation_mark(tiny):
     (entry,) = padtone.token_roles(tiny("longcat"), "a cat's tree")
     assert entry.count("prompt") > 3

@@ -17,10 +17,10 @@ from padtone.hooks.denoiser import (
     rows_in_blocks,
     rows_of_text,
 )
+from padtone.hooks.handing_over import drawn
 from padtone.hooks.swapping import Patch, overwrite_rows
 from padtone.interventions.encoding import row_counts
 from padtone.interventions.ite import (
-    drawn,
     encode_arms,
     generators,
     pipe_arguments,

@@ -8,7 +8,7 @@ import warnings
 import diffusers
 import torch
 
-from padtone.interventions.ite import pictures_of
+from padtone.hooks.handing_over import pictures_of
 from tests.tiny import cross_attention_pipelines as cross
 from tests.tiny import flux_pipelines as flux
 from tests.tiny import joint_attention_pipelines as joint
