@@ -48,7 +48,11 @@ _FLUX2 = Family(
     "text first",
     blocks=("transformer_blocks", "single_transformer_blocks"),
     text=flux2_chat,
-    note="Chat template around the prompt; the encoder is masked, the denoiser is not.",
+    note=(
+        "Chat template around the prompt; the encoder is masked, the denoiser is not. Padded at the left where the "
+        "tokenizer does so: then one constant vector under SDPA, whatever the prompt, and an average with the "
+        "prompt in it under eager attention."
+    ),
 )
 _KLEIN = Family(
     "FLUX.2 klein",
@@ -108,7 +112,10 @@ _COGVIEW4 = Family(
     (("prompt_embeds", "negative_prompt_embeds"),),
     "text first",
     attends="attn1",
-    note="Padded at the left, to a multiple of 16; nothing is masked.",
+    note=(
+        "Padded at the left, to a multiple of 16; nothing is masked, and the padding has read no prompt, for "
+        "the encoder is causal."
+    ),
 )
 
 
