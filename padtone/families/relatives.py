@@ -18,7 +18,6 @@ RELATIVES: dict[str, str] = {
     "FluxImg2ImgPipeline": "FluxPipeline",
     "FluxInpaintPipeline": "FluxPipeline",
     "ChromaImg2ImgPipeline": "ChromaPipeline",
-    "ChromaInpaintPipeline": "ChromaPipeline",
     "Flux2KleinInpaintPipeline": "Flux2KleinPipeline",
     "QwenImageImg2ImgPipeline": "QwenImagePipeline",
     "QwenImageInpaintPipeline": "QwenImagePipeline",
