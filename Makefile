@@ -74,7 +74,7 @@ else
 endif
 	touch $@
 
-# Every family of padtone, old and new, and its table in docs/padtone.md; about 3 minutes.
+# Every family of padtone, old and new, and its table in docs/padtone.md; about a minute.
 test-families: install
 	$(PYTEST) -q tests/each_family
 
