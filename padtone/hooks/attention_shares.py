@@ -16,7 +16,7 @@ from ..families.registry import denoiser_of
 from ..maths.attention import AttentionShares, attention_probabilities, one_member
 from ..maths.roles import ROLES
 from .attention import intercept_attention
-from .denoiser import PlaceOfTexts, StepCounter, arguments_of, attention_modules, text_of
+from .denoiser import PlaceOfTexts, StepCounter, arguments_of, attention_modules, rows_of_text, text_of
 from .in_flight import InFlight
 from .running import StateOfRuns
 
@@ -75,7 +75,7 @@ class AttentionWatch:
     def _enter(self, module: torch.nn.Module, args: tuple, kwargs: dict) -> None:
         self.in_flight.begin(None)
         run = self.runs.here()
-        member = None if run is None else run[0].of(text_of(module, args, kwargs))
+        member = None if run is None else run[0].of(text_of(module, self.family, args, kwargs))
         if run is None or member is None:
             return
         arguments = arguments_of(module, args, kwargs)
@@ -104,13 +104,13 @@ class AttentionWatch:
         rows = len(self.of_rows)
         if self.family.attention == "cross":
             return 0, rows
-        if self.family.mask_argument == "encoder_attention_mask":  # Lumina 2 cuts the padding off
-            rows = int(call.arguments["encoder_attention_mask"][call.member].sum())
+        if self.family.cuts_padding:
+            rows = int(call.arguments[str(self.family.mask_argument)][call.member].sum())
         if self.family.attention == "text first":
             return self.family.offset, rows
         if self.family.image_rows is not None:
             return self.family.image_rows(call.arguments), rows
-        return keys - rows, rows
+        return keys - rows_of_text(self.family, call.arguments), rows
 
     def _groups_of_keys(self, call: _Call, keys: int) -> torch.Tensor:
         start, rows = self._text_place(call, keys)
@@ -122,7 +122,7 @@ class AttentionWatch:
 
     def _picked_queries(self, call: _Call, queries: int, keys: int) -> torch.Tensor:
         """Positions of the image tokens to look at."""
-        if self.family.attention == "cross":
+        if self.family.attention == "cross" or queries != keys:  # the image's queries alone
             first, last = 0, queries
         else:
             start, rows = self._text_place(call, keys)

@@ -9,11 +9,12 @@ from picturelab.pipeline import Pipeline
 
 from ..families.family import Family
 from ..hooks.attention_shares import AttentionWatch
+from ..hooks.handing_over import drawn
 from ..maths.attention import AttentionShares
 from ..maths.roles import TokenRoles, row_roles
 from .arguments import check_call, check_prompt
-from .encoding import encode_prompts
-from .ite import generators, pipe_arguments, text_names
+from .encoding import encode_prompts, row_counts
+from .ite import generators, pipe_arguments
 
 
 def attention_to_padding(
@@ -42,6 +43,7 @@ def check_attention(pipe: Pipeline, prompt: Any, seed: int, queries: Any, call: 
     if not isinstance(queries, int) or queries < 1:
         raise ValueError(f"queries is {queries!r}; it is a number of image tokens, 1 or more")
     family = check_call(pipe, [seed], ("full",), call)
+    family.check_possible("attention")
     check_prompt(prompt)
     return family
 
@@ -50,7 +52,7 @@ def watched(
     pipe: Pipeline,
     family: Family,
     prompt: str,
-    groups: Callable[[Sequence[TokenRoles], int], Sequence[str]],
+    groups: Callable[[Sequence[TokenRoles], int], list[str]],
     *,
     seed: int,
     queries: int,
@@ -63,10 +65,12 @@ def watched(
         call: the pipeline's arguments.
     """
     full = encode_prompts(pipe, [prompt], call)
-    encoded, names = full.arguments, text_names(family)
-    length = sum(encoded[name][0].shape[0] for name in names)
-    look = AttentionWatch(pipe, family, encoded[names[0]], groups(full.roles[0], length), queries)
+    encoded, lengths = full.arguments, row_counts(family, full.arguments)
+    rows = groups(full.roles[0], sum(lengths))
+    if family.behind_again:
+        rows += rows[lengths[0] :]
+    look = AttentionWatch(pipe, family, encoded[family.text_names[0]], rows, queries)
     arguments = pipe_arguments(pipe, encoded, 1, call)
     with look.watching():
-        pipe(**arguments, generator=generators(seed, 1))
+        drawn(pipe, arguments, generators(seed, 1))
     return look.result()

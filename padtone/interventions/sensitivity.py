@@ -34,7 +34,6 @@ from ..maths.sensitivity import (
 )
 from .arguments import check_options, check_prompt
 from .encoding import Encoding, encode_prompts
-from .ite import text_names
 from .words import Rewording, check_words, usual_prompts, usual_words
 
 if TYPE_CHECKING:
@@ -172,8 +171,11 @@ class _Reader:
     def _rows(self, encoding: Encoding, entry: TokenRoles, channels: slice) -> _Rows:
         assert entry.rows is not None  # `by_stretch` has left out those without
         start, stop = entry.rows.start, entry.rows.stop
-        for name in text_names(self._family):
-            text = encoding.arguments[name][0]
+        for name in self._family.text_names:
+            value = encoding.arguments[name]
+            # Several layers of an encoder are channels of one row.
+            layers_first = name in self._family.layers_first
+            text = value[:, 0].movedim(0, 1).flatten(1) if layers_first else value[0].flatten(1)
             if start < text.shape[0]:
                 break
             start, stop = start - text.shape[0], stop - text.shape[0]
