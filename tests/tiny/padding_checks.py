@@ -79,9 +79,9 @@ def trimming_equals_masking(pipe: Any, name: str, keep: int) -> None:
 def trimming_takes_tokens_out(pipe: Any, name: str) -> None:
     """Counted where the image attends: as many keys fewer as the text has rows fewer."""
     real = visible_rows(pipe, name, 1)
-    before = _keys(pipe, name)
+    before = keys(pipe, name)
     with padtone.trim_padding(pipe, keep=1):
-        after = _keys(pipe, name)
+        after = keys(pipe, name)
     hidden = (~real).sum()
     if family_of(pipe).behind_again:  # its blocks hold the further encoder's rows twice
         hidden = hidden + (~real[call_of(pipe, name, PROMPT).text.shape[1] :]).sum()
@@ -90,7 +90,7 @@ def trimming_takes_tokens_out(pipe: Any, name: str) -> None:
     assert before - after == hidden
 
 
-def _keys(pipe: Any, name: str) -> int:
+def keys(pipe: Any, name: str) -> int:
     """Keys of the last attention to the prompt's text in the run's first call of the denoiser."""
     lengths: list[int] = []
 
