@@ -50,6 +50,7 @@ def test_the_worlds_own_words_as_json(run, tmp_path):
     assert files(tmp_path) == ["outputs", "outputs/sensitivity-a-large-red-circle.png"]
 
 
+@pytest.mark.slow
 def test_roles_by_carry(run, tiny_model):
     """The beginning changes with no word of a causal encoder, the padding with each."""
     code, out, _ = run("roles", PROMPT, "--model", tiny_model, "--carry", "--out", "carry.png")
