@@ -8,7 +8,7 @@ STAMP := $(VENV)/.installed
 export OMP_WAIT_POLICY := PASSIVE
 
 .PHONY: install lock demo app test test-quick test-contract test-browser test-compile test-faults test-hostile \
-	test-matrix test-oldest test-wheels coverage check bench bench-quick pictures screenshots clean
+	test-families test-matrix test-oldest test-wheels coverage check bench bench-quick pictures screenshots clean
 
 PIP := -m pip install --disable-pip-version-check --quiet
 # HASHES=1, as CI has it: nothing but files whose hashes stand in .ci/hashes/. HASHES=cuda: with torch's build for CUDA.
@@ -73,6 +73,10 @@ else
 	$(BIN)/python $(PIP) --no-deps -c constraints.txt --upgrade --target $(QUANTISERS) bitsandbytes torchao
 endif
 	touch $@
+
+# Every family of padtone, old and new, and its table in docs/padtone.md; about a minute.
+test-families: install
+	$(PYTEST) -q tests/each_family
 
 # UNets compiled by torch, in every mode and once by its default backend, which needs a C++ compiler; some minutes.
 test-compile: install

@@ -89,6 +89,9 @@ class World(Protocol):
     def words(self) -> list[str]:
         """Every word that the models can read."""
 
+    def kinds(self) -> Mapping[str, Sequence[str]]:
+        """Words by kind: one can stand in a prompt where another of its kind stands."""
+
     def unknown_words(self, prompt: str | None) -> list[str]:
         """Words of a prompt that they cannot."""
 

@@ -52,6 +52,9 @@ class Shapeworld:
     def words(self) -> list[str]:
         return captions.words()
 
+    def kinds(self) -> dict[str, list[str]]:
+        return captions.kinds()
+
     def unknown_words(self, prompt: str | None) -> list[str]:
         return captions.unknown_words(prompt)
 

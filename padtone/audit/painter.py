@@ -17,6 +17,7 @@ from picturelab.pipeline import Pipeline
 
 from ..families.family import Family
 from ..families.registry import family_of
+from ..hooks.handing_over import drawn, pictures_of
 from ..interventions.encoding import Encoding, encode_prompts
 from ..interventions.idp import idp_arms
 from ..interventions.ite import (
@@ -27,7 +28,6 @@ from ..interventions.ite import (
     pipe_arguments,
     stack_arguments,
     swap_rows,
-    text_names,
 )
 from ..interventions.masking import trim_padding
 from ..maths.roles import RowChoice, shared_rows
@@ -100,7 +100,7 @@ class Painter:
                 out = self.pipe(prompt=prompt, num_images_per_prompt=len(part), generator=noise, **self.call)
             if broken:
                 raise ValueError(_NOT_FINITE)
-            images.extend(out.images)
+            images.extend(pictures_of(out))
         return dict(zip(seeds, images, strict=True))
 
     def _plain(self, work: Work, painted: Painted) -> None:
@@ -134,11 +134,13 @@ class Painter:
         self, texts: Sequence[dict[str, Any]], seeds: Sequence[int]
     ) -> dict[int, tuple[Sequence[Any], set[int]]]:
         """{seed: (a picture of each text, places of those whose numbers are not finite)}."""
-        call = pipe_arguments(self.pipe, stack_arguments(texts), len(texts), self.call)
+        call = pipe_arguments(
+            self.pipe, stack_arguments(texts, self.family.layers_first), len(texts), self.call
+        )
         by_seed = {}
         for seed in seeds:
             with _checked(self.pipe) as broken:
-                images = self.pipe(**call, generator=generators(seed, len(texts))).images
+                images = drawn(self.pipe, call, generators(seed, len(texts)))
             by_seed[seed] = images, broken
         return by_seed
 
@@ -238,10 +240,12 @@ class Painter:
             for text, encoding in ((prompt, full), (other, theirs))
         )
         shared = False
-        for name, rows, more in zip(text_names(self.family), ours, others, strict=True):
+        for name, rows, more in zip(self.family.text_names, ours, others, strict=True):
             shared = shared or bool((rows & more).any())
             both = (rows & more)[None]
-            arguments[name] = swap_rows(theirs.arguments[name], full.arguments[name], both)
+            arguments[name] = swap_rows(
+                theirs.arguments[name], full.arguments[name], both, name in self.family.layers_first
+            )
         if not shared:
             raise ValueError(f"{other!r}, which lends its padding, has none where this prompt has some")
         return arguments
