@@ -11,6 +11,10 @@ from shapeworld.training.settings import DenoiserStage
 STAGE = DenoiserStage(pixels=32, scenes=1, images=8, batch=2, lr=1e-2)
 
 
+class Killed(BaseException):
+    """Stands for a signal: nothing of the training may catch it."""
+
+
 class Identity(nn.Module):
     """Learns to give back what it is given: a matrix for Muon, a bias for AdamW. `each_time` runs with every step."""
 

@@ -11,14 +11,10 @@ from shapeworld.training.run import Run
 from shapeworld.training.schedule import TimeSchedule, cosine
 from shapeworld.training.settings import TrainingConfig
 
-from .small import STAGE, Identity, batches
+from .small import STAGE, Identity, Killed, batches
 
 CONFIG = TrainingConfig(name="unet", stages=[STAGE], checkpoint_minutes=0)
 STAGE_SECONDS = 60
-
-
-class Killed(BaseException):
-    """Stands for a signal."""
 
 
 class Clock:

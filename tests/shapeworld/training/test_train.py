@@ -15,11 +15,8 @@ from shapeworld.masked import mask_padding
 from shapeworld.training.optimizer import Optimizer
 from shapeworld.training.run import Run
 
+from .small import Killed
 from .tiny import CLIP, NAMES, STAGE, TINY, checkpoint, train
-
-
-class Killed(BaseException):
-    """Stands for a signal: nothing of the training may catch it."""
 
 
 def load(folder: Path) -> StableDiffusionPipeline:
