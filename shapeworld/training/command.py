@@ -19,7 +19,7 @@ from torch import nn
 from transformers import CLIPModel
 
 from .. import models
-from ..masked import mask_padding
+from ..masking import apply_masking
 from ..scenes import sample_scenes
 from .batches import CaptionedPictures, DrawnBatches, LatentBatches, crop_inputs, to_float
 from .objectives import Autoencode, Contrast, Denoise, Flow
@@ -74,7 +74,7 @@ def train_unet(run: Run, init_from: Path | None) -> Callable[[Path], None]:
 def train_joint(run: Run, init_from: Path | None) -> Callable[[Path], None]:
     """Train a small FLUX on the shipped autoencoder and CLIP; gives what writes it to a folder."""
     if init_from:
-        pipe = models.load_folder(init_from)
+        pipe = models.load_folder(init_from)  # with its masking, which is the model's
     else:
         pipe = models.build_joint_pipeline(
             models.load_pipeline("unet").vae,
@@ -82,8 +82,7 @@ def train_joint(run: Run, init_from: Path | None) -> Callable[[Path], None]:
             models.build_transformer(),
             models.build_tokenizer(models.LONG_TEXT_LENGTH),
         )
-    if models.SAMPLING[run.config.name].masked:
-        mask_padding(pipe)
+        apply_masking(pipe, models.SAMPLING[run.config.name].masking)
     encoder = pipe.text_encoder_2.requires_grad_(False)
     module = Flow(encoder, models.SILENT_WIDTH, pipe.transformer)
     return _train_denoiser(run, pipe, module, pipe.transformer)
@@ -175,15 +174,22 @@ def _sentence(problem: Mapping[str, Any]) -> str:
     return f"{where}: {problem['msg']}{there}"
 
 
-def _check_switches(config: TrainingConfig, minutes: float | None, compiled: bool) -> None:
+def _check(config: TrainingConfig, init_from: Path | None, minutes: float | None, compiled: bool) -> None:
     """What the config and the switches say must fit the models that there are, before anything is begun."""
-    names = ["clip"] if config.model == "clip" else list(models.SAMPLING)
+    names = [name for name in (*models.SAMPLING, "clip") if name.split("-")[0] == config.model]
     if config.name not in names:
         raise ValueError(f"name={config.name!r}: a model {config.model!r} is named {' or '.join(names)}")
     if minutes is not None and not 0 < minutes < math.inf:
         raise ValueError(f"--minutes {minutes:g}: give a number of minutes greater than 0")
     if compiled and config.model == "clip":
         raise ValueError("--compile is for denoisers, and model='clip' has none: leave it out")
+    if init_from and config.model == "joint":
+        before, wanted = models.Sampling.read(init_from).masking, models.SAMPLING[config.name].masking
+        if before != wanted:
+            raise ValueError(
+                f"--init-from {init_from}: these weights were trained with masking={before!r}, and "
+                f"{config.name} is a model with masking={wanted!r}"
+            )
 
 
 _TRAINERS = {"unet": train_unet, "joint": train_joint, "clip": train_clip}
@@ -225,7 +231,7 @@ def main(
     torch.manual_seed(config.seed)
     torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", torch.get_num_threads())))
     try:
-        _check_switches(config, minutes, compiled)
+        _check(config, init_from, minutes, compiled)
         run = Run(
             config,
             run_folder or Path("runs") / config.name,

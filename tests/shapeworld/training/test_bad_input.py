@@ -3,6 +3,7 @@
 import pytest
 import typer
 
+from shapeworld import WEIGHTS
 from shapeworld import train as entrance
 from shapeworld.training.command import main
 
@@ -38,6 +39,11 @@ def test_a_wrong_config_is_one_sentence(tmp_path, changes, sentence):
         (TINY, {"minutes": float("nan")}, "--minutes nan: give"),
         (TINY, {"minutes": float("inf")}, "--minutes inf: give"),
         (CLIP, {"compiled": True}, "--compile is for denoisers, and model='clip' has none"),
+        (
+            {"name": "joint-masked", "model": "joint", "stages": [STAGE]},
+            {"init_from": WEIGHTS / "joint"},
+            "trained with masking='none', and joint-masked is a model with masking='both'",
+        ),
         (TINY | {"name": "unett"}, {}, "name='unett': a model 'unet' is named unet or "),
         (CLIP | {"name": "unet"}, {}, "name='unet': a model 'clip' is named clip"),
         (TINY | {"stages": [STAGE | {"batch": 5}]}, {}, "images=4 are less than one batch of 5"),

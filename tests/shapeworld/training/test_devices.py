@@ -9,7 +9,7 @@ import torch
 from accelerate import Accelerator
 
 from shapeworld import models
-from shapeworld.masked import mask_padding
+from shapeworld.masking import apply_masking
 from shapeworld.training.batches import CaptionedPictures, DrawnBatches, LatentBatches, crop_inputs
 from shapeworld.training.objectives import Autoencode, Contrast, Denoise, Flow
 from shapeworld.training.rendering import Crops, ScenePairs
@@ -95,14 +95,13 @@ def test_a_unets_step_stays_on_its_device(run):
     _one_step(module, inputs)
 
 
-@pytest.mark.parametrize("masked", [False, True])
-def test_a_transformers_step_stays_on_its_device(run, masked):
+@pytest.mark.parametrize("masking", ["none", "both"])
+def test_a_transformers_step_stays_on_its_device(run, masking):
     tokenizer = models.build_tokenizer(models.LONG_TEXT_LENGTH)
     with META:
         encoder, transformer = models.build_text_encoder(tokenizer), models.build_transformer()
         pipe = models.build_joint_pipeline(models.build_vae(), encoder, transformer, tokenizer)
-    if masked:
-        mask_padding(pipe)
+    apply_masking(pipe, masking)
     inputs = latents(run, tokenizer)
     assert devices(inputs) == {META}
     _one_step(Flow(encoder, models.SILENT_WIDTH, transformer), inputs)

@@ -11,7 +11,7 @@ import typer
 from diffusers import FluxPipeline, StableDiffusionPipeline
 
 from shapeworld import models
-from shapeworld.masked import mask_padding
+from shapeworld.masking import apply_masking
 from shapeworld.training.optimizer import Optimizer
 from shapeworld.training.run import Run
 
@@ -232,7 +232,7 @@ def test_a_frozen_encoder_is_the_clips_and_stays_it(shipped, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["joint", "joint-masked"])
+@pytest.mark.parametrize("name", ["joint-masked", "joint-registers"])
 def test_a_joint_model_is_a_stock_flux_pipeline(shipped, tmp_path, name):
     settings = {"name": name, "model": "joint", "stages": [STAGE]}
     (shipped / name).symlink_to(train(tmp_path, settings))
@@ -254,15 +254,17 @@ def test_a_joint_model_is_a_stock_flux_pipeline(shipped, tmp_path, name):
     assert draw(caption) == draw(caption)
 
 
-@pytest.mark.parametrize(("name", "silent"), [("joint", False), ("joint-masked", True)])
-def test_masked_padding_has_no_influence(shipped, name, silent):
-    """Whatever the encoder makes of padding, the masked transformer gives the same, and the other does not."""
+@pytest.mark.parametrize(
+    ("name", "silent", "unread"),
+    [("joint", False, False), ("joint-masked", True, True), ("joint-registers", True, False)],
+)
+def test_masked_padding_has_no_influence(shipped, name, silent, unread):
+    """Whatever the encoder makes of padding, the masked transformer gives the same, and the others do not."""
     tokenizer = models.build_tokenizer(models.LONG_TEXT_LENGTH)
     pipe = models.build_joint_pipeline(
         models.build_vae(), models.shipped_text_encoder(), models.build_transformer(), tokenizer
     )
-    if models.SAMPLING[name].masked:
-        mask_padding(pipe)
+    apply_masking(pipe, models.SAMPLING[name].masking)
     encoder, transformer = pipe.text_encoder_2, pipe.transformer.eval()
     text = tokenizer("a red circle", padding="max_length", return_tensors="pt").input_ids  # 5 tokens
     rows = encoder(text)[0]
@@ -283,7 +285,7 @@ def test_masked_padding_has_no_influence(shipped, name, silent):
 
     torch.nn.init.normal_(transformer.proj_out.weight, std=0.02)
     cropped, whole = run(rows[:, :5]), run(rows)
-    assert torch.allclose(cropped, whole, atol=1e-5) == silent
+    assert torch.allclose(cropped, whole, atol=1e-5) == unread
 
 
 def test_the_pooled_vector_is_silent():
@@ -319,5 +321,5 @@ def test_shipped_configs_are_valid():
     assert configs.keys() == names
     for name, config in configs.items():
         if config.model != "clip":
-            assert config.stages[-1].pixels == models.IMAGE_SIZE
+            assert config.stages[-1].pixels == models.SAMPLING[config.name].pixels
         assert config.name == name.removesuffix("-continue")
