@@ -85,7 +85,8 @@ class Run:
     def device(self) -> torch.device:
         """Where its modules are trained."""
         device: torch.device = self.accelerator.device
-        return device
+        # Side by side on CPUs they are numbered, which not all of torch understands.
+        return torch.device("cpu") if device.type == "cpu" else device
 
     def _free_cores(self) -> int:
         """Cores that this process may take for workers: on a GPU training itself takes one, else one a thread."""

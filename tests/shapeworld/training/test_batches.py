@@ -5,6 +5,7 @@ import random
 
 import pytest
 import torch
+from accelerate import Accelerator
 
 from shapeworld import check, models, sample_scenes
 from shapeworld.training.batches import CaptionedPictures, LatentBatches
@@ -142,6 +143,10 @@ class TestLatents:
         for part, same, other in zip(steps[2], next(batches(2)), steps[1], strict=True):
             assert torch.equal(part, same)
             assert not torch.equal(part, other)
+
+    def test_a_process_beside_others_may_have_a_numbered_cpu(self, run, latents, monkeypatch):
+        monkeypatch.setattr(Accelerator, "device", torch.device("cpu", 0))
+        assert next(latents("stage1-32px")(0))[0].shape == (4, 4, 8, 8)
 
     def test_they_are_encoded_once(self, latents, monkeypatch):
         before = latents("stage1-32px").latents

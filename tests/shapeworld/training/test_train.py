@@ -1,8 +1,10 @@
 """Tiny trainings of the true architectures: export, kill and resume, continuing from weights."""
 
 import dataclasses
+import itertools
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -12,6 +14,7 @@ from diffusers import FluxPipeline, StableDiffusionPipeline
 
 from shapeworld import models
 from shapeworld.masking import apply_masking
+from shapeworld.training import schedule
 from shapeworld.training.optimizer import Optimizer
 from shapeworld.training.run import Run
 
@@ -184,13 +187,16 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return train(folder, CLIP)
 
 
-def test_a_training_of_minutes_stops_by_the_clock(tmp_path):
-    train(tmp_path, CLIP | {"contrast": {"images": 600, "batch": 2}}, minutes=1e-6)
+def test_a_training_of_minutes_stops_by_the_clock(tmp_path, monkeypatch):
+    watch = SimpleNamespace(monotonic=itertools.count(0, 30).__next__)  # half a minute between looks
+    monkeypatch.setattr(schedule, "time", watch)
+    settings = CLIP | {"contrast": {"images": 600, "batch": 2}}
+    train(tmp_path, settings, minutes=1)
     (entry,) = (json.loads(line) for line in (tmp_path / "run" / "log.jsonl").read_text().splitlines())
-    assert (entry["step"], entry["of_seconds"]) == (0, 0.0)  # it trains until time is up, so once
+    assert (entry["step"], entry["seconds"], entry["of_seconds"]) == (0, 30, 60)
     assert checkpoint(tmp_path)["done"] == ["contrast"]
-    with pytest.raises(typer.BadParameter, match=r"another minutes: .*minutes=1e-06"):
-        train(tmp_path, CLIP | {"contrast": {"images": 600, "batch": 2}})
+    with pytest.raises(typer.BadParameter, match=r"another minutes: .*minutes=1"):
+        train(tmp_path, settings)
 
 
 @pytest.fixture
