@@ -17,7 +17,7 @@ from torch import nn
 from .rendering import RandomNumbers
 from .settings import Stage, TrainingConfig
 
-_MOST_WORKERS = 16  # by default; each holds some 300 MB
+_MOST_WORKERS = 16  # by default; each holds some 160 MB
 
 
 class Run:
