@@ -85,7 +85,7 @@ class Run:
     def device(self) -> torch.device:
         """Where its modules are trained."""
         device: torch.device = self.accelerator.device
-        # Side by side on CPUs they are numbered, which not all of torch understands.
+        # Side by side on CPUs each has a number, which `torch.load` does not take.
         return torch.device("cpu") if device.type == "cpu" else device
 
     def _free_cores(self) -> int:
