@@ -125,6 +125,7 @@ bench: install
 	@echo "On 2 free cores: quality 2 hours, study 3, speed 2, operators minutes."
 	$(BIN)/python -m benchmarks.quality
 	$(BIN)/python -m benchmarks.study
+	$(BIN)/python -m benchmarks.studies.modes_picture
 	$(BIN)/python -m benchmarks.speed
 	$(BIN)/python -m benchmarks.operators
 
