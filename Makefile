@@ -122,9 +122,10 @@ check: install
 # Half a day; quality and study go on where a killed run was, and speed keeps what it has measured. On a GPU:
 # `.venv/bin/python -m benchmarks.speed --device cuda --dtype float16`, and text_tokens likewise.
 bench: install
-	@echo "On 2 free cores: quality 2 hours, study 8, speed 2, operators minutes."
+	@echo "On 2 free cores: quality 2 hours, study 3, speed 2, operators minutes."
 	$(BIN)/python -m benchmarks.quality
 	$(BIN)/python -m benchmarks.study
+	$(BIN)/python -m benchmarks.studies.modes_picture
 	$(BIN)/python -m benchmarks.speed
 	$(BIN)/python -m benchmarks.operators
 

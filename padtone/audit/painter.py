@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
@@ -18,6 +17,7 @@ from picturelab.pipeline import Pipeline
 from ..families.family import Family
 from ..families.registry import family_of
 from ..hooks.handing_over import drawn, pictures_of
+from ..hooks.timing import now
 from ..interventions.encoding import Encoding, encode_prompts
 from ..interventions.idp import idp_arms
 from ..interventions.ite import (
@@ -73,7 +73,7 @@ class Painter:
 
     def make(self, work: Work) -> Painted:
         """The pictures of a piece of work. An arm that this prompt cannot have is left out, and says why."""
-        painted, begin = Painted(), self._now()
+        painted, begin = Painted(), now()
         {"plain": self._plain, "ite": self._ite, "idp": self._idp}[work.kind](work, painted)
         # An arm has pictures of all seeds or none.
         painted.pictures = {
@@ -82,7 +82,7 @@ class Painter:
             if arm not in painted.left_out
         }
         if painted.pictures:
-            painted.seconds = (self._now() - begin) / len(painted.pictures)
+            painted.seconds = (now() - begin) / len(painted.pictures)
         return painted
 
     def plain(self, prompt: str, seeds: Sequence[int], tokens_kept: int | None = None) -> dict[int, Any]:
@@ -263,11 +263,6 @@ class Painter:
             raise ValueError("the prompt leaves no padding that all its text encoders share")
         picked = random.Random(f"{RANDOM}/{salt}").sample(rows, max(1, round(len(rows) / PARTS)))
         return tuple(sorted(picked))
-
-    def _now(self) -> float:
-        if torch.cuda.is_available():
-            torch.cuda.synchronize()
-        return time.perf_counter()
 
 
 @contextmanager

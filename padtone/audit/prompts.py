@@ -139,7 +139,7 @@ def scene_prompts(world: World, count: int) -> Prompts:
         return {
             "all correct": float(report.correct),
             "background correct": float(report.background == chosen[i].background),
-            "objects correct": float(world.objects_correct(image, chosen[i])),
+            "objects correct": float(world.objects_correct(image, chosen[i], report)),
         }
 
     kinds = tuple("two objects" if scene.relation else "one object" for scene in chosen)
