@@ -1,6 +1,6 @@
-"""The full audits of the shipped models: `padtone audit`, 64 prompts x 2 seeds, and a table of them.
+"""The full audits of the shipped models: `padtone audit`, 64 prompts x 2 seeds at 10 steps, and a table of them.
 
-`python -m benchmarks.audit` takes an hour and a half on two cores, goes on after a kill, and keeps the reports in
+`python -m benchmarks.audit` takes HOURS on two cores, goes on after a kill, and keeps the reports in
 `benchmarks/results/audit/`.
 """
 

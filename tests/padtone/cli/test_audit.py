@@ -91,6 +91,20 @@ def test_all_shipped_models(clip, tmp_path, monkeypatch):
     assert "shapeworld&#39;s checker" in (tmp_path / "unet" / "report.html").read_text().replace("'", "&#39;")
 
 
+@pytest.mark.parametrize(("typed", "steps"), [((), 10), (("--steps", 3), 3)])
+def test_all_shipped_models_take_few_steps_unless_told(typed, steps, tmp_path, monkeypatch):
+    found = {}
+
+    def note(function, calls, workers, on_progress):
+        found.update({name: options.steps for name, (_, _, _, options) in calls.items()})
+        raise ChildProcessError("enough")
+
+    monkeypatch.setattr("picturelab.runs.processes.side_by_side", note)
+    call = ["audit", "--model", "shapeworld/all", "--out", str(tmp_path), *map(str, typed)]
+    assert CliRunner().invoke(app, call).exit_code == 1
+    assert found == dict.fromkeys(world().models(), steps)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("typed", "message"),
