@@ -1,7 +1,8 @@
 """How often each shipped model's pictures are right at its training size, as its `sampling.json` samples it.
 
-`python -m benchmarks.shipped` draws the same fresh scenes with every model and has the checker judge them; writes
-`benchmarks/results/shipped.json` and `shipped.md`. Every verdict is kept at once, so a killed run goes on.
+`python -m benchmarks.shipped` draws the same fresh scenes with every model and has the checker judge them, two objects
+once more with the prompt repeated in the padding's place; writes `benchmarks/results/shipped.json` and `shipped.md`.
+It takes a quarter of an hour on two cores. Every verdict is kept at once, so a killed run goes on.
 """
 
 from __future__ import annotations
@@ -10,7 +11,8 @@ import hashlib
 import json
 import os
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import dataclass
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
 from datetime import date
 from importlib import metadata
 from multiprocessing import get_context
@@ -22,18 +24,26 @@ from rich.console import Console
 from rich.progress import track
 
 from .quality import RESULTS, SEED, judge_version, read_verdicts, share
+from .study import difference
 
 _BATCH = 16
+_FILLED = ("unet", "joint", "joint-registers")  # whose padding the prompt is repeated in
 
 
 @dataclass(frozen=True)
 class Row:
-    """So many scenes with so many objects, drawn by one model; steps None are the model's own."""
+    """So many scenes with so many objects, drawn by one model.
+
+    Attributes:
+        steps: None: the model's own.
+        filling: see `padtone.replace_padding`; None: the padding as it is.
+    """
 
     model: str
     objects: int
     count: int
     steps: int | None = None
+    filling: str | None = None
 
     @property
     def call(self) -> dict[str, Any]:
@@ -49,7 +59,7 @@ class Row:
         from shapeworld import SAMPLING, WEIGHTS
 
         parts = [
-            *(self.model, self.objects, self.count, self.call, SAMPLING[self.model].masking),
+            *(self.model, self.objects, self.count, self.call, SAMPLING[self.model].masking, self.filling),
             *(fingerprint(WEIGHTS / self.model), judge_version()),
         ]
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
@@ -60,6 +70,7 @@ def judge_batch(row: Row, first: int, images: Path | None) -> list[dict[str, Any
     import diffusers
     import torch
 
+    import padtone
     from shapeworld import check, load_pipeline, sample_scenes
 
     torch.set_num_threads(1)
@@ -71,7 +82,9 @@ def judge_batch(row: Row, first: int, images: Path | None) -> list[dict[str, Any
     if "negative_prompt" in call:
         call["negative_prompt"] = [call["negative_prompt"]] * len(scenes)
     generators = [torch.Generator().manual_seed(first + i) for i in range(len(scenes))]
-    pictures = pipe([scene.caption for scene in scenes], generator=generators, **call).images
+    filled = padtone.replace_padding(pipe, filling=row.filling) if row.filling else nullcontext()
+    with filled:
+        pictures = pipe([scene.caption for scene in scenes], generator=generators, **call).images
     verdicts = []
     for index, (scene, picture) in enumerate(zip(scenes, pictures, strict=True), first):
         report = check(picture, scene)
@@ -79,7 +92,8 @@ def judge_batch(row: Row, first: int, images: Path | None) -> list[dict[str, Any
         verdicts.append({"scene": index, "correct": report.correct, "background": background})
         if images:
             images.mkdir(parents=True, exist_ok=True)
-            picture.save(images / f"{row.model}-{row.objects}-{row.steps or 'own'}-{index:03}.png")
+            name = f"{row.model}-{row.objects}-{row.steps or 'own'}-{row.filling or 'full'}-{index:03}.png"
+            picture.save(images / name)
     return verdicts
 
 
@@ -108,34 +122,45 @@ def measure(rows: list[Row], verdict_file: Path, workers: int, images: Path | No
                 verdicts[entry["key"], entry["scene"]] = entry
                 log.write(json.dumps(entry) + "\n")
             log.flush()
-    return [_summary(row, [v for (key, _), v in verdicts.items() if key == keys[row]]) for row in rows]
+    judged = {row: {scene: v for (key, scene), v in verdicts.items() if key == keys[row]} for row in rows}
+    return [_summary(row, judged[row], judged.get(replace(row, filling=None), {})) for row in rows]
 
 
-def _summary(row: Row, judged: list[dict[str, Any]]) -> dict[str, Any]:
-    shares = {name: share(sum(v[name] for v in judged), len(judged)) for name in ("correct", "background")}
-    return {
-        **{"model": row.model, "objects": row.objects, "steps": row.call["num_inference_steps"]},
-        **{"count": len(judged), **(shares if judged else {})},
-    }
+def _summary(
+    row: Row, judged: dict[int, dict[str, Any]], unfilled: dict[int, dict[str, Any]]
+) -> dict[str, Any]:
+    """A row's shares of right pictures, and what its filling does to that share over the same scenes."""
+    about = {"model": row.model, "objects": row.objects, "steps": row.call["num_inference_steps"]}
+    about |= {"filling": row.filling, "count": len(judged)}
+    if not judged:
+        return about
+    names = ("correct", "background")
+    shares = {name: share(sum(v[name] for v in judged.values()), len(judged)) for name in names}
+    pairs = [(unfilled[i]["correct"], v["correct"]) for i, v in judged.items() if i in unfilled]
+    return about | shares | {"more than unfilled": difference(pairs) if row.filling else None}
 
 
 def to_markdown(rows: list[dict[str, Any]]) -> str:
-    """A row a model, number of objects and of steps."""
+    """A row a model, number of objects and of steps, and filling of the padding."""
 
     def cell(value: dict[str, float]) -> str:
         return f"{value['fraction']:.0%} ({value['low']:.0%} to {value['high']:.0%})"
 
+    def points(value: dict[str, float] | None) -> str:
+        return "" if value is None else "{fraction:+.1%} ({low:+.1%} to {high:+.1%})".format(**value)
+
     lines = [
-        "| model | objects | steps | images | all of the scene | background |",
-        "|---|---|---|---|---|---|",
+        "| model | objects | padding | steps | images | all of the scene | more than unfilled | background |",
+        "|---|---|---|---|---|---|---|---|",
     ]
     lines += [
-        f"| `{r['model']}` | {r['objects']} | {r['steps']} | {r['count']} | {cell(r['correct'])} | "
-        f"{cell(r['background'])} |"
+        f"| `{r['model']}` | {r['objects']} | {r['filling'] or 'its own'} | {r['steps']} | {r['count']} | "
+        f"{cell(r['correct'])} | {points(r['more than unfilled'])} | {cell(r['background'])} |"
         for r in rows
         if r["count"]
     ]
-    return "\n".join([*lines, "", "Right in so many pictures; in brackets the 95% Wilson interval.", ""])
+    about = "Right in so many pictures; in brackets 95% intervals: Wilson's, and Newcombe's for differences of pairs."
+    return "\n".join([*lines, "", about, ""])
 
 
 def main(
@@ -156,6 +181,7 @@ def main(
     if not names:
         raise typer.BadParameter(f"no model's name holds {only!r}; models are {', '.join(model_names())}")
     rows = [Row(name, objects, count, steps) for name in names for objects in (1, 2)]
+    rows += [Row(name, 2, count, steps, "repeat") for name in names if name in _FILLED]
     figures = measure(rows, verdict_file, 0 if report else workers, save_images)
     about = {
         "weights": {name: fingerprint(WEIGHTS / name) for name in names},
