@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Sequence
-from dataclasses import fields
 from itertools import combinations
 from typing import TYPE_CHECKING
 
@@ -85,8 +84,14 @@ class Scores:
                     table[rows] = own(pictures[rows], targets[rows])
 
     def figures(self, arm: str) -> verdict.Figures:
-        names = [field.name for field in fields(verdict.Figures)]
-        return verdict.Figures(**{name: self.arms[arm][name] for name in names})
+        names = ("to_prompt", "to_full", "own_prompt", "own_full")
+        between = {name: np.full(len(self.texts), np.nan) for name in ("between_prompts", "between_seeds")}
+        rows = self.rows(arm)
+        if rows.sum() > 1:
+            between["between_prompts"][rows], between["between_seeds"][rows] = distances(
+                self.embeds[arm][rows]
+            )
+        return verdict.Figures(**{name: self.arms[arm][name] for name in names}, **between)
 
     def noise(self) -> verdict.Noise:
         between = verdict.between_seeds(self.arms[FULL]["to_prompt"])
@@ -112,6 +117,21 @@ def own(pictures: torch.Tensor, targets: torch.Tensor) -> np.ndarray:
     alike = alike - alike.mean(2, keepdim=True)
     itself = torch.diagonal(alike, dim1=1, dim2=2) * count / (count - 1)  # (seeds, prompts)
     return itself.T.numpy().round(ROUNDED)
+
+
+def distances(pictures: torch.Tensor) -> tuple[np.ndarray, np.ndarray]:
+    """How unlike a prompt's pictures are those of other prompts, seed by seed, and each other; both (prompts,).
+
+    Args:
+        pictures: (prompts, seeds, width), two of each or more, all finite.
+    """
+    unit = normalize(pictures, dim=-1).double()
+    others = 1 - torch.einsum("psw,qsw->spq", unit, unit)  # 0 to itself
+    seeds = 1 - torch.einsum("psw,ptw->pst", unit, unit)
+    prompts, count = seeds.shape[:2]
+    between_prompts = others.mean(0).sum(1) / (prompts - 1)
+    between_seeds = seeds.sum((1, 2)) / (count * (count - 1))
+    return between_prompts.numpy().round(ROUNDED), between_seeds.numpy().round(ROUNDED)
 
 
 def score(audit: AuditPictures, clip: Clip, progress: OnProgress | None = None) -> Scores:

@@ -1,8 +1,8 @@
 """From figures to a verdict: the decision rules, all thresholds from the noise between seeds. Pure.
 
-docs/audit.md states the rules in words. A figure is an array of (prompts, seeds); every question is a
-figure's excess over what another seed does to the same figure, averaged over the prompts. A prompt that has no pictures
-in an arm is NaN there, and takes no part in that arm's questions.
+docs/audit.md states the rules in words. A figure is an array of (prompts, seeds); a question is a figure's excess over
+what another seed does to it, averaged over the prompts, and where it asks for a sign of the prompt, over chance too.
+A prompt that has no pictures in an arm is NaN there, and takes no part in that arm's questions.
 """
 
 from __future__ import annotations
@@ -31,18 +31,23 @@ FEWEST_PROMPTS = 6
 
 @dataclass(frozen=True)
 class Figures:
-    """One arm's figures, each (prompts, seeds).
+    """One arm's figures, (prompts, seeds) if nothing else is said.
 
     Attributes:
         to_prompt: CLIP score of picture and prompt.
         to_full: CLIP similarity of picture and the full text's picture of the same seed.
         own_prompt, own_full: the part of each that is specific to this prompt, see `padtone.audit.scores.own`.
+        between_prompts: 1 - CLIP similarity of a prompt's picture and another prompt's of the same arm and seed, mean
+            over the others and the seeds; (prompts,).
+        between_seeds: the same of two seeds' pictures of one prompt, (prompts,).
     """
 
     to_prompt: np.ndarray
     to_full: np.ndarray
     own_prompt: np.ndarray
     own_full: np.ndarray
+    between_prompts: np.ndarray
+    between_seeds: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -64,7 +69,7 @@ class Finding:
 
     Attributes:
         effect: what was measured, as a mean over prompts.
-        noise: what another seed does to the same figure.
+        noise: what another seed does to the same figure; 0 where it is compared with chance.
         excess: effect - noise, with its interval; the answer is whether that lies above 0.
         prompts: how many it rests on.
     """
@@ -141,15 +146,26 @@ def changes(question: str, arm: Figures, full: Figures, noise: Noise) -> tuple[F
     return unlike, worse
 
 
-def shows(question: str, arm: Figures, clean: Figures, noise: Noise) -> tuple[Finding, Finding]:
-    """Does the arm show more of its own prompt than the clean text, by more than another seed would?
+def shows(question: str, arm: Figures, clean: Figures) -> tuple[Finding, Finding, Finding]:
+    """Does the arm show more of its own prompt than the clean text, and does it vary with the prompt at all?
 
-    By what is specific to the prompt: a clean text may paint fog, and any picture is more like a
-    picture than fog is.
+    The first two by what is specific to the prompt, where chance gives 0: a clean text may paint fog, and any picture
+    is more like a picture than fog is. The third by the arm's own pictures, which have to differ from prompt to prompt
+    by more than from seed to seed; the yardstick of the full pictures says nothing about them. See `shown`.
     """
-    like = finding(question, "own_full", (arm.own_full - clean.own_full).mean(1), noise.to_full)
-    fits = finding(question, "own_prompt", (arm.own_prompt - clean.own_prompt).mean(1), noise.to_prompt)
-    return like, fits
+    chance = np.zeros(len(arm.own_full))
+    like = finding(question, "own_full", (arm.own_full - clean.own_full).mean(1), chance)
+    fits = finding(question, "own_prompt", (arm.own_prompt - clean.own_prompt).mean(1), chance)
+    return like, fits, finding(question, "between_prompts", arm.between_prompts, arm.between_seeds)
+
+
+def shown(findings: Sequence[Finding]) -> str:
+    """The answer of `shows`: yes if the arm varies with the prompt and either figure sees its own prompt in it.
+
+    No if it does not vary, or if neither figure sees anything.
+    """
+    answers = {either(findings[:2]), findings[2].answer}
+    return NO if NO in answers else UNCLEAR if UNCLEAR in answers else YES
 
 
 def either(findings: Sequence[Finding]) -> str:
@@ -177,12 +193,10 @@ def judge(
     read = changes(
         "Does the picture change with another prompt's padding?", ite["other padding"], full, noise
     )
-    carried = shows("Does padding alone show the prompt?", ite["padding"], ite["clean"], noise)
+    carried = shows("Does padding alone show the prompt?", ite["padding"], ite["clean"])
     inside: Sequence[Finding] = ()
     if idp:
-        inside = shows(
-            "Does padding alone show it, inside the denoiser?", idp["padding"], ite["clean"], noise
-        )
+        inside = shows("Does padding alone show it, inside the denoiser?", idp["padding"], ite["clean"])
     gone = changes("Does the picture change without padding?", removed, full, noise)
     findings = (*seen, *carried, *read, *needed, *inside, *gone)
     prompts = min(f.prompts for f in findings)
@@ -191,7 +205,7 @@ def judge(
         return Verdict(INCONCLUSIVE, reason, findings, sees=False)
     if either(seen) != YES:
         return Verdict(INCONCLUSIVE, _BLIND, findings, sees=False)
-    answers = [either(group) if group else NO for group in (carried, read, needed, inside, gone)]
+    answers = (shown(carried), either(read), either(needed), shown(inside) if inside else NO, either(gone))
     return Verdict(*_choose(*answers), findings, sees=True)
 
 

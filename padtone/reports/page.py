@@ -44,6 +44,7 @@ FIGURES = {
     "to_prompt": "CLIP score to the prompt",
     "own_full": "likeness to its own prompt's picture, beyond other prompts'",
     "own_prompt": "CLIP score to its own prompt, beyond other prompts",
+    "between_prompts": "unlikeness of two prompts' pictures, beside two seeds'",
 }
 
 

@@ -1,5 +1,7 @@
 """The decision rules on figures made up for each case."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -14,20 +16,27 @@ def table(mean, spread=0.01, salt=0):
     return mean + spread * random.standard_normal((PROMPTS, SEEDS))
 
 
-def figures(to_prompt, to_full, salt, own=0.0):
+def vary(prompts, seeds=0.12):
+    """How far apart an arm's pictures of two prompts are, and of two seeds."""
+    return table(prompts, salt=1)[:, 0], table(seeds, salt=2)[:, 0]
+
+
+def figures(to_prompt, to_full, salt, own=0.0, varies=0.05):
     return Figures(
         table(to_prompt, salt=salt),
         table(to_full, salt=salt + 1),
         table(own / 2, salt=salt + 2),
         table(own, salt=salt + 3),
+        *vary(varies),
     )
 
 
-FULL = Figures(table(0.33), np.ones((PROMPTS, SEEDS)), table(0.2), table(0.3))
+FULL = Figures(table(0.33), np.ones((PROMPTS, SEEDS)), table(0.2), table(0.3), *vary(0.9))
 NOISE = Noise(to_full=table(0.12)[:, 0], to_prompt=np.full(PROMPTS, 0.02))
 LIKE_FULL = figures(0.33, 0.97, salt=10, own=0.3)
 LIKE_CLEAN = figures(0.12, 0.45, salt=20)
-BETWEEN = figures(0.25, 0.70, salt=30, own=0.25)
+BETWEEN = figures(0.25, 0.70, salt=30, own=0.25, varies=0.5)
+FAINT = figures(0.13, 0.46, salt=40, own=0.06, varies=0.4)  # a tenth of the prompt, in every picture
 
 
 def named(
@@ -62,6 +71,14 @@ def named(
         ),
         ({"padding": BETWEEN, "inside": BETWEEN}, TEXT, "shows some"),
         ({"inside": BETWEEN}, DIFFUSION, "denoiser writes into it"),
+        ({"inside": FAINT}, DIFFUSION, "denoiser writes into it"),
+        ({"padding": FAINT}, TEXT, "Padding alone shows some of the prompt."),
+        ({"inside": dataclasses.replace(FAINT, between_prompts=vary(0.11)[0])}, IGNORED, "shows nothing"),
+        (
+            {"inside": dataclasses.replace(FAINT, between_prompts=vary(0.12)[0])},
+            INCONCLUSIVE,
+            "lost in the noise",
+        ),
         ({"inside": BETWEEN, "removed": BETWEEN}, DIFFUSION, "denoiser writes into it"),
         ({"removed": BETWEEN}, INCONCLUSIVE, "something constant. Leave it in"),
         ({"clean": LIKE_FULL}, INCONCLUSIVE, "no effect of text can be seen"),
@@ -72,12 +89,14 @@ def test_rules(case, expected, words):
     assert found.name == expected
     assert words in found.reason
     assert found.sees == ("clean" not in case)
-    assert len(found.findings) == (12 if "inside" in case else 10)
+    assert len(found.findings) == (14 if "inside" in case else 11)
 
 
 def test_unclear_is_inconclusive():
     """An effect as large as the yardstick, give or take: neither yes nor no."""
-    edge = Figures(table(0.33), 1 - NOISE.to_full[:, None] + table(0, 0.05, 5), table(0.2), table(0.3))
+    edge = Figures(
+        table(0.33), 1 - NOISE.to_full[:, None] + table(0, 0.05, 5), table(0.2), table(0.3), *vary(0.9)
+    )
     for case in ({"prompt": edge}, {"other": edge}, {"removed": edge}):
         assert named(**case).name == INCONCLUSIVE
     assert "though inside the denoiser" in named(prompt=edge, inside=BETWEEN).reason
@@ -128,15 +147,19 @@ def test_chance_seldom_makes_a_verdict(monkeypatch):
     """Padding that does nothing beyond what another seed does, 100 times: "used" comes up in few."""
     monkeypatch.setattr("padtone.maths.metrics.RESAMPLES", 1000)
     random = np.random.default_rng(0)
+    draw = lambda mean, spread: mean + spread * random.standard_normal((PROMPTS, SEEDS))  # noqa: E731
+    vary = lambda: (draw(0.13, 0.03).mean(1), draw(0.15, 0.03).mean(1))  # noqa: E731
     used = 0
     for _ in range(100):
-        draw = lambda mean, spread: mean + spread * random.standard_normal((PROMPTS, SEEDS))  # noqa: E731
         seeds = draw(0.15, 0.03)
         noise = Noise(seeds.mean(1), verdict.between_seeds(draw(0.33, 0.02)))
-        full = Figures(draw(0.33, 0.02), np.ones((PROMPTS, SEEDS)), draw(0.2, 0.02), draw(0.3, 0.02))
-        clean = Figures(draw(0.1, 0.02), draw(0.4, 0.03), draw(0, 0.02), draw(0, 0.03))
-        padding = Figures(draw(0.1, 0.02), draw(0.4, 0.03), draw(0, 0.02), draw(0, 0.03))
-        swapped = [Figures(draw(0.33, 0.02), 1 - draw(0.13, 0.03), *[draw(0.3, 0.02)] * 2) for _ in range(2)]
+        full = Figures(draw(0.33, 0.02), np.ones((PROMPTS, SEEDS)), draw(0.2, 0.02), draw(0.3, 0.02), *vary())
+        clean, padding = (
+            Figures(draw(0.1, 0.02), draw(0.4, 0.03), draw(0, 0.02), draw(0, 0.03), *vary()) for _ in range(2)
+        )
+        swapped = [
+            Figures(draw(0.33, 0.02), 1 - draw(0.13, 0.03), *[draw(0.3, 0.02)] * 2, *vary()) for _ in range(2)
+        ]
         ite = {"prompt": swapped[0], "other padding": swapped[1], "padding": padding, "clean": clean}
         used += verdict.judge(full, ite, {}, swapped[0], noise).name == TEXT
     # Pictures differ from the full one by little less than another seed's, which is the hardest case.
