@@ -1,7 +1,7 @@
 """The full audits of the shipped models: `padtone audit`, 64 prompts x 2 seeds at 10 steps, and a table of them.
 
-`python -m benchmarks.audit` takes HOURS on two cores, goes on after a kill, and keeps the reports in
-`benchmarks/results/audit/`.
+`python -m benchmarks.audit` takes some hours on two cores, goes on after a kill, and keeps the reports in
+`benchmarks/results/audit/`, and what explains `joint-registers`' verdict at a glance in `docs/`.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from padtone.recipe import read_recipe
 from shapeworld import check, sample_scenes
 
 RESULTS = Path(__file__).parent / "results" / "audit"
+DOCS = Path(__file__).parents[1] / "docs"
 KEPT = ("report.html", "report.json")
 COLUMNS = {  # heading: the group and arm of the report
     "prompt, empty padding": ("ite", "prompt"),
@@ -89,6 +90,7 @@ def main(
             kept = RESULTS / page.relative_to(work)
             kept.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(page, kept)
+        shutil.copyfile(work / "joint-registers" / "glance.png", DOCS / "glance.png")
         for pictures in sorted(work.glob("*/images")):
             share = borrowed(pictures)
             typer.echo(

@@ -30,7 +30,7 @@ MARKS = {
 
 _SHOWN = 5  # prompts
 _SIDE, _GAP, _STRIP = 112, 8, 34  # pixels: of a picture, between two, under each for its marks
-_LEFT, _RIGHT, _TOP = 232, 176, 66  # of the margins
+_LEFT, _RIGHT, _TOP = 232, 176, 84  # of the margins
 _YES, _NO, _SOFT = "#1b7f3b", "#b3261e", "#5f6b76"
 
 
