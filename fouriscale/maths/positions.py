@@ -14,6 +14,7 @@ import math
 
 import torch
 
+Number = float | torch.Tensor
 RULES = ("interpolate", "ntk", "yarn")
 TEMPERATURES = ("none", "yarn", "proportional")
 
@@ -24,72 +25,76 @@ _STOCK_TO_SCALED = (16.0, 2.0)
 _NOISE_EXPONENT = 2.0  # lambda_s and lambda_t of DyPE
 
 
-def stock_frequencies(channels: int, theta: float) -> torch.Tensor:
-    """The model's own, (channels / 2,), float64."""
-    return theta ** (-torch.arange(0, channels, 2, dtype=torch.float64) / channels)
+def stock_frequencies(channels: int, theta: float, device: torch.device | None = None) -> torch.Tensor:
+    """The model's own, (channels / 2,), float64 where the device has it."""
+    dtype = torch.float32 if device is not None and device.type == "mps" else torch.float64
+    return theta ** (-torch.arange(0, channels, 2, dtype=dtype, device=device) / channels)
 
 
-def interpolated(channels: int, theta: float, scale: float) -> torch.Tensor:
-    """All pairs slowed alike, f / scale: the picture lies within the training length."""
-    return stock_frequencies(channels, theta) / scale
+def interpolated(stock: torch.Tensor, scale: Number) -> torch.Tensor:
+    """All pairs slowed alike: the picture lies within the training length."""
+    return stock / scale
 
 
-def ntk_aware(channels: int, theta: float, scale: float) -> torch.Tensor:
+def ntk_aware(stock: torch.Tensor, scale: Number) -> torch.Tensor:
     """The slowest pair as interpolated, the fastest as it was, between them evenly in the logarithm.
 
-    theta becomes theta scale^(channels / (channels - 2)); an axis of one pair has no slower one, and is interpolated.
+    As theta scale^(channels / (channels - 2)) in theta's place; an axis of one pair has no slower one, and is
+    interpolated.
     """
-    if channels == 2:
-        return interpolated(channels, theta, scale)
-    return stock_frequencies(channels, theta * scale ** (channels / (channels - 2)))
+    pairs = len(stock)
+    if pairs == 1:
+        return interpolated(stock, scale)
+    places = torch.arange(pairs, dtype=stock.dtype, device=stock.device) / (pairs - 1)
+    return stock / scale**places
 
 
-def yarn(
-    channels: int, theta: float, scale: float, training_length: float, kappa: float = 1.0
-) -> torch.Tensor:
+def yarn(stock: torch.Tensor, scale: Number, training_length: float, kappa: Number = 1.0) -> torch.Tensor:
     """By parts: pairs that hardly turn within the training length are interpolated, fast ones stay as they are.
 
     Args:
         training_length: tokens.
         kappa: factor on the ramps' limits, 1 for YaRN; DyPE's falls with the noise, so that ever slower pairs stay.
     """
-    stock = stock_frequencies(channels, theta)
-    if kappa <= 0:
-        return stock
+    pairs = len(stock)
+    places = torch.arange(pairs, dtype=stock.dtype, device=stock.device)
+    turns = stock * (training_length / (2 * math.pi))  # within the training length, of each pair
+    # One pair is so many times as slow as the one before.
+    step = (stock[0] / stock[1]).log() if pairs > 1 else stock.new_tensor(1.0)
 
     def share(limits: tuple[float, float]) -> torch.Tensor:
         """How much of the slower alternative each pair takes, 0 for fast pairs to 1 for slow ones."""
-        fast, slow = (_pair_that_turns(kappa * turns, channels, theta, training_length) for turns in limits)
+        fast, slow = (
+            (turns[0] / (kappa * limit)).log() / step for limit in limits
+        )  # which pair turns so often
         # Clipped alike, or the ramp would turn over once its beginning has passed the last pair.
-        first, last = (
-            min(max(math.floor(fast), 0), channels // 2),
-            min(max(math.ceil(slow), 0), channels // 2),
-        )
-        pairs = torch.arange(channels // 2, dtype=torch.float64)
-        return ((pairs - first) / max(last - first, 1e-3)).clamp(0, 1)
+        first, last = fast.floor().clamp(0, pairs), slow.ceil().clamp(0, pairs)
+        return ((places - first) / (last - first).clamp(min=1e-3)).clamp(0, 1)
 
-    ntk, slowed = (rule(channels, theta, scale) for rule in (ntk_aware, interpolated))
+    ntk, slowed = ntk_aware(stock, scale), interpolated(stock, scale)
     scaled = ntk + share(_NTK_TO_INTERPOLATION) * (slowed - ntk)
     return stock + share(_STOCK_TO_SCALED) * (scaled - stock)
 
 
 def frequencies(
-    rule: str, channels: int, theta: float, scale: float, training_length: float, noise: float | None = None
+    rule: str, stock: torch.Tensor, scale: float, training_length: float, noise: Number | None = None
 ) -> torch.Tensor:
-    """An axis's frequencies, (channels / 2,), float64; the stock ones where `scale` is 1.
+    """An axis's frequencies, (channels / 2,); the stock ones where `scale` is 1.
 
     Args:
         rule: one of `RULES`.
-        noise: the share of noise, from 1 to 0, that a dynamic rule follows; None: the rule as it is at every step.
+        stock: the model's own.
+        noise: the share of noise, from 1 to 0, that a dynamic rule follows, perhaps a tensor of one number, whose value
+            nobody waits for. None: the rule as it is at every step.
     """
     if scale == 1:
-        return stock_frequencies(channels, theta)
-    strength = 1.0 if noise is None else _NOISE_EXPONENT * noise**_NOISE_EXPONENT
+        return stock
     if rule == "yarn":
         kappa = 1.0 if noise is None else noise**_NOISE_EXPONENT
-        return yarn(channels, theta, scale, training_length, kappa)
+        return yarn(stock, scale, training_length, kappa)
+    strength = 1.0 if noise is None else _NOISE_EXPONENT * noise**_NOISE_EXPONENT
     by_scale = {"interpolate": interpolated, "ntk": ntk_aware}[rule]
-    return by_scale(channels, theta, scale**strength)
+    return by_scale(stock, scale**strength)
 
 
 def whole_turns(given: torch.Tensor, length: int) -> torch.Tensor:
@@ -113,8 +118,3 @@ def temperature(kind: str, scale: float, tokens: int, training_tokens: int) -> f
     if kind == "yarn":
         return 1 + 0.1 * math.log(scale)
     return (math.log(tokens) / math.log(training_tokens)) ** 0.25
-
-
-def _pair_that_turns(turns: float, channels: int, theta: float, length: float) -> float:
-    """Which pair, as a real number, goes round so many times within a length."""
-    return channels * math.log(length / (2 * math.pi * turns)) / (2 * math.log(theta))

@@ -16,7 +16,7 @@ from fouriscale.maths.positions import (
     yarn,
 )
 
-FLUX = {"channels": 56, "theta": 10_000.0}
+FLUX = stock_frequencies(56, 10_000.0)
 
 
 def test_the_stock_frequencies_have_the_known_periods():
@@ -31,16 +31,16 @@ def test_the_stock_frequencies_have_the_known_periods():
 
 
 def test_interpolation_divides():
-    assert torch.equal(interpolated(scale=2.0, **FLUX), stock_frequencies(**FLUX) / 2)
+    assert torch.equal(interpolated(FLUX, 2.0), FLUX / 2)
 
 
 def test_ntk_keeps_the_fastest_pair_and_interpolates_the_slowest():
-    found, stock = ntk_aware(scale=4.0, **FLUX), stock_frequencies(**FLUX)
+    found, stock = ntk_aware(FLUX, 4.0), FLUX
     assert found[0] == stock[0] == 1
     assert float(found[-1]) == pytest.approx(float(stock[-1]) / 4, rel=1e-12)
     ratios = (stock / found).log()
     assert ratios.diff().tolist() == pytest.approx([math.log(4) / 27] * 27, rel=1e-9)
-    assert ntk_aware(2, 10_000, 4.0).tolist() == [0.25]
+    assert ntk_aware(stock_frequencies(2, 10_000), 4.0).tolist() == [0.25]
 
 
 # First and last pair of FLUX's ramps at noise levels t, kappa = t^2, within 64 tokens.
@@ -56,9 +56,9 @@ def test_ntk_keeps_the_fastest_pair_and_interpolates_the_slowest():
     ],
 )
 def test_yarns_parts_are_where_they_were_computed_to_be(t, beta, gamma):
-    scale, stock = 4.0, stock_frequencies(**FLUX)
-    ntk, slowed = ntk_aware(scale=scale, **FLUX), interpolated(scale=scale, **FLUX)
-    found = yarn(scale=scale, training_length=64, kappa=t**2, **FLUX)
+    scale, stock = 4.0, FLUX
+    ntk, slowed = ntk_aware(FLUX, scale), interpolated(FLUX, scale)
+    found = yarn(FLUX, scale, 64, t**2)
     j = torch.arange(28, dtype=torch.float64)
     to_slow, to_scaled = (((j - a) / (b - a)).clamp(0, 1) for a, b in (beta, gamma))
     by_hand = stock + to_scaled * (ntk + to_slow * (slowed - ntk) - stock)
@@ -68,8 +68,8 @@ def test_yarns_parts_are_where_they_were_computed_to_be(t, beta, gamma):
 @pytest.mark.parametrize("t", [0.0, 1e-3, 0.007, 0.02, 0.05, 0.3])
 def test_yarns_ramps_never_turn_over(t):
     """Little noise leaves every pair between its own frequency and the interpolated one, slow pairs changed most."""
-    stock = stock_frequencies(**FLUX)
-    found = yarn(scale=4.0, training_length=64, kappa=t**2, **FLUX)
+    stock = FLUX
+    found = yarn(FLUX, 4.0, 64, torch.tensor(t, dtype=torch.float64) ** 2)
     slowed = stock / found
     assert (slowed >= 1 - 1e-12).all()
     assert (slowed <= 4 + 1e-12).all()
@@ -81,19 +81,18 @@ def test_yarns_ramps_never_turn_over(t):
 @pytest.mark.parametrize("rule", RULES)
 def test_a_scale_of_one_changes_nothing(rule):
     for noise in (None, 1.0, 0.3):
-        found = frequencies(rule, scale=1.0, training_length=64, noise=noise, **FLUX)
-        assert torch.equal(found, stock_frequencies(**FLUX))
+        assert torch.equal(frequencies(rule, FLUX, 1.0, 64, noise), FLUX)
 
 
 def test_dynamic_rules_end_at_the_stock_frequencies_and_begin_beyond_the_static_rule():
-    stock = stock_frequencies(**FLUX)
+    stock = FLUX
     for rule in RULES:
-        last = frequencies(rule, scale=2.0, training_length=64, noise=0.0, **FLUX)
+        last = frequencies(rule, FLUX, 2.0, 64, torch.tensor(0.0))
         assert last.tolist() == pytest.approx(stock.tolist(), rel=1e-12)
-    first = frequencies("interpolate", scale=2.0, training_length=64, noise=1.0, **FLUX)
+    first = frequencies("interpolate", FLUX, 2.0, 64, 1.0)
     assert first.tolist() == pytest.approx((stock / 4).tolist())  # 2^(2 x 1^2)
-    middle = frequencies("ntk", scale=2.0, training_length=64, noise=0.5, **FLUX)
-    assert middle.tolist() == pytest.approx(ntk_aware(scale=math.sqrt(2), **FLUX).tolist())  # 2^(2 x .5^2)
+    middle = frequencies("ntk", FLUX, 2.0, 64, torch.tensor(0.5))
+    assert middle.tolist() == pytest.approx(ntk_aware(FLUX, math.sqrt(2)).tolist())  # 2^(2 x .5^2)
 
 
 def test_whole_turns_close_the_circle():
