@@ -24,6 +24,8 @@ from .worlds import DEFAULT_MODEL
 DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
 HUB_ID = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")
 _ORIGIN = "_model_source"  # where a loaded pipeline keeps its `ModelOrigin`
+_SAMPLING = "sampling.json"
+_SAMPLING_HOLDS = '{"call": ...}'
 _SAMPLE = 2**20  # bytes read at each place of a weights file for its fingerprint
 
 ReadFile = Callable[[Path, torch.dtype], DiffusionPipeline]
@@ -77,6 +79,7 @@ def load_pipeline(
         pipe, state = read_file(Path(model), precision), fingerprint(Path(model))
     elif kind == "folder":
         pipe, state = load_folder(Path(model), model, precision), fingerprint(Path(model))
+        _prepare(pipe, Path(model))
     else:
         folder = _download(model, revision, check)
         pipe, state = load_folder(folder, model, precision), folder.name  # named by its commit
@@ -137,13 +140,34 @@ def usual_call(model: str) -> dict[str, Any]:
     """
     shipped = worlds.split(model)
     folder = shipped[0].folder(shipped[1]) if shipped else Path(model)
-    file = folder / "sampling.json"
+    values = _sampling(folder)
+    with told_as(f"{folder / _SAMPLING} cannot be read: it holds {_SAMPLING_HOLDS}"):
+        return dict(values["call"]) if values else {}
+
+
+def _sampling(folder: Path) -> dict[str, Any]:
+    """What a folder's `sampling.json` holds; empty where there is none.
+
+    Raises:
+        ValueError: it is damaged.
+    """
+    file = folder / _SAMPLING
     if not os.path.isfile(file):
         return {}
-    sentence = f'{file} cannot be read: it holds {{"call": ...}}'
-    values = read_json(file, sentence)
-    with told_as(sentence):
-        return dict(values["call"])
+    return read_json(file, f"{file} cannot be read: it holds {_SAMPLING_HOLDS}")
+
+
+def _prepare(pipe: DiffusionPipeline, folder: Path) -> None:
+    """Let the world that trained a folder's model make the pipeline what the folder says it is.
+
+    Raises:
+        ValueError: that world is not installed, or cannot read what the folder says.
+    """
+    values = _sampling(folder)
+    # Version 0.1 named no world, but wrote `masked`.
+    name = values.get("world", worlds.USUAL if "masked" in values else None)
+    if name is not None:
+        worlds.world(str(name)).prepare(pipe, folder)
 
 
 def choose_device(name: str | None) -> torch.device:

@@ -74,6 +74,9 @@ class World(Protocol):
     def load(self, name: str, dtype: torch.dtype) -> DiffusionPipeline:
         """A model as a pipeline, on the CPU, without network."""
 
+    def prepare(self, pipe: DiffusionPipeline, folder: Path) -> None:
+        """Make the pipeline of a folder that names this world what its `sampling.json` says, hooks included."""
+
     def scenes(self, count: int, seed: int, objects: int | None = None) -> Sequence[Scene]:
         """Scenes with so many objects; None: with any number."""
 

@@ -34,31 +34,54 @@ from transformers import (
 from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
 
 from .captions import words
-from .masked import mask_padding
+from .masking import MASKINGS, apply_masking
 
 WEIGHTS = Path(__file__).parent / "weights"
-IMAGE_SIZE = 128  # the UNets' training size in pixels
+IMAGE_SIZE = 128  # the training size in pixels
 TEXT_LENGTH = 24  # tokens, beginning and end included; the longest caption needs 14
 LONG_TEXT_LENGTH = 72  # the joint-attention models', with more than four times as much padding as caption
 CLIP_IMAGE_SIZE = 64
 SILENT_WIDTH = 32  # of the pooled vector that FLUX's architecture asks for and that is zero here
+_WORLD = "shapeworld"  # the name in a folder's `sampling.json` by which other loaders find this world
 _BOS, _EOS, _UNKNOWN = "<|startoftext|>", "<|endoftext|>", "<|unknown|>"
 
 
 @dataclass(frozen=True)
 class Sampling:
-    """The settings that a model's published figures were measured with, from its folder's `sampling.json`.
+    """What a model's folder says about it in `sampling.json`: how it is sampled, and what it sees of padding.
 
     Attributes:
-        call: arguments for `pipe(prompt, **call)`.
-        masked: whether it never sees padding (see `masked.py`).
+        call: arguments for `pipe(prompt, **call)`; the published figures were measured with them.
+        masking: one of `masking.MASKINGS`.
     """
 
     call: dict[str, Any]
-    masked: bool = False
+    masking: str = "none"
+
+    @classmethod
+    def read(cls, folder: Path) -> Sampling:
+        """What a folder says.
+
+        Raises:
+            ValueError: its `sampling.json` is missing, damaged, or asks for a masking that there is not.
+        """
+        file = folder / "sampling.json"
+        try:
+            values = json.loads(file.read_text())
+            # Version 0.1 wrote `masked` and knew two kinds.
+            masking = values.get("masking", "both" if values.get("masked") else "none")
+            sampling = cls(dict(values["call"]), masking)
+        except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+            raise ValueError(
+                f'{file} cannot be read ({error}): it holds {{"world": "{_WORLD}", "call": ..., "masking": ...}}'
+            ) from None
+        if masking not in MASKINGS:
+            raise ValueError(f"{file} has masking={masking!r}; it can be {', '.join(MASKINGS)}")
+        return sampling
 
     def save(self, folder: Path) -> None:
-        (folder / "sampling.json").write_text(json.dumps(dataclasses.asdict(self), indent=2) + "\n")
+        values = {"world": _WORLD, **dataclasses.asdict(self)}
+        (folder / "sampling.json").write_text(json.dumps(values, indent=2) + "\n")
 
     @property
     def steps(self) -> int:
@@ -76,8 +99,8 @@ class Sampling:
 
 
 SAMPLING = {
-    name: Sampling(**json.loads((WEIGHTS / name / "sampling.json").read_text()))
-    for name in ("unet", "unet-frozen", "joint", "joint-masked")
+    name: Sampling.read(WEIGHTS / name)
+    for name in ("unet", "unet-frozen", "joint", "joint-masked", "joint-registers")
 }
 
 
@@ -96,14 +119,21 @@ def load_pipeline(
     """
     if name not in model_names():
         raise ValueError(f"no shapeworld model named {name!r}; there is {', '.join(model_names())}")
-    pipe = load_folder(WEIGHTS / name, dtype)
-    return mask_padding(pipe) if SAMPLING[name].masked else pipe
+    pipe: StableDiffusionPipeline | FluxPipeline = load_folder(WEIGHTS / name, dtype)
+    return pipe
 
 
 def load_folder(folder: str | Path, dtype: torch.dtype = torch.float32) -> Any:
-    """A pipeline of ours from a folder that the training wrote."""
+    """A pipeline of ours from a folder that the training wrote, with the masking that it was trained with.
+
+    Raises:
+        ValueError: see `Sampling.read`.
+    """
+    sampling = Sampling.read(Path(folder))
     # Absent by design: SD's safety checker and FLUX's image encoder. The small tokenizer is no CLIPTokenizer.
-    return DiffusionPipeline.from_pretrained(folder, dtype=dtype, local_files_only=True)
+    pipe = DiffusionPipeline.from_pretrained(folder, dtype=dtype, local_files_only=True)
+    apply_masking(pipe, sampling.masking)
+    return pipe
 
 
 def load_clip() -> tuple[CLIPModel, CLIPProcessor]:
@@ -211,11 +241,11 @@ def build_transformer() -> FluxTransformer2DModel:
         in_channels=16,
         num_layers=2,
         num_single_layers=6,
-        attention_head_dim=32,
-        num_attention_heads=4,
+        attention_head_dim=64,  # so that several pairs of rotary channels turn within a picture, as in FLUX
+        num_attention_heads=2,
         joint_attention_dim=128,
         pooled_projection_dim=SILENT_WIDTH,
-        axes_dims_rope=(4, 14, 14),
+        axes_dims_rope=(8, 28, 28),
     )
 
 

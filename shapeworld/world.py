@@ -34,6 +34,11 @@ class Shapeworld:
 
         return load_pipeline(name, dtype)
 
+    def prepare(self, pipe: Any, folder: Path) -> None:
+        from .models import Sampling, apply_masking
+
+        apply_masking(pipe, Sampling.read(folder).masking)
+
     def scenes(self, count: int, seed: int, objects: int | None = None) -> Sequence[Scene]:
         return sample_scenes(count, seed, objects)
 

@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 
 from picturelab.cli.progress import loading
-from picturelab.cli.remaking import warn_of_versions, warn_of_weights
+from picturelab.cli.remaking import check_weights, warn_of_versions
 from picturelab.cli.run import say
 from picturelab.failures import printable_json
 from picturelab.files import output_file
@@ -56,7 +56,7 @@ def remake(
         )
     pipe.set_progress_bar_config(disable=True)
     revision = origin(pipe).revision
-    warn_of_weights(recipe.model, revision, recipe.revision)
+    check_weights(recipe.model, revision, recipe.revision)
     with sampling_bar(runs=2 if recipe.compare else 1) as on_step:
         again = sampling.remake(pipe, recipe, on_step)
     save(again, path, recipe.model_copy(update={"versions": versions(), "revision": revision}))

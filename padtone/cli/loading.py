@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, TypeVar
 
-from picturelab.cli.remaking import warn_of_versions, warn_of_weights
+from picturelab.cli.remaking import check_weights, warn_of_versions
 from picturelab.quiet import quieten
 
 if TYPE_CHECKING:
@@ -63,5 +63,5 @@ def load_for(recipe: Recipe) -> tuple[Recipe, Pipeline]:
     warn_of_versions(recipe.versions)
     pipe = load(recipe.model, recipe.device, recipe.dtype, recipe.revision)
     revision = origin(pipe).revision
-    warn_of_weights(recipe.model, revision, recipe.revision)
+    check_weights(recipe.model, revision, recipe.revision)
     return recipe.model_copy(update={"revision": revision}), pipe

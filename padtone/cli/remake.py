@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from picturelab.cli.remaking import check_weights
 from picturelab.cli.run import say
 from picturelab.files import output_file
 from picturelab.quiet import quieten
@@ -34,6 +35,8 @@ def remake(
 
 def _of_audit(values: Mapping[str, Any], path: Path) -> None:
     quieten()
+    from picturelab.models import origin
+
     from ..audit.recipe import AuditRecipe
     from ..audit.recipe import remake as remake_of_audit
     from ..recipe import save_with_recipe
@@ -41,6 +44,7 @@ def _of_audit(values: Mapping[str, Any], path: Path) -> None:
     recipe = AuditRecipe.parse(values)
     device = recipe.machine.device
     pipe = load_for_audit(recipe.model, device if device == "cpu" else None, recipe.precision)
+    check_weights(recipe.model, origin(pipe).revision, recipe.revision)
     save_with_recipe(remake_of_audit(pipe, recipe), path, recipe.model_dump())
     say(f"arm {recipe.arm}; seed {recipe.seed}: {path}")
 

@@ -16,7 +16,18 @@ def warn_of_versions(then: Mapping[str, str]) -> None:
         complain(f"versions differ, so pixels may too: {', '.join(changes)}", "Warning")
 
 
-def warn_of_weights(model: str, now: str | None, then: str | None) -> None:
-    """Say that a model's weights are others than then."""
-    if now != then:
-        complain(f"the weights of {model} are {now} and were {then}, so pixels will differ", "Warning")
+def check_weights(model: str, now: str | None, then: str | None) -> None:
+    """Say that a model's weights are others than then.
+
+    Raises:
+        ValueError: so they are, and the model is a shipped one. New weights of it may draw at another size, so nothing
+            of the picture would be made again.
+    """
+    from .. import worlds
+
+    if now == then:
+        return
+    difference = f"the weights of {model} are {now} and were {then}"
+    if worlds.split(model) is not None:
+        raise ValueError(f"{difference}: the picture can be made again with the version that shipped those")
+    complain(f"{difference}, so pixels will differ", "Warning")

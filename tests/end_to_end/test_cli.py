@@ -124,6 +124,20 @@ def test_remaking_elsewhere_warns(generate, run):
     assert read("b.png")["versions"]["torch"] == torch.__version__
 
 
+def test_a_shipped_model_whose_weights_have_changed_is_refused(generate, run, tmp_path):
+    generate("--out", "a.png")
+    save(
+        Image.open("a.png"),
+        "old.png",
+        read("a.png") | {"model": "shapeworld/unet", "revision": "sha256:another"},
+    )
+    code, out, err = run("remake", "old.png", "--out", "b.png")
+    assert (code, out) == (2, "")
+    assert "the weights of shapeworld/unet are sha256:" in err
+    assert "and were sha256:another: the picture can be made again with the version that shipped those" in err
+    assert not (tmp_path / "b.png").exists()
+
+
 def test_show_prints_the_recipe(generate, run):
     generate("--out", "a.png")
     code, out, _ = run("show", "a.png")

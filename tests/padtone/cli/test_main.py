@@ -113,6 +113,16 @@ def test_remaking_elsewhere_warns(run, tiny_model):
     assert "were sha256:another, so pixels will differ" in err
 
 
+def test_a_shipped_model_whose_weights_have_changed_is_refused(run, tiny_model, tmp_path):
+    run("ite", PROMPT, "--model", tiny_model, "--arms", "full", *QUICK, "--out", "a.png")
+    carry(read_recipe("a.png") | {"model": "shapeworld/joint", "revision": "sha256:another"}, "old.png")
+    code, out, err = run("remake", "old.png", "--out", "b.png")
+    assert (code, out) == (2, "")
+    assert "the weights of shapeworld/joint are sha256:" in err
+    assert "and were sha256:another: the picture can be made again with the version that shipped those" in err
+    assert files(tmp_path) == ["a.png", "old.png"]
+
+
 def carry(recipe, path):
     """A picture with this recipe."""
     info = PngImagePlugin.PngInfo()

@@ -1,6 +1,6 @@
-"""The control among the joint-attention models: its padding is masked, in the encoder's rows and in attention.
+"""Which of our joint-attention models sees what of padding: nothing, its rows without a word, or all of it.
 
-The encoder's padding rows become zeros, and nothing in the transformer attends to rows of zeros. So the mask
+A masked encoder writes zeros into the rows of padding. A masked denoiser attends to no row of zeros. So the mask
 travels with the encoding, whoever made it, and a stock `FluxPipeline` needs to know nothing of it.
 """
 
@@ -12,20 +12,22 @@ import torch
 from diffusers import FluxPipeline
 from torch import nn
 
-
-def mask_padding(pipe: FluxPipeline) -> FluxPipeline:
-    """Make a joint-attention pipeline of ours blind to padding, in training and in sampling. Returns it."""
-    mask_encoder(pipe.text_encoder_2)
-    pipe.transformer.register_forward_pre_hook(_mask_zero_rows, with_kwargs=True)
-    return pipe
+MASKINGS = ("none", "encoder", "both")
+"""none: padding as the encoder writes it. encoder: its rows are zeros, and the denoiser attends to them. both: nor
+does it attend to them."""
 
 
-def mask_encoder(encoder: nn.Module) -> None:
-    """Make a CLIP text model write zeros into the rows behind the first end token."""
-    encoder.register_forward_hook(_zero_padding, with_kwargs=True)
+def apply_masking(pipe: FluxPipeline, masking: str) -> None:
+    """Hook a pipeline of ours as its `sampling.json` says, one of `MASKINGS`, for training and for sampling."""
+    if masking == "none":
+        return
+    pipe.text_encoder_2.register_forward_hook(_zero_padding, with_kwargs=True)
+    if masking == "both":
+        pipe.transformer.register_forward_pre_hook(_mask_zero_rows, with_kwargs=True)
 
 
 def _zero_padding(encoder: nn.Module, args: tuple, kwargs: dict[str, Any], output: Any) -> Any:
+    """Zeros in the rows behind the first end token."""
     ids = args[0] if args else kwargs["input_ids"]
     config: Any = encoder.config
     ended = (ids == config.eos_token_id).int().cumsum(1)  # 1 at the first end token
