@@ -159,7 +159,7 @@ def test_the_noise_is_followed_and_never_read(tiny, rule):
         positions.close()
     stock = pipe.transformer.pos_embed(torch.cat([torch.zeros(3, 3), call["img_ids"]]))
     distances = [float((cos.as_subclass(torch.Tensor) - stock[0]).abs().max()) for cos, _ in found]
-    assert distances[0] > distances[1] > distances[2]
+    assert distances[0] >= distances[1] > distances[2]
     assert distances[2] < 1e-6
 
 
