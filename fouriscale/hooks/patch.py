@@ -7,14 +7,17 @@ from collections.abc import Iterator
 from typing import Any, TypeVar
 
 from diffusers import UNet2DConditionModel
+from torch import nn
 
 from picturelab.pipeline import UNetPipeline
 
 from ..config import FouriScaleConfig
+from ..position_config import PositionConfig
 from ..recognise import config_for
 from .applied import ATTRIBUTE, Applied
 from .attachment import Attachment
-from .pipelines import OwnLoop, Sampler, bare_unet, unet_of
+from .pipelines import OwnLoop, Sampler, bare_unet, denoiser_of, unet_of
+from .rotary import AppliedPositions, RotaryAttachment
 
 Host = TypeVar("Host", bound="UNetPipeline | UNet2DConditionModel")
 
@@ -58,14 +61,17 @@ def apply_fouriscale(
             comes with a scheduler.
         TypeError: `config` is no FouriScaleConfig.
     """
-    unet = unet_of(pipe)
+    denoiser = denoiser_of(pipe)
+    if not isinstance(denoiser, UNet2DConditionModel):
+        _put(_positions(pipe, denoiser, config))
+        return pipe
     if config is None:
-        config = config_for(unet)
+        config = config_for(denoiser)
     elif not isinstance(config, FouriScaleConfig):
         raise TypeError(
             f"config={config!r}: must be a FouriScaleConfig, such as FouriScaleConfig.preset('sd15')"
         )
-    _put(Applied(_caller(pipe, unet, scheduler, vae_scale_factor, guided), unet, config))
+    _put(Applied(_caller(pipe, denoiser, scheduler, vae_scale_factor, guided), denoiser, config))
     return pipe
 
 
@@ -101,43 +107,47 @@ def fouriscale(pipe: Host, config: FouriScaleConfig | None = None, **settings: A
             _put(entry)
 
 
-def current_state(pipe: UNetPipeline | UNet2DConditionModel) -> Applied | None:
+def current_state(pipe: Any) -> Any:
     """The settings that the pipeline's runs follow, or the UNet's latest; None where there are none."""
     return next(iter(_settings_of(pipe)), None)
 
 
-def _settings_of(pipe: UNetPipeline | UNet2DConditionModel) -> list[Applied]:
+def _settings_of(pipe: Any) -> list[Any]:
     """Those that a pipeline could follow, or all of a UNet's; the first is the one that counts."""
-    unet = unet_of(pipe)
-    attachment: Attachment | None = getattr(unet, ATTRIBUTE, None)
-    if bare_unet(pipe) is unet:
-        return attachment.entries[::-1] if attachment else []
-    own: Applied | None = vars(pipe).get(ATTRIBUTE)  # perhaps on a UNet that the pipeline had before
+    denoiser = denoiser_of(pipe)
+    attachment: Any = getattr(denoiser, ATTRIBUTE, None)
+    if bare_unet(pipe) is denoiser:
+        return list(attachment.entries[::-1]) if attachment else []
+    own: Any = vars(pipe).get(ATTRIBUTE)  # perhaps on a denoiser that the pipeline had before
     followed = attachment.followed(pipe) if attachment else []
     return followed if own is None or own in followed else [own, *followed]
 
 
-def _host(entry: Applied) -> Any:
+def _host(entry: Any) -> Any:
     """What `apply_fouriscale` was given."""
-    return entry.unet if isinstance(entry.pipe, OwnLoop) else entry.pipe
+    return entry.denoiser if isinstance(entry.pipe, OwnLoop) else entry.pipe
 
 
-def _put(entry: Applied) -> None:
+def _put(entry: Any) -> None:
     """Let settings hold, in place of those that the pipeline had, or for a UNet of all."""
-    attachment: Attachment = getattr(entry.unet, ATTRIBUTE, None) or Attachment(entry.unet)
+    kind = Attachment if isinstance(entry, Applied) else RotaryAttachment
+    attachment: Any = getattr(entry.denoiser, ATTRIBUTE, None) or kind(entry.denoiser)
     host = _host(entry)
-    earlier = _settings_of(host) if host is entry.unet else [vars(host).get(ATTRIBUTE)]
+    earlier = _settings_of(host) if host is entry.denoiser else [vars(host).get(ATTRIBUTE)]
     attachment.put(entry)  # may refuse; then nothing has changed
     for other in earlier:
         if other is not None:
             _drop(other)
-    if host is not entry.unet:
+    if isinstance(entry, Applied):
         entry.follow_the_unet(_move)
+    else:
+        entry.follow_the_pipeline()
+    if host is not entry.denoiser:
         vars(host)[ATTRIBUTE] = entry
 
 
-def _drop(entry: Applied) -> None:
-    attachment: Attachment | None = getattr(entry.unet, ATTRIBUTE, None)
+def _drop(entry: Any) -> None:
+    attachment: Any = getattr(entry.denoiser, ATTRIBUTE, None)
     if attachment is not None:
         attachment.drop(entry)
     entry.close()
@@ -149,6 +159,19 @@ def _drop(entry: Applied) -> None:
 def _move(entry: Applied) -> None:
     """The pipeline has been given another UNet: its settings go along."""
     _put(Applied(entry.pipe, unet_of(entry.pipe), entry.config))
+
+
+def _positions(pipe: Any, transformer: nn.Module, config: Any) -> AppliedPositions:
+    if bare_unet(pipe) is transformer:
+        raise ValueError(
+            f"{type(transformer).__name__} without a pipeline: how many pixels a token has is the pipeline's to say"
+        )
+    if not isinstance(config, PositionConfig):
+        raise TypeError(
+            f"config={config!r}: must be a PositionConfig for a {type(transformer).__name__}, such as "
+            "PositionConfig((1024, 1024))"
+        )
+    return AppliedPositions(pipe, transformer, config)
 
 
 def _caller(

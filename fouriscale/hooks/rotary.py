@@ -22,7 +22,12 @@ from torch import nn
 
 from ..maths.positions import frequencies, stock_frequencies, temperature
 from ..position_config import PositionConfig
-from .rotary_families import RotaryFamily
+from .applied import ATTRIBUTE
+from .entries import Entries
+from .pipelines import caller_of
+from .rotary_families import family_of
+
+Rotations = tuple[torch.Tensor, torch.Tensor]  # cos and sin, (rows, channels) each
 
 
 @dataclass(frozen=True)
@@ -40,52 +45,37 @@ class Tokens:
     places: torch.Tensor
 
 
-class _Call(threading.local):
-    """What the transformer's call that runs in this thread was given."""
-
-    arguments: dict[str, Any] | None = None
-
-
-class RotaryPositions:
-    """Settings for one pipeline's transformer, attached to it.
+class AppliedPositions:
+    """Settings for one pipeline with a transformer.
 
     Attributes:
-        pipe, transformer, config: what they were made for.
+        pipe, denoiser, config: what they were made for.
     """
 
-    def __init__(self, pipe: Any, transformer: nn.Module, family: RotaryFamily, config: PositionConfig):
-        self.pipe, self.transformer, self.family, self.config = pipe, transformer, family, config
-        self._call, self._undo = _Call(), ExitStack()
+    def __init__(self, pipe: Any, transformer: nn.Module, config: PositionConfig):
+        self.pipe, self.denoiser, self.config = pipe, transformer, config
+        self.family = family_of(transformer)
+        self._undo = ExitStack()
         self._known: tuple[weakref.ref[torch.Tensor], int, Tokens] | None = None
 
-    def attach(self) -> None:
-        """Put the hooks on; where that fails none stays."""
-        with ExitStack() as undo:
-            before = self.transformer.register_forward_pre_hook(self._before, with_kwargs=True)
-            undo.callback(before.remove)
-            after = self.transformer.register_forward_hook(self._after, always_call=True)
-            undo.callback(after.remove)
-            maker = getattr(self.transformer, self.family.maker)
-            undo.callback(maker.register_forward_hook(self._replace).remove)
-            self._cap_shift(undo)
-            self._undo = undo.pop_all()
+    def follow_the_pipeline(self) -> None:
+        """Let its schedule be shifted no further than the settings say."""
+        self._cap_shift(self._undo)
 
     def close(self) -> None:
-        """Leave transformer and scheduler as they were."""
+        """Leave the pipeline as it was."""
         self._undo.close()
 
-    def _before(self, _: nn.Module, args: tuple, kwargs: dict[str, Any]) -> None:
-        self._call.arguments = kwargs
+    def positions(
+        self, maker: Any, ids: torch.Tensor, stock: Rotations, given: dict[str, Any]
+    ) -> Rotations | None:
+        """cos and sin by the settings, (rows, channels) each, in place of the model's own; None: as they are.
 
-    def _after(self, _: nn.Module, args: tuple, output: Any) -> None:
-        self._call.arguments = None
-
-    def _replace(self, maker: Any, args: tuple, output: tuple[torch.Tensor, torch.Tensor]) -> Any:
-        """The image's cos and sin, (rows, channels) each, in place of the model's own."""
-        given = self._call.arguments
-        if given is None:  # called by somebody else
-            return None
-        ids, image_ids = args[0], _flat(given[self.family.image_ids])
+        Args:
+            maker: the module that made `stock` of `ids`.
+            given: the transformer's arguments.
+        """
+        image_ids = _flat(given[self.family.image_ids])
         first = len(ids) - len(image_ids)  # rows of text before the image's
         if not self.family.joined and ids.data_ptr() != image_ids.data_ptr():
             return None  # the text's, which some make for themselves
@@ -97,13 +87,13 @@ class RotaryPositions:
             return None
         m = self._temperature(scales, height, width, first, pixels)
         noise = self.family.noise(given) if self.config.dynamic else None
+        own = slice(None) if tokens.own is None else tokens.own
         replaced = []
-        for stock, turn in zip(output, (torch.cos, torch.sin), strict=True):
-            image = stock[first:].clone()
-            own = slice(None) if tokens.own is None else tokens.own
+        for part, turn in zip(stock, (torch.cos, torch.sin), strict=True):
+            image = part[first:].clone()
             image[own] = self._image(maker, image[own], tokens, scales, m, noise, turn)
-            replaced.append(torch.cat([stock[:first], image]))
-        return tuple(replaced)
+            replaced.append(torch.cat([part[:first], image]))
+        return replaced[0], replaced[1]
 
     def _image(
         self,
@@ -187,6 +177,53 @@ class RotaryPositions:
         sigmas = kwargs.get("sigmas")
         steps = len(sigmas) if sigmas is not None else int(kwargs.get("num_inference_steps") or 1)
         return self.family.shift(self.pipe, largest // pixels**2, steps)
+
+
+class _Latest(threading.local):
+    """The transformer's call that runs in this thread: whose settings it follows, and what it was given."""
+
+    call: tuple[AppliedPositions, dict[str, Any]] | None = None
+
+
+class RotaryAttachment(Entries[AppliedPositions]):
+    """Positions by rule on one transformer, with settings for each of the pipelines that they were applied to.
+
+    Attributes:
+        transformer: which one.
+    """
+
+    def __init__(self, transformer: nn.Module):
+        super().__init__()
+        self.transformer = transformer
+        self._latest, self._undo = _Latest(), ExitStack()
+
+    def _attach(self) -> None:
+        attached = getattr(self.transformer, ATTRIBUTE, None) is self
+        if not self.entries:
+            self._undo.close()
+        elif not attached:
+            with ExitStack() as undo:
+                setattr(self.transformer, ATTRIBUTE, self)
+                undo.callback(delattr, self.transformer, ATTRIBUTE)
+                before = self.transformer.register_forward_pre_hook(self._before, with_kwargs=True)
+                undo.callback(before.remove)
+                after = self.transformer.register_forward_hook(self._after, always_call=True)
+                undo.callback(after.remove)
+                maker = getattr(self.transformer, self.entries[-1].family.maker)
+                undo.callback(maker.register_forward_hook(self._replace).remove)
+                self._undo = undo.pop_all()
+
+    def _before(self, _: nn.Module, args: tuple, kwargs: dict[str, Any]) -> None:
+        caller = caller_of(self.transformer, "transformer")
+        followed = self.followed(caller.pipe) if caller.pipe is not None else self.entries[-1:]
+        self._latest.call = (followed[0], kwargs) if followed else None
+
+    def _after(self, _: nn.Module, args: tuple, output: Any) -> None:
+        self._latest.call = None
+
+    def _replace(self, maker: nn.Module, args: tuple, output: Rotations) -> Rotations | None:
+        call = self._latest.call
+        return None if call is None else call[0].positions(maker, args[0], output, call[1])
 
 
 def _flat(ids: torch.Tensor) -> torch.Tensor:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+from torch import nn
 
 
 def _linear_shift(pipe: Any, tokens: int, steps: int) -> float:
@@ -70,3 +71,17 @@ FAMILIES: dict[str, RotaryFamily] = {
     "Flux2Transformer2DModel": RotaryFamily(joined=False, shift=_empirical_shift),
 }
 """{class of the transformer: how it makes positions}"""
+
+
+def family_of(transformer: nn.Module) -> RotaryFamily:
+    """How a transformer makes positions.
+
+    Raises:
+        ValueError: nobody has said.
+    """
+    kind = type(transformer).__name__
+    if kind not in FAMILIES:
+        raise ValueError(
+            f"{kind} makes its positions in a way that FouriScale does not know; it knows {', '.join(FAMILIES)}"
+        )
+    return FAMILIES[kind]

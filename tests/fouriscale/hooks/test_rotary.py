@@ -2,11 +2,13 @@
 
 import copy
 import math
+from dataclasses import dataclass
 
 import pytest
 import torch
 
-from fouriscale.hooks.rotary import RotaryPositions
+from fouriscale import apply_fouriscale, remove_fouriscale
+from fouriscale.hooks.patch import current_state
 from fouriscale.hooks.rotary_families import FAMILIES
 from fouriscale.position_config import PositionConfig
 from tests.tiny import text_pipelines
@@ -15,13 +17,18 @@ PROMPT = "a red cat"
 NAMES = ["flux", "chroma", "flux2"]
 
 
+@dataclass
+class Attached:
+    pipe: object
+
+    def close(self):
+        remove_fouriscale(self.pipe)
+
+
 def attached(pipe, **settings):
     """Positions on a pipeline that was trained at 16 x 16 px, with a block's manners."""
-    family = FAMILIES[type(pipe.transformer).__name__]
-    config = PositionConfig(**{"training_sizes": (16, 16), **settings})
-    positions = RotaryPositions(pipe, pipe.transformer, family, config)
-    positions.attach()
-    return positions
+    apply_fouriscale(pipe, PositionConfig(**{"training_sizes": (16, 16), **settings}))
+    return Attached(pipe)
 
 
 def embeddings(pipe, name, **call):
@@ -120,7 +127,7 @@ def test_ids_that_collide_in_half_precision_are_told_apart():
     ids[..., 1], ids[..., 2] = torch.arange(rows)[:, None], torch.arange(columns)
     halved = ids.reshape(-1, 3).bfloat16()
     assert len(halved[:, 1].unique()) < rows
-    tokens = positions._tokens(halved)
+    tokens = current_state(pipe)._tokens(halved)
     positions.close()
     assert tokens.size == (rows, columns)
     assert torch.equal(tokens.places, ids.reshape(-1, 3)[:, 1:])
