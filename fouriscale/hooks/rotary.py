@@ -12,7 +12,6 @@ import functools
 import math
 import threading
 import weakref
-from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
@@ -21,28 +20,25 @@ import torch
 from torch import nn
 
 from ..maths.positions import frequencies, stock_frequencies, temperature
+from ..maths.token_grid import Tokens, grid_tokens
 from ..position_config import PositionConfig
 from .applied import ATTRIBUTE
 from .entries import Entries
 from .pipelines import caller_of
 from .rotary_families import family_of
 
-Rotations = tuple[torch.Tensor, torch.Tensor]  # cos and sin, (rows, channels) each
-
 
 @dataclass(frozen=True)
-class Tokens:
-    """The image tokens of a call.
+class Turns:
+    """How far the image's own tokens are turned, by the settings.
 
     Attributes:
-        size: (rows, columns).
-        own: which of the image's ids are the picture's own and no reference's, (ids,) bool; None: all.
-        places: (own, 2) float32, row and column of each, on the ids' device.
+        angles: {axis of the ids: (own tokens, pairs)}, in radians.
+        m: what their cos and sin are multiplied by.
     """
 
-    size: tuple[int, int]
-    own: torch.Tensor | None
-    places: torch.Tensor
+    angles: dict[int, torch.Tensor]
+    m: float
 
 
 class AppliedPositions:
@@ -66,64 +62,28 @@ class AppliedPositions:
         """Leave the pipeline as it was."""
         self._undo.close()
 
-    def positions(
-        self, maker: Any, ids: torch.Tensor, stock: Rotations, given: dict[str, Any]
-    ) -> Rotations | None:
-        """cos and sin by the settings, (rows, channels) each, in place of the model's own; None: as they are.
+    def turns(self, maker: Any, tokens: Tokens, text: int, given: dict[str, Any]) -> Turns | None:
+        """How far to turn the image's own tokens; None: as the model does.
 
         Args:
-            maker: the module that made `stock` of `ids`.
+            maker: the module that makes the model's own positions.
+            tokens: the image's.
+            text: rows of text beside them.
             given: the transformer's arguments.
         """
-        image_ids = _flat(given[self.family.image_ids])
-        first = len(ids) - len(image_ids)  # rows of text before the image's
-        if not self.family.joined and ids.data_ptr() != image_ids.data_ptr():
-            return None  # the text's, which some make for themselves
-        tokens = self._tokens(image_ids)
         pixels = self.family.token_pixels(self.pipe)
         height, width = (side * pixels for side in tokens.size)
         scales = self.config.scales(height, width)
         if scales == (1.0, 1.0):
             return None
-        m = self._temperature(scales, height, width, first, pixels)
+        lengths = (side / pixels for side in self.config.training_size(height, width))
         noise = self.family.noise(given) if self.config.dynamic else None
-        own = slice(None) if tokens.own is None else tokens.own
-        replaced = []
-        for part, turn in zip(stock, (torch.cos, torch.sin), strict=True):
-            image = part[first:].clone()
-            image[own] = self._image(maker, image[own], tokens, scales, m, noise, turn)
-            replaced.append(torch.cat([part[:first], image]))
-        return replaced[0], replaced[1]
-
-    def _image(
-        self,
-        maker: Any,
-        stock: torch.Tensor,
-        tokens: Tokens,
-        scales: tuple[float, float],
-        m: float,
-        noise: torch.Tensor | None,
-        turn: Callable[[torch.Tensor], torch.Tensor],
-    ) -> torch.Tensor:
-        """cos or sin of the image's own rows, (own, channels): those of rows and columns anew, else the stock ones."""
-        begins = [sum(maker.axes_dim[:axis]) for axis in range(len(maker.axes_dim))]
-        changed = stock.clone()
-        for place, (axis, scale) in enumerate(zip(self.family.axes, scales, strict=True)):
-            channels = maker.axes_dim[axis]
-            length = self._training_length(tokens.size)[place]
-            known = stock_frequencies(channels, maker.theta, stock.device)
-            by_rule = frequencies(self.config.rule, known, scale, length, noise)
-            angles = tokens.places[:, place, None].to(by_rule.dtype) * by_rule
-            values = m * turn(angles).repeat_interleave(2, dim=1)
-            changed[:, begins[axis] : begins[axis] + channels] = values.to(stock.dtype)
-        return changed
-
-    def _training_length(self, size: tuple[int, int]) -> tuple[float, float]:
-        """Tokens along each axis at the training size."""
-        pixels = self.family.token_pixels(self.pipe)
-        height, width = (side * pixels for side in size)
-        best = self.config.training_size(height, width)
-        return best[0] / pixels, best[1] / pixels
+        angles = {}
+        for place, (axis, scale, length) in enumerate(zip(self.family.axes, scales, lengths, strict=True)):
+            stock = stock_frequencies(maker.axes_dim[axis], maker.theta, tokens.places.device)
+            by_rule = frequencies(self.config.rule, stock, scale, length, noise)
+            angles[axis] = tokens.places[:, place, None].to(by_rule.dtype) * by_rule
+        return Turns(angles, self._temperature(scales, height, width, text, pixels))
 
     def _temperature(
         self, scales: tuple[float, float], height: int, width: int, text: int, pixels: int
@@ -135,21 +95,23 @@ class AppliedPositions:
         then = math.prod(self.config.training_size(height, width)) // pixels**2
         return temperature(kind, max(scales), now + text, then + text)
 
-    def _tokens(self, image_ids: torch.Tensor) -> Tokens:
-        """Read once for each tensor of ids: a pipeline hands on the same one at every step."""
+    def tokens_of(self, ids: torch.Tensor, first: int = 0) -> Tokens:
+        """The picture's tokens by their ids, (ids, axes), those from `first` on.
+
+        Read once for each tensor of ids: a pipeline hands on the same one at every step.
+        """
         known = self._known
-        if known is not None and known[0]() is image_ids and known[1] == image_ids._version:
+        if known is not None and known[0]() is ids and known[1] == ids._version:
             return known[2]
+        image_ids = ids[first:]
         time = image_ids[:, 0]
         own = time == time[0]
         rows = image_ids[own, self.family.axes[0]]
         # In bf16 neighbouring rows have equal ids from 256 on, but the first row's is its own.
         columns = int((rows == rows[0]).sum())
-        count = len(rows)
-        place = torch.arange(count, device=image_ids.device)
-        places = torch.stack([place // columns, place % columns], 1).float()
-        tokens = Tokens((count // columns, columns), None if bool(own.all()) else own, places)
-        self._known = weakref.ref(image_ids), image_ids._version, tokens
+        mask = None if bool(own.all()) else own
+        tokens = grid_tokens(len(rows) // columns, columns, ids.device, own=mask)
+        self._known = weakref.ref(ids), ids._version, tokens
         return tokens
 
     def _cap_shift(self, undo: ExitStack) -> None:
@@ -221,11 +183,10 @@ class RotaryAttachment(Entries[AppliedPositions]):
     def _after(self, _: nn.Module, args: tuple, output: Any) -> None:
         self._latest.call = None
 
-    def _replace(self, maker: nn.Module, args: tuple, output: Rotations) -> Rotations | None:
+    def _replace(self, maker: nn.Module, args: tuple, output: Any) -> Any:
+        """What the maker gives, with the image's own positions by the settings; None: as it is."""
         call = self._latest.call
-        return None if call is None else call[0].positions(maker, args[0], output, call[1])
-
-
-def _flat(ids: torch.Tensor) -> torch.Tensor:
-    """(ids, axes), without the dimension of a batch that some pipelines give."""
-    return ids[0] if ids.ndim == 3 else ids
+        if call is None:
+            return None
+        entry, given = call
+        return entry.family.replace(entry, maker, args, output, given)

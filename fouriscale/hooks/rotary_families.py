@@ -10,6 +10,8 @@ from typing import Any
 import torch
 from torch import nn
 
+from .rotary_makers import of_all_ids, of_image_ids, of_latents, of_position_ids, of_shapes
+
 
 def _linear_shift(pipe: Any, tokens: int, steps: int) -> float:
     """The pipeline's own `calculate_shift`: a line through two numbers of tokens."""
@@ -46,29 +48,35 @@ class RotaryFamily:
     """How a family of transformers makes positions.
 
     Attributes:
-        maker: the module that turns ids into (cos, sin), an attribute of the transformer.
-        image_ids: the transformer's argument with the image's ids, (ids, axes).
-        joined: whether the maker is given the text's ids and the image's as one, the text's first; else each alone.
+        replace: puts positions by the settings into what the maker gives, see `rotary_makers`.
+        maker: the module that makes positions, an attribute of the transformer.
         axes: which of the ids are row and column.
         shift: the shift (mu) that the pipeline would give so many image tokens and steps.
         noise: the share of noise, 1 to 0, of a call with these arguments, as a tensor.
         token_pixels: pixels a token on each axis.
     """
 
+    replace: Callable[..., Any]
     maker: str = "pos_embed"
-    image_ids: str = "img_ids"
-    joined: bool = True
     axes: tuple[int, int] = (1, 2)
     shift: Callable[[Any, int, int], float] = _linear_shift
     noise: Callable[[dict[str, Any]], torch.Tensor] = _sigma
     token_pixels: Callable[[Any], int] = _packed
 
 
-_FLUX = RotaryFamily()
+def _one_minus_time(given: dict[str, Any]) -> torch.Tensor:
+    """The share of noise where the transformer is told the picture's share."""
+    return 1 - _sigma(given)
+
+
+_FLUX = RotaryFamily(of_all_ids)
 FAMILIES: dict[str, RotaryFamily] = {
     "FluxTransformer2DModel": _FLUX,
     "ChromaTransformer2DModel": _FLUX,
-    "Flux2Transformer2DModel": RotaryFamily(joined=False, shift=_empirical_shift),
+    "Flux2Transformer2DModel": RotaryFamily(of_image_ids, shift=_empirical_shift),
+    "Krea2Transformer2DModel": RotaryFamily(of_position_ids, maker="rotary_emb"),
+    "Lumina2Transformer2DModel": RotaryFamily(of_latents, maker="rope_embedder", noise=_one_minus_time),
+    "QwenImageTransformer2DModel": RotaryFamily(of_shapes),
 }
 """{class of the transformer: how it makes positions}"""
 

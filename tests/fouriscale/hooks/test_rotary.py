@@ -127,7 +127,7 @@ def test_ids_that_collide_in_half_precision_are_told_apart():
     ids[..., 1], ids[..., 2] = torch.arange(rows)[:, None], torch.arange(columns)
     halved = ids.reshape(-1, 3).bfloat16()
     assert len(halved[:, 1].unique()) < rows
-    tokens = current_state(pipe)._tokens(halved)
+    tokens = current_state(pipe).tokens_of(halved)
     positions.close()
     assert tokens.size == (rows, columns)
     assert torch.equal(tokens.places, ids.reshape(-1, 3)[:, 1:])
