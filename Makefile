@@ -8,7 +8,7 @@ STAMP := $(VENV)/.installed
 export OMP_WAIT_POLICY := PASSIVE
 
 .PHONY: install lock demo app test test-quick test-contract test-browser test-compile test-faults test-hostile \
-	test-matrix test-oldest test-wheels coverage check bench bench-quick pictures screenshots clean
+	test-families test-matrix test-oldest test-wheels coverage check bench bench-quick pictures screenshots clean
 
 PIP := -m pip install --disable-pip-version-check --quiet
 # HASHES=1, as CI has it: nothing but files whose hashes stand in .ci/hashes/. HASHES=cuda: with torch's build for CUDA.
@@ -74,6 +74,10 @@ else
 endif
 	touch $@
 
+# Every family of padtone, old and new, and its table in docs/padtone.md; about a minute.
+test-families: install
+	$(PYTEST) -q tests/each_family
+
 # UNets compiled by torch, in every mode and once by its default backend, which needs a C++ compiler; some minutes.
 test-compile: install
 	$(PYTEST) -q -n 2 --dist load tests/compile
@@ -118,9 +122,10 @@ check: install
 # Half a day; quality and study go on where a killed run was, and speed keeps what it has measured. On a GPU:
 # `.venv/bin/python -m benchmarks.speed --device cuda --dtype float16`, and text_tokens likewise.
 bench: install
-	@echo "On 2 free cores: quality 2 hours, study 8, speed 2, operators minutes."
+	@echo "On 2 free cores: quality 2 hours, study 3, speed 2, operators minutes."
 	$(BIN)/python -m benchmarks.quality
 	$(BIN)/python -m benchmarks.study
+	$(BIN)/python -m benchmarks.studies.modes_picture
 	$(BIN)/python -m benchmarks.speed
 	$(BIN)/python -m benchmarks.operators
 

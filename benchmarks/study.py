@@ -87,14 +87,14 @@ _AT_4X: dict[str, Part] = {
     ),
     "cascade, strength .5, latents": Part(_DEEP, {"strength": 0.5, "upsampling": "latents"}),
 }
-_FINALISTS = {name: _SCREENED[name] for name in ("paper mode", "layerwise mode", "deep until .8")}
+_FINALISTS = {name: _SCREENED[name] for name in ("paper mode", "deep until .8")}
 _SCREEN = 64  # pictures of every part at the first size; those scenes chose, the others confirm
 # (height, width): finalists and their pictures, and what else is sampled there.
 _SIZES: dict[tuple[int, int], tuple[int, dict[str, Part]]] = {
     (256, 256): (256, _SCREENED | _CASCADES),
-    (256, 384): (128, {}),
-    (384, 256): (128, {}),
-    (512, 512): (128, _CASCADES | _AT_4X),
+    (256, 384): (64, {}),
+    (384, 256): (64, {}),
+    (512, 512): (64, _CASCADES | _AT_4X),
     (192, 192): (64, {}),
 }
 

@@ -13,21 +13,29 @@ if TYPE_CHECKING:
     from .families.family import Family, TextEncoder
     from .families.registry import known_families, register_family
     from .interventions.attention import attention_to_padding
+    from .interventions.attention_sizes import attention_by_size
     from .interventions.idp import idp, idp_arms
     from .interventions.ite import encode, ite, token_roles
     from .interventions.masking import mask_padding, replace_padding, trim_padding
+    from .interventions.sensitivity import sensitivity
     from .maths.attention import AttentionShares
+    from .maths.attention_sizes import AttentionAtSize
     from .maths.roles import TokenRoles
+    from .maths.sensitivity import RowChanges, Sensitivity
     from .reports.page import write_report
 
 __all__ = [
+    "AttentionAtSize",
     "AttentionShares",
     "Audit",
     "AuditSettings",
     "Clip",
     "Family",
+    "RowChanges",
+    "Sensitivity",
     "TextEncoder",
     "TokenRoles",
+    "attention_by_size",
     "attention_to_padding",
     "encode",
     "idp",
@@ -37,6 +45,7 @@ __all__ = [
     "mask_padding",
     "register_family",
     "replace_padding",
+    "sensitivity",
     "token_roles",
     "trim_padding",
     "write_report",
@@ -45,13 +54,17 @@ __all__ = [
 __getattr__, __dir__ = attach(
     __name__,
     {
+        "AttentionAtSize": "maths.attention_sizes",
         "AttentionShares": "maths.attention",
         "Audit": "audit.run",
         "AuditSettings": "audit.settings",
         "Clip": "audit.clip",
         "Family": "families.family",
+        "RowChanges": "maths.sensitivity",
+        "Sensitivity": "maths.sensitivity",
         "TextEncoder": "families.family",
         "TokenRoles": "maths.roles",
+        "attention_by_size": "interventions.attention_sizes",
         "attention_to_padding": "interventions.attention",
         "encode": "interventions.ite",
         "idp": "interventions.idp",
@@ -61,6 +74,7 @@ __getattr__, __dir__ = attach(
         "mask_padding": "interventions.masking",
         "register_family": "families.registry",
         "replace_padding": "interventions.masking",
+        "sensitivity": "interventions.sensitivity",
         "token_roles": "interventions.ite",
         "trim_padding": "interventions.masking",
         "write_report": "reports.page",

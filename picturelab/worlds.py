@@ -83,11 +83,14 @@ class World(Protocol):
     def check(self, image: Image.Image, scene: Any) -> Report:
         """Judge a picture of a scene."""
 
-    def objects_correct(self, image: Image.Image, scene: Any) -> bool:
-        """Whether a scene's objects are right in a picture, on whatever background."""
+    def objects_correct(self, image: Image.Image, scene: Any, report: Any) -> bool:
+        """Whether a scene's objects are right in a picture, on whatever background; `report` is what `check` said."""
 
     def words(self) -> list[str]:
         """Every word that the models can read."""
+
+    def kinds(self) -> Mapping[str, Sequence[str]]:
+        """Words by kind: one can stand in a prompt where another of its kind stands."""
 
     def unknown_words(self, prompt: str | None) -> list[str]:
         """Words of a prompt that they cannot."""

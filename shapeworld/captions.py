@@ -15,6 +15,18 @@ def words() -> list[str]:
     return sorted(known)
 
 
+def kinds() -> dict[str, list[str]]:
+    """Words by kind: one can stand in a caption where another of its kind stands."""
+    first_words = [relation.partition(" ")[0] for relation in RELATIONS]
+    return {
+        "size": ["large", "small"],
+        "colour": list(COLORS),
+        "shape": list(SHAPES),
+        "side": first_words[:2],
+        "height": first_words[2:],
+    }
+
+
 def unknown_words(prompt: str | None) -> list[str]:
     """What a prompt holds that no caption does, in order: the shipped models take all of it for one word."""
     known = words()

@@ -45,12 +45,16 @@ class Shapeworld:
     def check(self, image: Image.Image, scene: Scene) -> Report:
         return check(image, scene)
 
-    def objects_correct(self, image: Image.Image, scene: Scene) -> bool:
-        background = check(image, scene).background
-        return check(image, dataclasses.replace(scene, background=background)).correct
+    def objects_correct(self, image: Image.Image, scene: Scene, report: Report) -> bool:
+        if report.background == scene.background:
+            return report.correct
+        return check(image, dataclasses.replace(scene, background=report.background)).correct
 
     def words(self) -> list[str]:
         return captions.words()
+
+    def kinds(self) -> dict[str, list[str]]:
+        return captions.kinds()
 
     def unknown_words(self, prompt: str | None) -> list[str]:
         return captions.unknown_words(prompt)

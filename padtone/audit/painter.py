@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
@@ -17,6 +16,8 @@ from picturelab.pipeline import Pipeline
 
 from ..families.family import Family
 from ..families.registry import family_of
+from ..hooks.handing_over import drawn, pictures_of
+from ..hooks.timing import now
 from ..interventions.encoding import Encoding, encode_prompts
 from ..interventions.idp import idp_arms
 from ..interventions.ite import (
@@ -27,7 +28,6 @@ from ..interventions.ite import (
     pipe_arguments,
     stack_arguments,
     swap_rows,
-    text_names,
 )
 from ..interventions.masking import trim_padding
 from ..maths.roles import RowChoice, shared_rows
@@ -73,7 +73,7 @@ class Painter:
 
     def make(self, work: Work) -> Painted:
         """The pictures of a piece of work. An arm that this prompt cannot have is left out, and says why."""
-        painted, begin = Painted(), self._now()
+        painted, begin = Painted(), now()
         {"plain": self._plain, "ite": self._ite, "idp": self._idp}[work.kind](work, painted)
         # An arm has pictures of all seeds or none.
         painted.pictures = {
@@ -82,7 +82,7 @@ class Painter:
             if arm not in painted.left_out
         }
         if painted.pictures:
-            painted.seconds = (self._now() - begin) / len(painted.pictures)
+            painted.seconds = (now() - begin) / len(painted.pictures)
         return painted
 
     def plain(self, prompt: str, seeds: Sequence[int], tokens_kept: int | None = None) -> dict[int, Any]:
@@ -100,7 +100,7 @@ class Painter:
                 out = self.pipe(prompt=prompt, num_images_per_prompt=len(part), generator=noise, **self.call)
             if broken:
                 raise ValueError(_NOT_FINITE)
-            images.extend(out.images)
+            images.extend(pictures_of(out))
         return dict(zip(seeds, images, strict=True))
 
     def _plain(self, work: Work, painted: Painted) -> None:
@@ -134,11 +134,13 @@ class Painter:
         self, texts: Sequence[dict[str, Any]], seeds: Sequence[int]
     ) -> dict[int, tuple[Sequence[Any], set[int]]]:
         """{seed: (a picture of each text, places of those whose numbers are not finite)}."""
-        call = pipe_arguments(self.pipe, stack_arguments(texts), len(texts), self.call)
+        call = pipe_arguments(
+            self.pipe, stack_arguments(texts, self.family.layers_first), len(texts), self.call
+        )
         by_seed = {}
         for seed in seeds:
             with _checked(self.pipe) as broken:
-                images = self.pipe(**call, generator=generators(seed, len(texts))).images
+                images = drawn(self.pipe, call, generators(seed, len(texts)))
             by_seed[seed] = images, broken
         return by_seed
 
@@ -238,10 +240,12 @@ class Painter:
             for text, encoding in ((prompt, full), (other, theirs))
         )
         shared = False
-        for name, rows, more in zip(text_names(self.family), ours, others, strict=True):
+        for name, rows, more in zip(self.family.text_names, ours, others, strict=True):
             shared = shared or bool((rows & more).any())
             both = (rows & more)[None]
-            arguments[name] = swap_rows(theirs.arguments[name], full.arguments[name], both)
+            arguments[name] = swap_rows(
+                theirs.arguments[name], full.arguments[name], both, name in self.family.layers_first
+            )
         if not shared:
             raise ValueError(f"{other!r}, which lends its padding, has none where this prompt has some")
         return arguments
@@ -259,11 +263,6 @@ class Painter:
             raise ValueError("the prompt leaves no padding that all its text encoders share")
         picked = random.Random(f"{RANDOM}/{salt}").sample(rows, max(1, round(len(rows) / PARTS)))
         return tuple(sorted(picked))
-
-    def _now(self) -> float:
-        if torch.cuda.is_available():
-            torch.cuda.synchronize()
-        return time.perf_counter()
 
 
 @contextmanager

@@ -77,12 +77,12 @@ def read_prompts(path: Path) -> Prompts:
         if prompt in first:
             before = first[prompt].removeprefix(f"{path}, ")
             raise ValueError(
-                f"{where} holds {shortened(repr(prompt), 80)} twice, first in {before}; an audit needs two or more, "
+                f"{where} holds {shortened(repr(prompt), 80)} twice, first in {before}; two or more are needed, "
                 "all different"
             )
         first[prompt] = where
     if len(entries) < 2:
-        raise ValueError(f"{path} holds {len(entries)} prompts; an audit needs two or more, all different")
+        raise ValueError(f"{path} holds {len(entries)} prompts; two or more are needed, all different")
     check("prompts", len(entries))
     kinds = tuple(kind for _, kind, _ in entries)
     return Prompts(tuple(first), kinds if any(kinds) else ())
@@ -139,7 +139,7 @@ def scene_prompts(world: World, count: int) -> Prompts:
         return {
             "all correct": float(report.correct),
             "background correct": float(report.background == chosen[i].background),
-            "objects correct": float(world.objects_correct(image, chosen[i])),
+            "objects correct": float(world.objects_correct(image, chosen[i], report)),
         }
 
     kinds = tuple("two objects" if scene.relation else "one object" for scene in chosen)

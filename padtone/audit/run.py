@@ -44,7 +44,7 @@ from .settings import AuditSettings
 if TYPE_CHECKING:
     from .clip import Clip
 
-_TIMED, _ROUNDS = 20.0, 8  # seconds and rounds at most in which the lengths of a text are timed
+_TIMED, _ROUNDS = 20.0, 5  # seconds and rounds at most in which the lengths of a text are timed
 _TRIED = 8  # prompts, before what the pipeline refuses is taken for no prompt's fault
 PACKAGES = ("torch", "diffusers", "transformers", "torchmetrics", "numpy")
 

@@ -1,4 +1,4 @@
-"""The command line: padtone audit, advise, roles, ite, idp, replace, remake; each in a file of its own."""
+"""The command line: padtone audit, advise, roles, sensitivity, attention ...; each in a file of its own."""
 
 from __future__ import annotations
 
@@ -9,12 +9,14 @@ import typer
 from picturelab.cli.run import print_version
 
 from .advise import advise
+from .attention import attention
 from .audit import audit
 from .idp import idp
 from .ite import ite
 from .remake import remake
 from .replace import replace
 from .roles import roles
+from .sensitivity import sensitivity
 
 app = typer.Typer(
     help="See, swap, mask and trim the padding tokens of text-to-image models.",
@@ -23,7 +25,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-for command in (audit, advise, roles, ite, idp, replace, remake):
+for command in (audit, advise, roles, sensitivity, attention, ite, idp, replace, remake):
     app.command()(command)
 
 

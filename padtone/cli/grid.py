@@ -50,10 +50,9 @@ def make_grid(options: GridOptions) -> None:
         ValueError: something that was typed is wrong, or the model cannot do it.
     """
     size = None if options.size is None else pixels(options.size)
-    seeds, arms = (
-        integers("seeds", options.seeds, "seed"),
-        arm_names(options.arms, "padding" if options.command == "replace" else "arms"),
-    )
+    replaces = options.command == "replace"
+    seeds = integers("seeds", options.seeds, "seed")
+    arms = arm_names(options.arms, "padding", "full,clean") if replaces else arm_names(options.arms)
     check("pictures", len(seeds) * len(arms))
     layers = None if options.layers is None else integers("layers", options.layers, "layer")
     span = _span(options.span)
@@ -67,7 +66,7 @@ def make_grid(options: GridOptions) -> None:
     from ..interventions.replacing import check_replacements
     from ..runs.request import Request, call_arguments
 
-    if options.command == "replace":
+    if replaces:
         check_replacements(arms)
     else:
         check_arms(arms)

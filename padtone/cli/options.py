@@ -41,18 +41,19 @@ Clean = Annotated[str, typer.Option(help="What a swapped row becomes: padding or
 Pooled = Annotated[str, typer.Option(help="The pooled vector's source: full or clean.")]
 
 
-def arm_names(text: str, name: str = "arms") -> list[str]:
+def arm_names(text: str, name: str = "arms", such_as: str = "full,padding") -> list[str]:
     """Names between commas.
 
     Args:
         name: of the option.
+        such_as: an example.
 
     Raises:
         ValueError: there is none.
     """
     arms = [arm.strip() for arm in text.split(",") if arm.strip()]
     if not arms:
-        raise ValueError(f"{name} is {text!r}; name at least one, such as full,clean")
+        raise ValueError(f"{name} is {text!r}; name at least one, such as {such_as}")
     return arms
 
 

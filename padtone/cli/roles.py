@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -17,6 +18,8 @@ from .loading import load
 from .options import Length, Model, Prompt
 
 if TYPE_CHECKING:
+    from picturelab.pipeline import Pipeline
+
     from ..maths.roles import TokenRoles
 
 
@@ -26,26 +29,31 @@ def roles(
     max_length: Length = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     out: Annotated[Path | None, typer.Option(help="Draw the tokens too: a file ending in .png.")] = None,
+    carry: Annotated[
+        bool,
+        typer.Option(
+            "--carry", help="Say how much each row changes with the prompt's words, and colour by it."
+        ),
+    ] = False,
 ) -> None:
     """Show what each text encoder makes of a prompt: tokens, ids and roles."""
     path = None if out is None else output_file(out, f"roles-{slug(prompt)}")
     from ..families.registry import family_of
     from ..interventions.ite import token_roles
     from ..recipe import save_with_recipe
-    from ..reports.roles import roles_sheet
-    from ..runs.request import call_arguments
+    from ..runs.request import text_arguments
 
     pipe = load(model, "cpu", None)
-    options = {
-        key: value
-        for key, value in call_arguments(pipe, model, max_length=max_length).items()
-        if key == "max_sequence_length"
-    }
+    options = text_arguments(pipe, model, max_length)
     entries = token_roles(pipe, prompt, **options)
+    changes = _changes(pipe, prompt, options) if carry else None
     if path is not None:
-        save_with_recipe(roles_sheet(entries, prompt), path, None)
+        from ..reports.roles import roles_sheet
+
+        save_with_recipe(roles_sheet(entries, prompt, carry=changes), path, None)
     if as_json:
-        typer.echo(printable_json(json.dumps([entry.to_dict() for entry in entries], ensure_ascii=False)))
+        values = [entry.to_dict() | _as_json(entry, changes) for entry in entries]
+        typer.echo(printable_json(json.dumps(values, ensure_ascii=False, allow_nan=False)))
         return
     for entry in entries:
         where = (
@@ -54,13 +62,30 @@ def roles(
             else f"rows {entry.rows.start} to {entry.rows.stop - 1}"
         )
         say(f"{entry.name}: {len(entry.ids)} tokens, {where}")
-        for line in _runs(entry):
+        for line in _runs(entry, (changes or {}).get(entry.name)):
             say(f"  {line}")
     family = family_of(pipe)
     say(f"{family.title}: {family.note}")
 
 
-def _runs(entry: TokenRoles) -> list[str]:
+def _changes(pipe: Pipeline, prompt: str, options: dict[str, Any]) -> dict[str, list[float]]:
+    """The change of each row where one word is replaced, by encoder; those with a pooled vector only are left out."""
+    from ..interventions.sensitivity import sensitivity
+
+    result = sensitivity(pipe, prompt, changes=1, **options)
+    return {text.name: text.of_rows().tolist() for text in result.texts if not text.pooled}
+
+
+def _as_json(entry: TokenRoles, changes: dict[str, list[float]] | None) -> dict[str, Any]:
+    if changes is None:
+        return {}
+    from ..maths.sensitivity import plain
+
+    own = changes.get(entry.name)
+    return {"carry": None if own is None else [plain(change) for change in own]}
+
+
+def _runs(entry: TokenRoles, changes: list[float] | None) -> list[str]:
     """One line per token, but one per run of the same padding."""
     lines, i = [], 0
     while i < len(entry.ids):
@@ -69,6 +94,14 @@ def _runs(entry: TokenRoles) -> list[str]:
             end += 1
         place = str(i) if end - i == 1 or entry.roles[i] != "padding" else f"{i}-{end - 1}"
         end = end if entry.roles[i] == "padding" else i + 1
-        lines.append(f"{place:>8}  {entry.roles[i]:<8}  {entry.ids[i]:>7}  {entry.tokens[i]}")
+        change = "" if changes is None else f"{_span(changes[i:end]):<11}  "
+        lines.append(f"{place:>8}  {entry.roles[i]:<8}  {change}{entry.ids[i]:>7}  {entry.tokens[i]}")
         i = end
     return lines
+
+
+def _span(changes: list[float]) -> str:
+    """The least and the greatest of some numbers; one where they are alike, "-" where they are none."""
+    if any(map(math.isnan, changes)):
+        return "-"
+    return "-".join(dict.fromkeys(f"{end:.2f}" for end in (min(changes), max(changes))))

@@ -59,7 +59,7 @@ def check_known(class_name: str | None, model: str) -> None:
     """Does padtone know the pipeline of a model that is not loaded yet, and does it need no picture?
 
     Raises:
-        ValueError: it does not.
+        ValueError: it does not, or nothing can be done with such a pipeline.
     """
     known = known_families()
     if class_name not in known:
@@ -67,6 +67,9 @@ def check_known(class_name: str | None, model: str) -> None:
             f"{model!r} is a {class_name or 'pipeline of unknown class'}, which padtone does not know; it knows "
             f"{', '.join(known)}"
         )
+    why = known[class_name].why_nothing
+    if why is not None:
+        raise ValueError(f"{model!r} is a {class_name}, and padtone can do nothing with it: {why}")
 
 
 def denoiser_of(pipe: Pipeline, family: Family) -> torch.nn.Module:

@@ -18,8 +18,11 @@ RELATIVES: dict[str, str] = {
     "FluxImg2ImgPipeline": "FluxPipeline",
     "FluxInpaintPipeline": "FluxPipeline",
     "ChromaImg2ImgPipeline": "ChromaPipeline",
+    "Flux2KleinInpaintPipeline": "Flux2KleinPipeline",
     "QwenImageImg2ImgPipeline": "QwenImagePipeline",
     "QwenImageInpaintPipeline": "QwenImagePipeline",
+    "QwenImageControlNetPipeline": "QwenImagePipeline",
     "ZImageImg2ImgPipeline": "ZImagePipeline",
+    "ZImageInpaintPipeline": "ZImagePipeline",
 }
 """{pipeline class: the class whose entry of the table describes it}"""

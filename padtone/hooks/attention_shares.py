@@ -16,7 +16,7 @@ from ..families.registry import denoiser_of
 from ..maths.attention import AttentionShares, attention_probabilities, one_member
 from ..maths.roles import ROLES
 from .attention import intercept_attention
-from .denoiser import PlaceOfTexts, StepCounter, arguments_of, attention_modules, text_of
+from .denoiser import PlaceOfTexts, StepCounter, arguments_of, attention_modules, rows_of_text, text_of
 from .in_flight import InFlight
 from .running import StateOfRuns
 
@@ -35,19 +35,23 @@ class AttentionWatch:
 
     Args:
         text: the prompt's encoding as the pipeline is given it; by it the denoiser's calls are recognised.
-        roles: the role of each row of the text.
+        groups: what each row of the text counts as: its role, or a name of its own.
         queries: most image tokens to look at.
     """
 
-    def __init__(self, pipe: Pipeline, family: Family, text: Any, roles: Sequence[str], queries: int) -> None:
+    def __init__(
+        self, pipe: Pipeline, family: Family, text: Any, groups: Sequence[str], queries: int
+    ) -> None:
         self.pipe, self.family, self.queries = pipe, family, queries
-        self.groups = (*ROLES, "image")
         # A row that no encoder filled (SD 3 without T5) holds zeros and counts as padding.
-        self.roles = torch.tensor([self.groups.index(role or "padding") for role in roles])
+        of_rows = [group or "padding" for group in groups]
+        self.groups = (*dict.fromkeys((*ROLES, *of_rows)), "image")
+        self.of_rows = torch.tensor([self.groups.index(group) for group in of_rows])
         self.runs = StateOfRuns(pipe, lambda: (PlaceOfTexts(text), StepCounter(pipe)))
         self.in_flight: InFlight[_Call] = InFlight()
         self.shares: list[dict[int, torch.Tensor]] = []
         self.counts: list[int] = []
+        self.keys: list[torch.Tensor] = []
 
     @contextmanager
     def watching(self) -> Iterator[None]:
@@ -55,6 +59,7 @@ class AttentionWatch:
         denoiser = denoiser_of(self.pipe, self.family)
         modules = attention_modules(denoiser, self.family)
         self.shares, self.counts = [{} for _ in modules], [0 for _ in modules]
+        self.keys = [torch.zeros(len(self.groups)) for _ in modules]
         with ExitStack() as stack:
             stack.enter_context(self.in_flight.following(denoiser))
             enter = denoiser.register_forward_pre_hook(self._enter, with_kwargs=True, prepend=True)
@@ -65,12 +70,12 @@ class AttentionWatch:
     def result(self) -> AttentionShares:
         """What was seen."""
         layers = tuple(torch.stack([steps[i] for i in sorted(steps)]) for steps in self.shares)
-        return AttentionShares(self.groups, layers, tuple(self.counts))
+        return AttentionShares(self.groups, layers, tuple(self.counts), tuple(self.keys))
 
     def _enter(self, module: torch.nn.Module, args: tuple, kwargs: dict) -> None:
         self.in_flight.begin(None)
         run = self.runs.here()
-        member = None if run is None else run[0].of(text_of(module, args, kwargs))
+        member = None if run is None else run[0].of(text_of(module, self.family, args, kwargs))
         if run is None or member is None:
             return
         arguments = arguments_of(module, args, kwargs)
@@ -79,7 +84,7 @@ class AttentionWatch:
 
     def _see(self, layer: int, attention: dict) -> dict:
         call = self.in_flight.state
-        rows = len(self.roles)
+        rows = len(self.of_rows)
         # An image prompt adapter's `attn2` attends a second time, to its own rows: not text.
         text = self.family.joint or attention["key"].shape[-2] == rows
         if call is not None and text:
@@ -91,32 +96,33 @@ class AttentionWatch:
             shares.index_add_(1, groups, probabilities.mean(dim=1))
             self.shares[layer][call.step] = shares.cpu()
             self.counts[layer] = len(picked)
+            self.keys[layer] = torch.bincount(groups.cpu(), minlength=len(self.groups))
         return attention
 
     def _text_place(self, call: _Call, keys: int) -> tuple[int, int]:
         """Where the text begins among the keys, and how many rows it has there."""
-        rows = len(self.roles)
+        rows = len(self.of_rows)
         if self.family.attention == "cross":
             return 0, rows
-        if self.family.mask_argument == "encoder_attention_mask":  # Lumina 2 cuts the padding off
-            rows = int(call.arguments["encoder_attention_mask"][call.member].sum())
+        if self.family.cuts_padding:
+            rows = int(call.arguments[str(self.family.mask_argument)][call.member].sum())
         if self.family.attention == "text first":
             return self.family.offset, rows
         if self.family.image_rows is not None:
             return self.family.image_rows(call.arguments), rows
-        return keys - rows, rows
+        return keys - rows_of_text(self.family, call.arguments), rows
 
     def _groups_of_keys(self, call: _Call, keys: int) -> torch.Tensor:
         start, rows = self._text_place(call, keys)
         groups = torch.full((keys,), self.groups.index("image"))
-        groups[start : start + rows] = self.roles[:rows]
+        groups[start : start + rows] = self.of_rows[:rows]
         if self.family.image_rows is not None:  # behind the text: the denoiser's own padding
             groups[start + rows :] = self.groups.index("padding")
         return groups
 
     def _picked_queries(self, call: _Call, queries: int, keys: int) -> torch.Tensor:
         """Positions of the image tokens to look at."""
-        if self.family.attention == "cross":
+        if self.family.attention == "cross" or queries != keys:  # the image's queries alone
             first, last = 0, queries
         else:
             start, rows = self._text_place(call, keys)

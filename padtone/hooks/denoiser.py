@@ -47,27 +47,40 @@ def _parameters(forward: Callable) -> tuple[str, ...]:
     return tuple(inspect.signature(forward).parameters)[1:]  # without self
 
 
-def text_argument(module: torch.nn.Module) -> str:
-    """Name of the denoiser's argument for text; Z-Image's is a list of captions."""
-    return TEXT if _place(module, TEXT) is not None else "cap_feats"
-
-
 def arguments_of(module: torch.nn.Module, args: tuple, kwargs: dict) -> dict:
     """All arguments of a call by name."""
     return dict(zip(_parameters(type(module).forward), args, strict=False)) | kwargs
 
 
-def text_of(module: torch.nn.Module, args: tuple, kwargs: dict) -> Any:
+def text_of(module: torch.nn.Module, family: Family, args: tuple, kwargs: dict) -> Any:
     """The text that a call gives the denoiser: (batch, rows, width), or Z-Image's list of (rows, width)."""
-    return argument(module, text_argument(module), args, kwargs)
+    return argument(module, family.text_argument, args, kwargs)
+
+
+def rows_of_text(family: Family, arguments: dict) -> int:
+    """How many rows of text a block of the denoiser has, from the denoiser's arguments."""
+    if family.text_rows is not None:
+        return family.text_rows(arguments)
+    return int(arguments[family.text_argument].shape[1])
+
+
+def rows_in_blocks(family: Family, rows: torch.Tensor, first: int) -> torch.Tensor:
+    """What is said of a text's rows, (..., rows), as a block has them: HiDream's blocks hold some twice.
+
+    Args:
+        first: rows of the text's first tensor.
+    """
+    return torch.cat([rows, rows[..., first:]], dim=-1) if family.behind_again else rows
 
 
 def same_rows(text: Any, known: Any) -> bool:
-    """Are these the same encodings, up to the cast that a pipeline may make?"""
+    """Are these the same encodings, up to the cast that a pipeline may make, and to zeros behind a shorter one?"""
     if len(text) != len(known):
         return False
-    return all(
-        a.shape == b.shape and torch.equal(a, b.to(a.device, a.dtype))
+    if not isinstance(known, list):
+        known = list(known) if text[0].shape == known[0].shape else []
+    return len(text) == len(known) and all(
+        len(a) >= len(b) and torch.equal(a[: len(b)], b.to(a.device, a.dtype)) and not a[len(b) :].any()
         for a, b in zip(text, known, strict=True)
     )
 
@@ -141,7 +154,7 @@ class StepCounter:
         Args:
             arguments: the call's, by name.
         """
-        timestep = arguments["timestep"] if "timestep" in arguments else arguments["t"]
+        timestep = next(arguments[name] for name in ("timestep", "timesteps", "t") if name in arguments)
         now = float(torch.as_tensor(timestep).flatten()[0])
         if now != self._last:
             self._last, self.step = now, self.step + 1
@@ -170,7 +183,7 @@ def attention_modules(denoiser: torch.nn.Module, family: Family) -> list[torch.n
         ValueError: the denoiser has none.
     """
     if family.joint:
-        modules = [getattr(block, family.attends) for block in blocks_of(denoiser, family)]
+        modules = [block.get_submodule(family.attends) for block in blocks_of(denoiser, family)]
     else:
         named = [
             (name, m) for name, m in denoiser.named_modules() if name.rsplit(".", 1)[-1] == family.attends

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +15,7 @@ from picturelab.pipeline import Pipeline
 
 from ..families.family import Family, TextEncoder
 from ..families.registry import encoders_of
+from ..maths.roles import real_span
 
 Change = Callable[
     [TextEncoder, torch.Tensor, "torch.Tensor | None"], tuple[torch.Tensor, "torch.Tensor | None"]
@@ -181,6 +182,14 @@ def tokenizer_of(pipe: Pipeline, encoder: TextEncoder) -> Any:
     """The tokenizer of an encoder; a processor's inner one."""
     tokenizer = getattr(pipe, encoder.tokenizer)
     return getattr(tokenizer, "tokenizer", tokenizer)
+
+
+def real_positions(tokenizer: Any, ids: Sequence[int], mask: Sequence[int] | None) -> list[int]:
+    """Positions of an encoder's input that are no padding, by its mask or else by its ids."""
+    if mask is not None:
+        return [i for i, real in enumerate(mask) if real]
+    pad, eos = tokenizer.pad_token_id, tokenizer.eos_token_id
+    return list(range(*real_span(ids, pad=pad, eos=eos, side=tokenizer.padding_side)))
 
 
 def padding_ids(pipe: Pipeline) -> Change:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import itertools
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -16,7 +17,7 @@ from picturelab.pipeline import Pipeline
 
 from ..families.family import Family, TextEncoder
 from .encoder import EncoderCall, Listener, hear_encoders
-from .padding_rows import Padding, seen_together, turns_of, visible_rows
+from .padding_rows import Padding, calls_of_texts, seen_together, visible_rows
 from .running import StateOfRuns, innermost_call
 from .texts import Batch, Member, RunTexts, Text, TextMemory
 
@@ -64,7 +65,7 @@ class PromptFollower:
         change = self._hide if self._masked else None
         with (
             hear_encoders(self._pipe, self._family, self._listener, change),
-            _own_attribute(self._pipe, "encode_prompt", encode_prompt),
+            own_attribute(self._pipe, "encode_prompt", encode_prompt),
         ):
             yield
 
@@ -86,14 +87,15 @@ class PromptFollower:
             self._note(text, run)
         if self._replace is None or not self._is_prompt(texts, self._call(bound.arguments), run):
             return values
-        text = texts[0]
-        self._thread.replacing = True
-        try:
-            embeds = self._replace(text, bound.arguments)
-        finally:
-            self._thread.replacing = False
-        place = self._family.returns[text.call].index(text.name)
-        return (*values[:place], embeds, *values[place + 1 :])
+        replaced = list(values)
+        for text in (text for text in texts if not text.negative):
+            self._thread.replacing = True
+            try:
+                embeds = self._replace(text, bound.arguments)
+            finally:
+                self._thread.replacing = False
+            replaced[self._family.returns[text.call].index(text.name)] = self._as_text(text.name, embeds)
+        return tuple(replaced)
 
     def members_of(self, batch: Batch) -> list[Member | None] | None:
         """Whose rows these are that the denoiser was given; None: another pipeline gives them to it.
@@ -158,39 +160,76 @@ class PromptFollower:
         """The prompt and the negative prompt that one `encode_prompt` has returned just now."""
         index = self._call(bound)
         by_name = {n: value for n, value in zip(self._family.returns[index], values, strict=True) if n}
-        first = next(iter(by_name))
+        names = self._family.names_of_call(index)
+        rows = max(by_name[name].shape[-2 if name in self._family.layers_first else 1] for name in names)
         longest = max((call.ids.shape[1] for call in calls), default=self._padding.tokens_kept)
-        if self._padding.tokens_kept > longest:
+        if self._padding.tokens_kept > max(longest, rows if calls else 0):
             raise ValueError(
                 f"keep is {self._padding.tokens_kept}, but the text encoders read only {longest} tokens"
             )
-        turns = turns_of(calls)
-        texts = []
-        for name in (first, f"negative_{first}"):
-            embeds = by_name.get(name)
-            if embeds is None:
-                continue
-            # HunyuanDiT's second call has the same arguments as its first, and returns other names.
-            before = bound.get(self._family.returns[0][self._family.returns[index].index(name)] or "")
-            if before is not None:  # encoded by the caller
-                known = self._memory.known(before, run)
-                if known is not None:
-                    texts.append(Text(name, embeds, known, call=index))
-                continue
-            here = turns.pop(0) if turns else {}
-            prompts = bound.get("prompt") if name == first else None
-            prompts = [prompts] if isinstance(prompts, str) else list(prompts or ())
-            texts.append(Text(name, embeds, self._members(here, embeds), prompts, index))
+        turns = calls_of_texts(self._family, calls, _prompts_of(bound))
+        texts: list[Text] = []
+        for before in ("", "negative_"):
+            embeds = {
+                name: self._as_text(name, by_name[name])
+                for name in (before + name for name in names)
+                if by_name.get(name) is not None
+            }
+            texts += self._texts_together(embeds, turns, bound, index, run)
         return texts
 
-    def _members(self, calls: dict[str, EncoderCall], embeds: torch.Tensor) -> list[Member | None]:
-        if not calls and self._memory.needs_no_mask(embeds):  # SDXL's zeros for a negative prompt left out
-            return [None] * len(embeds)
+    def _texts_together(
+        self,
+        embeds: dict[str, torch.Tensor],
+        turns: list[dict[str, EncoderCall]],
+        bound: dict,
+        index: int,
+        run: RunTexts | None,
+    ) -> list[Text]:
+        """The same prompts as each of the tensors that one `encode_prompt` returns for them; mostly one."""
+        names = self._family.returns[index]
+        # HunyuanDiT's second call has the same arguments as its first, and returns other names.
+        given = {name: bound.get(self._family.returns[0][names.index(name)] or "") for name in embeds}
+        texts = []
+        if any(value is not None for value in given.values()):  # encoded by the caller
+            for name, value in given.items():
+                known = None if value is None else self._memory.known(self._as_text(name, value), run)
+                if known is not None:
+                    texts.append(Text(name, embeds[name], known, call=index))
+        elif embeds:
+            prompts = None if next(iter(embeds)).startswith("negative_") else bound.get("prompt")
+            prompts = [prompts] if isinstance(prompts, str) else list(prompts or ())
+            members = self._members(turns.pop(0) if turns else {}, list(embeds.values()))
+            texts = [
+                Text(name, value, own, prompts, index)
+                for (name, value), own in zip(embeds.items(), members, strict=True)
+            ]
+        for first, second in itertools.pairwise(texts):
+            first.behind = second
+        return texts
+
+    def _members(
+        self, calls: dict[str, EncoderCall], embeds: Sequence[torch.Tensor]
+    ) -> list[list[Member | None]]:
+        """Per tensor, one per prompt."""
+        first = embeds[0]
+        if not calls and self._memory.needs_no_mask(first):  # SDXL's zeros for a negative prompt left out
+            return [[None] * len(first) for _ in embeds]
+        lengths = [first.shape[1], *(further.shape[-2] for further in embeds[1:])]
         visible, real = (
-            visible_rows(self._pipe, self._family, padding, calls, embeds)
+            visible_rows(self._pipe, self._family, padding, calls, len(first), sum(lengths))
             for padding in (self._padding, Padding(self._pipe, 0))
         )
-        return [Member(*rows) for rows in zip(visible, real, strict=True)]
+        by_prompt = [
+            [Member(*rows) for rows in zip(v.split(lengths), r.split(lengths), strict=True)]
+            for v, r in zip(visible, real, strict=True)
+        ]
+        return [list(members) for members in zip(*by_prompt, strict=True)]
+
+    def _as_text(self, name: str, value: torch.Tensor) -> torch.Tensor:
+        """The batch first, where `encode_prompt` returns an encoder's layers first; and the way back."""
+        layers_first = name.removeprefix("negative_") in self._family.layers_first
+        return value.transpose(0, 1) if layers_first else value
 
     def _note(self, text: Text, run: RunTexts | None) -> None:
         # HunyuanDiT's second encoder has a tensor of its own; its rows follow those of the first.
@@ -200,6 +239,12 @@ class PromptFollower:
             first[-1].behind = text
         self._memory.note(text)
         texts.append(text)
+
+
+def _prompts_of(bound: dict) -> int:
+    """How many prompts one `encode_prompt` is about."""
+    texts = [bound.get(name) for name in ("prompt", "negative_prompt")]
+    return next((len(text) for text in texts if isinstance(text, list)), 1)
 
 
 class _Encoding(threading.local):
@@ -218,7 +263,7 @@ class _Encoding(threading.local):
 
 
 @contextmanager
-def _own_attribute(thing: object, name: str, value: Any) -> Iterator[None]:
+def own_attribute(thing: object, name: str, value: Any) -> Iterator[None]:
     """Inside the block, an object's attribute is another; one that somebody had set before us comes back."""
     before = vars(thing).get(name)
     setattr(thing, name, value)

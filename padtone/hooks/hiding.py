@@ -16,7 +16,7 @@ from .denoiser import (
     TEXT,
     argument,
     attention_modules,
-    text_argument,
+    rows_in_blocks,
     text_of,
     text_readers,
     with_argument,
@@ -70,28 +70,30 @@ class _VisibleText:
 
     def __init__(self, family: Family, follower: PromptFollower, trim: bool) -> None:
         self.family, self.follower, self.trim = family, follower, trim
-        # These two take the mask of the text alone and do the right thing with it.
-        self.mask_is_honoured = family.mask_argument in (
-            "encoder_attention_mask",
-            "encoder_hidden_states_mask",
-        )
+        self.mask_is_honoured = family.mask_argument is not None and family.mask_is_honoured
         self.in_flight: InFlight[_Visible] = InFlight()
 
     def enter(self, module: torch.nn.Module, args: tuple, kwargs: dict) -> tuple[tuple, dict]:
         """The denoiser's call with its text trimmed and its mask set."""
         self.in_flight.begin(None)
-        text = text_of(module, args, kwargs)
+        text = text_of(module, self.family, args, kwargs)
         if text is None:  # a ControlNet that reads none
             return args, kwargs
         behind = argument(module, self.family.behind, args, kwargs) if self.family.behind else None
+        if behind is not None and self.family.layers_first:
+            behind = behind.transpose(0, 1)
         members = self.follower.members_of(Batch(text, behind))
         if members is None:
             return args, kwargs
-        length = text.shape[1] + (0 if behind is None else behind.shape[1])
+        length = text.shape[1] + (0 if behind is None else behind.shape[-2])
         rows = _rows_of([member.visible if member else None for member in members], length).to(text.device)
         real = _rows_of([member.real if member else None for member in members], length).to(text.device)
         columns = rows.any(dim=0).nonzero().flatten()
+        first = text.shape[1]
         args, kwargs, rows = self._changed(rows, columns, real, module, args, kwargs)
+        if self.trim and self.family.joint:
+            first = int((columns < first).sum())
+        rows = rows_in_blocks(self.family, rows, first)
         self.in_flight.settle(_Visible(rows, columns))
         return args, kwargs
 
@@ -109,16 +111,33 @@ class _VisibleText:
         if not family.joint:
             return *self._with_own_masks(module, real, args, kwargs), rows
         if self.trim:
-            text = text_of(module, args, kwargs)[:, columns]
-            args, kwargs = with_argument(module, text_argument(module), text, args, kwargs)
-            ids = argument(module, "txt_ids", args, kwargs)
-            if ids is not None:  # (rows, axes) or (batch, rows, axes); rows keep their positions
-                args, kwargs = with_argument(module, "txt_ids", ids[..., columns, :], args, kwargs)
+            args, kwargs = self._trimmed(columns, rows.shape[1], module, args, kwargs)
             rows = rows[:, columns]
         if family.mask_argument is not None:
-            mask = rows.to(torch.long) if self.mask_is_honoured else None
+            stock = argument(module, family.mask_argument, args, kwargs)
+            mask = rows.to(torch.long if stock is None else stock.dtype) if self.mask_is_honoured else None
             args, kwargs = with_argument(module, family.mask_argument, mask, args, kwargs)
         return args, kwargs, rows
+
+    def _trimmed(
+        self, columns: torch.Tensor, length: int, module: torch.nn.Module, args: tuple, kwargs: dict
+    ) -> tuple[tuple, dict]:
+        """The call with these columns of its text alone; rows keep their positions."""
+        family = self.family
+        text = text_of(module, family, args, kwargs)
+        of_text, behind = columns[columns < text.shape[1]], columns[columns >= text.shape[1]] - text.shape[1]
+        args, kwargs = with_argument(module, family.text_argument, text[:, of_text], args, kwargs)
+        if family.behind is not None:
+            further = argument(module, family.behind, args, kwargs)[..., behind, :]
+            args, kwargs = with_argument(module, family.behind, further, args, kwargs)
+        ids = argument(module, "txt_ids", args, kwargs)
+        if ids is not None:  # (rows, axes) or (batch, rows, axes)
+            args, kwargs = with_argument(module, "txt_ids", ids[..., columns, :], args, kwargs)
+        if family.positions is not None:
+            places = argument(module, family.positions, args, kwargs)
+            places = torch.cat([places[columns], places[length:]])
+            args, kwargs = with_argument(module, family.positions, places, args, kwargs)
+        return args, kwargs
 
     def _with_own_masks(
         self, module: torch.nn.Module, real: torch.Tensor, args: tuple, kwargs: dict

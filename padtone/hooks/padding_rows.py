@@ -11,8 +11,8 @@ import torch
 from picturelab.pipeline import Pipeline
 
 from ..families.family import Family, TextEncoder
-from ..maths.roles import by_stretch, masked_span, real_span
-from .encoder import EncoderCall, filled_rows, tokenizer_of
+from ..maths.roles import by_stretch, nearest_padding
+from .encoder import EncoderCall, filled_rows, real_positions, tokenizer_of
 
 
 @dataclass
@@ -29,27 +29,17 @@ class Padding:
 
     def visible(self, encoder: TextEncoder, ids: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
         """(batch, tokens) bool."""
-        spans = [
-            self._real(encoder, row, None if mask is None else mask[i].tolist())
+        tokenizer = tokenizer_of(self.pipe, encoder)
+        real = [
+            real_positions(tokenizer, row, None if mask is None else mask[i].tolist())
             for i, row in enumerate(ids.tolist())
         ]
-        shortest = max(end - start for start, end in spans) + self.tokens_kept
+        shortest = max(map(len, real)) + self.tokens_kept
         kept = self.tokens_kept + -shortest % self.multiple
         visible = torch.zeros(ids.shape, dtype=torch.bool)
-        for i, (start, end) in enumerate(spans):
-            if start > 0:  # padded at the left: the nearest padding lies before the prompt
-                visible[i, max(0, start - kept) : end] = True
-            else:
-                visible[i, start : end + kept] = True
+        for i, places in enumerate(real):
+            visible[i, [*places, *nearest_padding(places, ids.shape[1], kept)]] = True
         return visible
-
-    def _real(self, encoder: TextEncoder, ids: Sequence[int], mask: Sequence[int] | None) -> tuple[int, int]:
-        """First and one-past-last token that is not padding."""
-        if mask is not None:
-            return masked_span(mask)
-        tokenizer = tokenizer_of(self.pipe, encoder)
-        pad, eos, side = tokenizer.pad_token_id, tokenizer.eos_token_id, tokenizer.padding_side
-        return real_span(ids, pad=pad, eos=eos, side=side)
 
 
 def turns_of(calls: Sequence[EncoderCall]) -> list[dict[str, EncoderCall]]:
@@ -63,23 +53,65 @@ def turns_of(calls: Sequence[EncoderCall]) -> list[dict[str, EncoderCall]]:
     return turns
 
 
+def calls_of_texts(
+    family: Family, calls: Sequence[EncoderCall], prompts: int
+) -> list[dict[str, EncoderCall]]:
+    """The encoders' calls text by text, a text being the prompts of a batch: the prompts, then the negative ones.
+
+    Args:
+        prompts: how many there are in a batch.
+    """
+    if family.reads == "a prompt":
+        calls = [
+            _together(same[first : first + prompts])
+            for name in dict.fromkeys(call.encoder.name for call in calls)
+            for same in [[call for call in calls if call.encoder.name == name]]
+            for first in range(0, len(same), prompts)
+        ]
+    elif family.reads == "all":  # the negative prompts stand first
+        calls = [half for call in calls for half in reversed(_split(call, prompts))]
+    return turns_of(calls)
+
+
+def _together(calls: Sequence[EncoderCall]) -> EncoderCall:
+    """Calls of one encoder with a prompt each as one call, evened out at the end under a mask."""
+    if len(calls) == 1:
+        return calls[0]
+    ids = [call.ids[0] for call in calls]
+    mask = [torch.ones_like(row) for row in ids]
+    padded = (torch.nn.utils.rnn.pad_sequence(rows, batch_first=True) for rows in (ids, mask))
+    return EncoderCall(calls[0].encoder, *padded)
+
+
+def _split(call: EncoderCall, prompts: int) -> list[EncoderCall]:
+    masks = [None] * len(call.ids) if call.mask is None else call.mask.split(prompts)
+    return [EncoderCall(call.encoder, i, m) for i, m in zip(call.ids.split(prompts), masks, strict=False)]
+
+
 def visible_rows(
-    pipe: Pipeline, family: Family, padding: Padding, calls: dict[str, EncoderCall], embeds: torch.Tensor
+    pipe: Pipeline, family: Family, padding: Padding, calls: dict[str, EncoderCall], prompts: int, length: int
 ) -> list[torch.Tensor]:
     """Per prompt, which rows stay, (rows,) bool: those that any of the encoders that fill them lets stay.
 
     A text that no encoder made keeps all of them, and so do rows that no encoder fills.
+
+    Args:
+        prompts: how many there are where no encoder was called.
+        length: the text's rows.
     """
-    count = max((len(call.ids) for call in calls.values()), default=len(embeds))
-    rows = [torch.ones(embeds.shape[1], dtype=torch.bool) for _ in range(count)]
+    count = max((len(call.ids) for call in calls.values()), default=prompts)
+    rows = [torch.ones(length, dtype=torch.bool) for _ in range(count)]
     seen = {name: padding.visible(call.encoder, call.ids, call.mask) for name, call in calls.items()}
     for i, visible in enumerate(rows):
-        filled = list(filled_rows(pipe, family, calls, i, embeds.shape[1]))
+        filled = list(filled_rows(pipe, family, calls, i, length))
         for one in filled:
             visible[list(one.rows or ())] = False
         for one in filled:
+            added = 0  # rows that the pipeline made, behind the encoder's
             for row, place in zip(one.rows or (), one.tokens, strict=False):
-                visible[row] |= place >= 0 and bool(seen[one.call.encoder.name][i, place])
+                added += place < 0
+                stays = added <= padding.tokens_kept if place < 0 else seen[one.call.encoder.name][i, place]
+                visible[row] |= bool(stays)
     return rows
 
 

@@ -21,6 +21,7 @@ from .denoiser import (
     arguments_of,
     attention_modules,
     blocks_of,
+    rows_of_text,
     text_of,
     text_readers,
     with_argument,
@@ -123,7 +124,7 @@ class _Swap:
     def enter(self, module: torch.nn.Module, args: tuple, kwargs: dict) -> None:
         self.in_flight.begin(None)
         run = self.runs.here()
-        text = text_of(module, args, kwargs)
+        text = text_of(module, self.family, args, kwargs)
         place = None if run is None or text is None else run.place.of(text)
         if run is None or place is None:
             return
@@ -144,12 +145,25 @@ class _Swap:
             start = self.family.offset
             if argument(module, TEXT, args, kwargs) is None:
                 name = next(iter(arguments_of(module, args, kwargs)))  # one sequence: the first argument
-                if self.family.image_rows is not None and not text_only:
-                    start = self.family.image_rows(call.arguments)
+                if not text_only:
+                    start += self._image_rows(module, name, args, kwargs, call)
             stream = argument(module, name, args, kwargs)
-            return with_argument(module, name, self._overwrite(stream, start, call.donor), args, kwargs)
+            if self.family.rows_first:
+                stream = self._overwrite(stream.transpose(0, 1), start, call.donor).transpose(0, 1)
+            else:
+                stream = self._overwrite(stream, start, call.donor)
+            return with_argument(module, name, stream, args, kwargs)
 
         return hook
+
+    def _image_rows(self, module: torch.nn.Module, name: str, args: tuple, kwargs: dict, call: _Call) -> int:
+        """How many rows stand before the text in a block's one sequence."""
+        if self.family.attention == "text first":
+            return 0
+        if self.family.image_rows is not None:
+            return self.family.image_rows(call.arguments)
+        rows = argument(module, name, args, kwargs).shape[0 if self.family.rows_first else 1]
+        return int(rows) - rows_of_text(self.family, call.arguments)
 
     def cross_attention(self, layer: int) -> Callable:
         """A hook for what one `attn2` reads."""

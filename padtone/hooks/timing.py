@@ -17,10 +17,10 @@ def timed_calls(module: torch.nn.Module) -> Iterator[list[float]]:
     begun: list[float] = []
 
     def before(module: torch.nn.Module, args: tuple) -> None:
-        begun.append(_now())
+        begun.append(now())
 
     def after(module: torch.nn.Module, args: tuple, output: Any) -> None:
-        seconds.append(_now() - begun.pop())
+        seconds.append(now() - begun.pop())
 
     # First and last of all hooks, so that those of others count.
     hooks = [module.register_forward_pre_hook(before, prepend=True), module.register_forward_hook(after)]
@@ -31,7 +31,8 @@ def timed_calls(module: torch.nn.Module) -> Iterator[list[float]]:
             hook.remove()
 
 
-def _now() -> float:
+def now() -> float:
+    """Seconds of a clock, once the GPU has done what it was given."""
     if torch.cuda.is_available():
         torch.cuda.synchronize()
     return time.perf_counter()

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from picturelab.pipeline import Pipeline
 
+from ..families.family import Family
 from ..hooks.attention_shares import AttentionWatch
+from ..hooks.handing_over import drawn
 from ..maths.attention import AttentionShares
-from ..maths.roles import row_roles
+from ..maths.roles import TokenRoles, row_roles
 from .arguments import check_call, check_prompt
-from .encoding import encode_prompts
-from .ite import generators, pipe_arguments, text_names
+from .encoding import encode_prompts, row_counts
+from .ite import generators, pipe_arguments
 
 
 def attention_to_padding(
@@ -31,15 +34,43 @@ def attention_to_padding(
         ValueError: an unknown pipeline, or `queries` below 1.
         RuntimeError: the denoiser attends by other means than torch's own function.
     """
+    family = check_attention(pipe, prompt, seed, queries, pipe_kwargs)
+    return watched(pipe, family, prompt, row_roles, seed=seed, queries=queries, call=pipe_kwargs)
+
+
+def check_attention(pipe: Pipeline, prompt: Any, seed: int, queries: Any, call: dict[str, Any]) -> Family:
+    """The arguments of `attention_to_padding`. Raises what that does."""
     if not isinstance(queries, int) or queries < 1:
         raise ValueError(f"queries is {queries!r}; it is a number of image tokens, 1 or more")
-    family = check_call(pipe, [seed], ("full",), pipe_kwargs)
+    family = check_call(pipe, [seed], ("full",), call)
+    family.check_possible("attention")
     check_prompt(prompt)
-    full = encode_prompts(pipe, [prompt], pipe_kwargs)
-    encoded, names = full.arguments, text_names(family)
-    length = sum(encoded[name][0].shape[0] for name in names)
-    look = AttentionWatch(pipe, family, encoded[names[0]], row_roles(full.roles[0], length), queries)
-    call = pipe_arguments(pipe, encoded, 1, pipe_kwargs)
+    return family
+
+
+def watched(
+    pipe: Pipeline,
+    family: Family,
+    prompt: str,
+    groups: Callable[[Sequence[TokenRoles], int], list[str]],
+    *,
+    seed: int,
+    queries: int,
+    call: dict[str, Any],
+) -> AttentionShares:
+    """Make one image and see where its attention goes.
+
+    Args:
+        groups: what each row of the text counts as, of the encoders' roles and the number of rows.
+        call: the pipeline's arguments.
+    """
+    full = encode_prompts(pipe, [prompt], call)
+    encoded, lengths = full.arguments, row_counts(family, full.arguments)
+    rows = groups(full.roles[0], sum(lengths))
+    if family.behind_again:
+        rows += rows[lengths[0] :]
+    look = AttentionWatch(pipe, family, encoded[family.text_names[0]], rows, queries)
+    arguments = pipe_arguments(pipe, encoded, 1, call)
     with look.watching():
-        pipe(**call, generator=generators(seed, 1))
+        drawn(pipe, arguments, generators(seed, 1))
     return look.result()

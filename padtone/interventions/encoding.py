@@ -12,10 +12,11 @@ import torch
 from picturelab.pipeline import Pipeline
 from picturelab.remarks import remark
 
-from ..families.family import Family, TextEncoder
+from ..families.family import Family, TextEncoder, plain_text
 from ..families.registry import family_of
-from ..hooks.encoder import Change, EncoderCall, filled_rows, tokenizer_of, watch_encoders
-from ..maths.roles import TokenRoles, assign, masked_span, real_span
+from ..hooks.encoder import Change, EncoderCall, filled_rows, real_positions, tokenizer_of, watch_encoders
+from ..hooks.padding_rows import calls_of_texts
+from ..maths.roles import TokenRoles, assign
 
 
 @dataclass(frozen=True)
@@ -39,17 +40,27 @@ def encode_prompts(
     Args:
         options: the pipeline call's arguments; those that `encode_prompt` also takes are used.
         change: hands the encoders other ids or masks; the roles are those of the unchanged ones.
+
+    Raises:
+        ValueError: the family objects to a prompt.
     """
     family = family_of(pipe)
+    for prompt in prompts:
+        why = family.objection(pipe, prompt, options)
+        if why:
+            raise ValueError(f"{family.title} with the prompt {prompt!r}: {why}")
     arguments: dict[str, Any] = {}
     with watch_encoders(pipe, family, change) as calls, torch.no_grad():
         for names, extra in zip(family.returns, family.calls, strict=True):
-            values = pipe.encode_prompt(prompt=list(prompts), **_arguments(pipe, options, extra))
+            values = pipe.encode_prompt(
+                prompt=list(prompts), **_arguments(pipe, options, extra, len(prompts))
+            )
+            values = values if isinstance(values, tuple) else (values,)
             named = {
                 name: value for name, value in zip(names, values, strict=True) if name and value is not None
             }
             arguments |= {name: value for name, value in named.items() if not name.startswith("negative")}
-    by_encoder = {call.encoder.name: call for call in calls}
+    (by_encoder, *_) = calls_of_texts(family, calls, len(prompts))
     lengths = row_counts(family, arguments)
     roles = [
         roles_of_member(pipe, family, by_encoder, i, prompt, call_options(pipe, options), lengths, warn_cut)
@@ -74,17 +85,24 @@ def call_options(pipe: Pipeline, options: dict) -> dict:
     return chosen
 
 
+def call_value(pipe: Pipeline, name: str, options: dict) -> Any:
+    """What a call with these options gives one of the pipeline's arguments; None: it has no such argument."""
+    parameter = inspect.signature(type(pipe).__call__).parameters.get(name)
+    return options.get(name, None if parameter is None else parameter.default)
+
+
 def same_for_all(family: Family, options: dict) -> dict:
     """The options for a text that every encoder reads: without `prompt_2` and its like."""
     return {name: value for name, value in options.items() if name not in family.own_prompts}
 
 
-def _arguments(pipe: Pipeline, options: dict, extra: dict) -> dict:
+def _arguments(pipe: Pipeline, options: dict, extra: dict, count: int) -> dict:
     takes = inspect.signature(pipe.encode_prompt).parameters
     fixed = {
         "device": pipe._execution_device,
         "num_images_per_prompt": 1,
         "do_classifier_free_guidance": False,
+        "batch_size": count,
     }
     fixed |= dict.fromkeys(family_of(pipe).own_prompts)
     chosen = {name: value for name, value in fixed.items() if name in takes}
@@ -94,9 +112,10 @@ def _arguments(pipe: Pipeline, options: dict, extra: dict) -> dict:
 def row_counts(family: Family, arguments: dict) -> list[int]:
     """Rows of each tensor of text that a pipeline gets, in order of `encode_prompt`'s calls."""
     counts = []
-    for names in family.returns:
-        embeds = arguments[names[0]]
-        counts.append(max(len(e) for e in embeds) if isinstance(embeds, list) else embeds.shape[1])
+    for name in family.text_names:
+        embeds = arguments[name]
+        axis = -2 if name in family.layers_first else 1
+        counts.append(max(len(e) for e in embeds) if isinstance(embeds, list) else embeds.shape[axis])
     return counts
 
 
@@ -155,28 +174,31 @@ def roles_in(
     bos = {i for i in (tokenizer.bos_token_id, tokenizer.cls_token_id) if i is not None} | set(
         tokenizer("").input_ids
     ) - eos
-    if mask is not None:
-        span = masked_span(mask)
-    else:
-        pad, end = tokenizer.pad_token_id, tokenizer.eos_token_id
-        span = real_span(ids, pad=pad, eos=end, side=tokenizer.padding_side)
-    before, written, after = family.text(pipe, prompt, options)
+    real = real_positions(tokenizer, ids, mask)
+    read = [ids[i] for i in real]
+    before, written, after = (plain_text if encoder.plain else family.text)(pipe, prompt, options)
     if hasattr(pipe, "maybe_convert_prompt"):  # textual inversion: one word, several tokens
         written = pipe.maybe_convert_prompt(written, tokenizer)
-    offsets = _offsets(tokenizer, before + written + after, ids[span[0] : span[1]])
+    end = len(tokenizer(after, add_special_tokens=False).input_ids) if family.end_stays else 0
+    room = len(read) - end
+    offsets = _offsets(tokenizer, before + written + after, read[:room])
     first, last = len(before), len(before) + len(written)
     inside = [i for i, (a, b) in enumerate(offsets) if b > first and a < last and b > a]
-    room = span[1] - span[0]
     cut = ""
-    read = room - _closing(ids[span[1] - 1 : span[1]], eos, offsets, room)  # tokens of the text, not its end
-    if inside and inside[-1] >= read:
-        cut_from = max(inside[0], read)
+    # Tokens of the text, not its end.
+    texts = room if end else room - _closing(read[-1:], eos, offsets, room)
+    if inside and inside[-1] >= texts:
+        cut_from = max(inside[0], texts)
         cut = (before + written)[offsets[cut_from][0] : last].strip()
     template = None
     if before or after:
         reached = [i for i in inside if i < room]
-        template = (span[0] + reached[0], span[0] + reached[-1] + 1) if reached else (span[1], span[1])
-    return assign(ids, span, bos=tuple(bos), eos=tuple(eos), prompt=template), cut
+        template = (reached[0], reached[-1] + 1) if reached else (room, room)
+    roles = ["padding"] * len(ids)
+    read_as = assign(read, (0, len(read)), bos=tuple(bos), eos=tuple(eos), prompt=template)
+    for position, role in zip(real, read_as, strict=True):
+        roles[position] = role
+    return roles, cut
 
 
 def _closing(last: Sequence[int], eos: set[int], offsets: Sequence[tuple[int, int]], room: int) -> int:

@@ -10,11 +10,20 @@ import torch
 from picturelab.pipeline import Pipeline
 
 from ..families.family import Family
+from ..hooks.denoiser import rows_in_blocks
+from ..hooks.handing_over import drawn
 from ..hooks.swapping import Patch, count_layers, overwrite_rows
 from ..maths.roles import RowChoice, row_roles
 from .arguments import ARMS, arm_key, check_call, check_choices, check_layers, check_prompt, span_of
-from .encoding import Encoding
-from .ite import arm_rows, encode_both, generators, pipe_arguments, stack_arguments, text_names
+from .encoding import Encoding, row_counts
+from .ite import (
+    arm_rows,
+    encode_both,
+    generators,
+    pipe_arguments,
+    pooled_vectors,
+    stack_arguments,
+)
 
 DONOR = "donor"
 
@@ -84,21 +93,22 @@ def idp_arms(
         {arm: [image per seed]}, and under "donor" the images of the full prompt.
     """
     family = check_call(pipe, seeds, arms, pipe_kwargs)
+    family.check_possible("idp")
     where, when = check_layers(layers, count_layers(pipe, family)), span_of(span, steps)
     check_choices(clean, pooled)
     check_prompt(prompt)
     full, empty = encode_both(pipe, prompt, clean, pipe_kwargs)
-    patch = Patch(_rows_of_arms(family, prompt, full, arms), where, when)
-    own = ("prompt_embeds", "pooled") if pooled == "clean" else ("prompt_embeds",)
-    recipient = full.arguments | {
-        n: v for n, v in empty.arguments.items() if n.startswith(own) and "mask" not in n
-    }
-    texts = stack_arguments([full.arguments, *[recipient] * len(arms)])
+    rows = _rows_of_arms(family, prompt, full, arms)
+    patch = Patch(rows_in_blocks(family, rows, row_counts(family, full.arguments)[0]), where, when)
+    recipient = full.arguments | {name: empty.arguments[name] for name in family.text_names}
+    if pooled == "clean":
+        recipient |= pooled_vectors(family, empty)
+    texts = stack_arguments([full.arguments, *[recipient] * len(arms)], family.layers_first)
     call = pipe_arguments(pipe, texts, len(arms) + 1, pipe_kwargs)
     images: dict[Any, list[Any]] = {key: [] for key in (DONOR, *map(arm_key, arms))}
     for seed in seeds:
-        with overwrite_rows(pipe, texts[text_names(family)[0]], patch):
-            out = pipe(**call, generator=generators(seed, len(arms) + 1)).images
+        with overwrite_rows(pipe, texts[family.text_names[0]], patch):
+            out = drawn(pipe, call, generators(seed, len(arms) + 1))
         for key, image in zip(images, out, strict=True):
             images[key].append(image)
     return images

@@ -12,23 +12,26 @@ from picturelab.pipeline import Pipeline
 from ..families.family import Family
 from ..families.registry import family_of
 from ..hooks.encoder import padding_ids
+from ..hooks.handing_over import drawn
 from ..maths.roles import RowChoice, TokenRoles, check_rows, chosen_rows, parts_of
 from .arguments import ARMS, arm_key, check_call, check_choices, check_options, check_prompt
-from .encoding import Encoding, encode_prompts, same_for_all
+from .encoding import Encoding, call_value, encode_prompts, row_counts, same_for_all
 
 
-def swap_rows(own: Any, rest: Any, rows: torch.Tensor) -> Any:
+def swap_rows(own: Any, rest: Any, rows: torch.Tensor, layers_first: bool = False) -> Any:
     """`own` where `rows` is True, `rest` elsewhere.
 
     Args:
-        own, rest: (batch, tokens, width), or lists of (tokens, width).
+        own, rest: (batch, tokens, width), (batch, tokens, layers, width), or lists of (tokens, width).
         rows: (batch, tokens), bool.
+        layers_first: own and rest are (layers, batch, tokens, width).
     """
     if isinstance(own, list):
         return [
             torch.where(r[: len(o), None].to(o.device), o, e) for o, e, r in zip(own, rest, rows, strict=True)
         ]
-    return torch.where(rows[..., None].to(own.device), own, rest)
+    rows = rows[..., None] if layers_first or own.ndim == 3 else rows[..., None, None]
+    return torch.where(rows.to(own.device), own, rest)
 
 
 def encode(
@@ -58,9 +61,16 @@ def encode(
         pipeline's own affair, except where the pipeline wants it encoded too (Z-Image, FLUX.2 klein).
 
     Raises:
-        ValueError: `keep` names no row, or another argument is not one of those listed.
+        ValueError: `keep` names no row, or another argument is not one of those listed; the pipeline takes
+            no encodings.
     """
     check_options(pipe, options)
+    family = family_of(pipe)
+    if not family.takes_encodings:
+        raise ValueError(
+            f"the pipeline of {family.title} takes no encodings in diffusers 0.42; padtone.ite and padtone.idp hand "
+            "them over by themselves"
+        )
     check_rows(keep)
     _check_texts(prompt, source, clean, pooled)
     (arguments,) = encode_arms(
@@ -92,29 +102,28 @@ def encode_arms(
         ValueError: an arm names no row of this prompt, or two of the texts have unequal lengths.
     """
     family = family_of(pipe)
-    names = text_names(family)
+    family.check_possible("ite")
+    names = family.text_names
     full, empty = encode_both(pipe, prompt, clean, options)
     rows = [arm_rows(family, prompt, full, arm) for arm in arms]
     lender = full
     if source is not None:
         lender = encode_prompts(pipe, [source], same_for_all(family, options))
-        _check_lengths(full, lender, names, prompt, repr(source))
+        _check_lengths(family, full, lender, prompt, repr(source))
     encodings = []
     for rows_of_arm in rows:
-        arguments = full.arguments | _pooled(empty if pooled == "clean" else full)
+        arguments = full.arguments | pooled_vectors(family, empty if pooled == "clean" else full)
         for name, chosen in zip(names, rows_of_arm, strict=True):
-            arguments[name] = swap_rows(lender.arguments[name], empty.arguments[name], chosen[None])
+            arguments[name] = swap_rows(
+                lender.arguments[name], empty.arguments[name], chosen[None], name in family.layers_first
+            )
         encodings.append(arguments)
     return encodings
 
 
-def text_names(family: Family) -> list[str]:
-    """The pipeline's arguments that hold text, in the order of their rows."""
-    return [str(returned[0]) for returned in family.returns]
-
-
-def _pooled(encoding: Encoding) -> dict[str, Any]:
-    return {name: value for name, value in encoding.arguments.items() if name.startswith("pooled")}
+def pooled_vectors(family: Family, encoding: Encoding) -> dict[str, Any]:
+    """Those of an encoding's arguments that are pooled vectors."""
+    return {name: value for name, value in encoding.arguments.items() if name in family.pooled}
 
 
 def encode_both(
@@ -125,12 +134,13 @@ def encode_both(
     Raises:
         ValueError: the two have unequal lengths.
     """
+    family = family_of(pipe)
     full = encode_prompts(pipe, [prompt], options)
     if clean == "padding":
         empty = encode_prompts(pipe, [prompt], options, change=padding_ids(pipe), warn_cut=False)
     else:
-        empty = encode_prompts(pipe, [""], same_for_all(family_of(pipe), options))
-    _check_lengths(full, empty, text_names(family_of(pipe)), prompt, '""')
+        empty = encode_prompts(pipe, [""], same_for_all(family, options))
+    _check_lengths(family, full, empty, prompt, '""')
     return full, empty
 
 
@@ -141,7 +151,7 @@ def arm_rows(family: Family, prompt: str, encoding: Encoding, arm: RowChoice) ->
         ValueError: it names no row of this prompt.
     """
     roles = encoding.roles[0]
-    lengths = [encoding.arguments[name][0].shape[0] for name in text_names(family)]
+    lengths = row_counts(family, encoding.arguments)
     unpadded = not family.pads or all(encoder.length is None for encoder in family.encoders)
     padded = any(entry.count("padding") for entry in roles if entry.rows is not None)
     if unpadded and not padded and _names(arm, "padding"):
@@ -155,14 +165,14 @@ def _names(arm: RowChoice, role: str) -> bool:
     return any(isinstance(part, str) and part.startswith(role) for part in parts_of(arm))
 
 
-def _check_lengths(full: Encoding, other: Encoding, names: Sequence[str], prompt: str, what: str) -> None:
+def _check_lengths(family: Family, full: Encoding, other: Encoding, prompt: str, what: str) -> None:
     """Swapping is position by position, so both texts must have the same number of rows.
 
     Raises:
         ValueError: they do not.
     """
-    for name in names:
-        ours, theirs = full.arguments[name][0].shape[0], other.arguments[name][0].shape[0]
+    counts = (row_counts(family, encoding.arguments) for encoding in (full, other))
+    for name, ours, theirs in zip(family.text_names, *counts, strict=True):
         if ours != theirs:
             raise ValueError(
                 f"{what} has {theirs} rows of {name} where {prompt!r} has {ours}: this pipeline does not pad to a "
@@ -198,10 +208,11 @@ def ite(
     check_call(pipe, seeds, arms, pipe_kwargs)
     _check_texts(prompt, source, clean, pooled)
     encoded = encode_arms(pipe, prompt, arms, clean=clean, pooled=pooled, source=source, options=pipe_kwargs)
-    call = pipe_arguments(pipe, stack_arguments(encoded), len(encoded), pipe_kwargs)
+    stacked = stack_arguments(encoded, family_of(pipe).layers_first)
+    call = pipe_arguments(pipe, stacked, len(encoded), pipe_kwargs)
     images: dict[Any, list[Any]] = {arm_key(arm): [] for arm in arms}
     for seed in seeds:
-        out = pipe(**call, generator=generators(seed, len(encoded))).images
+        out = drawn(pipe, call, generators(seed, len(encoded)))
         for arm, image in zip(images, out, strict=True):
             images[arm_key(arm)].append(image)
     return images
@@ -212,13 +223,19 @@ def generators(seed: int, count: int) -> list[torch.Generator]:
     return [torch.Generator("cpu").manual_seed(int(seed)) for _ in range(count)]
 
 
-def stack_arguments(encoded: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """Several encodings as one batch."""
+def stack_arguments(encoded: Sequence[dict[str, Any]], layers_first: Sequence[str] = ()) -> dict[str, Any]:
+    """Several encodings as one batch.
+
+    Args:
+        layers_first: arguments whose second axis is that of the batch.
+    """
     stacked: dict[str, Any] = {}
     for name, first in encoded[0].items():
         values = [e[name] for e in encoded]
         stacked[name] = (
-            [text for value in values for text in value] if isinstance(first, list) else torch.cat(values)
+            [text for value in values for text in value]
+            if isinstance(first, list)
+            else torch.cat(values, dim=int(name in layers_first))
         )
     return stacked
 
@@ -226,10 +243,23 @@ def stack_arguments(encoded: Sequence[dict[str, Any]]) -> dict[str, Any]:
 def pipe_arguments(
     pipe: Pipeline, encoded: dict[str, Any], count: int, pipe_kwargs: dict[str, Any]
 ) -> dict[str, Any]:
-    """Arguments for one call of the pipeline with these encodings and the user's own arguments."""
+    """Arguments for one call of the pipeline with these encodings and the user's own arguments.
+
+    Raises:
+        ValueError: the pipeline cannot draw so many at once with guidance.
+    """
     family = family_of(pipe)
-    call = same_for_all(family, pipe_kwargs)  # what the other encoders read is encoded too
+    guidance = call_value(pipe, "guidance_scale", pipe_kwargs)
+    if count > 1 and not family.batches_guidance and guidance > 1.0:
+        raise ValueError(
+            f"guidance_scale is {guidance}, and {family.title} then draws one picture a call in diffusers 0.42, where "
+            f"padtone draws {count}; pass guidance_scale=1.0"
+        )
+    # What the other encoders read is encoded too.
+    call = dict(family.call) | same_for_all(family, pipe_kwargs)
     negative = call.pop("negative_prompt", None)
+    if not family.takes_encodings:  # it would encode one negative prompt for them all
+        negative = negative or ""
     if family.negative == "text" and negative is not None:
         call["negative_prompt"] = [negative] * count
     for name in family.texts & call.keys() - {"negative_prompt"}:
@@ -244,11 +274,11 @@ def pipe_arguments(
 
 def _negative(pipe: Pipeline, prompt: str, count: int, options: dict[str, Any]) -> dict[str, Any]:
     """The negative prompt's encoding, where the pipeline wants it next to `prompt_embeds`."""
-    if family_of(pipe).negative == "text":
+    family = family_of(pipe)
+    if family.negative == "text":
         return {}
-    alike = same_for_all(family_of(pipe), options)
-    one = encode_prompts(pipe, [prompt], alike).arguments["prompt_embeds"]
-    return stack_arguments([{"negative_prompt_embeds": one}] * count)
+    one = encode_prompts(pipe, [prompt], same_for_all(family, options)).arguments
+    return stack_arguments([{f"negative_{name}": value for name, value in one.items()}] * count)
 
 
 def token_roles(pipe: Pipeline, prompt: str, **options: Any) -> tuple[TokenRoles, ...]:
@@ -265,5 +295,6 @@ def token_roles(pipe: Pipeline, prompt: str, **options: Any) -> tuple[TokenRoles
         TypeError: not one string; an option that the pipeline does not take.
     """
     check_options(pipe, options)
+    family_of(pipe).check_possible("roles")
     check_prompt(prompt)
     return encode_prompts(pipe, [prompt], options).roles[0]

@@ -37,7 +37,7 @@ def mask_padding(pipe: Pipeline, keep: int = 0) -> Iterator[None]:
     Raises:
         ValueError: an unknown pipeline, a family without padding, or `keep` out of range.
     """
-    family = _hidable_family(pipe, keep)
+    family = _hidable_family(pipe, keep, "mask")
     if keep == 0:
         _remark_if_masked(family, "masking")
     with _hide(pipe, family, Padding(pipe, keep), trim=False, what=f"masked with keep={keep}"):
@@ -61,7 +61,7 @@ def trim_padding(pipe: Pipeline, keep: int = 0, to_multiple: int = 1) -> Iterato
         ValueError: an unknown pipeline, a family without padding, `keep` or `to_multiple` out of range; `to_multiple`
             in a family whose denoiser reads several encoders' rows, or not all of one's.
     """
-    family = _hidable_family(pipe, keep)
+    family = _hidable_family(pipe, keep, "trim")
     _check_multiple(family, to_multiple)
     what = f"trimmed with keep={keep}" + (f", to_multiple={to_multiple}" if to_multiple > 1 else "")
     with _hide(pipe, family, Padding(pipe, keep, to_multiple), trim=True, what=what):
@@ -85,7 +85,7 @@ def replace_padding(pipe: Pipeline, source: str = "clean", filling: str | None =
             pipeline runs: nothing to fill with, see `filling.fill_padding`.
         TypeError: the source is no text.
     """
-    family = _padded_family(pipe)
+    family = _padded_family(pipe, "replace")
     if not isinstance(source, str):
         raise TypeError(f'source is {source!r}; it can be "clean", "empty_prompt" or a prompt')
     check_filling(filling, source)
@@ -101,24 +101,26 @@ def replace_padding(pipe: Pipeline, source: str = "clean", filling: str | None =
             change = fill_padding(pipe, filling, prompts, options)
         elif source == "clean":
             change = padding_ids(pipe)
-        rows: torch.Tensor = encode_prompts(pipe, prompts, options, change=change, warn_cut=False).arguments[
-            text.name
-        ]
-        return rows
+        encoded = encode_prompts(pipe, prompts, options, change=change, warn_cut=False)
+        rows: torch.Tensor = encoded.arguments[text.name]
+        return rows.transpose(0, 1) if text.name in family.layers_first else rows
 
     def replace(text: Text, bound: dict) -> torch.Tensor:
         rows = torch.stack([member.visible for member in text.members if member is not None])
         if rows.all():
             return text.embeds
-        other = encode(text, bound)
-        if other.shape[1] != rows.shape[1]:
+        other, layers_first = encode(text, bound), text.name in family.layers_first
+        length = other.shape[2 if layers_first else 1]
+        if length != rows.shape[1]:
             raise ValueError(
-                f"{source!r} has {other.shape[1]} rows of text and the prompt {rows.shape[1]}: this pipeline does "
+                f"{source!r} has {length} rows of text and the prompt {rows.shape[1]}: this pipeline does "
                 'not pad to a fixed length, use source="clean"'
             )
         images = len(text.embeds) // len(rows)
         rows, other = (x.repeat_interleave(images, dim=0) for x in (rows, other))
-        return swap_rows(text.embeds, other.to(text.embeds), rows)
+        if layers_first:  # (batch, layers, rows, width)
+            rows = rows[:, None]
+        return swap_rows(text.embeds, other.to(text.embeds), rows, layers_first)
 
     with _alone(pipe, f"replaced by {filling or source!r}") as first:
         if first:
@@ -138,8 +140,8 @@ def _hide(pipe: Pipeline, family: Family, padding: Padding, trim: bool, what: st
             yield
 
 
-def _hidable_family(pipe: Pipeline, keep: int) -> Family:
-    family = _padded_family(pipe)
+def _hidable_family(pipe: Pipeline, keep: int, action: str) -> Family:
+    family = _padded_family(pipe, action)
     if not isinstance(keep, int) or keep < 0:
         raise ValueError(f"keep is {keep!r}; it is a number of padding tokens, 0 or more")
     return family
@@ -185,8 +187,9 @@ def _remark_if_masked(family: Family, what: str) -> None:
         remark(f"{family.title} masks its padding already: {what} it changes nothing")
 
 
-def _padded_family(pipe: Pipeline) -> Family:
+def _padded_family(pipe: Pipeline, action: str) -> Family:
     family = family_of(pipe)
+    family.check_possible(action)
     if not family.pads:
         raise ValueError(
             f"{family.title} hands the denoiser no padding, so there is none to act on: {family.note}"

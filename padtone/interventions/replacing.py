@@ -10,6 +10,7 @@ from PIL import Image
 
 from picturelab.pipeline import Pipeline
 
+from ..hooks.handing_over import pictures_of
 from .arguments import check_call, check_prompt
 from .filling import FILLINGS
 from .ite import generators
@@ -60,5 +61,5 @@ def replacements(
 
 
 def _drawn(pipe: Pipeline, prompt: str, seed: int, pipe_kwargs: dict[str, Any]) -> Image.Image:
-    image: Image.Image = pipe(prompt=prompt, generator=generators(seed, 1), **pipe_kwargs).images[0]
+    image: Image.Image = pictures_of(pipe(prompt=prompt, generator=generators(seed, 1), **pipe_kwargs))[0]
     return image

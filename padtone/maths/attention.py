@@ -17,11 +17,13 @@ class AttentionShares:
         layers: one tensor a layer, (steps, heads, groups), each row summing to 1. Layers may differ
             in their number of heads.
         queries: image tokens that were looked at, per layer.
+        keys: how many keys each group has, (groups,) per layer.
     """
 
     groups: tuple[str, ...]
     layers: tuple[torch.Tensor, ...]
     queries: tuple[int, ...]
+    keys: tuple[torch.Tensor, ...]
 
     def table(self) -> torch.Tensor:
         """(layers, groups): the mean over steps and heads."""
@@ -33,9 +35,21 @@ class AttentionShares:
         Raises:
             ValueError: no such group.
         """
+        return float(self.table()[:, self._index(group)].mean())
+
+    def even(self, group: str) -> float:
+        """The share that a group would have if every key were attended to alike: its part of the keys.
+
+        Raises:
+            ValueError: no such group.
+        """
+        parts = torch.stack([keys / keys.sum() for keys in self.keys])
+        return float(parts[:, self._index(group)].mean())
+
+    def _index(self, group: str) -> int:
         if group not in self.groups:
             raise ValueError(f"group is {group!r}; it can be {', '.join(self.groups)}")
-        return float(self.table()[:, self.groups.index(group)].mean())
+        return self.groups.index(group)
 
 
 def attention_probabilities(

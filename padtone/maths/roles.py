@@ -130,10 +130,20 @@ def real_span(ids: Sequence[int], *, pad: int | None, eos: int | None, side: str
     return 0, next((i + 1 for i in reversed(range(length)) if ids[i] != pad), 0)
 
 
-def masked_span(mask: Sequence[int]) -> tuple[int, int]:
-    """First and one-past-last token that a tokenizer's attention mask keeps."""
-    real = [i for i, value in enumerate(mask) if value]
-    return (real[0], real[-1] + 1) if real else (0, 0)
+def nearest_padding(real: Sequence[int], length: int, count: int) -> range:
+    """Positions of the `count` padding tokens nearest to the prompt.
+
+    Padding lies before the text, behind it, or within it, before the end of a template (Krea 2, LongCat).
+
+    Args:
+        real: positions that are no padding, in order.
+        length: number of tokens.
+    """
+    if real and real[0] > 0:
+        return range(max(0, real[0] - count), real[0])
+    start = next((i for i, position in enumerate(real) if position != i), len(real))
+    stop = real[start] if start < len(real) else length
+    return range(start, min(start + count, stop))
 
 
 def assign(

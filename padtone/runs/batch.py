@@ -16,7 +16,8 @@ from picturelab.bounds import Batch, Name, Seed
 from picturelab.pipeline import Pipeline
 from picturelab.recipes import versions
 
-from ..families.registry import check_index
+from ..families.registry import check_index, family_of
+from ..hooks.handing_over import drawn
 from ..interventions.ite import encode_arms, pipe_arguments, stack_arguments
 from ..maths.roles import check_rows
 from ..recipe import RECIPE, PromptRecipe
@@ -103,9 +104,10 @@ def remake(pipe: Pipeline, arm: Arm) -> Image.Image:
 def _sampled(
     pipe: Pipeline, texts: Sequence[EncodedText], seeds: Sequence[int], call: dict[str, Any]
 ) -> list[Image.Image]:
-    arguments = pipe_arguments(pipe, stack_arguments(texts), len(texts), call)
+    stacked = stack_arguments(texts, family_of(pipe).layers_first)
+    arguments = pipe_arguments(pipe, stacked, len(texts), call)
     noise = [torch.Generator("cpu").manual_seed(seed) for seed in seeds]
-    images: list[Image.Image] = pipe(**arguments, generator=noise).images
+    images: list[Image.Image] = drawn(pipe, arguments, noise)
     return images
 
 

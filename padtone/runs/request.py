@@ -140,6 +140,12 @@ def call_arguments(
     return call
 
 
+def text_arguments(pipe: Pipeline, model: str, max_length: int | None) -> dict[str, Any]:
+    """The part of `call_arguments` that the text encoders' tokens depend on."""
+    call = call_arguments(pipe, model, max_length=max_length)
+    return {name: value for name, value in call.items() if name == "max_sequence_length"}
+
+
 def _ignores_guidance_scale(pipe: Pipeline, takes: Any) -> bool:
     denoiser = denoiser_of(pipe, family_of(pipe))
     return "true_cfg_scale" in takes and not getattr(denoiser.config, "guidance_embeds", False)

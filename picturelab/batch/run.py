@@ -74,7 +74,7 @@ def read_plan(order: BatchOrder) -> GroupPlan:
     """
     plan = make_plan(open_jobs_file(order.jobs), order.model, order.batch, check, order.jobs.parent)
     if plan.problems and not order.skip_bad:
-        raise ValueError(f"{plan.complaint(str(order.jobs))}\nmend them, or leave them out with --skip-bad")
+        raise ValueError(f"{plan.complaint(str(order.jobs))}\n  mend them, or leave them out with --skip-bad")
     if not plan.groups:
         raise ValueError(plan.complaint(str(order.jobs)))
     return plan

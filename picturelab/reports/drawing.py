@@ -1,4 +1,4 @@
-"""Drawings as SVG in data addresses: a page that holds them needs no other file."""
+"""Drawings: as SVG in data addresses, so that a page that holds them needs no other file, and as pictures."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 
 import matplotlib as mpl
 from matplotlib.figure import Figure
+from PIL import Image
 
 from .pages import data_address
 
@@ -36,3 +37,16 @@ def svg(figure: Figure) -> str:
     buffer = io.BytesIO()
     figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None}, dpi=150)
     return data_address("image/svg+xml", buffer.getvalue())
+
+
+def picture(figure: Figure) -> Image.Image:
+    """A figure as a picture of 110 pixels an inch."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=110)
+    return Image.open(buffer).convert("RGB")
+
+
+def plain_letters(text: str, most: int) -> str:
+    """A stranger's text as a figure can show it: its font's letters, no formulas between dollars, so many at most."""
+    text = text if len(text) <= most else f"{text[: most - 3]}..."
+    return text.encode("ascii", "replace").decode().replace("$", r"\$")

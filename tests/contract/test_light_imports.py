@@ -20,7 +20,7 @@ EXTRAS = (
 )
 INTERVENTIONS = (
     *("attention_to_padding", "encode", "idp", "idp_arms", "ite", "mask_padding", "replace_padding"),
-    *("token_roles", "trim_padding", "known_families", "register_family"),
+    *("token_roles", "trim_padding", "known_families", "register_family", "sensitivity", "attention_by_size"),
     *("AttentionShares", "Family", "TextEncoder", "TokenRoles"),
 )
 

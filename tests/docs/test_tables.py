@@ -4,7 +4,6 @@ import re
 
 import yaml
 
-import padtone
 from benchmarks.audit import read, to_markdown
 from fouriscale.config import MODES, FouriScaleConfig
 from padtone.audit.prompts import studies_folder
@@ -13,6 +12,7 @@ from padtone.maths.verdict import FEWEST_PROMPTS
 from picturelab.models import fingerprint
 from shapeworld import WEIGHTS, model_names
 from tests.docs.pages import ROOT
+from tests.each_family import table as family_table
 
 AUDIT = (ROOT / "docs" / "audit.md").read_text()
 SETTINGS = (ROOT / "docs" / "settings.md").read_text()
@@ -67,16 +67,5 @@ def test_the_modes_and_settings():
 
 
 def test_the_families_of_padtone():
-    for name, family in padtone.known_families().items():
-        (row,) = re.findall(rf"^\| `{name}` \|.*$", PADTONE, re.MULTILINE)
-        _, _, encoders, masks, attention, note, _ = (
-            cell.strip().replace("\\|", "|") for cell in re.split(r"(?<!\\)\|", row)
-        )
-        assert note == family.note
-        assert masks == ("yes" if family.denoiser_masks else "no")
-        assert attention == ("cross-attention" if not family.joint else f"joint, {family.attention}")
-        for cell, encoder in zip(encoders.split("; "), family.encoders, strict=True):
-            length = encoder.length or "as long as the prompt"
-            mask = "masked" if encoder.masked else "no mask"
-            pooled = ", pooled only" if encoder.feeds == "pooled" else ""
-            assert cell == f"`{encoder.name}`: {length}, `{encoder.pad}`, {mask}{pooled}"
+    """As their entries promise; tests/each_family says whether they keep it."""
+    assert family_table.table_of(PADTONE) == family_table.render({})

@@ -90,11 +90,7 @@ class Outcome:
         if refused and self.code == 0:
             return "accepted"
         if self.code == 2:
-            wrong = [
-                line
-                for line in self.err.splitlines()
-                if not line.startswith(("Warning: ", "  ", "mend them,"))
-            ]
+            wrong = [line for line in self.err.splitlines() if not line.startswith(("Warning: ", "  "))]
             if len(wrong) != 1 or not wrong[0].startswith("Error: ") or len(wrong[0]) < 20:
                 return "no single sentence"
             if not self.err.replace("\n", "").isprintable() and "\x1b" in self.err:

@@ -22,7 +22,6 @@ NOT_TRIED = [
     "(`tests/fouriscale/hooks/test_patch.py`)",
     "xformers, which needs a GPU",
     "quantised convolutions; bitsandbytes and torchao leave them as they are, and so do the cells above",
-    "`torch.compile` with inductor: the graphs are checked with the backend that runs them as they are",
     "`pipe.enable_sequential_cpu_offload()` itself, which fails on a CPU as the device to run on, without "
     "FouriScale too; what it does to the UNet is in the table",
 ]

@@ -7,11 +7,15 @@ import transformers
 
 from tests.tiny.image_parts import flow, vae
 from tests.tiny.text_encoders import (
+    TextProcessor,
     bert_tokenizer,
     clip_encoder,
     clip_tokenizer,
+    count,
     gemma_tokenizer,
     language_model,
+    qwen25_vl,
+    qwen_tokenizer,
     t5_encoder,
     t5_tokenizer,
 )
@@ -173,3 +177,31 @@ def hunyuan_dit() -> diffusers.DiffusionPipeline:
         text_encoder_2=t5_encoder(),
         tokenizer_2=t5_tokenizer(),
     )
+
+
+def kandinsky5() -> diffusers.DiffusionPipeline:
+    tokenizer = clip_tokenizer()
+    pipe = diffusers.Kandinsky5T2IPipeline(
+        transformer=diffusers.Kandinsky5Transformer3DModel(
+            in_visual_dim=4,
+            in_text_dim=16,
+            in_text_dim2=16,
+            time_dim=16,
+            out_visual_dim=4,
+            model_dim=32,
+            ff_dim=32,
+            num_text_blocks=1,
+            num_visual_blocks=2,
+            axes_dims=(4, 6, 6),
+        ),
+        vae=vae(levels=4),  # this pipeline takes a factor of 8 for granted
+        text_encoder=qwen25_vl(),
+        tokenizer=TextProcessor(qwen_tokenizer()),
+        text_encoder_2=clip_encoder(tokenizer),
+        tokenizer_2=tokenizer,
+        scheduler=flow(shift=3.0),
+    )
+    pipe.resolutions = [(32, 32)]
+    before = pipe.prompt_template.split("{}")[0]
+    pipe.prompt_template_encode_start_idx = count(pipe.tokenizer.tokenizer, before)
+    return pipe

@@ -7,11 +7,11 @@ from typing import Any
 
 import torch
 
-from padtone.families.registry import Family, family_of
-from padtone.hooks.denoiser import arguments_of, attention_modules
+from padtone.families.family import Family
+from padtone.families.registry import denoiser_of, family_of
+from padtone.hooks.denoiser import arguments_of
 from tests.tiny import text_pipelines
-
-TEXT = "encoder_hidden_states"
+from tests.tiny.family_calls import unguided
 
 
 @dataclass
@@ -22,25 +22,38 @@ class Call:
     family: Family
     arguments: dict[str, Any]
     result: torch.Tensor
-    rows: int  # rows of text that the denoiser's attention worked on
-    attended: list[int]
 
     @property
     def text(self) -> torch.Tensor:
-        return self.arguments[TEXT]
+        return self.arguments[self.family.text_argument]
+
+    @property
+    def behind(self) -> torch.Tensor | None:
+        return self.arguments[self.family.behind] if self.family.behind else None
+
+    @property
+    def text_rows(self) -> int:
+        return self.text.shape[1] + (0 if self.behind is None else self.behind.shape[-2])
 
     def cropped(self, rows: torch.Tensor) -> Call:
         """The same call without the rows of text that are False, and without any mask."""
-        new = dict(self.arguments)
-        new[TEXT] = self.text[:, rows]
+        new, length = dict(self.arguments), self.text.shape[1]
+        new[self.family.text_argument] = self.text[:, rows[:length]]
+        if self.behind is not None:
+            new[str(self.family.behind)] = self.behind[..., rows[length:], :]
         if "txt_ids" in new:
             new["txt_ids"] = new["txt_ids"][..., rows, :]
+        if self.family.positions is not None:
+            places = new[self.family.positions]
+            new[self.family.positions] = torch.cat([places[:length][rows], places[length:]])
         for mask in ("encoder_attention_mask", "encoder_hidden_states_mask", "attention_mask"):
             if mask in new:
                 new[mask] = None
-        if self.family.title == "Lumina 2":  # it cannot do without
-            new["encoder_attention_mask"] = torch.ones(new[TEXT].shape[:2], dtype=torch.long)
-        return Call(self.module, self.family, new, self.result, self.rows, self.attended)
+        if self.family.cuts_padding:  # it cannot do without
+            new["encoder_attention_mask"] = torch.ones(
+                new["encoder_hidden_states"].shape[:2], dtype=torch.long
+            )
+        return Call(self.module, self.family, new, self.result)
 
     def output(self) -> torch.Tensor:
         with torch.no_grad():
@@ -54,35 +67,15 @@ def _tensor(output: Any) -> torch.Tensor:
 def call_of(pipe: Any, name: str, prompt: str) -> Call:
     """The first call of the denoiser in a run without guidance, of one prompt."""
     family = family_of(pipe)
-    module = getattr(pipe, family.denoiser)
+    module = denoiser_of(pipe, family)
     caught: list[tuple[dict, torch.Tensor]] = []
-    lengths: list[int] = []
-    place = [0]
 
-    def enter(denoiser, args, kwargs):
-        place[0] += 1
-
-    def leave(denoiser, args, kwargs, output):
+    def leave(denoiser: torch.nn.Module, args: tuple, kwargs: dict, output: Any) -> None:
         caught.append((arguments_of(denoiser, args, kwargs), _tensor(output)))
 
-    def attend(attention, args, kwargs):
-        text = arguments_of(attention, args, kwargs).get(TEXT)
-        text = text[0] if isinstance(text, tuple) else text
-        if text is not None and place[0] == 1:
-            lengths.append(text.shape[1] - family.offset)
-
-    hooks = [
-        module.register_forward_pre_hook(enter, with_kwargs=True),
-        module.register_forward_hook(leave, with_kwargs=True),
-    ]
-    own_text = [m for m in attention_modules(module, family) if family.title != "Lumina 2"]
-    hooks += [m.register_forward_pre_hook(attend, with_kwargs=True) for m in own_text]
+    hook = module.register_forward_hook(leave, with_kwargs=True)
     try:
-        more = {} if name in ("flux", "flux_clip", "qwen_image", "flux2") else {"guidance_scale": 1.0}
-        text_pipelines.run(pipe, name, prompt, **more)
+        text_pipelines.run(pipe, name, prompt, **unguided(pipe, name))
     finally:
-        for hook in hooks:
-            hook.remove()
-    arguments, result = caught[0]
-    rows = lengths[0] if lengths else int(arguments["encoder_attention_mask"].sum())
-    return Call(module, family, arguments, result, rows, lengths or [rows])
+        hook.remove()
+    return Call(module, family, *caught[0])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import diffusers
 
-from tests.tiny.image_parts import flow, vae
+from tests.tiny.image_parts import flow, flux2_vae, vae
 from tests.tiny.text_encoders import (
     MISTRAL_CHAT,
     clip_encoder,
@@ -74,19 +74,6 @@ def _flux2_transformer(width: int) -> diffusers.Flux2Transformer2DModel:
     return diffusers.Flux2Transformer2DModel(guidance_embeds=True, timestep_guidance_channels=16, **parts)
 
 
-def _flux2_vae() -> diffusers.AutoencoderKLFlux2:
-    return diffusers.AutoencoderKLFlux2(
-        block_out_channels=(8, 8),
-        down_block_types=("DownEncoderBlock2D",) * 2,
-        up_block_types=("UpDecoderBlock2D",) * 2,
-        layers_per_block=1,
-        latent_channels=4,
-        norm_num_groups=4,
-        sample_size=32,
-        mid_block_add_attention=False,
-    )
-
-
 def flux2() -> diffusers.DiffusionPipeline:
     tokenizer = word_tokenizer(
         ["<pad>", "<s>", "</s>", "[INST]", "[/INST]", "[SYSTEM_PROMPT]", "[/SYSTEM_PROMPT]"],
@@ -99,7 +86,7 @@ def flux2() -> diffusers.DiffusionPipeline:
     )
     pipe = diffusers.Flux2Pipeline(
         scheduler=flow(),
-        vae=_flux2_vae(),
+        vae=flux2_vae(),
         text_encoder=language_model("Mistral"),
         tokenizer=tokenizer,
         transformer=_flux2_transformer(48),
@@ -110,7 +97,7 @@ def flux2() -> diffusers.DiffusionPipeline:
 def flux2_klein() -> diffusers.DiffusionPipeline:
     return diffusers.Flux2KleinPipeline(
         scheduler=flow(),
-        vae=_flux2_vae(),
+        vae=flux2_vae(),
         text_encoder=language_model("Qwen3", model="ForCausalLM"),
         tokenizer=qwen_tokenizer(),
         transformer=_flux2_transformer(48),

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import diffusers
-import transformers
 
-from tests.tiny.image_parts import flow, vae
+from tests.tiny.image_parts import flow, qwen_image_vae, vae
 from tests.tiny.text_encoders import (
     clip_encoder,
     clip_tokenizer,
+    count,
     gemma_tokenizer,
     language_model,
+    qwen25_vl,
     qwen_tokenizer,
     t5_encoder,
     t5_tokenizer,
@@ -97,43 +98,10 @@ def aura_flow() -> diffusers.DiffusionPipeline:
 
 
 def qwen_image() -> diffusers.DiffusionPipeline:
-    encoder = transformers.Qwen2_5_VLForConditionalGeneration(
-        transformers.Qwen2_5_VLConfig(
-            text_config={
-                "hidden_size": 16,
-                "intermediate_size": 16,
-                "num_hidden_layers": 2,
-                "num_attention_heads": 2,
-                "num_key_value_heads": 2,
-                "vocab_size": 64,
-                "rope_scaling": {"mrope_section": [1, 1, 2], "rope_type": "default", "type": "default"},
-                "rope_theta": 1000000.0,
-            },
-            vision_config={
-                "depth": 1,
-                "hidden_size": 16,
-                "intermediate_size": 16,
-                "num_heads": 2,
-                "out_hidden_size": 16,
-            },
-            vision_start_token_id=61,
-            vision_end_token_id=62,
-            image_token_id=63,
-            video_token_id=60,
-        )
-    )
     pipe = diffusers.QwenImagePipeline(
         scheduler=flow(use_dynamic_shifting=True),
-        vae=diffusers.AutoencoderKLQwenImage(
-            base_dim=8,
-            z_dim=4,
-            dim_mult=[1, 1, 1, 1],
-            num_res_blocks=1,
-            temperal_downsample=[False, True, True],
-            latents_mean=[0.0] * 4,
-            latents_std=[1.0] * 4,
-        ),
-        text_encoder=encoder,
+        vae=qwen_image_vae(),
+        text_encoder=qwen25_vl(),
         tokenizer=qwen_tokenizer(),
         transformer=diffusers.QwenImageTransformer2DModel(
             patch_size=2,
@@ -146,9 +114,7 @@ def qwen_image() -> diffusers.DiffusionPipeline:
             axes_dims_rope=(8, 4, 4),
         ),
     )
-    # Our words are longer than Qwen's pieces: count the template's tokens before the prompt anew.
-    before = pipe.prompt_template_encode.split("{}")[0]
-    pipe.prompt_template_encode_start_idx = len(pipe.tokenizer(before).input_ids)
+    pipe.prompt_template_encode_start_idx = count(pipe.tokenizer, pipe.prompt_template_encode.split("{}")[0])
     return pipe
 
 

@@ -20,6 +20,7 @@ BASE = {
     "StableDiffusion3Pipeline": "sd3",
     "FluxPipeline": "flux",
     "ChromaPipeline": "chroma",
+    "Flux2KleinPipeline": "flux2_klein",
     "QwenImagePipeline": "qwen_image",
     "ZImagePipeline": "z_image",
 }
@@ -34,12 +35,18 @@ def base_of(kind: str) -> str:
 def build(kind: str) -> tuple[diffusers.DiffusionPipeline, dict[str, Any]]:
     """A pipeline of a class, and the arguments of a short call of it but for the prompt."""
     name, cls = base_of(kind), getattr(diffusers, kind)
-    led = "ControlNet" in kind
+    led = "ControlNet" in kind and name in ("sd1", "sdxl")
     family = "XL" if name == "sdxl" else "SD"
     pipe = unet_pipelines.pipeline(family) if led else text_pipelines.fresh(name)
     parts = dict(pipe.components)
     if led:
         parts["controlnet"] = unet_pipelines.controlnet(family)
+    if kind == "QwenImageControlNetPipeline":
+        config = dict(pipe.transformer.config) | {"num_layers": 1}
+        parts["controlnet"] = (
+            diffusers.QwenImageControlNetModel.from_config(config).eval().requires_grad_(False)
+        )
+        text_pipelines.spread(parts["controlnet"])
     if kind == "StableDiffusion3InpaintPipeline":  # it takes no other number of channels
         with torch.random.fork_rng():
             torch.manual_seed(0)

@@ -119,3 +119,97 @@ def language_model(kind: str, width: int = 16, model: str = "Model", **more: obj
         **more,
     )
     return getattr(transformers, f"{kind}{model}")(config)
+
+
+def qwen25_vl() -> torch.nn.Module:
+    return transformers.Qwen2_5_VLForConditionalGeneration(
+        transformers.Qwen2_5_VLConfig(
+            text_config={
+                "hidden_size": 16,
+                "intermediate_size": 16,
+                "num_hidden_layers": 2,
+                "num_attention_heads": 2,
+                "num_key_value_heads": 2,
+                "vocab_size": 64,
+                "rope_scaling": {"mrope_section": [1, 1, 2], "rope_type": "default", "type": "default"},
+                "rope_theta": 1000000.0,
+            },
+            vision_config={
+                "depth": 1,
+                "hidden_size": 16,
+                "intermediate_size": 16,
+                "num_heads": 2,
+                "out_hidden_size": 16,
+            },
+            vision_start_token_id=61,
+            vision_end_token_id=62,
+            image_token_id=63,
+            video_token_id=60,
+        )
+    )
+
+
+def qwen3_vl() -> torch.nn.Module:
+    """With the hidden states of 3 layers and of the embedding."""
+    text = {
+        "hidden_size": 16,
+        "intermediate_size": 16,
+        "num_hidden_layers": 3,
+        "num_attention_heads": 2,
+        "num_key_value_heads": 2,
+        "head_dim": 8,
+        "vocab_size": 64,
+        "rope_parameters": {"mrope_section": [1, 1, 2], "rope_type": "default", "rope_theta": 1000000.0},
+    }
+    vision = {"depth": 1, "hidden_size": 16, "intermediate_size": 16, "num_heads": 2, "out_hidden_size": 16}
+    return transformers.Qwen3VLModel(
+        transformers.Qwen3VLConfig(text_config=text, vision_config=vision | {"deepstack_visual_indexes": []})
+    )
+
+
+def llama() -> torch.nn.Module:
+    """Attends eagerly: HiDream asks for its attentions too."""
+    return language_model("Llama", model="ForCausalLM", attn_implementation="eager")
+
+
+def t5_gemma(width: int = 16) -> torch.nn.Module:
+    from transformers.models.t5gemma import T5GemmaModuleConfig
+    from transformers.models.t5gemma.modeling_t5gemma import T5GemmaEncoder
+
+    return T5GemmaEncoder(
+        T5GemmaModuleConfig(
+            vocab_size=64,
+            hidden_size=width,
+            intermediate_size=32,
+            num_hidden_layers=2,
+            num_attention_heads=2,
+            num_key_value_heads=2,
+            head_dim=8,
+            dropout_rate=0.0,
+        )
+    )
+
+
+def llama_tokenizer() -> transformers.PreTrainedTokenizerFast:
+    return word_tokenizer(
+        ["<|begin_of_text|>", "<|eot_id|>"],
+        "<|begin_of_text|> $A",
+        2048,
+        bos_token="<|begin_of_text|>",
+        eos_token="<|eot_id|>",
+    )
+
+
+def count(tokenizer: transformers.PreTrainedTokenizerFast, text: str) -> int:
+    """Tokens of a text: our words are longer than real pieces, so pipelines' own numbers do not hold."""
+    return len(tokenizer(text, add_special_tokens=False).input_ids)
+
+
+class TextProcessor:
+    """A processor of text and pictures, of which a text-to-image pipeline needs the tokenizer."""
+
+    def __init__(self, tokenizer: transformers.PreTrainedTokenizerFast) -> None:
+        self.tokenizer = tokenizer
+
+    def __call__(self, text: list[str], images: None, videos: None, **options: object) -> object:
+        return self.tokenizer(text, **options)

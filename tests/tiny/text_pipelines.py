@@ -8,9 +8,12 @@ import warnings
 import diffusers
 import torch
 
+from padtone.hooks.handing_over import pictures_of
 from tests.tiny import cross_attention_pipelines as cross
 from tests.tiny import flux_pipelines as flux
 from tests.tiny import joint_attention_pipelines as joint
+from tests.tiny import one_sequence_pipelines as one_sequence
+from tests.tiny import two_stream_pipelines as two_streams
 
 SIZE = {"height": 32, "width": 32}
 
@@ -38,8 +41,25 @@ BUILDERS = {
     )
 }
 
+# Further families, which the tests of tests/each_family/ alone run on.
+FURTHER = {
+    builder.__name__: builder
+    for builder in (
+        two_streams.hunyuan_image,
+        two_streams.hidream,
+        two_streams.ovis,
+        two_streams.longcat,
+        two_streams.bria,
+        one_sequence.prx,
+        cross.kandinsky5,
+        one_sequence.krea2,
+        one_sequence.ernie,
+    )
+}
+ALL = BUILDERS | FURTHER
+
 # What a call needs besides prompt and size, to be small and to stay in the family's own setting.
-CALL = {name: {"num_inference_steps": 2} for name in BUILDERS} | {
+CALL = {name: {"num_inference_steps": 2} for name in ALL} | {
     "sd3": {"num_inference_steps": 2, "max_sequence_length": 24},
     "flux": {"num_inference_steps": 2, "max_sequence_length": 24},
     "flux_clip": {"num_inference_steps": 2, "max_sequence_length": 72},
@@ -57,19 +77,33 @@ CALL = {name: {"num_inference_steps": 2} for name in BUILDERS} | {
     "aura_flow": {"num_inference_steps": 2, "max_sequence_length": 24},
     "z_image": {"num_inference_steps": 2, "max_sequence_length": 64},
     "hunyuan_dit": {"num_inference_steps": 2, "use_resolution_binning": False},
+    "hidream": {"num_inference_steps": 2, "max_sequence_length": 24},
+    "ovis": {"num_inference_steps": 2, "max_sequence_length": 24},
+    "longcat": {"num_inference_steps": 2, "enable_prompt_rewrite": False},
+    "bria": {"num_inference_steps": 2, "max_sequence_length": 24},
+    "prx": {
+        "num_inference_steps": 2,
+        "tokenizer_max_length": 24,
+        "use_resolution_binning": False,
+        "guidance_scale": 1.0,
+    },
+    "kandinsky5": {"num_inference_steps": 2, "max_sequence_length": 64},
+    "krea2": {"num_inference_steps": 2, "max_sequence_length": 24},
+    "ernie": {"num_inference_steps": 2, "use_pe": False},
 }
 
 
 def run(pipe: diffusers.DiffusionPipeline, name: str, prompt: object, seeds: tuple = (0,), **more: object):
     """Images of a plain call of the pipeline as an array, (images, height, width, 3)."""
     noise = [torch.Generator().manual_seed(seed) for seed in seeds]
-    images = pipe(prompt=prompt, generator=noise, output_type="np", **SIZE, **CALL[name] | more).images
+    images = pictures_of(pipe(prompt=prompt, generator=noise, output_type="np", **SIZE, **CALL[name] | more))
     return torch.as_tensor(images)
 
 
 def text_options(name: str) -> dict:
     """The part of a family's call that shapes its text."""
-    return {k: v for k, v in CALL[name].items() if k in ("max_sequence_length", "text_encoder_out_layers")}
+    shapes = ("max_sequence_length", "text_encoder_out_layers", "tokenizer_max_length")
+    return {k: v for k, v in CALL[name].items() if k in shapes}
 
 
 @functools.cache
@@ -81,20 +115,19 @@ def pipeline(name: str) -> diffusers.DiffusionPipeline:
 def fresh(name: str) -> diffusers.DiffusionPipeline:
     """A tiny pipeline of one's own; seeded, so that it is the same in every run."""
     with torch.random.fork_rng(), warnings.catch_warnings():
-        warnings.filterwarnings(
-            "ignore", "`FluxPosEmbed` is deprecated", FutureWarning
-        )  # Chroma's own import
+        for own in ("`FluxPosEmbed` is deprecated", "`LoraLoaderMixin` is deprecated"):  # Chroma's and PRX's
+            warnings.filterwarnings("ignore", own, FutureWarning)
         torch.manual_seed(0)
-        pipe = BUILDERS[name]()
+        pipe = ALL[name]()
     for part in pipe.components.values():
         if isinstance(part, torch.nn.Module):
             part.eval().requires_grad_(False)
-            _spread(part)
+            spread(part)
     pipe.set_progress_bar_config(disable=True)
     return pipe
 
 
-def _spread(module: torch.nn.Module) -> None:
+def spread(module: torch.nn.Module) -> None:
     """Library initial weights are near zero in places; spread them, so that text visibly moves the output."""
     generator = torch.Generator().manual_seed(1)
     for name, weight in module.named_parameters():

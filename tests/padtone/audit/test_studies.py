@@ -1,5 +1,6 @@
 """Prompts and studies as they lie in configs/, and files of one's own."""
 
+import dataclasses
 from collections import Counter
 
 import pytest
@@ -130,5 +131,10 @@ def test_shapeworld_prompts_are_judged_by_the_checker():
     assert set(prompts.kinds) == {"one object", "two objects"}
     drawn = {scene.caption: scene for scene in shapeworld.sample_scenes(200, seed=4000)}
     scene, other = drawn[prompts.texts[0]], drawn[prompts.texts[1]]
-    assert prompts.judge(scene.render(128, 128), 0) == {"all correct": 1.0, "background correct": 1.0}
+    right = {"all correct": 1.0, "background correct": 1.0, "objects correct": 1.0}
+    assert prompts.judge(scene.render(128, 128), 0) == right
+    elsewhere = dataclasses.replace(scene, background=other.background)  # the same objects on another ground
+    only_objects = {"all correct": 0.0, "background correct": 0.0, "objects correct": 1.0}
+    assert scene.background != other.background
+    assert prompts.judge(elsewhere.render(128, 128), 0) == only_objects
     assert prompts.judge(other.render(128, 128), 0)["all correct"] == 0.0

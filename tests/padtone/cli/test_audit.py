@@ -57,11 +57,12 @@ def test_audit_of_a_folder(tiny_model, clip, prompts, tmp_path):
     report = json.loads((out / "report.json").read_text())
     assert report["settings"]["call"].items() >= {"width": 64, "height": 64, "num_inference_steps": 1}.items()
     assert [row["k"] for row in report["keep_k"]["curve"]] == [0, 2, None]
-    pictures = {path: path.stat().st_mtime_ns for path in out.rglob("*.png")}
+    pictures = {path: path.stat().st_mtime_ns for path in (out / "images").rglob("*.png")}
     assert len(pictures) == 2 * 2 * (1 + 2 + 11)
     page = (out / "report.html").read_text()
     run(*typed)
-    assert {path: path.stat().st_mtime_ns for path in out.rglob("*.png")} == pictures
+    assert {path: path.stat().st_mtime_ns for path in (out / "images").rglob("*.png")} == pictures
+    assert (out / "glance.png").is_file()
     assert json.loads((out / "report.json").read_text()) == report
     assert (out / "report.html").read_text() == page
 

@@ -1,123 +1,22 @@
 """What the table of families says, against what the pipelines do."""
 
-from itertools import groupby
-
 import pytest
-import torch
 
 import padtone
 from padtone.families.registry import family_of
-from padtone.hooks.encoder import watch_encoders
 from padtone.interventions.encoding import encode_prompts
-from tests.tiny import text_pipelines
+from tests.tiny import role_checks, text_pipelines
+from tests.tiny.role_checks import EXPECTED, runs
 
 PROMPT = "a red cat"
-
-# Written by hand: role x count, in order of rows; one line per text encoder.
-EXPECTED = {
-    "sd1": ["bos 1 prompt 3 eos 1 padding 72"],
-    "sd2": ["bos 1 prompt 3 eos 1 padding 72"],
-    "sdxl": ["bos 1 prompt 3 eos 1 padding 72"] * 2,
-    "sd3": ["bos 1 prompt 3 eos 1 padding 72"] * 2 + ["prompt 3 eos 1 padding 20"],
-    "flux": ["bos 1 prompt 3 eos 1 padding 72", "prompt 3 eos 1 padding 20"],
-    "flux_clip": ["bos 1 prompt 3 eos 1 padding 67"] * 2,
-    "flux2": ["padding 30 bos 1 template 29 prompt 3 template 1"],  # Mistral pads at the left
-    "flux2_klein": ["template 2 prompt 3 template 3 padding 16"],
-    "chroma": ["prompt 3 eos 1 padding 20"],
-    "pixart_alpha": ["prompt 3 eos 1 padding 20"],
-    "pixart_sigma": ["prompt 3 eos 1 padding 20"],
-    "sana": ["bos 1 template 1 prompt 3 padding 19"],  # of the instruction, the last token is left
-    "lumina2": ["bos 1 template 30 prompt 3 padding 30"],
-    "aura_flow": ["prompt 3 eos 1 padding 20"],
-    "qwen_image": ["prompt 3 template 3"],
-    "z_image": ["template 2 prompt 3 template 3"],
-    "hunyuan_dit": ["bos 1 prompt 3 eos 1 padding 72", "prompt 3 eos 1 padding 252"],
-    "cogview4": ["padding 11 bos 2 prompt 3"],
-}
-ROWS = {
-    "sdxl": [range(0, 77), range(0, 77)],
-    "sd3": [range(0, 77), range(0, 77), range(77, 101)],
-    "flux": [None, range(0, 24)],
-    "flux_clip": [None, range(0, 72)],
-    "hunyuan_dit": [range(0, 77), range(77, 333)],
-}
-PADDING = {"sd1": "<|endoftext|>", "sd2": "!", "flux": "<pad>", "cogview4": "<|endoftext|>", "flux2": "<pad>"}
-
-
-def runs(roles) -> str:
-    return " ".join(f"{role} {len(list(group))}" for role, group in groupby(roles))
 
 
 @pytest.mark.parametrize("name", text_pipelines.BUILDERS)
 def test_roles(tiny, name):
-    entries = padtone.token_roles(tiny(name), PROMPT, **text_pipelines.text_options(name))
-    assert [runs(entry.roles) for entry in entries] == EXPECTED[name]
-    assert [entry.rows for entry in entries] == ROWS.get(name, [range(len(entries[0].ids))])
-    for entry in entries:
-        assert [entry.tokens[i] for i in entry.at("prompt")] == PROMPT.split()
-        assert len(entry.tokens) == len(entry.ids) == len(entry.roles)
-        assert entry.cut == ""
-    if name in PADDING:
-        assert {entries[-1].tokens[i] for i in entries[-1].at("padding")} == {PADDING[name]}
-
-
-@pytest.mark.parametrize("name", text_pipelines.BUILDERS)
-def test_rows_are_the_denoisers(tiny, name):
-    """The roles cover exactly the rows that `encode_prompt` returns."""
-    pipe = tiny(name)
-    arguments = encode_prompts(pipe, [PROMPT], text_pipelines.text_options(name)).arguments
-    rows = sum(arguments[names[0]][0].shape[0] for names in family_of(pipe).returns)
-    last = padtone.token_roles(pipe, PROMPT, **text_pipelines.text_options(name))[-1]
-    assert last.rows.stop == rows
-
-
-@pytest.mark.parametrize("name", [n for n in text_pipelines.BUILDERS if n != "flux_clip"])  # cannot read 512
-def test_table_says_what_encoders_get(tiny, name):
-    """Padded length, mask and number of encoders are as written in the table, at the pipeline's defaults."""
-    pipe = tiny(name)
-    family = family_of(pipe)
-    options = {k: v for k, v in text_pipelines.text_options(name).items() if k == "text_encoder_out_layers"}
-    with watch_encoders(pipe, family) as calls:
-        encode_prompts(pipe, [PROMPT], options)
-    assert [call.encoder for call in calls] == list(family.encoders)
-    for call in calls:
-        assert (call.mask is not None) == call.encoder.masked
-        tokenizer = getattr(pipe, call.encoder.tokenizer)
-        assert tokenizer.pad_token in call.encoder.pad.split()
-        if call.encoder.length is not None:
-            extra = 0
-            if name == "sana":  # the instruction comes on top
-                before, _, _ = family.text(pipe, PROMPT, _defaults(pipe))
-                extra = len(pipe.tokenizer(before).input_ids) - 2
-            assert call.ids.shape[1] == call.encoder.length + extra
-
-
-def _defaults(pipe) -> dict:
-    from padtone.interventions.encoding import call_options
-
-    return call_options(pipe, {})
-
-
-@pytest.mark.parametrize("name", [n for n in text_pipelines.BUILDERS if n not in ("qwen_image", "z_image")])
-def test_table_says_whether_the_denoiser_masks(tiny, name):
-    """Random rows in place of the padding change the image exactly where the table says they can."""
-    pipe = tiny(name)
-    family = family_of(pipe)
-    options = text_pipelines.text_options(name)
-    full = padtone.encode(pipe, PROMPT, **options)
-    rows = torch.tensor(
-        padtone.maths.roles.chosen_rows(padtone.token_roles(pipe, PROMPT, **options), "padding", 10**3)
-    )
-    noise, first = dict(full), 0
-    for names in family.returns:
-        text = full[names[0]]
-        place = rows[first : first + text.shape[1]]
-        noise[names[0]] = torch.where(place[None, :, None], torch.randn_like(text), text)
-        first += text.shape[1]
-    stock, other = (text_pipelines.run(pipe, name, None, **arguments) for arguments in (full, noise))
-    changed = (stock - other).abs().max() > 1e-6
-    # HunyuanDiT's T5 padding still reaches the denoiser through its pooled T5 vector.
-    assert changed == (not family.denoiser_masks)
+    role_checks.roles(tiny(name), name)
+    role_checks.rows_are_the_denoisers(tiny(name), name)
+    if name != "flux_clip":  # cannot read 512
+        role_checks.table_says_what_encoders_get(tiny(name), name)
 
 
 def test_chroma_does_not_mask(tiny):
@@ -252,7 +151,12 @@ def test_register_family(tiny, monkeypatch):
 
 @pytest.mark.parametrize(
     ("change", "message"),
-    [({"attention": "sideways"}, "attention is 'sideways'"), ({"returns": ()}, "as many returns as calls")],
+    [
+        ({"attention": "sideways"}, "attention is 'sideways'"),
+        ({"returns": ()}, "as many returns as calls"),
+        ({"reads": "a word"}, "reads is 'a word'; it can be 'a text' or 'a prompt' or 'all'"),
+        ({"refused": {"paint": "no"}}, r"refused has \['paint'\]; its keys can be roles, mask"),
+    ],
 )
 def test_bad_family(change, message):
     arguments = {

@@ -38,7 +38,7 @@ def difference(one, other) -> float:
 
 def test_roles(begun):
     pipe, call, _ = begun
-    options = {k: v for k, v in call.items() if k == "max_sequence_length"}
+    options = {k: v for k, v in call.items() if k in ("max_sequence_length", "text_encoder_out_layers")}
     entries = padtone.token_roles(pipe, PROMPT, **options)
     assert all(entry.count("prompt") == 3 for entry in entries)
     name = picture_pipelines.base_of(type(pipe).__name__)

@@ -5,190 +5,34 @@ import torch
 
 import padtone
 from padtone.families.registry import family_of
-from padtone.hooks.denoiser import StepCounter, arguments_of, attention_modules, blocks_of, place_in_batch
+from padtone.hooks.denoiser import StepCounter, arguments_of
 from padtone.hooks.swapping import Patch, overwrite_rows
-from padtone.interventions.ite import encode_arms, generators, pipe_arguments, stack_arguments
+from padtone.interventions.ite import generators, pipe_arguments
+from tests.tiny import swapping_checks as checks
 from tests.tiny import text_pipelines
-
-PROMPT = "a red cat"
-JOINT = [
-    "sd3",
-    "flux",
-    "flux_clip",
-    "flux2",
-    "flux2_klein",
-    "chroma",
-    "aura_flow",
-    "cogview4",
-    "qwen_image",
-    "lumina2",
-    "z_image",
-]
-CROSS = ["sd1", "sdxl", "pixart_alpha", "sana", "hunyuan_dit"]
-UNPADDED = ("qwen_image", "z_image", "lumina2")  # no padding reaches their blocks
-NEGATIVE = {
-    "sd1": {"negative_prompt": "green"},
-    "sd3": {"negative_prompt": "green"},
-    "flux": {"negative_prompt": "green", "true_cfg_scale": 3.0},
-    "flux_clip": {"negative_prompt": "green", "true_cfg_scale": 3.0},
-    "qwen_image": {"negative_prompt": "green", "true_cfg_scale": 3.0},
-    "z_image": {"negative_prompt": "green", "guidance_scale": 4.0},
-    "cogview4": {"negative_prompt": "green"},
-    "chroma": {"negative_prompt": "green"},
-    "lumina2": {"negative_prompt": "green"},
-}
+from tests.tiny.family_calls import FAST, PROMPT, call
+from tests.tiny.swapping_checks import Spy, texts
 
 
-def call(name: str, **more: object) -> dict:
-    return {"output_type": "np"} | text_pipelines.SIZE | text_pipelines.CALL[name] | more
+@pytest.mark.parametrize("name", FAST)
+def test_bit_by_bit(tiny, name):
+    checks.full_onto_full_is_the_plain_batch_bit_by_bit(tiny(name), name)
+    checks.keeping_nothing_is_the_plain_batch_bit_by_bit(tiny(name), name)
 
 
-def texts(pipe, name, arms=("full", "clean")) -> dict:
-    return stack_arguments(encode_arms(pipe, PROMPT, arms, options=text_pipelines.text_options(name)))
-
-
-def rows_of(pipe, encoded) -> int:
-    return sum(encoded[names[0]][0].shape[0] for names in family_of(pipe).returns)
-
-
-def batch(pipe, name, encoded, patch=None, **more) -> torch.Tensor:
-    """Images of a batch of encodings, donor first, from equal noise."""
-    count = len(encoded["prompt_embeds"])
-    arguments = pipe_arguments(pipe, encoded, count, call(name, **more))
-    if patch is None:
-        return torch.as_tensor(pipe(**arguments, generator=generators(0, count)).images)
-    with overwrite_rows(pipe, encoded["prompt_embeds"], patch):
-        return torch.as_tensor(pipe(**arguments, generator=generators(0, count)).images)
-
-
-@pytest.mark.parametrize("name", JOINT + CROSS)
-def test_full_onto_full_is_the_plain_batch_bit_by_bit(tiny, name):
-    pipe = tiny(name)
-    encoded = texts(pipe, name, ("full", "full"))
-    everything = Patch(torch.ones(1, rows_of(pipe, encoded), dtype=torch.bool))
-    plain = batch(pipe, name, encoded, **NEGATIVE.get(name, {}))
-    assert torch.equal(batch(pipe, name, encoded, everything, **NEGATIVE.get(name, {})), plain)
-
-
-@pytest.mark.parametrize("name", JOINT + CROSS)
-def test_keeping_nothing_is_the_plain_batch_bit_by_bit(tiny, name):
-    pipe = tiny(name)
-    encoded = texts(pipe, name)
-    nothing = Patch(torch.zeros(1, rows_of(pipe, encoded), dtype=torch.bool))
-    assert torch.equal(batch(pipe, name, encoded, nothing), batch(pipe, name, encoded))
-
-
-@pytest.mark.parametrize("name", [n for n in JOINT + CROSS if n != "hunyuan_dit"])  # its T5 is pooled too
+@pytest.mark.parametrize("name", FAST)
 def test_all_rows_make_the_donors_image(tiny, name):
-    """Every text row is the donor's at every block, so the image is; with a negative prompt as well."""
-    pipe = tiny(name)
-    more = NEGATIVE.get(name, {})
-    images = padtone.idp_arms(pipe, PROMPT, [0], ("full", "clean"), **call(name, **more))
-    assert list(images) == ["donor", "full", "clean"]
-    assert abs(images["full"][0] - images["donor"][0]).max() < 1e-5
-    assert abs(images["clean"][0] - images["donor"][0]).max() > 1e-3
-    plain = padtone.ite(pipe, PROMPT, [0], ("full", "clean"), **call(name, **more))
-    assert abs(images["donor"][0] - plain["full"][0]).max() < 1e-5
-    assert abs(images["clean"][0] - plain["clean"][0]).max() < 1e-5
+    checks.all_rows_make_the_donors_image(tiny(name), name)
 
 
-class Spy:
-    """What every block receives as text, (calls of the denoiser, blocks): the donor's rows and the recipient's."""
-
-    def __init__(self, pipe, family, encoded):
-        self.pipe, self.family, self.texts = pipe, family, encoded["prompt_embeds"]
-        self.rows = rows_of(pipe, encoded)
-        self.seen: list[list[torch.Tensor]] = []
-        self.place = None
-        self.hooks = []
-
-    def __enter__(self):
-        denoiser = getattr(self.pipe, self.family.denoiser)
-        self.hooks.append(denoiser.register_forward_pre_hook(self.enter, with_kwargs=True))
-        modules = (blocks_of if self.family.joint else attention_modules)(denoiser, self.family)
-        self.hooks += [m.register_forward_pre_hook(self.block, with_kwargs=True) for m in modules]
-        return self
-
-    def __exit__(self, *error):
-        for hook in self.hooks:
-            hook.remove()
-
-    def enter(self, module, args, kwargs):
-        self.call = arguments_of(module, args, kwargs)
-        text = self.call.get("encoder_hidden_states", self.call.get("cap_feats"))
-        self.place = place_in_batch(text, self.texts)
-        if self.place is not None:
-            self.seen.append([])
-
-    def block(self, module, args, kwargs):
-        if self.place is None:
-            return
-        given = arguments_of(module, args, kwargs)
-        start = self.family.offset
-        stream = given.get("encoder_hidden_states")
-        if stream is None:
-            stream = next(iter(given.values()))
-            start = self.family.image_rows(self.call) if self.family.image_rows else start
-        rows = min(self.rows, stream.shape[1] - start)
-        self.seen[-1].append(stream[self.place : self.place + len(self.texts), start : start + rows].clone())
-
-
-@pytest.mark.parametrize("name", JOINT + CROSS)
+@pytest.mark.parametrize("name", FAST)
 def test_recipient_reads_the_donors_rows_at_every_block(tiny, name):
-    """Seen from outside, at each block's input: the kept rows are the donor's, the others its own."""
-    pipe = tiny(name)
-    encoded = texts(pipe, name)
-    rows = torch.zeros(1, rows_of(pipe, encoded), dtype=torch.bool)
-    first = 12 if name == "cogview4" else 0  # before that, padding: the same in both, for a causal encoder
-    rows[:, first + 1 : first + 3] = True
-    family = family_of(pipe)
-    with overwrite_rows(pipe, encoded["prompt_embeds"], Patch(rows)), Spy(pipe, family, encoded) as spy:
-        arguments = pipe_arguments(pipe, encoded, 2, call(name, **NEGATIVE.get(name, {})))
-        pipe(**arguments, generator=generators(0, 2))
-    assert len(spy.seen) >= 2  # two steps
-    for blocks in spy.seen:
-        assert len(blocks) >= 2
-        for donor, recipient in blocks:
-            kept = rows[0, : len(donor)]
-            assert torch.equal(recipient[kept], donor[kept])
-            assert not torch.equal(recipient[~kept][first:], donor[~kept][first:])
+    checks.recipient_reads_the_donors_rows_at_every_block(tiny(name), name)
 
 
-@pytest.mark.parametrize(
-    "name", ["flux", "flux_clip", "sd3", "flux2_klein", "chroma", "aura_flow", "lumina2", "z_image"]
-)
+@pytest.mark.parametrize("name", ["flux", "sd3", "lumina2"])
 def test_planted_vector_is_found(tiny, name):
-    """A vector planted in the donor's row at one block shows in the recipient's row of that block only."""
-    pipe = tiny(name)
-    family, encoded = family_of(pipe), texts(tiny(name), name)
-    rows = torch.zeros(1, rows_of(pipe, encoded), dtype=torch.bool)
-    rows[0, 2] = True
-    blocks, place = blocks_of(getattr(pipe, family.denoiser), family), 1
-
-    def plant(module, args, kwargs):
-        given = arguments_of(module, args, kwargs)
-        name, start = "encoder_hidden_states", family.offset
-        if given.get(name) is None:
-            name = next(iter(given))
-            start = family.image_rows(spy.call) if family.image_rows else start
-        if spy.place is None:  # the negative prompt's own call
-            return
-        given[name][spy.place, start + 2] = 7.0
-        given[name][spy.place, start + 3] = 9.0  # beside the kept row: must not be copied
-
-    hook = blocks[place].register_forward_pre_hook(plant, with_kwargs=True)
-    try:
-        with overwrite_rows(pipe, encoded["prompt_embeds"], Patch(rows)), Spy(pipe, family, encoded) as spy:
-            pipe(**pipe_arguments(pipe, encoded, 2, call(name)), generator=generators(0, 2))
-    finally:
-        hook.remove()
-    for blocks_seen in spy.seen:
-        before, (donor, recipient) = blocks_seen[0], blocks_seen[place]
-        assert (donor[2] == 7.0).all()
-        assert (recipient[2] == 7.0).all()
-        assert (donor[3] == 9.0).all()
-        assert not (recipient[3] == 9.0).any()
-        assert not (before[1][2] == 7.0).any()
+    checks.planted_vector_is_found(tiny(name), name)
 
 
 @pytest.mark.parametrize(
@@ -233,10 +77,10 @@ def test_a_negative_prompt_in_a_call_of_its_own_is_left_alone(tiny, name, clean)
 def test_layers_and_steps(tiny):
     """Only these blocks, only in this part of the run."""
     pipe = tiny("flux")
-    family, encoded = family_of(pipe), texts(pipe, "flux")
+    encoded = texts(pipe, "flux")
     rows = torch.ones(1, 24, dtype=torch.bool)
     patch = Patch(rows, frozenset({1, 3}), (0.25, 0.75))
-    with overwrite_rows(pipe, encoded["prompt_embeds"], patch), Spy(pipe, family, encoded) as spy:
+    with overwrite_rows(pipe, encoded["prompt_embeds"], patch), Spy(pipe, encoded) as spy:
         arguments = pipe_arguments(pipe, encoded, 2, call("flux", num_inference_steps=4))
         pipe(**arguments, generator=generators(0, 2))
     same = [[torch.equal(donor, recipient) for donor, recipient in step] for step in spy.seen]

@@ -6,10 +6,11 @@ import torch
 import padtone
 from padtone.interventions.encoding import encode_prompts
 from padtone.interventions.ite import swap_rows
+from tests.tiny import swapping_checks as checks
 from tests.tiny import text_pipelines
+from tests.tiny.family_calls import FAST
 
 PROMPT, OTHER = "a red cat", "a big green dog under the tree"
-PADDED = [n for n in text_pipelines.BUILDERS if n not in ("qwen_image", "z_image")]
 
 
 def encode(pipe, name, prompt, *args, **more):
@@ -30,32 +31,15 @@ def test_swap_rows_by_hand():
     assert listed[:, 1].tolist() == [1, 0, 1]
 
 
-@pytest.mark.parametrize("name", PADDED)
+@pytest.mark.parametrize("name", FAST)
 def test_arms_are_made_of_full_and_clean(tiny, name):
-    pipe = tiny(name)
-    arms = {keep: encode(pipe, name, PROMPT, keep) for keep in ("full", "prompt", "padding", "clean")}
-    for argument in [a for a in arms["full"] if a in ("prompt_embeds", "prompt_embeds_2")]:
-        full, prompt, padding, clean = (arms[keep][argument][0] for keep in arms)
-        assert not torch.equal(full, clean)
-        first = 77 if argument.endswith("_2") else 0
-        kept = rows(pipe, name, "prompt")[first : first + len(full)]
-        assert torch.equal(prompt[kept], full[kept])
-        assert torch.equal(prompt[~kept], clean[~kept])
-        assert torch.equal(padding[kept], clean[kept])
-        assert torch.equal(padding[~kept], full[~kept])
+    checks.arms_are_made_of_full_and_clean(tiny(name), name)
+    checks.clean_does_not_depend_on_the_prompt(tiny(name), name)
 
 
-@pytest.mark.parametrize("name", PADDED)
-def test_clean_does_not_depend_on_the_prompt(tiny, name):
-    """Nor on its length, unless the encoder is masked: then on its length alone."""
-    pipe = tiny(name)
-    same_length = "a green dog"
-    one, two = (encode(pipe, name, prompt, "clean", pooled="clean") for prompt in (PROMPT, same_length))
-    assert all(torch.equal(one[key], two[key]) for key in one if torch.is_tensor(one[key]))
-    masked = any(encoder.masked for encoder in padtone.families.registry.family_of(pipe).encoders)
-    if not masked:
-        longer = encode(pipe, name, OTHER, "clean", pooled="clean")
-        assert all(torch.equal(one[key], longer[key]) for key in one)
+def test_clean_of_an_unmasked_encoder_does_not_depend_on_the_prompts_length(tiny):
+    one, longer = (encode(tiny("sd1"), "sd1", prompt, "clean", pooled="clean") for prompt in (PROMPT, OTHER))
+    assert all(torch.equal(one[key], longer[key]) for key in one)
 
 
 def test_clean_is_padding_and_nothing_else(tiny):
@@ -113,23 +97,9 @@ def test_encode_keeps_slices(tiny):
     assert torch.equal(mixed, torch.where(kept[:, None], full, clean))
 
 
-@pytest.mark.parametrize("name", text_pipelines.BUILDERS)
+@pytest.mark.parametrize("name", FAST)
 def test_full_is_the_plain_image(tiny, name):
-    """Also as one of four arms in a batch, and with a negative prompt where the pipeline takes one."""
-    pipe = tiny(name)
-    more = {} if name in ("flux2", "flux2_klein") else {"negative_prompt": "green"}
-    if name in ("flux", "flux_clip", "qwen_image"):
-        more["true_cfg_scale"] = 3.0
-    stock = text_pipelines.run(pipe, name, PROMPT, **more)[0]
-    arms = ("prompt", "full") if name in ("qwen_image", "z_image") else ("clean", "full", "prompt", "padding")
-    call = text_pipelines.SIZE | text_pipelines.CALL[name] | more
-    images = padtone.ite(pipe, PROMPT, [0], arms, output_type="np", **call)
-    assert list(images) == list(arms)
-    assert (torch.as_tensor(images["full"][0]) - stock).abs().max() < 1e-4
-    alone = padtone.ite(pipe, PROMPT, [0], arms[:1], output_type="np", **call)
-    assert abs(alone[arms[0]][0] - images[arms[0]][0]).max() < 1e-4
-    if name not in ("qwen_image", "z_image"):
-        assert abs(images["clean"][0] - images["full"][0]).max() > 1e-3
+    checks.full_is_the_plain_image(tiny(name), name)
 
 
 def test_padding_to_more_than_the_encoder_reads(tiny):

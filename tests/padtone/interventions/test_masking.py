@@ -1,7 +1,6 @@
 """Mask, trim, replace: masking trailing padding equals cropping it, in a batch as alone."""
 
 import warnings
-from contextlib import ExitStack, contextmanager, nullcontext
 from pathlib import Path
 
 import pytest
@@ -9,62 +8,17 @@ import torch
 
 import padtone
 from padtone.families.registry import family_of
-from picturelab.remarks import Remark
+from tests.tiny import padding_checks as checks
 from tests.tiny import text_pipelines
-from tests.tiny.denoiser_calls import call_of
+from tests.tiny.family_calls import FAST, OTHER, PROMPT
 
-PROMPT, OTHER = "a red cat", "a large green dog sitting under a big old tree"
-PADDED = [n for n in text_pipelines.BUILDERS if n not in ("qwen_image", "z_image")]
-# Their denoisers mask the padding already; Qwen-Image's has none for a single prompt.
-MASKED = ("pixart_alpha", "pixart_sigma", "sana", "lumina2", "qwen_image")
-ACTS = {"mask": padtone.mask_padding, "trim": padtone.trim_padding}
-NEGATIVE = {name: {"true_cfg_scale": 3.0} for name in ("flux", "flux_clip", "qwen_image")}
-
-
-def negative(name: str, text: object = "green") -> dict:
-    """Arguments for a negative prompt, in the families that take one."""
-    if name in ("flux2", "flux2_klein"):
-        return {}
-    return {"negative_prompt": text} | NEGATIVE.get(name, {})
-
-
-@contextmanager
-def quiet(name: str, act: str, pipe, keep: int = 0):
-    """The `with` block; where masking changes nothing, that must be said."""
-    with ExitStack() as stack:
-        if act == "mask" and name in MASKED and keep == 0:
-            stack.enter_context(pytest.warns(Remark, match="masks its padding already"))
-        stack.enter_context(ACTS[act](pipe, keep=keep))
-        yield
+ACTS = checks.ACTS
 
 
 @pytest.mark.parametrize("keep", [0, 3])
-@pytest.mark.parametrize("name", [n for n in PADDED if n != "hunyuan_dit"])  # its pooled T5 needs all rows
+@pytest.mark.parametrize("name", FAST)
 def test_masking_equals_cropping_in_the_denoiser(tiny, name, keep):
-    """The denoiser under the mask against the bare denoiser on a cropped text, to 1e-5."""
-    pipe = tiny(name)
-    real = _visible_rows(pipe, name, keep)
-    with quiet(name, "mask", pipe, keep):
-        call = call_of(pipe, name, PROMPT)
-    cropped = call.cropped(real)
-    assert cropped.text.shape[1] == real.sum() < call.text.shape[1]
-    assert (cropped.output() - call.result).abs().max() < 1e-5
-    if name not in MASKED:  # the bare call sees the padding
-        assert (call.output() - call.result).abs().max() > 1e-4
-
-
-def _visible_rows(pipe, name, keep) -> torch.Tensor:
-    """By hand from the roles: everything but padding, and `keep` padding rows next to it."""
-    entries = padtone.token_roles(pipe, PROMPT, **text_pipelines.text_options(name))
-    real = torch.zeros(max(e.rows.stop for e in entries if e.rows), dtype=torch.bool)
-    for entry in entries:
-        if entry.rows is None:
-            continue
-        rows = [entry.rows[i] for i, role in enumerate(entry.roles) if role != "padding"]
-        left = entry.roles[0] == "padding"
-        near = range(rows[0] - keep, rows[0]) if left else range(rows[-1] + 1, rows[-1] + 1 + keep)
-        real[[*rows, *(i for i in near if i in entry.rows)]] = True
-    return real
+    checks.masking_equals_cropping(tiny(name), name, keep)
 
 
 @pytest.mark.parametrize("name", ["flux", "sd3", "aura_flow"])
@@ -81,71 +35,25 @@ def test_masking_equals_cropping_in_the_encoder(tiny, name):
 
 
 @pytest.mark.parametrize("keep", [0, 3])
-@pytest.mark.parametrize("name", [*PADDED, "qwen_image"])
+@pytest.mark.parametrize("name", FAST)
 def test_trimming_equals_masking(tiny, name, keep):
-    pipe = tiny(name)
-    more = negative(name)
-    with quiet(name, "mask", pipe, keep):
-        masked = text_pipelines.run(pipe, name, PROMPT, **more)
-    with ACTS["trim"](pipe, keep=keep):
-        trimmed = text_pipelines.run(pipe, name, PROMPT, **more)
-    assert (masked - trimmed).abs().max() < 1e-4
+    checks.trimming_equals_masking(tiny(name), name, keep)
 
 
-@pytest.mark.parametrize("name", [*PADDED, "qwen_image"])
+@pytest.mark.parametrize("name", FAST)
 def test_trimming_takes_tokens_out(tiny, name):
-    pipe = tiny(name)
-    rows = int(_visible_rows(pipe, name, 1).sum())
-    before = call_of(pipe, name, PROMPT)
-    with padtone.trim_padding(pipe, keep=1):
-        after = call_of(pipe, name, PROMPT)
-    assert min(before.attended) == before.rows
-    assert max(after.attended) == rows
-    assert after.rows == rows
+    checks.trimming_takes_tokens_out(tiny(name), name)
 
 
 @pytest.mark.parametrize("act", ACTS)
-@pytest.mark.parametrize("name", [*PADDED, "qwen_image"])
+@pytest.mark.parametrize("name", FAST)
 def test_a_batch_gets_what_its_members_get(tiny, name, act):
-    """Two prompts of unequal length, with unequal negative prompts, two images each."""
-    pipe = tiny(name)
-    more = negative(name, ["green", "a blue square on the tree"])
-    prompts, images = [PROMPT, OTHER], 2
-    with quiet(name, act, pipe):
-        batch = text_pipelines.run(pipe, name, prompts, range(4), num_images_per_prompt=images, **more)
-        for i, prompt in enumerate(prompts):
-            alone = {k: v[i] if k == "negative_prompt" else v for k, v in more.items()}
-            number = i * images + 1 - i  # the second image of the first prompt, the first of the second
-            single = text_pipelines.run(pipe, name, prompt, (number,), **alone)
-            assert (single[0] - batch[number]).abs().max() < 1e-4
+    checks.a_batch_gets_what_its_members_get(tiny(name), name, act)
 
 
-def _fail_inside(block, pipe, name):
-    with block:
-        text_pipelines.run(pipe, name, PROMPT)
-        raise KeyError("mine")
-
-
-def _said(name, act):
-    """Where replacing the padding changes nothing, that must be said."""
-    if act is padtone.replace_padding and name in MASKED:
-        return pytest.warns(Remark, match="already: replacing it changes nothing")
-    return nullcontext()
-
-
-@pytest.mark.parametrize("name", text_pipelines.BUILDERS)
+@pytest.mark.parametrize("name", FAST)
 def test_restored_bit_by_bit(tiny, name):
-    """Also after an exception inside; what is left on modules and pipeline is checked by the fixture."""
-    pipe = tiny(name)
-    before = text_pipelines.run(pipe, name, PROMPT)
-    if name == "z_image":
-        with pytest.raises(ValueError, match="Z-Image hands the denoiser no padding"):
-            padtone.trim_padding(pipe).__enter__()
-        return
-    for act in (padtone.trim_padding, padtone.replace_padding):
-        with pytest.raises(KeyError, match="mine"), _said(name, act):
-            _fail_inside(act(pipe), pipe, name)
-    assert torch.equal(text_pipelines.run(pipe, name, PROMPT), before)
+    checks.restored_bit_by_bit(tiny(name), name)
 
 
 @pytest.mark.parametrize("name", ["sd1", "flux"])
@@ -202,25 +110,16 @@ def test_keeping_all_padding_is_the_plain_image(tiny, name, all_of_it, act):
     assert (kept - text_pipelines.run(pipe, name, PROMPT)).abs().max() < 1e-5
 
 
-@pytest.mark.parametrize(
-    "name", ["sd1", "sd2", "sdxl", "sd3", "flux", "flux_clip", "flux2_klein", "chroma", "hunyuan_dit"]
-)
-def test_replacing_is_the_prompt_arm(tiny, name):
-    pipe = tiny(name)
-    call = text_pipelines.SIZE | text_pipelines.CALL[name] | negative(name)
-    for clean in ("padding", "empty_prompt"):
-        arm = padtone.ite(pipe, PROMPT, [0], ("prompt",), clean=clean, output_type="np", **call)["prompt"][0]
-        with padtone.replace_padding(pipe, "clean" if clean == "padding" else clean):
-            replaced = text_pipelines.run(pipe, name, PROMPT, **negative(name))
-            stock = text_pipelines.run(pipe, name, PROMPT, **negative(name))
-        assert abs(torch.as_tensor(arm) - replaced[0]).max() < 1e-5
-        assert torch.equal(replaced, stock)
+@pytest.mark.parametrize("clean", ["padding", "empty_prompt"])
+@pytest.mark.parametrize("name", ["sd1", "sdxl", "sd3", "flux"])
+def test_replacing_is_the_prompt_arm(tiny, name, clean):
+    checks.replacing_is_the_prompt_arm(tiny(name), name, clean)
 
 
 def test_replacing_by_another_prompt(tiny):
     pipe = tiny("sd1")
     full, other = (padtone.encode(pipe, prompt)["prompt_embeds"] for prompt in (PROMPT, OTHER))
-    kept = _visible_rows(pipe, "sd1", 0)[:, None]
+    kept = checks.visible_rows(pipe, "sd1", 0)[:, None]
     expected = text_pipelines.run(pipe, "sd1", None, prompt_embeds=torch.where(kept, full, other))
     with padtone.replace_padding(pipe, OTHER):
         assert (text_pipelines.run(pipe, "sd1", PROMPT) - expected).abs().max() < 1e-6

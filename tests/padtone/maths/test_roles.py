@@ -6,7 +6,7 @@ from padtone.maths.roles import (
     TokenRoles,
     assign,
     chosen_rows,
-    masked_span,
+    nearest_padding,
     real_span,
     row_roles,
     shared_rows,
@@ -47,9 +47,21 @@ def test_real_span(ids, pad, eos, side, span):
     assert real_span(ids, pad=pad, eos=eos, side=side) == span
 
 
-@pytest.mark.parametrize(("mask", "span"), [([1, 1, 0], (0, 2)), ([0, 1, 1], (1, 3)), ([0, 0], (0, 0))])
-def test_masked_span(mask, span):
-    assert masked_span(mask) == span
+@pytest.mark.parametrize(
+    ("real", "count", "nearest"),
+    [
+        ([0, 1], 2, [2, 3]),  # behind the text
+        ([0, 1], 9, [2, 3, 4, 5]),
+        ([4, 5], 2, [2, 3]),  # before it
+        ([4, 5], 9, [0, 1, 2, 3]),
+        ([0, 1, 5], 1, [2]),  # before the end of a template
+        ([0, 1, 5], 9, [2, 3, 4]),
+        ([], 2, [0, 1]),
+        ([0, 1, 2, 3, 4, 5], 2, []),
+    ],
+)
+def test_nearest_padding(real, count, nearest):
+    assert list(nearest_padding(real, 6, count)) == nearest
 
 
 def test_assign_plain():

@@ -109,6 +109,7 @@ def test_a_bad_file_is_told_line_by_line(batch, tmp_path):
     assert err.splitlines()[0] == f"Error: 2 of 3 jobs in {tmp_path}/jobs.jsonl cannot be made:"
     assert err.splitlines()[1].startswith("  line 2: there is no key 'colour'")
     assert err.splitlines()[2].startswith("  line 3: seed is -1")
+    assert err.splitlines()[3:] == ["  mend them, or leave them out with --skip-bad"]
     code, out, _ = batch([row(1), {"prompt": "a", "colour": 1}], "--skip-bad")
     assert code == 1
     assert "1 of 1 done, 0 failed, 1 bad" in out

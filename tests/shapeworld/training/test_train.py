@@ -1,50 +1,25 @@
 """Tiny trainings of the true architectures: export, kill and resume, continuing from weights."""
 
 import dataclasses
+import itertools
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import torch
 import typer
-import yaml
 from diffusers import FluxPipeline, StableDiffusionPipeline
 
 from shapeworld import models
-from shapeworld import train as entrance
-from shapeworld.masked import mask_padding
-from shapeworld.training.command import main
+from shapeworld.masking import apply_masking
+from shapeworld.training import schedule
 from shapeworld.training.optimizer import Optimizer
-from shapeworld.training.stages import Run
+from shapeworld.training.run import Run
 
-TINY = {
-    "name": "unet",
-    "autoencoder": {"images": 6, "batch": 2},
-    "stages": [
-        {"pixels": 32, "scenes": 6, "images": 4, "batch": 2},
-        {"pixels": 64, "scenes": 4, "images": 4, "batch": 2},
-    ],
-}
-STAGE = TINY["stages"][0]
-NAMES = ["autoencoder", "stage1-32px", "stage2-64px"]
-
-
-class Killed(BaseException):
-    """Stands for a signal: nothing of the training may catch it."""
-
-
-def train(folder: Path, settings: dict[str, Any], init_from: Path | None = None) -> Path:
-    """Train in `folder`; gives the weights' folder."""
-    folder.mkdir(exist_ok=True)
-    file = folder / "config.yaml"
-    file.write_text(yaml.safe_dump(settings))
-    main(file, run_folder=folder / "run", out=folder / "weights", init_from=init_from)
-    return folder / "weights"
-
-
-def checkpoint(folder: Path) -> dict[str, Any]:
-    return torch.load(folder / "run" / "checkpoint.pt", weights_only=True)
+from .small import Killed
+from .tiny import CLIP, NAMES, STAGE, TINY, checkpoint, train
 
 
 def load(folder: Path) -> StableDiffusionPipeline:
@@ -176,12 +151,52 @@ def test_a_run_folder_belongs_to_one_training(undisturbed, tmp_path):
         train(undisturbed, TINY | {"seed": 1, "stages": [STAGE]})
 
 
+@pytest.mark.slow
+def test_a_compiled_denoiser_keeps_the_names_of_its_weights(undisturbed, tmp_path, monkeypatch):
+    """With a compiler that changes nothing, nothing changes."""
+    compiled = []
+
+    def compile_to_the_same(module: torch.nn.Module) -> None:
+        calls = []
+
+        def call(*args: Any, **kwargs: Any) -> Any:
+            calls.append(args)
+            return module._call_impl(*args, **kwargs)
+
+        module._compiled_call_impl = call
+        compiled.append((module, calls))
+
+    monkeypatch.setattr(torch.nn.Module, "compile", compile_to_the_same)
+    train(tmp_path, TINY, compiled=True)
+    ((module, calls),) = compiled
+    assert type(module).__name__ == "UNet2DConditionModel"
+    assert len(calls) >= 4
+    for name in NAMES:
+        assert same(checkpoint(tmp_path)["modules"][name], checkpoint(undisturbed)["modules"][name])
+    for file in (undisturbed / "weights").rglob("*.safetensors"):
+        exported = tmp_path / "weights" / file.relative_to(undisturbed / "weights")
+        assert file.read_bytes() == exported.read_bytes()
+    with pytest.raises(typer.BadParameter, match=r"another compile: .*compile=True"):
+        train(tmp_path, TINY)
+
+
 @pytest.fixture(scope="module")
 def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The weights of a tiny contrastive training."""
     folder = tmp_path_factory.mktemp("clip")
-    settings = {"name": "clip", "model": "clip", "contrast": {"images": 12, "batch": 6}}
-    return train(folder, settings)
+    return train(folder, CLIP)
+
+
+def test_a_training_of_minutes_stops_by_the_clock(tmp_path, monkeypatch):
+    watch = SimpleNamespace(monotonic=itertools.count(0, 30).__next__)  # half a minute between looks
+    monkeypatch.setattr(schedule, "time", watch)
+    settings = CLIP | {"contrast": {"images": 600, "batch": 2}}
+    train(tmp_path, settings, minutes=1)
+    (entry,) = (json.loads(line) for line in (tmp_path / "run" / "log.jsonl").read_text().splitlines())
+    assert (entry["step"], entry["seconds"], entry["of_seconds"]) == (0, 30, 60)
+    assert checkpoint(tmp_path)["done"] == ["contrast"]
+    with pytest.raises(typer.BadParameter, match=r"another minutes: .*minutes=1"):
+        train(tmp_path, settings)
 
 
 @pytest.fixture
@@ -223,7 +238,7 @@ def test_a_frozen_encoder_is_the_clips_and_stays_it(shipped, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["joint", "joint-masked"])
+@pytest.mark.parametrize("name", ["joint-masked", "joint-registers"])
 def test_a_joint_model_is_a_stock_flux_pipeline(shipped, tmp_path, name):
     settings = {"name": name, "model": "joint", "stages": [STAGE]}
     (shipped / name).symlink_to(train(tmp_path, settings))
@@ -245,15 +260,17 @@ def test_a_joint_model_is_a_stock_flux_pipeline(shipped, tmp_path, name):
     assert draw(caption) == draw(caption)
 
 
-@pytest.mark.parametrize(("name", "silent"), [("joint", False), ("joint-masked", True)])
-def test_masked_padding_has_no_influence(shipped, name, silent):
-    """Whatever the encoder makes of padding, the masked transformer gives the same, and the other does not."""
+@pytest.mark.parametrize(
+    ("name", "silent", "unread"),
+    [("joint", False, False), ("joint-masked", True, True), ("joint-registers", True, False)],
+)
+def test_masked_padding_has_no_influence(shipped, name, silent, unread):
+    """Whatever the encoder makes of padding, the masked transformer gives the same, and the others do not."""
     tokenizer = models.build_tokenizer(models.LONG_TEXT_LENGTH)
     pipe = models.build_joint_pipeline(
         models.build_vae(), models.shipped_text_encoder(), models.build_transformer(), tokenizer
     )
-    if models.SAMPLING[name].masked:
-        mask_padding(pipe)
+    apply_masking(pipe, models.SAMPLING[name].masking)
     encoder, transformer = pipe.text_encoder_2, pipe.transformer.eval()
     text = tokenizer("a red circle", padding="max_length", return_tensors="pt").input_ids  # 5 tokens
     rows = encoder(text)[0]
@@ -274,7 +291,7 @@ def test_masked_padding_has_no_influence(shipped, name, silent):
 
     torch.nn.init.normal_(transformer.proj_out.weight, std=0.02)
     cropped, whole = run(rows[:, :5]), run(rows)
-    assert torch.allclose(cropped, whole, atol=1e-5) == silent
+    assert torch.allclose(cropped, whole, atol=1e-5) == unread
 
 
 def test_the_pooled_vector_is_silent():
@@ -306,40 +323,9 @@ def test_shipped_configs_are_valid():
 
     files = sorted((Path(__file__).parents[3] / "configs" / "training").glob("*.yaml"))
     configs = {file.stem: _load_config(file) for file in files}
-    assert configs.keys() == {"clip", "joint", "joint-masked", "unet", "unet-continue", "unet-frozen"}
+    names = {"clip", "joint", "joint-masked", "joint-registers", "unet", "unet-continue", "unet-frozen"}
+    assert configs.keys() == names
     for name, config in configs.items():
         if config.model != "clip":
             assert config.stages[-1].pixels == models.SAMPLING[config.name].pixels
         assert config.name == name.removesuffix("-continue")
-
-
-@pytest.mark.parametrize(
-    ("changes", "sentence"),
-    [
-        ({"epochs": 3}, "epochs: Extra inputs are not permitted"),
-        ({"autoencoder": {"images": 6, "learning_rate": 1}}, "autoencoder.learning_rate: Extra inputs"),
-        ({"stages": [{"pixels": 32, "scenes": 6}]}, "stages.0.images: Field required"),
-        ({"model": "gan"}, "model: Input should be 'unet', 'joint' or 'clip'"),
-    ],
-)
-def test_a_wrong_config_is_one_sentence(tmp_path, changes, sentence):
-    with pytest.raises(typer.BadParameter, match=sentence) as error:
-        train(tmp_path, TINY | changes)
-    assert str(tmp_path / "config.yaml") in str(error.value)
-    assert "\n" not in str(error.value)
-    assert not (tmp_path / "run").exists()
-
-
-def test_a_config_that_is_not_there(tmp_path):
-    with pytest.raises(typer.BadParameter, match=r"missing\.yaml: .*No such file"):
-        main(tmp_path / "missing.yaml", run_folder=tmp_path, out=tmp_path, init_from=None)
-
-
-def test_without_its_extra_the_command_names_it(monkeypatch, capsys):
-    monkeypatch.setattr(entrance, "find_spec", lambda name: None if name in ("rich", "typer") else name)
-    with pytest.raises(SystemExit) as stopped:
-        entrance.main()
-    assert stopped.value.code == 2
-    assert capsys.readouterr().err == (
-        "Error: training needs rich, typer: pip install 'fouriscale-padtone-shapeworld[train]' brings it\n"
-    )
