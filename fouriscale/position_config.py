@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 from pydantic import model_validator
 
 from picturelab.bounds import shown
-from picturelab.settings import Settings
 
-from . import config_values
+from . import config_values, presets
 from .maths import sizes
 from .maths.positions import RULES, TEMPERATURES
+from .preset_settings import PresetSettings
 
 AXES = ("one", "each")
 SHIFTS = ("training", "pipeline")
 
 
-class PositionConfig(Settings):
+class PositionConfig(PresetSettings):
     """How a transformer is sampled beyond its training size: by its positions, and by its schedule. Checks itself.
 
     Raises:
@@ -25,8 +26,7 @@ class PositionConfig(Settings):
         TypeError: a value has the wrong type, or a name is no setting.
     """
 
-    training_sizes: tuple[tuple[int, int], ...]
-    """(height, width) in pixels, one or many."""
+    DENOISER: ClassVar[str] = presets.TRANSFORMER
 
     rule: str = "interpolate"
     """what becomes of the positions' frequencies: "interpolate" slows all alike, "ntk" the slow ones, "yarn" by
@@ -83,3 +83,15 @@ class PositionConfig(Settings):
         if self.axes == "one":
             return max(by_axis), max(by_axis)
         return max(by_axis[0], 1.0), max(by_axis[1], 1.0)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The settings as plain values, ready for JSON or YAML, which say that they are for a transformer."""
+        return {presets.DENOISER_KEY: self.DENOISER} | super().to_dict()
+
+    @classmethod
+    def _unknown(cls, values: Mapping[str, Any]) -> str:
+        name, value = next(iter(values.items()))
+        return (
+            f"{name}={shown(value)}: is no setting of a transformer, which has no convolutions to dilate; its settings "
+            f"are {', '.join(cls.model_fields)}"
+        )

@@ -1,4 +1,4 @@
-"""Apply FouriScale to a loaded UNet and take it off again: the functions that are called by name."""
+"""Apply FouriScale to a loaded UNet or transformer and take it off again: the functions that are called by name."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from torch import nn
 from picturelab.pipeline import UNetPipeline
 
 from ..config import FouriScaleConfig
+from ..config_kinds import Config
 from ..position_config import PositionConfig
 from ..recognise import config_for
 from .applied import ATTRIBUTE, Applied
@@ -24,13 +25,13 @@ Host = TypeVar("Host", bound="UNetPipeline | UNet2DConditionModel")
 
 def apply_fouriscale(
     pipe: Host,
-    config: FouriScaleConfig | None = None,
+    config: Config | None = None,
     *,
     scheduler: Any = None,
     vae_scale_factor: int = 8,
     guided: bool = True,
 ) -> Host:
-    """Make a pipeline sample beyond its UNet's training size. Returns what it was given.
+    """Make a pipeline sample beyond its UNet's or transformer's training size. Returns what it was given.
 
     A second call replaces the first. Sizes within the training size are left as they are, and so is
     every step from the config's `stop` on, or from the end of its deep grid, but for its `late_attention`.
@@ -47,27 +48,30 @@ def apply_fouriscale(
     not look for new hooks. So is what else was compiled of the same classes, such as another UNet; all else that is
     compiled stays, a compiled function of your own that calls the UNet too: compile it again yourself.
 
+    A transformer with rotary positions has those changed, and the schedule's shift capped, at every step.
+
     Args:
-        pipe: a diffusers pipeline with a UNet2DConditionModel, or such a UNet for a loop of your own.
-        config: the settings; None takes the preset recognised from the UNet.
+        pipe: a diffusers pipeline with a UNet2DConditionModel or one of the transformers that FouriScale knows, or
+            such a UNet for a loop of your own.
+        config: the settings, a PositionConfig for a transformer; None takes the preset recognised from the model.
         scheduler: for a UNet: what the loop takes its `timesteps` from.
         vae_scale_factor: for a UNet: pixels a latent pixel.
         guided: for a UNet: whether the loop passes [unconditional, conditional] rows.
 
     Raises:
-        ValueError: the pipeline has no such UNet, batches its rows in a way of its own, has fused
+        ValueError: the pipeline has no such denoiser, batches its rows in a way of its own, has fused
             attention projections or already patched convolutions; no preset fits; a layer pattern
             matches nothing; a UNet comes without a scheduler or with a `vae_scale_factor` below 1, or a pipeline
             comes with a scheduler.
-        TypeError: `config` is no FouriScaleConfig.
+        TypeError: `config` is no FouriScaleConfig, or for a transformer no PositionConfig.
     """
     denoiser = denoiser_of(pipe)
+    if config is None:
+        config = config_for(denoiser)
     if not isinstance(denoiser, UNet2DConditionModel):
         _put(_positions(pipe, denoiser, config))
         return pipe
-    if config is None:
-        config = config_for(denoiser)
-    elif not isinstance(config, FouriScaleConfig):
+    if not isinstance(config, FouriScaleConfig):
         raise TypeError(
             f"config={config!r}: must be a FouriScaleConfig, such as FouriScaleConfig.preset('sd15')"
         )
@@ -90,7 +94,7 @@ def remove_fouriscale(pipe: Host) -> Host:
 
 
 @contextlib.contextmanager
-def fouriscale(pipe: Host, config: FouriScaleConfig | None = None, **settings: Any) -> Iterator[Host]:
+def fouriscale(pipe: Host, config: Config | None = None, **settings: Any) -> Iterator[Host]:
     """FouriScale for the length of a `with` block; what was there before is there again after it.
 
     Takes and raises what `apply_fouriscale` does, and yields what it was given.
@@ -169,7 +173,7 @@ def _positions(pipe: Any, transformer: nn.Module, config: Any) -> AppliedPositio
     if not isinstance(config, PositionConfig):
         raise TypeError(
             f"config={config!r}: must be a PositionConfig for a {type(transformer).__name__}, such as "
-            "PositionConfig((1024, 1024))"
+            "PositionConfig.preset('flux')"
         )
     return AppliedPositions(pipe, transformer, config)
 

@@ -60,8 +60,8 @@ def unet_of(pipe: UNetPipeline | UNet2DConditionModel) -> UNet2DConditionModel:
     unet = bare_unet(getattr(pipe, "unet", pipe))
     if not isinstance(unet, UNet2DConditionModel):
         raise ValueError(
-            f"{type(pipe).__name__} has no UNet2DConditionModel as .unet: FouriScale works on convolutions, "
-            "so it needs a Stable Diffusion 1.x, 2.x or XL pipeline"
+            f"{type(pipe).__name__} has no UNet2DConditionModel as .unet, nor a transformer that FouriScale knows: "
+            "it needs a Stable Diffusion 1.x, 2.x or XL pipeline, or one of a family such as FLUX's"
         )
     return unet
 

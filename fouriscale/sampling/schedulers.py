@@ -63,7 +63,10 @@ def recorded_scheduler(recorded: Mapping[str, Any], steps: int) -> Any:
     settings = {key: value for key, value in config.items() if key in signature(kind).parameters}
     with told_as(f"the recipe's scheduler {name} cannot be set up for {steps} steps from its config"):
         scheduler = kind.from_config(settings)
-        scheduler.set_timesteps(steps)
+        shifted = (
+            {"mu": 1.0} if config.get("use_dynamic_shifting") else {}
+        )  # by which the pipeline sets its own
+        scheduler.set_timesteps(steps, **shifted)
         return kind.from_config(settings)
 
 
