@@ -102,11 +102,23 @@ def _krea2(config: Any, grid: Size, text: int) -> dict[str, Any]:
     }
 
 
+def _lumina2(config: Any, grid: Size, text: int) -> dict[str, Any]:
+    return {
+        "hidden_states": _empty(1, config.in_channels, *(side * config.patch_size for side in grid)),
+        "encoder_hidden_states": _empty(1, text, config.cap_feat_dim),
+        "timestep": _empty(1),
+        "encoder_attention_mask": torch.ones(
+            1, text, dtype=torch.bool
+        ),  # is read, to know the texts' lengths
+    }
+
+
 _ARGUMENTS: dict[str, Callable[[Any, Size, int], dict[str, Any]]] = {
     "FluxTransformer2DModel": _flux,
     "ChromaTransformer2DModel": _with_ids,
     "Flux2Transformer2DModel": _flux2,
     "Krea2Transformer2DModel": _krea2,
+    "Lumina2Transformer2DModel": _lumina2,
     "QwenImageTransformer2DModel": _qwen,
 }
 """{class of the transformer: arguments of its call with an image of (rows, columns) tokens and so much text}"""
