@@ -117,7 +117,7 @@ def part_config(model: str, part: str, preset: str | None = None) -> dict[str, A
     Raises:
         ValueError: there is no such model, or its config cannot be read.
     """
-    if model in preset_names(TRANSFORMER) and model not in _SHIPPED:
+    if model in preset_names() and model not in _SHIPPED and denoiser_part(model) == TRANSFORMER:
         # The published shape is what the class has where nothing is said.
         kind = str(class_in(preset_file(model)))
         return {"_class_name": kind} | usual_config(kind) if part == TRANSFORMER else {}

@@ -27,6 +27,8 @@ from picturelab.runs.places import check_folder, free_places
 
 from ..config_kinds import config_of
 from ..sampling.generate import generate
+from ..sampling.transformers import has_transformer
+from .flat_areas import flattest_area
 from .validate_figures import is_done, piece_key, results, run_folder
 from .validate_settings import ValidationSettings
 
@@ -84,6 +86,8 @@ def validate(
                 run.finish(key, notes, {})
                 continue
             notes |= judge(picture.image, i) if judge else {}
+            if has_transformer(pipe):
+                notes["speckle"] = flattest_area(picture.image).speckle
             run.finish(key, notes, {f"{key}.png": (picture.image, picture.recipe.model_dump())})
     if progress:
         progress("pictures", len(pieces), len(pieces))

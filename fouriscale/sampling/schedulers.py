@@ -28,8 +28,12 @@ def choose_scheduler(name: str, pipe: Pipeline) -> Any:
     Raises:
         ValueError: none that fits has this name; the sentence lists them.
     """
-    fitting = {kind.__name__: kind for kind in pipe.scheduler.compatibles}
-    extra = {kind.__name__: kind for kind in (diffusers.LCMScheduler, diffusers.TCDScheduler)}
+    own = type(pipe.scheduler)
+    fitting = {kind.__name__: kind for kind in (*pipe.scheduler.compatibles, own)}
+    few_steps = (
+        (diffusers.LCMScheduler, diffusers.TCDScheduler) if "beta_start" in pipe.scheduler.config else ()
+    )
+    extra = {kind.__name__: kind for kind in few_steps}  # a schedule of a flow is no business of theirs
     wanted = name.lower().removesuffix("scheduler")
     for known, kind in (fitting | extra).items():
         if known.lower().removesuffix("scheduler") == wanted:

@@ -74,7 +74,8 @@ def test_a_validation(run):
     report = json.loads(Path("report/report.json").read_text())
     assert report["settings"]["config"]["rule"] == "interpolate"
     assert [image["method"] for image in report["images"]] == ["direct", "FouriScale"]
-    assert Path("report/report.html").is_file()
+    assert all(image["speckle"] >= 0 for image in report["images"])
+    assert Path("report/report.html").read_text().count("data:image/webp") == 6  # whole, middle, flattest
 
 
 SETTINGS = "its settings are training_sizes, rule, dynamic, axes, temperature, shift"
