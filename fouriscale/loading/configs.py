@@ -21,6 +21,7 @@ from . import single_file
 from .pipeline import check_denoiser_entry, locate, part_of
 
 INDEX = "model_index.json"
+_PIPELINES = {"SD3Transformer2DModel": "StableDiffusion3Pipeline"}  # of families whose names differ
 # Presets of the shipped models, and one of those whose shape they stand for.
 _SHIPPED = {"shapeworld": "unet", "shapeworld-joint": "joint"}
 
@@ -46,7 +47,8 @@ class TransformerParts:
     @property
     def pipeline(self) -> type | None:
         """The pipeline's class: that of the index, and else of the transformer's family; None: not known."""
-        usual = str(self.transformer["_class_name"]).replace("Transformer2DModel", "Pipeline")
+        denoiser = str(self.transformer["_class_name"])
+        usual = _PIPELINES.get(denoiser, denoiser.replace("Transformer2DModel", "Pipeline"))
         kind = getattr(diffusers, str(self.index.get("_class_name", usual)), None)
         return kind if isinstance(kind, type) else None
 

@@ -21,6 +21,9 @@ from ..position_config import PositionConfig
 from ..sampling.transformers import check_sides
 from .transformer_cost import CallCost, call_cost
 
+# What a published model's scheduler says, where no folder does; the others' shift follows the size.
+_USUAL_SCHEDULES = {"SD3Transformer2DModel": {"shift": 3.0}}
+
 
 @dataclass(frozen=True)
 class Sigmas:
@@ -125,7 +128,8 @@ def explain_positions(
 
 def _stand_in(parts: TransformerParts, transformer: Any) -> Any:
     """A pipeline whose parts have no values, for what its code says of sizes and schedules."""
-    config = dict(parts.scheduler) or {"use_dynamic_shifting": True}  # as the published models have it
+    usual = _USUAL_SCHEDULES.get(parts.transformer["_class_name"], {"use_dynamic_shifting": True})
+    config = dict(parts.scheduler) or usual
     pipe: Any = object.__new__(parts.pipeline or diffusers.DiffusionPipeline)
     vars(pipe).update(
         transformer=transformer,

@@ -50,19 +50,6 @@ def test_a_comparison_its_recipe_and_the_same_again(generate, run):
 
 
 @pytest.mark.slow
-def test_a_plan_and_the_presets(run):
-    code, out, _ = run(
-        "explain", "--model", MODEL, "--size", "256x256", "--steps", "4", "--temperature", "none"
-    )
-    assert code == 0
-    assert "scale: 2.00 on both axes" in out
-    assert "positions times 1.000 (none)" in out
-    code, out, _ = run("presets")
-    assert code == 0
-    assert "shapeworld-joint" in out
-
-
-@pytest.mark.slow
 def test_a_validation(run):
     Path("prompts.txt").write_text("a large red circle on a blue background\n")
     code, out, _ = run(

@@ -94,18 +94,18 @@ def test_the_plan(workshop, values):
 
 @pytest.mark.slow
 def test_a_job(workshop, values, tmp_path):
-    asked = order.read(workshop, values | {"width": 160, "height": 144, "steps": 5})
+    asked = order.read(workshop, values | {"width": 160, "height": 144, "steps": 2})
     runner = Runner()
     pipe = load_pipeline(MODEL, device="cpu")
     pipe.set_progress_bar_config(disable=True)
     job = runner.submit(lambda job: sample(pipe, asked, folder=tmp_path, job=job))
     assert job.wait(120)
     runner.close()
-    assert job.error is None
+    assert job.state == "done"
     result = job.result
     assert result.activity is None
     assert [picture.method for picture in result.pictures] == [SCALED, DIRECT]
-    assert len(result.pictures[0].powers) == 5
-    assert len(job.previews) == 8
+    assert len(result.pictures[0].powers) == 2
+    assert [label for _, label in job.previews] == [f"{SCALED} 1", f"{DIRECT} 1"]
     restored = order.of_recipe(workshop, Recipe.parse(read(result.path(SCALED))))
     assert (restored["model"], restored["rule"]) == (MODEL, "interpolate")
