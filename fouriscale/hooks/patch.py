@@ -18,7 +18,8 @@ from ..recognise import config_for
 from .applied import ATTRIBUTE, Applied
 from .attachment import Attachment
 from .pipelines import OwnLoop, Sampler, bare_unet, denoiser_of, unet_of
-from .rotary import AppliedPositions, RotaryAttachment
+from .rotary import AppliedPositions
+from .rotary_attachment import RotaryAttachment
 
 Host = TypeVar("Host", bound="UNetPipeline | UNet2DConditionModel")
 

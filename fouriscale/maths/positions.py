@@ -118,3 +118,12 @@ def temperature(kind: str, scale: float, tokens: int, training_tokens: int) -> f
     if kind == "yarn":
         return 1 + 0.1 * math.log(scale)
     return (math.log(tokens) / math.log(training_tokens)) ** 0.25
+
+
+def linear_shift(tokens: int, few: int, many: int, least: float, most: float) -> float:
+    """The shift (mu) of a schedule for so many image tokens: a line through (few, least) and (many, most).
+
+    Source: Esser et al., arXiv 2403.03206, section 5.3.2, for why it grows; the line is FLUX's.
+    """
+    slope = (most - least) / (many - few)
+    return tokens * slope + least - slope * few
