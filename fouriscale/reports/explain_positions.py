@@ -23,6 +23,9 @@ from .transformer_cost import CallCost, call_cost
 
 # What a published model's scheduler says, where no folder does; the others' shift follows the size.
 _USUAL_SCHEDULES = {"SD3Transformer2DModel": {"shift": 3.0}}
+_SIGMAS_OF_SCHEDULER = (
+    "SD3Transformer2DModel",
+)  # whose pipelines leave them to it; the others' are even steps from 1
 
 
 @dataclass(frozen=True)
@@ -155,9 +158,13 @@ def _sigmas(pipe: Any, config: PositionConfig, tokens: int, steps: int) -> tuple
     shift = family_of(pipe.transformer).shift(pipe, tokens, steps) if dynamic else None
     ends = []
     for one in (config, config.replace(shift="pipeline")):
-        given = {} if shift is None else {"mu": shift}
+        given: dict[str, Any] = {} if shift is None else {"mu": shift}
+        if type(pipe.transformer).__name__ in _SIGMAS_OF_SCHEDULER:
+            given["num_inference_steps"] = steps
+        else:
+            given["sigmas"] = np.linspace(1.0, 1 / steps, steps).tolist()
         with fouriscale(pipe, one):
-            pipe.scheduler.set_timesteps(sigmas=np.linspace(1.0, 1 / steps, steps).tolist(), **given)
+            pipe.scheduler.set_timesteps(**given)
         sigmas = pipe.scheduler.sigmas[:-1].tolist()  # behind the last step there is no noise
         ends.append(Sigmas(sigmas[0], sigmas[-1], shift))
     return ends[0], ends[1]

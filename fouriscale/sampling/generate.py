@@ -171,8 +171,8 @@ def cascade(
         ValueError: see `generate`.
     """
     parts, applied = Cascade(strength=strength, upsampling=upsampling), current_state(pipe)
-    config = config or (applied.config if applied else config_for_run(denoiser_of(pipe), parts))
-    return generate(pipe, prompt, height=height, width=width, config=config, cascade=parts, **settings)
+    chosen = config or (applied.config if applied else config_for_run(denoiser_of(pipe), parts))
+    return generate(pipe, prompt, height=height, width=width, config=chosen, cascade=parts, **settings)
 
 
 def remake(pipe: Pipeline, recipe: recipes.Recipe, on_step: OnStep | None = None) -> Image.Image:
@@ -265,7 +265,7 @@ def check_cascade(
 
 def sampling_defaults(pipe: Pipeline) -> tuple[int, float]:
     """Steps and guidance: those that the model's folder names, and else the pipeline's own."""
-    return transformers.usual_settings(type(pipe), denoiser_of(pipe).config, origin(pipe).model)
+    return transformers.usual_settings(type(pipe), transformers.config_of_denoiser(pipe), origin(pipe).model)
 
 
 def _shared_recipe(pipe: Pipeline) -> dict[str, Any]:

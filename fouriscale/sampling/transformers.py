@@ -45,6 +45,13 @@ def has_transformer(pipe: Any) -> bool:
     return not isinstance(denoiser_of(pipe), UNet2DConditionModel)
 
 
+def config_of_denoiser(pipe: Any) -> Mapping[str, Any]:
+    """The config of a pipeline's UNet or transformer."""
+    denoiser: Any = denoiser_of(pipe)
+    config: Mapping[str, Any] = denoiser.config
+    return config
+
+
 def guidance_argument(takes: Mapping[str, Any], config: Mapping[str, Any]) -> str:
     """Which argument of a pipeline's call is the guidance.
 
@@ -73,14 +80,14 @@ def usual_settings(kind: type, config: Mapping[str, Any], model: str) -> tuple[i
 def text_arguments(pipe: Pipeline, prompt: str, negative: str | None, guidance: float) -> dict[str, Any]:
     """A prompt, its guidance, and what else the model's folder names, as the pipeline's call takes them."""
     takes = inspect.signature(type(pipe).__call__).parameters
-    name = guidance_argument(takes, denoiser_of(pipe).config)
+    config = config_of_denoiser(pipe)
+    name = guidance_argument(takes, config)
     call = {key: value for key, value in usual_call(origin(pipe).model).items() if key not in _DECIDED}
     call |= {"prompt": prompt, name: guidance}
     if "negative_prompt" in takes and (name == GUIDANCE_SCALE or guidance > 1):
         # Without one, if only an empty one, a call with `true_cfg_scale` has no guidance at all.
         call["negative_prompt"] = negative if name == GUIDANCE_SCALE else negative or ""
-    distilled = denoiser_of(pipe).config.get("guidance_embeds", False)
-    if negative and guidance > 1 and (distilled or "negative_prompt" not in takes):
+    if negative and guidance > 1 and (config.get("guidance_embeds", False) or "negative_prompt" not in takes):
         remark(
             f"negative {shown(negative)} has no effect: {type(pipe).__name__} has no unconditional estimate"
         )
@@ -124,11 +131,15 @@ def check_sides(size: Size, pixels: int, name: str) -> None:
 
 def refuse_inputs(inputs: Inputs) -> None:
     """ValueError if a picture is to be made from more than a prompt."""
-    for name, value in (("image", inputs.image), ("control", inputs.controls), ("lora", inputs.loras)):
-        if value:
-            first = value[0][0] if isinstance(value, tuple) else value
+    named = {
+        "image": [str(inputs.image)] if inputs.image else [],
+        "control": [model for model, *_ in inputs.controls],
+        "lora": [lora.name for lora in inputs.loras],
+    }
+    for name, values in named.items():
+        if values:
             raise ValueError(
-                f"{name}={printable(str(first))}: a transformer's pictures are made from the prompt alone here; in "
+                f"{name}={printable(values[0])}: a transformer's pictures are made from the prompt alone here; in "
                 f"Python, apply_fouriscale takes {_TAKEN[name]}"
             )
 

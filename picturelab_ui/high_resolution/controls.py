@@ -48,8 +48,8 @@ class HighResolutionTools:
     reuse: gr.Button
     generate: gr.Button
     notes: gr.HTML
-    of_unets: list[gr.components.Component]
-    of_transformers: list[gr.components.Component]
+    of_unets: list[gr.blocks.BlockContext]
+    of_transformers: list[gr.blocks.BlockContext]
 
     def for_denoiser(self, denoiser: str) -> dict[Any, Any]:
         """The news that show what is for this kind of denoiser, and hide what is for the other."""

@@ -15,6 +15,18 @@ FLUX = TransformerParts(
     call={},
     vae_scale_factor=8,
 )
+# Our own with one block of each kind.
+SMALL = TransformerParts(
+    transformer=FLUX.transformer
+    | dict(
+        in_channels=16, attention_head_dim=64, num_attention_heads=2, joint_attention_dim=128,
+        pooled_projection_dim=32, axes_dims_rope=(8, 28, 28),
+    ),
+    scheduler={"use_dynamic_shifting": False},
+    index={},
+    call={"max_sequence_length": 72},
+    vae_scale_factor=4,
+)  # fmt: skip
 
 
 def test_our_own_model_at_twice_its_size():
@@ -37,7 +49,7 @@ def test_our_own_model_at_twice_its_size():
 
 
 def test_within_the_training_size_nothing_is_changed():
-    explanation = explain_positions(transformer_parts("shapeworld/joint"), 136, 128, steps=4, config=CONFIG)
+    explanation = explain_positions(SMALL, 136, 128, steps=4, config=CONFIG)
     assert (explanation.active, explanation.temperature) == (0, 1.0)
     assert (
         "training size: width 128, height 128; the size is at most a tenth beyond it, so no position is changed"
@@ -59,9 +71,24 @@ def test_the_cap_keeps_the_last_step_from_being_noise():
     )
 
 
+@pytest.mark.parametrize(
+    ("preset", "kind", "changes", "last"),
+    [
+        ("sd3", "SD3Transformer2DModel", {"num_layers": 1}, 0.0089),  # shift 3 of the scheduler's last, 0.003
+        ("z-image", "ZImageTransformer2DModel", {"n_layers": 1, "n_refiner_layers": 1}, 0.105),
+    ],
+)
+def test_families_whose_calls_are_not_foretold_have_their_schedule(preset, kind, changes, last):
+    parts = TransformerParts({"_class_name": kind} | changes, {}, {}, {}, 8)
+    explanation = explain_positions(parts, 2048, 2048, steps=28, config=PositionConfig.preset(preset))
+    assert explanation.cost is explanation.direct_cost is None
+    assert explanation.sigmas[0].last == pytest.approx(last, abs=1e-3)
+    assert position_sentences(explanation)[-1].startswith("weights: ")
+
+
 def test_each_axis_by_itself():
     config = CONFIG.replace(axes="each", temperature=1.2, dynamic=True)
-    explanation = explain_positions(transformer_parts("shapeworld/joint"), 256, 384, steps=4, config=config)
+    explanation = explain_positions(SMALL, 256, 384, steps=4, config=config)
     lines = position_sentences(explanation)
     assert "scale: 2.00 in height, 3.00 in width" in lines
     assert "rule: interpolate, following the noise, strongest at first; the text's positions stay" in lines
