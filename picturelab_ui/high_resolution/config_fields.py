@@ -40,7 +40,9 @@ OFFERED: dict[str, tuple[str, ...]] = {
 
 def usual_fields() -> dict[str, Any]:
     """A value for every field, of UNets and of transformers, before a model has its own."""
-    return to_fields(PositionConfig(training_sizes=((1024, 1024),))) | to_fields(FouriScaleConfig.preset("sd15"))
+    return to_fields(PositionConfig(training_sizes=((1024, 1024),))) | to_fields(
+        FouriScaleConfig.preset("sd15")
+    )
 
 
 def to_fields(config: Config) -> dict[str, Any]:
