@@ -1,4 +1,4 @@
-"""FouriScale for diffusers: sample a pretrained UNet beyond its training size, without training.
+"""FouriScale for diffusers: sample a pretrained UNet or transformer beyond its training size, without training.
 
 Source: Huang et al., "FouriScale: A Frequency Perspective on Training-Free High-Resolution Image
 Synthesis", ECCV 2024, arXiv 2403.12963.
@@ -12,6 +12,7 @@ from picturelab.lazy import attach
 if TYPE_CHECKING:
     from .config import FouriScaleConfig
     from .hooks.patch import apply_fouriscale, fouriscale, remove_fouriscale
+    from .position_config import PositionConfig
     from .presets import preset_names
     from .sampling.conditioning import size_conditioning
     from .sampling.generate import cascade
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 __version__ = version("fouriscale-padtone")
 __all__ = [
     "FouriScaleConfig",
+    "PositionConfig",
     "apply_fouriscale",
     "cascade",
     "fouriscale",
@@ -33,6 +35,7 @@ __getattr__, __dir__ = attach(
     __name__,
     {
         "FouriScaleConfig": "config",
+        "PositionConfig": "position_config",
         "apply_fouriscale": "hooks.patch",
         "cascade": "sampling.generate",
         "fouriscale": "hooks.patch",

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, Self
 
 from pydantic import model_validator
 
 from picturelab.bounds import shown
-from picturelab.settings import Settings, shortened
+from picturelab.settings import shortened
 
 from . import config_values, presets
 from .maths import sizes
 from .maths.grid import RESAMPLINGS
 from .maths.schedule import GridSchedule, Schedule, paper_span, to_step
+from .position_config import PositionConfig
+from .preset_settings import PresetSettings
 
 # What a mode says of the settings that are left at None. "paper" is the published method, "fast" what is
 # quicker and more often right by the study, docs/speed-and-quality.md; "layerwise" is what was called "fast" until
@@ -40,7 +41,7 @@ CHOICES = {  # what may be left to the mode, at None
 _GRID_PHASES = ((0.8, 1.0),)  # the study's choice
 
 
-class FouriScaleConfig(Settings):
+class FouriScaleConfig(PresetSettings):
     """How a UNet is sampled beyond its training size. Checks itself; see `preset` for ready ones.
 
     The paper's fractions are 10/50 and 30/50 up to 6.25 times the training area, 20/50 and 35/50 beyond. The branch
@@ -53,8 +54,7 @@ class FouriScaleConfig(Settings):
     Source: Huang et al., "FouriScale", ECCV 2024, arXiv 2403.12963, and the authors' code.
     """
 
-    training_sizes: tuple[tuple[int, int], ...]
-    """(height, width) in pixels, one or many."""
+    DENOISER: ClassVar[str] = presets.UNET
 
     layers: tuple[str, ...]
     """fnmatch patterns on the UNet's module names; every Conv2d with a kernel larger than 1
@@ -176,7 +176,7 @@ class FouriScaleConfig(Settings):
         """Whether it is the deep grid that makes the UNet see what it saw in training, and not dilation."""
         return bool(self.chosen("grid") == "deep")
 
-    def resolved(self) -> FouriScaleConfig:
+    def resolved(self) -> Self:
         """The same settings with nothing left to the mode, so that they mean the same when a mode changes."""
         left = {name: self.chosen(name) for name in MODES[self.mode]}
         return self.replace(**left, grid_phases=self.grid_phases or _GRID_PHASES)
@@ -202,98 +202,31 @@ class FouriScaleConfig(Settings):
             return GridSchedule(fit.dilation, to_step(start, steps), phases)
         return Schedule(math.ceil(fit.dilation), to_step(start, steps), to_step(stop, steps), self.anneal)
 
-    def scaled_size(self, scale: float) -> tuple[int, int]:
-        """(height, width): the training size nearest to a square times `scale`, to the next multiple of 8."""
-        height, width = min(self.training_sizes, key=lambda size: abs(math.log(size[0] / size[1])))
-        return 8 * round(height * scale / 8), 8 * round(width * scale / 8)
-
-    def replace(self, **changes: Any) -> FouriScaleConfig:
-        """A copy with some settings changed.
-
-        Raises:
-            ValueError: a name is no setting, or a value is out of range.
-            TypeError: a value has the wrong type.
-        """
-        return self.from_dict(self.to_dict() | changes)
-
-    def to_dict(self) -> dict[str, Any]:
-        """The settings as plain values, ready for JSON or YAML."""
-        return {name: _as_lists(getattr(self, name)) for name in type(self).model_fields}
-
     @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> FouriScaleConfig:
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
         """Settings from plain values, such as a recipe's.
 
         Those written before there was a grid know no other fast mode than "layerwise".
 
         Raises:
-            ValueError: a key is unknown or missing, or a value is out of range.
+            ValueError: a key is unknown or missing, a value is out of range, or they are for another kind of denoiser.
             TypeError: a value has the wrong type.
         """
         if values.get("mode") == "fast" and not any(str(name).startswith("grid") for name in values):
             values = {**values, "mode": "layerwise"}
-        known = list(cls.model_fields)
-        unknown = sorted(map(str, values.keys() - set(known)))
-        if unknown:
-            raise ValueError(
-                f"unknown setting {shortened(', '.join(map(repr, unknown)), 80)}; settings are {', '.join(known)}"
+        return super().from_dict(values)
+
+    @classmethod
+    def _unknown(cls, values: Mapping[str, Any]) -> str:
+        known = ", ".join(cls.model_fields)
+        for name in values.keys() & set(PositionConfig.model_fields):
+            return (
+                f"{name}={shown(values[name])}: is a setting of transformers, which their files say by "
+                f"`{presets.DENOISER_KEY}: {presets.TRANSFORMER}`; those of a UNet are {known}"
             )
-        missing = [name for name in REQUIRED if name not in values]
-        if missing:
-            raise ValueError(f"{' and '.join(missing)} must be given")
-        return cls(**values)
-
-    @classmethod
-    def load(cls, path: str | Path) -> FouriScaleConfig:
-        """Settings from a YAML file, which may also hold `description`, `checked_with` and `recognise`.
-
-        Raises:
-            ValueError: the file cannot be read, is no mapping, or holds a wrong key or value.
-            TypeError: a value has the wrong type.
-        """
-        values = presets.read_yaml(Path(path))
-        try:
-            return cls.from_dict({k: v for k, v in values.items() if k not in presets.BESIDE_SETTINGS})
-        except (ValueError, TypeError) as error:
-            raise type(error)(f"{path}: {error}") from None
-
-    @classmethod
-    def preset(cls, name: str, **changes: Any) -> FouriScaleConfig:
-        """A preset, with some settings changed: `preset("sd15", stop=0.7)`.
-
-        Raises:
-            ValueError: no preset has this name, a setting is unknown, or a value is out of range.
-            TypeError: a value has the wrong type.
-        """
-        return cls.load(presets.preset_file(name)).replace(**changes)
-
-    @classmethod
-    def named(cls, name: str, **changes: Any) -> FouriScaleConfig:
-        """What people type: a preset's name or a YAML file, with some settings changed.
-
-        Raises:
-            ValueError, TypeError: see `preset` and `load`.
-        """
-        if Path(name).suffix in (".yaml", ".yml"):
-            return cls.load(name).replace(**changes)
-        return cls.preset(name, **changes)
-
-
-REQUIRED = tuple(name for name, field in FouriScaleConfig.model_fields.items() if field.is_required())
-
-
-def setting_docs() -> dict[str, str]:
-    """{setting: what it does, a sentence}, in the order of `FouriScaleConfig`'s fields."""
-    return {
-        name: " ".join((field.description or "").split())
-        for name, field in FouriScaleConfig.model_fields.items()
-    }
+        return f"unknown setting {shortened(', '.join(map(repr, values)), 80)}; settings are {known}"
 
 
 def _span(start: float | None, stop: float | None, area_ratio: float) -> tuple[float, float]:
     paper_start, paper_stop = paper_span(area_ratio)
     return paper_start if start is None else start, paper_stop if stop is None else stop
-
-
-def _as_lists(value: Any) -> Any:
-    return [_as_lists(item) for item in value] if isinstance(value, tuple) else value

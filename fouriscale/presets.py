@@ -12,11 +12,33 @@ from picturelab.files import configs_folder
 _LARGEST = 1_000_000  # bytes
 _NOTES = ("description", "checked_with")
 BESIDE_SETTINGS = (*_NOTES, "recognise")  # what a preset file says besides the settings
+DENOISER_KEY = "denoiser"  # by which a file of settings says for which kind of denoiser they are
+UNET, TRANSFORMER = "unet", "transformer"  # of which the first need not be said
+DENOISERS = (UNET, TRANSFORMER)
 
 
-def preset_names() -> list[str]:
-    """The names that `FouriScaleConfig.preset` takes, sorted."""
-    return sorted(file.stem for file in presets_folder().glob("*.yaml"))
+def preset_names(denoiser: str | None = None) -> list[str]:
+    """The names of the presets, sorted.
+
+    Args:
+        denoiser: "unet" for those that `FouriScaleConfig.preset` takes, "transformer" for those that
+            `PositionConfig.preset` takes; None: all.
+    """
+    names = sorted(file.stem for file in presets_folder().glob("*.yaml"))
+    return [name for name in names if denoiser is None or _denoiser(name) == denoiser]
+
+
+def _denoiser(name: str) -> Any:
+    """Which kind of denoiser a preset is for; None where its file cannot be read."""
+    try:
+        return read_yaml(preset_file(name)).get(DENOISER_KEY, UNET)
+    except ValueError:
+        return None
+
+
+def is_file_name(name: str) -> bool:
+    """Whether what somebody typed names a file of settings, and no preset."""
+    return Path(name).suffix in (".yaml", ".yml")
 
 
 def preset_notes(name: str) -> dict[str, str]:

@@ -9,7 +9,7 @@ from typing import Any
 import gradio as gr
 from gradio.data_classes import FileData
 
-from fouriscale.reports.explain_words import sentences
+from fouriscale.reports.explain_model import explanation_sentences
 from padtone.maths.roles import check_rows, chosen_rows, row_roles
 from picturelab.bounds import shown
 
@@ -109,7 +109,10 @@ def _explanation(workshop: Workshop, model: str, height: int, width: int) -> dic
     steps, _ = workshop.models.usual_settings(model)
     config = workshop.models.config(model)
     explanation = workshop.models.explain(model, height, width, steps, config)
-    return asdict(explanation) | {"active": explanation.active, "sentences": sentences(explanation)}
+    return asdict(explanation) | {
+        "active": explanation.active,
+        "sentences": explanation_sentences(explanation),
+    }
 
 
 async def _result(workshop: Workshop, job: PageJob) -> Any:

@@ -11,12 +11,14 @@ from typing import Any
 
 import torch
 
-from fouriscale import FouriScaleConfig
-from fouriscale.loading.configs import unet_config, vae_scale_factor
+from fouriscale.config_kinds import Config
+from fouriscale.loading.configs import denoiser_config, denoiser_part, transformer_parts
 from fouriscale.loading.pipeline import locate
+from fouriscale.presets import TRANSFORMER
 from fouriscale.recognise import config_for
-from fouriscale.reports.explain import Explanation, explain
+from fouriscale.reports.explain_model import AnyExplanation, explain_model
 from fouriscale.sampling.cascade import Cascade
+from fouriscale.sampling.transformers import usual_settings
 from fouriscale.sampling.vae import decoder_bytes
 from padtone.families.registry import check_index, family_of
 from picturelab import models, worlds
@@ -47,15 +49,16 @@ class Models:
         self._readers: dict[str, Any] = {}
         self._loading: dict[str, PageJob] = {}  # the jobs that bring readers
         self.config = functools.lru_cache(maxsize=64)(self._config)
+        self.denoiser = functools.lru_cache(maxsize=64)(self._denoiser)
         self.explain = functools.lru_cache(maxsize=64)(self._explain)
 
-    def names(self, with_unet: bool = True) -> list[str]:
+    def names(self, for_fouriscale: bool = True) -> list[str]:
         """What may be chosen without typing, the host's own model first."""
         shipped = (
             f"{world}/{name}" for world, content in worlds.worlds().items() for name in content.models()
         )
         names = dict.fromkeys([self._own, *shipped])
-        return [name for name in names if not with_unet or _has_unet(self.address(name))]
+        return [name for name in names if not for_fouriscale or _is_for_fouriscale(self.address(name))]
 
     def address(self, name: str) -> str:
         """What a model's name stands for here: itself, or the host's folder."""
@@ -65,27 +68,30 @@ class Models:
         """The one that the page opens with.
 
         Raises:
-            ValueError: no model here has a UNet.
+            ValueError: no model here is one for FouriScale.
         """
         names = self.names()
         if not names:
-            raise ValueError(f"the page needs a model with a UNet, which {self._host.model!r} is not")
+            raise ValueError(
+                f"the page needs a model with a UNet, or a transformer that FouriScale knows, "
+                f"which {self._host.model!r} is not"
+            )
         return names[0]
 
-    def check(self, name: Any, with_unet: bool = True) -> None:
-        """Is this a model that visitors may use here? Without UNet: any that padtone knows.
+    def check(self, name: Any, for_fouriscale: bool = True) -> None:
+        """Is this a model that visitors may use here? Not for FouriScale: any that padtone knows.
 
         Raises:
             ValueError: it is not.
         """
         if not isinstance(name, str) or len(name) > _LONGEST:
             raise ValueError(f"model={shown(name)}: must be text of at most {_LONGEST} letters")
-        names = self.names(with_unet)
+        names = self.names(for_fouriscale)
         if name in names:
             return
         if not self._host.any_model:
             raise ValueError(f"this page does not load {name!r}; it has {', '.join(names)}")
-        if with_unet:
+        if for_fouriscale:
             locate(name)
         else:
             models.locate(name, check_index)
@@ -154,7 +160,12 @@ class Models:
             self._readers[name] = _with_own_encoders(pipe)
 
     def usual_settings(self, name: str) -> tuple[int, float]:
-        """Steps and guidance to begin with: those that its folder names, else those of the paper."""
+        """Steps and guidance to begin with: those that its folder names, else the paper's, or a transformer's own."""
+        with contextlib.suppress(ValueError):  # that there is no such model is said elsewhere
+            if self.denoiser(name) == TRANSFORMER:
+                parts = transformer_parts(self.address(name))
+                if parts.pipeline is not None:
+                    return usual_settings(parts.pipeline, parts.transformer, self.address(name))
         call = {"num_inference_steps": 50, "guidance_scale": 5.0 if "xl" in name.lower() else 7.5}
         call |= models.usual_call(self.address(name))
         return int(call["num_inference_steps"]), float(call.get("true_cfg_scale") or call["guidance_scale"])
@@ -164,13 +175,21 @@ class Models:
         pipe = self._pipes.get(name)
         return decoder_bytes(pipe.vae, height, width, 1) if pipe is not None else None
 
-    def _config(self, name: str) -> FouriScaleConfig:
+    def _denoiser(self, name: str) -> str:
+        """Whether a model has a "unet" or a "transformer".
+
+        Raises:
+            ValueError: there is no such model.
+        """
+        return denoiser_part(self.address(name))
+
+    def _config(self, name: str) -> Config:
         """The settings for a model, before any weight is loaded.
 
         Raises:
             ValueError: no preset fits, or there is no such model.
         """
-        return config_for(unet_config(self.address(name)))
+        return config_for(denoiser_config(self.address(name)))
 
     def _explain(
         self,
@@ -178,22 +197,13 @@ class Models:
         height: int,
         width: int,
         steps: int,
-        config: FouriScaleConfig,
+        config: Config,
         cascade: Cascade | None = None,
-    ) -> Explanation:
-        model = self.address(name)
-        return explain(
-            unet_config(model),
-            height,
-            width,
-            steps=steps,
-            config=config,
-            vae_scale_factor=vae_scale_factor(model),
-            cascade=cascade,
-        )
+    ) -> AnyExplanation:
+        return explain_model(self.address(name), height, width, steps=steps, config=config, cascade=cascade)
 
 
-def _has_unet(name: str) -> bool:
+def _is_for_fouriscale(name: str) -> bool:
     try:
         return locate(name) is not None
     except ValueError:

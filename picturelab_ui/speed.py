@@ -5,7 +5,7 @@ from __future__ import annotations
 import statistics
 from collections import deque
 
-from fouriscale.reports.explain import Explanation
+from fouriscale.reports.explain_model import AnyExplanation
 
 _PICTURES = 5  # that are remembered of a model: one slow picture is not this machine's speed
 
@@ -16,17 +16,20 @@ class Speed:
     def __init__(self) -> None:
         self._rates: dict[str, deque[float]] = {}
 
-    def learn(self, explanation: Explanation, model: str, seconds: float, scaled: bool) -> None:
+    def learn(self, explanation: AnyExplanation, model: str, seconds: float, scaled: bool) -> None:
         """From a picture that took `seconds`; `scaled`: with FouriScale."""
-        rates = self._rates.setdefault(model, deque(maxlen=_PICTURES))
-        rates.append(seconds / _cost(explanation, scaled))
+        cost = _cost(explanation, scaled)
+        if cost is not None:
+            self._rates.setdefault(model, deque(maxlen=_PICTURES)).append(seconds / cost)
 
-    def seconds(self, explanation: Explanation, model: str, scaled: bool) -> float | None:
+    def seconds(self, explanation: AnyExplanation, model: str, scaled: bool) -> float | None:
         """How long a picture would take; None before the first one of this model."""
-        rates = self._rates.get(model)
-        return statistics.median(rates) * _cost(explanation, scaled) if rates else None
+        rates, cost = self._rates.get(model), _cost(explanation, scaled)
+        return statistics.median(rates) * cost if rates and cost is not None else None
 
 
-def _cost(explanation: Explanation, scaled: bool) -> float:
-    """Multiply-adds of a whole run."""
+def _cost(explanation: AnyExplanation, scaled: bool) -> float | None:
+    """Multiply-adds of a whole run; None where they cannot be foretold."""
+    if explanation.direct_cost is None:
+        return None
     return explanation.direct_cost * explanation.steps * (explanation.run_cost if scaled else 1.0)

@@ -18,7 +18,7 @@ from .validate import validate
 
 # Whatever imports torch is imported inside the commands, so that --help answers at once.
 app = typer.Typer(
-    help="Sample a pretrained UNet beyond its training size with FouriScale.",
+    help="Sample a pretrained UNet or transformer beyond its training size with FouriScale.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -31,7 +31,7 @@ def _options(
         bool, typer.Option("--version", callback=print_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
-    """Sample a pretrained UNet beyond its training size with FouriScale."""
+    """Sample a pretrained UNet or transformer beyond its training size with FouriScale."""
 
 
 for command in (generate, show, remake, presets, explain, demo, validate, page, batch, status, verify):

@@ -12,7 +12,20 @@ from picturelab.cli.arguments import Bounded, pixels
 from picturelab.quiet import quieten
 from picturelab.worlds import DEFAULT_MODEL
 
-from .options import CascadeOn, CascadeStrength, CascadeUpsampling, Mode, Preset, in_mode, read_preset
+from .options import (
+    Axes,
+    CascadeOn,
+    CascadeStrength,
+    CascadeUpsampling,
+    Dynamic,
+    Mode,
+    Preset,
+    Rule,
+    Shift,
+    Temperature,
+    chosen_settings,
+    read_preset,
+)
 
 
 def explain(
@@ -22,6 +35,11 @@ def explain(
     ] = DEFAULT_MODEL,
     preset: Preset = None,
     mode: Mode = None,
+    rule: Rule = None,
+    dynamic: Dynamic = None,
+    axes: Axes = None,
+    temperature: Temperature = None,
+    shift: Shift = None,
     steps: Annotated[int, typer.Option(parser=Bounded("steps"), metavar="<int>", help="Of the run.")] = 50,
     cascade: CascadeOn = False,
     cascade_strength: CascadeStrength = None,
@@ -30,25 +48,23 @@ def explain(
     """Print what would be done for a size and what it would cost; no weight is loaded."""
     height, width = pixels(size)
     config = read_preset(preset)
+    changes = chosen_settings(
+        mode=mode, rule=rule, dynamic=dynamic, axes=axes, temperature=temperature, shift=shift
+    )
     quieten()
-    from ..loading.configs import unet_config, vae_scale_factor
-    from ..reports.explain import explain as explain_run
-    from ..reports.explain_words import sentences
+    from ..config_kinds import check_kind
+    from ..loading.configs import denoiser_config, denoiser_part
+    from ..reports.explain_model import explain_model, explanation_sentences
     from ..sampling.cascade import Cascade, config_for_run
 
-    unet = unet_config(model, preset)
     parts = Cascade.chosen(cascade, cascade_strength, cascade_upsampling)
-    config = in_mode(config or config_for_run(unet, parts), mode)
-    explanation = explain_run(
-        unet,
-        height,
-        width,
-        steps=steps,
-        config=config,
-        vae_scale_factor=vae_scale_factor(model, preset),
-        cascade=parts,
+    config = config or config_for_run(denoiser_config(model, preset), parts)
+    check_kind(config, denoiser_part(model, preset), model)
+    config = config.replace(**changes)
+    explanation = explain_model(
+        model, height, width, steps=steps, config=config, cascade=parts, preset=preset
     )
-    typer.echo("\n".join(sentences(explanation)))
+    typer.echo("\n".join(explanation_sentences(explanation)))
 
 
 def presets() -> None:

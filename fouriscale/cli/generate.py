@@ -19,12 +19,17 @@ from picturelab.worlds import DEFAULT_MODEL
 
 from .options import (
     OUTPUTS,
+    Axes,
     CascadeOn,
     CascadeStrength,
     CascadeUpsampling,
+    Dynamic,
     Mode,
     Preset,
-    in_mode,
+    Rule,
+    Shift,
+    Temperature,
+    chosen_settings,
     read_preset,
 )
 from .progress import sampling_bar
@@ -36,10 +41,18 @@ def generate(
         str | None, typer.Option(help="WIDTHxHEIGHT; twice the training size if left out.")
     ] = None,
     model: Annotated[
-        str, typer.Option(help="shapeworld/unet, a diffusers folder, a .safetensors file or a hub id.")
+        str,
+        typer.Option(
+            help="shapeworld/unet, /joint-masked, a diffusers folder, a .safetensors file or a hub id."
+        ),
     ] = DEFAULT_MODEL,
     preset: Preset = None,
     mode: Mode = None,
+    rule: Rule = None,
+    dynamic: Dynamic = None,
+    axes: Axes = None,
+    temperature: Temperature = None,
+    shift: Shift = None,
     negative: Annotated[
         str | None, typer.Option(parser=Prompted("negative"), metavar="<str>", help="What not to draw.")
     ] = None,
@@ -77,13 +90,20 @@ def generate(
     height_width = None if size is None else parse_size(size)
     path = output_file(out, f"{slug(prompt)}-{seed}")
     config = read_preset(preset)
+    changes = chosen_settings(
+        mode=mode, rule=rule, dynamic=dynamic, axes=axes, temperature=temperature, shift=shift
+    )
     quieten()
     from picturelab.models import choose_device, choose_dtype, usual_call
 
+    from ..config_kinds import check_kind
     from ..hooks.patch import fouriscale
+    from ..loading.configs import denoiser_config, denoiser_part
     from ..loading.pipeline import load_pipeline, locate
     from ..maths.sizes import SIZE_MULTIPLE
+    from ..presets import TRANSFORMER
     from ..sampling import generate as sampling
+    from ..sampling import transformers
     from ..sampling.cascade import Cascade, config_for_run
     from ..sampling.inputs import Inputs
     from ..sampling.recipe import save
@@ -107,12 +127,15 @@ def generate(
     known_steps = usual_call(model).get("num_inference_steps") if steps is None else steps
     if known_steps is not None:
         inputs.check_steps(known_steps)
-    known = None if config is None else in_mode(config, mode)
-    sampling.check_cascade(parts, inputs, known_steps, direct=False, config=known, size=height_width)
+    config = config or config_for_run(denoiser_config(model, preset), parts)
+    check_kind(config, denoiser_part(model, preset), model)
+    config = config.replace(**changes)
+    sampling.check_cascade(parts, inputs, known_steps, direct=False, config=config, size=height_width)
+    if config.DENOISER == TRANSFORMER:
+        transformers.refuse_inputs(inputs)
 
     with Console(stderr=True).status(loading(model)):
         pipe: Any = load_pipeline(model, device=device, dtype=dtype, preset=preset)
-        config = in_mode(config or config_for_run(pipe.unet, parts), mode)
         if scheduler is not None:
             pipe.scheduler = choose_scheduler(scheduler, pipe)
         with fouriscale(pipe, config):  # refuses here, before any sampling, what does not fit
@@ -130,7 +153,7 @@ def generate(
         inputs=inputs,
         cascade=parts,
     )
-    with sampling_bar(runs=2 if compare else 1) as on_step:
+    with sampling_bar(runs=2 if compare else 1, dilated=config.DENOISER != TRANSFORMER) as on_step:
         if compare:
             picture = sampling.compare(pipe, prompt, **settings, on_step=on_step)
         else:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -12,7 +12,7 @@ from picturelab.cli.arguments import number
 from ..sampling.strength import USUAL_CASCADE
 
 if TYPE_CHECKING:
-    from ..config import FouriScaleConfig
+    from ..config_kinds import Config
 
 OUTPUTS = Path("outputs")  # where pictures go if nothing else is said
 
@@ -23,7 +23,34 @@ Mode = Annotated[
     str | None,
     typer.Option(
         help="fast (the deep grid), paper (the published method) or layerwise (fast as it was before); the preset's "
-        "own if left out."
+        "own if left out. For UNets."
+    ),
+]
+Rule = Annotated[
+    str | None,
+    typer.Option(
+        help="What becomes of a transformer's positions: interpolate, ntk or yarn; the preset's own if left out."
+    ),
+]
+Dynamic = Annotated[
+    bool | None,
+    typer.Option("--dynamic/--static", help="Whether the rule follows the noise, or holds at every step."),
+]
+Axes = Annotated[
+    str | None, typer.Option(help="one scale for a transformer's height and width, or each its own.")
+]
+Temperature = Annotated[
+    str | None,
+    typer.Option(
+        metavar="<word or float>",
+        help="What cos and sin of the positions are times: none, yarn, proportional or a number.",
+    ),
+]
+Shift = Annotated[
+    str | None,
+    typer.Option(
+        metavar="<word or float>",
+        help="The most that a transformer's schedule is shifted (mu): training, pipeline (no cap) or a number.",
     ),
 ]
 
@@ -46,15 +73,32 @@ CascadeUpsampling = Annotated[
 ]
 
 
-def read_preset(preset: str | None) -> FouriScaleConfig | None:
+def read_preset(preset: str | None) -> Config | None:
     """The config that `--preset` names, a preset or a YAML file; None where it is left out."""
     if preset is None:
         return None
-    from ..config import FouriScaleConfig
+    from ..config_kinds import named_config
 
-    return FouriScaleConfig.named(preset)
+    return named_config(preset)
 
 
-def in_mode(config: FouriScaleConfig, mode: str | None) -> FouriScaleConfig:
-    """The config in the mode that `--mode` names."""
-    return config if mode is None else config.replace(mode=mode)
+def chosen_settings(
+    *,
+    mode: str | None,
+    rule: str | None,
+    dynamic: bool | None,
+    axes: str | None,
+    temperature: str | None,
+    shift: str | None,
+) -> dict[str, Any]:
+    """The settings that options name, those that are left out aside; which fit, the kind of denoiser decides."""
+    words = dict(mode=mode, rule=rule, dynamic=dynamic, axes=axes)
+    numbers = {"temperature": _word_or_number(temperature), "shift": _word_or_number(shift)}
+    return {name: value for name, value in (words | numbers).items() if value is not None}
+
+
+def _word_or_number(text: str | None) -> str | float | None:
+    try:
+        return text if text is None else float(text)
+    except ValueError:
+        return text

@@ -14,14 +14,17 @@ if TYPE_CHECKING:
 
 
 @contextlib.contextmanager
-def sampling_bar(runs: int) -> Iterator[OnStep]:
-    """A bar with step, dilation and time left over `runs` runs of the sampler, on stderr; drawn from the first step on.
+def sampling_bar(runs: int, dilated: bool = True) -> Iterator[OnStep]:
+    """A bar with step, a UNet's dilation and time left over `runs` runs of the sampler, on stderr.
+
+    It is drawn from the first step on.
 
     Until then something may be refused, and a sentence stands better alone.
     """
+    dilation = ", dilation {task.fields[dilation]:.2f}" if dilated else ""
     columns = (
         BarColumn(),
-        TextColumn("step {task.completed}/{task.fields[of]}, dilation {task.fields[dilation]:.2f}"),
+        TextColumn(f"step {{task.completed}}/{{task.fields[of]}}{dilation}"),
         TimeRemainingColumn(),
     )
     before = ended = 0

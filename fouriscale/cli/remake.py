@@ -37,6 +37,7 @@ def remake(
     from picturelab.recipes import versions
 
     from ..loading.pipeline import load_pipeline, locate
+    from ..presets import DENOISER_KEY, UNET
     from ..sampling import generate as sampling
     from ..sampling.inputs import Inputs
     from ..sampling.recipe import Recipe, read, save
@@ -57,7 +58,8 @@ def remake(
     pipe.set_progress_bar_config(disable=True)
     revision = origin(pipe).revision
     check_weights(recipe.model, revision, recipe.revision)
-    with sampling_bar(runs=2 if recipe.compare else 1) as on_step:
+    dilated = not recipe.config or recipe.config.get(DENOISER_KEY, UNET) == UNET
+    with sampling_bar(runs=2 if recipe.compare else 1, dilated=dilated) as on_step:
         again = sampling.remake(pipe, recipe, on_step)
     save(again, path, recipe.model_copy(update={"versions": versions(), "revision": revision}))
     say(f"width {recipe.width}, height {recipe.height}, seed {recipe.seed}: {path}")

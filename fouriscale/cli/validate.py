@@ -14,7 +14,7 @@ from picturelab.cli.options import Device, Dtype, Guidance, Steps
 from picturelab.cli.progress import stage_bars
 from picturelab.quiet import quieten
 
-from .options import Preset, in_mode, read_preset
+from .options import Preset, read_preset
 
 _SCALES = [2.0, 4.0]
 
@@ -38,7 +38,9 @@ def validate(
     preset: Preset = None,
     mode: Annotated[
         str | None,
-        typer.Option(help="paper, fast or layerwise, beside direct sampling; paper and fast if left out."),
+        typer.Option(
+            help="Of a UNet: paper, fast or layerwise, beside direct sampling; paper and fast if left out."
+        ),
     ] = None,
     seed: Annotated[
         int,
@@ -53,7 +55,7 @@ def validate(
 ) -> None:
     """Direct sampling against FouriScale on your model: pictures, time and memory, as a page and as JSON.
 
-    In paper mode and in fast mode, or in the mode that is asked for. A killed run goes on with the same command;
+    A UNet in paper mode and in fast mode, or in the mode that is asked for. A killed run goes on with the same command;
     nothing is made twice.
     """
     config = read_preset(preset)
@@ -65,7 +67,10 @@ def validate(
     from picturelab.runs.places import check_folder
 
     from ..config import MODES
+    from ..config_kinds import check_kind
     from ..hooks.patch import fouriscale
+    from ..hooks.pipelines import denoiser_of
+    from ..loading.configs import denoiser_part
     from ..loading.pipeline import load_pipeline, locate
     from ..recognise import config_for
     from ..reports import validate as validation
@@ -85,11 +90,13 @@ def validate(
     check_folder(out)
     choose_dtype(dtype, choose_device(device))
     locate(model)
+    if config is not None:
+        check_kind(config, denoiser_part(model, preset), model)
     world = None if texts else validation.shipped_world(model, seed)
     pipe: Any = load_pipeline(model, device=device, dtype=dtype, preset=preset)
     pipe.set_progress_bar_config(disable=True)
-    config = config or config_for(pipe.unet)
-    configs = {SCALED: in_mode(config, mode)} if mode else configs_to_compare(config)
+    config = config or config_for(denoiser_of(pipe))
+    configs = {SCALED: config.replace(mode=mode)} if mode else configs_to_compare(config)
     for one in configs.values():
         with fouriscale(pipe, one):  # refuses here, before any sampling, what does not fit
             pass

@@ -49,6 +49,10 @@ class Applied:
         raise TypeError(f"FouriScale is applied to this UNet: {COPYING}")
 
     @property
+    def denoiser(self) -> UNet2DConditionModel:
+        return self.unet
+
+    @property
     def plan(self) -> Plan | None:
         """What the latest call in this thread did; None left the UNet as it was."""
         return self._latest.call.plan if self._latest.call else None

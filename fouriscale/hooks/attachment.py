@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import threading
 from collections.abc import Callable, Hashable
 from contextlib import ExitStack
 from typing import Any, NoReturn
@@ -27,6 +26,7 @@ from ..maths.filters import FilterCache
 from . import attention, compiled, convolution, deep, modules
 from .applied import ATTRIBUTE, Applied
 from .call import COPYING, Call, Running
+from .entries import Entries
 from .pipelines import Caller, OwnLoop, bare_unet, caller_of, outside
 from .rows import pick_rows
 from .splitting import SplitForward
@@ -46,58 +46,28 @@ def _holds_wrapper(pipe: Any) -> bool:
     return bare_unet(unet) is not unet
 
 
-class Attachment:
+class Attachment(Entries[Applied]):
     """FouriScale on one UNet, with settings for each of the pipelines that it was applied to.
 
     Attributes:
         unet: which one.
-        entries: the settings, the latest last.
     """
 
     def __init__(self, unet: UNet2DConditionModel):
-        self.unet, self.entries = unet, list[Applied]()
+        super().__init__()
+        self.unet = unet
         self._running, self._filters = Running(), FilterCache()
         self._split = SplitForward(unet, self._running)
         self._checkpoints = CheckpointFollower(self._running.carry)
         self._layers: dict[Hashable, ExitStack] = {}  # what is attached to each layer
         self._undo = ExitStack()
-        self._lock = threading.RLock()
         self._wrapped = False  # whether it is called, or perhaps called, through torch.compile's wrapper
         self._unserved: Any = None  # the latest pipeline of which it was said that it has no settings
 
     def __reduce_ex__(self, _: Any) -> NoReturn:
         _refuse_copies()
 
-    def put(self, entry: Applied) -> None:
-        """Let a pipeline have these settings in place of those that it had itself."""
-        with self._lock:
-            before = list(self.entries)
-            self.entries = [e for e in before if e.pipe is not entry.pipe] + [entry]
-            try:
-                self._attach()
-            except BaseException:
-                self.entries = before
-                self._attach()
-                raise
-
-    def drop(self, entry: Applied) -> None:
-        with self._lock:
-            self.entries = [e for e in self.entries if e is not entry]
-            self._attach()
-
-    def followed(self, pipe: Any) -> list[Applied]:
-        """The settings that a pipeline could follow, those that it does follow first.
-
-        Its own; those of pipelines with the same scheduler, as `from_pipe` makes them; those of the UNet itself.
-        """
-        own = [entry for entry in self.entries if entry.pipe is pipe]
-        scheduler = getattr(pipe, "scheduler", None)
-        others = [entry for entry in reversed(self.entries) if entry.pipe is not pipe]
-        kin = [e for e in others if not isinstance(e.pipe, OwnLoop) and e.pipe.scheduler is scheduler]
-        return own + kin + [entry for entry in others if isinstance(entry.pipe, OwnLoop)]
-
     def _attach(self) -> None:
-        """Attach what the settings need and take off what none needs any more, undoing all of it if that fails."""
         if not self.entries:
             self._detach_layers()
             self._split.detach()

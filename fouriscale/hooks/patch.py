@@ -1,4 +1,4 @@
-"""Apply FouriScale to a loaded UNet and take it off again: the functions that are called by name."""
+"""Apply FouriScale to a loaded UNet or transformer and take it off again: the functions that are called by name."""
 
 from __future__ import annotations
 
@@ -7,27 +7,32 @@ from collections.abc import Iterator
 from typing import Any, TypeVar
 
 from diffusers import UNet2DConditionModel
+from torch import nn
 
 from picturelab.pipeline import UNetPipeline
 
 from ..config import FouriScaleConfig
+from ..config_kinds import Config
+from ..position_config import PositionConfig
 from ..recognise import config_for
 from .applied import ATTRIBUTE, Applied
 from .attachment import Attachment
-from .pipelines import OwnLoop, Sampler, bare_unet, unet_of
+from .pipelines import OwnLoop, Sampler, bare_unet, denoiser_of, unet_of
+from .rotary import AppliedPositions
+from .rotary_attachment import RotaryAttachment
 
 Host = TypeVar("Host", bound="UNetPipeline | UNet2DConditionModel")
 
 
 def apply_fouriscale(
     pipe: Host,
-    config: FouriScaleConfig | None = None,
+    config: Config | None = None,
     *,
     scheduler: Any = None,
     vae_scale_factor: int = 8,
     guided: bool = True,
 ) -> Host:
-    """Make a pipeline sample beyond its UNet's training size. Returns what it was given.
+    """Make a pipeline sample beyond its UNet's or transformer's training size. Returns what it was given.
 
     A second call replaces the first. Sizes within the training size are left as they are, and so is
     every step from the config's `stop` on, or from the end of its deep grid, but for its `late_attention`.
@@ -44,28 +49,34 @@ def apply_fouriscale(
     not look for new hooks. So is what else was compiled of the same classes, such as another UNet; all else that is
     compiled stays, a compiled function of your own that calls the UNet too: compile it again yourself.
 
+    A transformer with rotary positions has those changed, and the schedule's shift capped, at every step.
+
     Args:
-        pipe: a diffusers pipeline with a UNet2DConditionModel, or such a UNet for a loop of your own.
-        config: the settings; None takes the preset recognised from the UNet.
+        pipe: a diffusers pipeline with a UNet2DConditionModel or one of the transformers that FouriScale knows, or
+            such a UNet for a loop of your own.
+        config: the settings, a PositionConfig for a transformer; None takes the preset recognised from the model.
         scheduler: for a UNet: what the loop takes its `timesteps` from.
         vae_scale_factor: for a UNet: pixels a latent pixel.
         guided: for a UNet: whether the loop passes [unconditional, conditional] rows.
 
     Raises:
-        ValueError: the pipeline has no such UNet, batches its rows in a way of its own, has fused
+        ValueError: the pipeline has no such denoiser, batches its rows in a way of its own, has fused
             attention projections or already patched convolutions; no preset fits; a layer pattern
             matches nothing; a UNet comes without a scheduler or with a `vae_scale_factor` below 1, or a pipeline
             comes with a scheduler.
-        TypeError: `config` is no FouriScaleConfig.
+        TypeError: `config` is no FouriScaleConfig, or for a transformer no PositionConfig.
     """
-    unet = unet_of(pipe)
+    denoiser = denoiser_of(pipe)
     if config is None:
-        config = config_for(unet)
-    elif not isinstance(config, FouriScaleConfig):
+        config = config_for(denoiser)
+    if not isinstance(denoiser, UNet2DConditionModel):
+        _put(_positions(pipe, denoiser, config))
+        return pipe
+    if not isinstance(config, FouriScaleConfig):
         raise TypeError(
             f"config={config!r}: must be a FouriScaleConfig, such as FouriScaleConfig.preset('sd15')"
         )
-    _put(Applied(_caller(pipe, unet, scheduler, vae_scale_factor, guided), unet, config))
+    _put(Applied(_caller(pipe, denoiser, scheduler, vae_scale_factor, guided), denoiser, config))
     return pipe
 
 
@@ -84,7 +95,7 @@ def remove_fouriscale(pipe: Host) -> Host:
 
 
 @contextlib.contextmanager
-def fouriscale(pipe: Host, config: FouriScaleConfig | None = None, **settings: Any) -> Iterator[Host]:
+def fouriscale(pipe: Host, config: Config | None = None, **settings: Any) -> Iterator[Host]:
     """FouriScale for the length of a `with` block; what was there before is there again after it.
 
     Takes and raises what `apply_fouriscale` does, and yields what it was given.
@@ -101,43 +112,47 @@ def fouriscale(pipe: Host, config: FouriScaleConfig | None = None, **settings: A
             _put(entry)
 
 
-def current_state(pipe: UNetPipeline | UNet2DConditionModel) -> Applied | None:
+def current_state(pipe: Any) -> Any:
     """The settings that the pipeline's runs follow, or the UNet's latest; None where there are none."""
     return next(iter(_settings_of(pipe)), None)
 
 
-def _settings_of(pipe: UNetPipeline | UNet2DConditionModel) -> list[Applied]:
+def _settings_of(pipe: Any) -> list[Any]:
     """Those that a pipeline could follow, or all of a UNet's; the first is the one that counts."""
-    unet = unet_of(pipe)
-    attachment: Attachment | None = getattr(unet, ATTRIBUTE, None)
-    if bare_unet(pipe) is unet:
-        return attachment.entries[::-1] if attachment else []
-    own: Applied | None = vars(pipe).get(ATTRIBUTE)  # perhaps on a UNet that the pipeline had before
+    denoiser = denoiser_of(pipe)
+    attachment: Any = getattr(denoiser, ATTRIBUTE, None)
+    if bare_unet(pipe) is denoiser:
+        return list(attachment.entries[::-1]) if attachment else []
+    own: Any = vars(pipe).get(ATTRIBUTE)  # perhaps on a denoiser that the pipeline had before
     followed = attachment.followed(pipe) if attachment else []
     return followed if own is None or own in followed else [own, *followed]
 
 
-def _host(entry: Applied) -> Any:
+def _host(entry: Any) -> Any:
     """What `apply_fouriscale` was given."""
-    return entry.unet if isinstance(entry.pipe, OwnLoop) else entry.pipe
+    return entry.denoiser if isinstance(entry.pipe, OwnLoop) else entry.pipe
 
 
-def _put(entry: Applied) -> None:
+def _put(entry: Any) -> None:
     """Let settings hold, in place of those that the pipeline had, or for a UNet of all."""
-    attachment: Attachment = getattr(entry.unet, ATTRIBUTE, None) or Attachment(entry.unet)
+    kind = Attachment if isinstance(entry, Applied) else RotaryAttachment
+    attachment: Any = getattr(entry.denoiser, ATTRIBUTE, None) or kind(entry.denoiser)
     host = _host(entry)
-    earlier = _settings_of(host) if host is entry.unet else [vars(host).get(ATTRIBUTE)]
+    earlier = _settings_of(host) if host is entry.denoiser else [vars(host).get(ATTRIBUTE)]
     attachment.put(entry)  # may refuse; then nothing has changed
     for other in earlier:
         if other is not None:
             _drop(other)
-    if host is not entry.unet:
+    if isinstance(entry, Applied):
         entry.follow_the_unet(_move)
+    else:
+        entry.follow_the_pipeline()
+    if host is not entry.denoiser:
         vars(host)[ATTRIBUTE] = entry
 
 
-def _drop(entry: Applied) -> None:
-    attachment: Attachment | None = getattr(entry.unet, ATTRIBUTE, None)
+def _drop(entry: Any) -> None:
+    attachment: Any = getattr(entry.denoiser, ATTRIBUTE, None)
     if attachment is not None:
         attachment.drop(entry)
     entry.close()
@@ -149,6 +164,19 @@ def _drop(entry: Applied) -> None:
 def _move(entry: Applied) -> None:
     """The pipeline has been given another UNet: its settings go along."""
     _put(Applied(entry.pipe, unet_of(entry.pipe), entry.config))
+
+
+def _positions(pipe: Any, transformer: nn.Module, config: Any) -> AppliedPositions:
+    if bare_unet(pipe) is transformer:
+        raise ValueError(
+            f"{type(transformer).__name__} without a pipeline: how many pixels a token has is the pipeline's to say"
+        )
+    if not isinstance(config, PositionConfig):
+        raise TypeError(
+            f"config={config!r}: must be a PositionConfig for a {type(transformer).__name__}, such as "
+            "PositionConfig.preset('flux')"
+        )
+    return AppliedPositions(pipe, transformer, config)
 
 
 def _caller(

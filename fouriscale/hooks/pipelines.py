@@ -8,10 +8,12 @@ from typing import Any
 
 import torch
 from diffusers import UNet2DConditionModel
+from torch import nn
 
 from picturelab.pipeline import UNetPipeline
 
 from ..maths.plan import Rows
+from .rotary_families import FAMILIES
 
 # Where diffusers' pipelines have their base classes. Importing those takes longer than all the rest of FouriScale,
 # and where nobody has imported them yet no pipeline can be there.
@@ -43,25 +45,35 @@ def bare_unet(model: Any) -> Any:
     return getattr(model, "_orig_mod", model)
 
 
+def denoiser_of(pipe: Any) -> nn.Module:
+    """The UNet or transformer of a pipeline, or the one given; ValueError if FouriScale knows neither."""
+    given = bare_unet(pipe)
+    transformer = bare_unet(getattr(given, "transformer", given))
+    if type(transformer).__name__ in FAMILIES:
+        known: nn.Module = transformer
+        return known
+    return unet_of(pipe)
+
+
 def unet_of(pipe: UNetPipeline | UNet2DConditionModel) -> UNet2DConditionModel:
     """The UNet of a pipeline, or the UNet given; ValueError if it is none that FouriScale knows."""
     unet = bare_unet(getattr(pipe, "unet", pipe))
     if not isinstance(unet, UNet2DConditionModel):
         raise ValueError(
-            f"{type(pipe).__name__} has no UNet2DConditionModel as .unet: FouriScale works on convolutions, "
-            "so it needs a Stable Diffusion 1.x, 2.x or XL pipeline"
+            f"{type(pipe).__name__} has no UNet2DConditionModel as .unet, nor a transformer that FouriScale knows: "
+            "it needs a Stable Diffusion 1.x, 2.x or XL pipeline, or one of a family such as FLUX's"
         )
     return unet
 
 
 @dataclass(frozen=True)
 class Caller:
-    """Who is calling a UNet.
+    """Who is calling a denoiser.
 
     Attributes:
-        pipe: the innermost pipeline with this UNet whose `__call__` this thread is in; None: there is none.
-        directly: whether nobody else's code stands between the pipeline and the UNet, such as a callback's.
-        nested: whether the call is made from within another one of the same UNet.
+        pipe: the innermost pipeline with it whose `__call__` this thread is in; None: there is none.
+        directly: whether nobody else's code stands between the pipeline and the denoiser, such as a callback's.
+        nested: whether the call is made from within another one of the same denoiser.
     """
 
     pipe: UNetPipeline | None
@@ -69,22 +81,25 @@ class Caller:
     nested: bool = False
 
 
-def caller_of(unet: UNet2DConditionModel) -> Caller:
-    """Who is calling the UNet, for a hook on it.
+def caller_of(denoiser: nn.Module, name: str = "unet") -> Caller:
+    """Who is calling a denoiser, for a hook on it.
 
-    Several pipelines may share a UNet, and made with `from_pipe` they share the scheduler too. Only the
+    Several pipelines may share one, and made with `from_pipe` they share the scheduler too. Only the
     call stack tells which of them is running, also where several threads are.
+
+    Args:
+        name: of the pipelines' attribute for it.
     """
     frame, calls, directly = sys._getframe(1), 0, True
     while frame:
-        name = frame.f_code.co_name
-        if name == "_call_impl" and frame.f_locals.get("self") is unet:
+        function = frame.f_code.co_name
+        if function == "_call_impl" and frame.f_locals.get("self") is denoiser:
             calls += 1
-        if name == "__call__":
+        if function == "__call__":
             caller = frame.f_locals.get("self")
             if _is_one(caller, _PIPELINE, _MODULAR):
-                model = getattr(caller, "unet", None)
-                if model is not None and bare_unet(model) is unet:
+                model = getattr(caller, name, None)
+                if model is not None and bare_unet(model) is denoiser:
                     return Caller(caller, directly, calls > 1)
         directly &= str(frame.f_globals.get("__name__")).split(".")[0] in _BETWEEN
         frame = frame.f_back  # type: ignore[assignment]

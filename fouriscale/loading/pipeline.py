@@ -1,4 +1,4 @@
-"""Find a model with a UNet by name and load it."""
+"""Find a model with a UNet, or with a transformer that FouriScale knows, by name and load it."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from diffusers import DiffusionPipeline
 from picturelab import models
 from picturelab.worlds import DEFAULT_MODEL
 
+from ..hooks.rotary_families import FAMILIES
 from . import single_file
 
 _UNET = "UNet2DConditionModel"
@@ -22,7 +23,7 @@ def load_pipeline(
     preset: str | None = None,
     revision: str | None = None,
 ) -> DiffusionPipeline:
-    """A pipeline with a UNet, see `picturelab.models.load_pipeline`.
+    """A pipeline with such a denoiser, see `picturelab.models.load_pipeline`.
 
     Args:
         model: "shapeworld/NAME" for a shipped one, a diffusers folder, a .safetensors file in Stable
@@ -30,7 +31,7 @@ def load_pipeline(
         preset: "sd21" or "sd21-768", for a Stable Diffusion 2 file that does not tell.
 
     Raises:
-        ValueError: there is no such model, it cannot be reached, it has no UNet, its weights are not
+        ValueError: there is no such model, it cannot be reached, it has no such denoiser, its weights are not
             safetensors; the device or dtype is unknown.
     """
     return models.load_pipeline(
@@ -38,7 +39,7 @@ def load_pipeline(
         device=device,
         dtype=dtype,
         revision=revision,
-        check=_has_unet,
+        check=_has_denoiser,
         read_file=lambda path, precision: single_file.load(path, precision, preset),
     )
 
@@ -49,20 +50,40 @@ def locate(model: str) -> Literal["shipped", "file", "folder", "hub"]:
     Raises:
         ValueError: it stands for nothing that could be loaded; hub ids are not looked up here.
     """
-    return models.locate(model, _has_unet, files=True)
+    return models.locate(model, _has_denoiser, files=True)
 
 
-def _has_unet(index: dict[str, Any], model: str) -> None:
-    unet = index.get("unet")
-    if not isinstance(unet, list) or _UNET not in unet:
+def _has_denoiser(index: dict[str, Any], model: str) -> None:
+    part_of(index, model)
+
+
+def part_of(index: dict[str, Any], model: str) -> Literal["unet", "transformer"]:
+    """Which of a pipeline's parts is its denoiser.
+
+    Args:
+        index: its model_index.json.
+
+    Raises:
+        ValueError: it has none that FouriScale knows.
+    """
+    unet, transformer = index.get("unet"), index.get("transformer")
+    if isinstance(unet, list) and _UNET in unet:
+        return "unet"
+    if isinstance(transformer, list) and any(isinstance(c, str) and c in FAMILIES for c in transformer):
+        return "transformer"
+    kind = index.get("_class_name", "model of unknown class")
+    raise ValueError(
+        f"{model!r} is a {kind} without a {_UNET}, and without a transformer whose positions FouriScale knows: it "
+        f"needs Stable Diffusion 1.x, 2.x or XL, or a pipeline with {', '.join(FAMILIES)}"
+    )
+
+
+def check_denoiser_entry(config: Any, model: str, part: str) -> None:
+    """ValueError if a denoiser's config.json is none of a model that FouriScale knows."""
+    known = [_UNET] if part == "unet" else list(FAMILIES)
+    usual = _UNET if part == "unet" else "model of unknown class"
+    kind = config.get("_class_name", usual) if isinstance(config, dict) else type(config).__name__
+    if kind not in known:
         raise ValueError(
-            f"{model!r} is a {index.get('_class_name', 'model of unknown class')} without a {_UNET}: "
-            "FouriScale works on convolutions, so it needs Stable Diffusion 1.x, 2.x or XL"
+            f"{model!r} has a {part}/config.json of a {kind}: FouriScale needs a {', a '.join(known)}"
         )
-
-
-def check_unet_entry(config: Any, model: str) -> None:
-    """ValueError if a unet/config.json is none of a UNet2DConditionModel."""
-    kind = config.get("_class_name", _UNET) if isinstance(config, dict) else type(config).__name__
-    if kind != _UNET:
-        raise ValueError(f"{model!r} has a unet/config.json of a {kind}: FouriScale needs a {_UNET}")

@@ -43,12 +43,12 @@ def fit_area(height: int, width: int, training_sizes: Sequence[Size]) -> Fit:
 
     Up to a tenth beyond the training size on each axis nothing is done. Ours.
     """
-    best = _nearest(height, width, training_sizes)
+    best = nearest(height, width, training_sizes)
     factor = math.sqrt(height * width / math.prod(best))
     return Fit(best, factor if factor > TOLERANCE else 1)
 
 
-def _nearest(height: int, width: int, training_sizes: Sequence[Size]) -> Size:
+def nearest(height: int, width: int, training_sizes: Sequence[Size]) -> Size:
     """The training size of the nearest aspect ratio, the larger of two that are as near."""
 
     def apart(size: Size) -> tuple[float, int]:
@@ -63,7 +63,7 @@ def fit_nearest(height: int, width: int, training_sizes: Sequence[Size]) -> Fit:
     The dilation is the smallest whole factor that covers the target but for a tenth: 5% beyond the
     training size is no reason to dilate by 2. What is not covered is filtered unpadded. Ours.
     """
-    best = _nearest(height, width, training_sizes)
+    best = nearest(height, width, training_sizes)
     factors = (
         math.ceil(side / (TOLERANCE * base) - 1e-9) for side, base in zip((height, width), best, strict=True)
     )

@@ -20,13 +20,15 @@ from picturelab import worlds
 from picturelab.failures import told_as
 from picturelab.files import configs_folder
 from picturelab.memory import peak_memory
-from picturelab.pipeline import UNetPipeline
+from picturelab.pipeline import Pipeline
 from picturelab.recipes import versions
 from picturelab.runs.folder import OnProgress
 from picturelab.runs.places import check_folder, free_places
 
-from ..config import FouriScaleConfig
+from ..config_kinds import config_of
 from ..sampling.generate import generate
+from ..sampling.transformers import has_transformer
+from .flat_areas import flattest_area
 from .validate_figures import is_done, piece_key, results, run_folder
 from .validate_settings import ValidationSettings
 
@@ -39,7 +41,7 @@ def our_prompts() -> tuple[str, ...]:
 
 
 def validate(
-    pipe: UNetPipeline,
+    pipe: Pipeline,
     settings: ValidationSettings,
     folder: Path,
     judge: SceneJudge | None = None,
@@ -51,7 +53,7 @@ def validate(
     noted, and the run goes on.
 
     Args:
-        pipe: a text-to-image pipeline with a UNet; left as it was.
+        pipe: a text-to-image pipeline with a UNet or a transformer that FouriScale knows; left as it was.
         settings: what to make.
         folder: for pictures and notes; empty, new, or of the same settings.
         judge: says of picture i what is true of it, such as {"repeated": False}; None where nothing can.
@@ -84,13 +86,15 @@ def validate(
                 run.finish(key, notes, {})
                 continue
             notes |= judge(picture.image, i) if judge else {}
+            if has_transformer(pipe):
+                notes["speckle"] = flattest_area(picture.image).speckle
             run.finish(key, notes, {f"{key}.png": (picture.image, picture.recipe.model_dump())})
     if progress:
         progress("pictures", len(pieces), len(pieces))
     return results(settings, run)
 
 
-def _surroundings(pipe: UNetPipeline) -> dict[str, Any]:
+def _surroundings(pipe: Pipeline) -> dict[str, Any]:
     """What pictures and times depend on besides the settings."""
     scheduler = {name: value for name, value in pipe.scheduler.config.items() if not name.startswith("_")}
     return {
@@ -109,11 +113,11 @@ def _pieces(settings: ValidationSettings) -> Iterator[tuple[tuple[int, int], str
 
 
 def _sample(
-    pipe: UNetPipeline, settings: ValidationSettings, size: tuple[int, int], method: str, i: int, steps: int
+    pipe: Pipeline, settings: ValidationSettings, size: tuple[int, int], method: str, i: int, steps: int
 ) -> tuple[dict[str, Any], Any]:
     """(notes, picture); the picture is None where memory ran out."""
     own = settings.configs[method]
-    config = None if own is None else FouriScaleConfig.from_dict(own)
+    config = None if own is None else config_of(own)
     begun = time.perf_counter()
     try:
         with peak_memory(pipe.device) as peak:

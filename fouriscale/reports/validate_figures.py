@@ -29,13 +29,18 @@ def piece_key(size: tuple[int, int], method: str, i: int) -> str:
 
 
 class PieceNotes(BaseModel):
-    """What a finished piece wrote down: what a picture took and what a judge said of it, or why there is none."""
+    """What a finished piece wrote down: what a picture took and what a judge said of it, or why there is none.
+
+    Attributes:
+        speckle: of the flattest part of a transformer's picture, see `flat_areas`.
+    """
 
     model_config = ConfigDict(extra="allow", frozen=True, strict=True)  # a judge has names of its own
     __pydantic_extra__: dict[str, bool]
 
     seconds: float | None = Field(default=None, gt=0, allow_inf_nan=False)
     peak_bytes: int | None = Field(default=None, gt=0)
+    speckle: float | None = Field(default=None, ge=0, allow_inf_nan=False)
     error: str | None = None
 
     @property
@@ -111,6 +116,7 @@ def results(settings: ValidationSettings, run: RunFolder) -> dict[str, Any]:
 
 def _figures(notes: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     pictures = [note for note in notes if "seconds" in note]
+    speckles = [note["speckle"] for note in pictures if "speckle" in note]
     judgements = sorted(
         {name for note in pictures for name, value in note.items() if isinstance(value, bool)}
     )
@@ -119,6 +125,7 @@ def _figures(notes: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         "out_of_memory": len(notes) - len(pictures),
         "seconds": statistics.median(note["seconds"] for note in pictures) if pictures else None,
         "peak_bytes": max((note["peak_bytes"] for note in pictures), default=None),
+        **({"speckle": statistics.median(speckles)} if speckles else {}),
         **{name: sum(note[name] for note in pictures) for name in judgements},
     }
 

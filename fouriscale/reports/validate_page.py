@@ -13,9 +13,11 @@ from picturelab.files import write_whole
 from picturelab.reports.pages import environment, thumbnail
 from picturelab.runs.folder import RunFolder
 
+from .flat_areas import flattest_area
 from .validate_figures import labels, run_folder, sentence
 
 _SIDE = 384  # pixels of a thumbnail
+_ENLARGED = 4  # times, the flattest part of a picture
 _CROP = 256  # pixels of the picture's middle at most, and half of it at most
 
 
@@ -36,7 +38,7 @@ def write_page(results: Mapping[str, Any], folder: Path) -> Path:
         for note in results["images"]:
             if (note["height"], note["width"], note["prompt"]) == (row["height"], row["width"], i):
                 image = _picture(run, Path(note["file"]).name) if note["file"] else None
-                by_method[note["method"]] = note | _views(image)
+                by_method[note["method"]] = note | _views(image, "speckle" in note)
         return by_method
 
     page = environment("fouriscale.reports").get_template("validate.html.j2")
@@ -51,10 +53,16 @@ def _picture(run: RunFolder, name: str) -> Image.Image:
         return run.picture(name)
 
 
-def _views(image: Image.Image | None) -> dict[str, str]:
+def _views(image: Image.Image | None, with_flattest: bool) -> dict[str, str]:
     if image is None:
         return {}
     side = min(_CROP, image.width // 2, image.height // 2)
     left, top = (image.width - side) // 2, (image.height - side) // 2
     middle = image.crop((left, top, left + side, top + side))
-    return {"whole": thumbnail(image, _SIDE), "middle": thumbnail(middle, side)}
+    views = {"whole": thumbnail(image, _SIDE), "middle": thumbnail(middle, side)}
+    if with_flattest:
+        area = flattest_area(image)
+        part = image.crop((area.left, area.top, area.left + area.side, area.top + area.side))
+        enlarged = part.resize((_ENLARGED * area.side,) * 2, Image.Resampling.NEAREST)
+        views["flattest"] = thumbnail(enlarged, enlarged.width)
+    return views

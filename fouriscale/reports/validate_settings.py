@@ -11,10 +11,12 @@ from pydantic import model_validator
 
 from picturelab.bounds import check, check_prompt
 from picturelab.models import origin
-from picturelab.pipeline import UNetPipeline
+from picturelab.pipeline import Pipeline
 from picturelab.settings import Settings
 
 from ..config import MODES, FouriScaleConfig
+from ..config_kinds import Config
+from ..position_config import PositionConfig
 from ..sampling.generate import check_request
 
 # Methods, of which the last is not always there.
@@ -102,11 +104,14 @@ def check_scales(scales: Sequence[float]) -> None:
         raise ValueError(f"scale is {', '.join(f'{scale:g}' for scale in scales)}; give each once")
 
 
-def configs_to_compare(config: FouriScaleConfig) -> dict[str, FouriScaleConfig]:
+def configs_to_compare(config: Config) -> dict[str, Config]:
     """{method: settings} that are drawn beside direct sampling where no mode is asked for.
 
-    FouriScale is in the settings' own mode, or in paper mode where that is fast mode, which is drawn too.
+    A UNet's are in the settings' own mode, or in paper mode where that is fast mode, which is drawn too. A transformer
+    has no modes.
     """
+    if isinstance(config, PositionConfig):
+        return {SCALED: config}
     own = config if config.mode != "fast" else _in_whole_mode(config, "paper")
     return {SCALED: own, FAST: config if config.mode == "fast" else _in_whole_mode(config, "fast")}
 
@@ -117,8 +122,8 @@ def _in_whole_mode(config: FouriScaleConfig, mode: str) -> FouriScaleConfig:
 
 
 def settings_for(
-    pipe: UNetPipeline,
-    configs: Mapping[str, FouriScaleConfig],
+    pipe: Pipeline,
+    configs: Mapping[str, Config],
     *,
     prompts: Sequence[str],
     scales: Sequence[float],

@@ -14,19 +14,25 @@ from picturelab.batch.jobs import DIRECT, Job
 from picturelab.bounds import shown
 from picturelab.models import usual_call
 from picturelab.notation import parse_control, parse_weighted
-from picturelab.pipeline import UNetPipeline
+from picturelab.pipeline import Pipeline
 
 from ..config import FouriScaleConfig
-from ..loading.configs import unet_config
+from ..config_kinds import Config, check_kind, config_of, named_config
+from ..hooks.pipelines import denoiser_of
+from ..loading.configs import denoiser_config
 from ..loading.pipeline import load_pipeline, locate
 from ..loading.single_file import recognise
 from ..maths.sizes import SIZE_MULTIPLE
+from ..position_config import PositionConfig
+from ..recognise import class_of, config_for
 from .cascade import Cascade, config_for_run
 from .generate import check_cascade, check_request, generate, sampling_defaults
 from .inputs import Inputs
 from .prompts import encode
 from .recipe import CHUNK
+from .transformers import has_transformer, refuse_inputs
 
+_UNET = "UNet2DConditionModel"
 _BEFORE_THE_GRID = ("0.1.0",)  # versions of ours whose fast mode is called layerwise now
 
 
@@ -40,12 +46,16 @@ class FouriScaleInstrument:
         size = (job.height or SIZE_MULTIPLE, job.width or SIZE_MULTIPLE)
         check_request(*size, [job.seed], job.steps or 1, job.guidance or 0.0)
         _check_model(job.model, job.preset, _state(job.model))
-        _named_config(job.preset, json.dumps(job.config), _state(job.preset))
+        known = _checked_config(job)
         steps = job.steps or usual_call(job.model).get("num_inference_steps")
         inputs = _inputs(job)
         if steps is not None:
             inputs.check_steps(steps)
         cascade = _cascade(job)
+        if isinstance(known, PositionConfig):
+            refuse_inputs(inputs)
+            if cascade is not None:
+                cascade.refuse_transformer()
         config = _foreseen_config(job) if cascade else None
         wanted = _size(None, job, config, inputs) if config else None
         check_cascade(cascade, inputs, steps, direct=job.preset == DIRECT, config=config, size=wanted)
@@ -54,19 +64,22 @@ class FouriScaleInstrument:
         preset = None if job.preset == DIRECT else job.preset
         return load_pipeline(job.model, device=device, dtype=dtype, preset=preset)
 
-    def encode(self, pipe: UNetPipeline, job: Job) -> EncodedText | None:
-        if job.lora:  # the text encoder may be changed by it
+    def encode(self, pipe: Pipeline, job: Job) -> EncodedText | None:
+        if job.lora or has_transformer(
+            pipe
+        ):  # the text encoder may be changed; a transformer is given the prompt
             return None
         guidance = sampling_defaults(pipe)[1] if job.guidance is None else job.guidance
         return encode(pipe, job.prompt, job.negative_prompt, guidance)
 
     def paint(
-        self, pipe: UNetPipeline, jobs: Sequence[Job], encodings: Sequence[EncodedText | None]
+        self, pipe: Pipeline, jobs: Sequence[Job], encodings: Sequence[EncodedText | None]
     ) -> list[JobPicture]:
         first = jobs[0]
         inputs = _inputs(first)
-        config = _config(pipe.unet, first)
-        height, width = _size(pipe.unet, first, config, inputs)
+        denoiser = denoiser_of(pipe)
+        config = _config(denoiser, first)
+        height, width = _size(denoiser, first, config, inputs)
         texts = [text for text in encodings if text is not None]
         pictures = generate(
             pipe,
@@ -90,7 +103,7 @@ class FouriScaleInstrument:
             return None
         config = _foreseen_config(job)
         try:
-            before = _effective(FouriScaleConfig.from_dict(recorded))
+            before = _effective(config_of(recorded))
         except (ValueError, TypeError):  # whatever is wrong there says so when the job's turn comes
             return None
         now = _effective(config) if config else {}
@@ -99,8 +112,10 @@ class FouriScaleInstrument:
         return ", ".join(changes) or None
 
 
-def _effective(config: FouriScaleConfig) -> dict[str, Any]:
+def _effective(config: Config) -> dict[str, Any]:
     """The settings that decide pictures, with nothing left to the mode."""
+    if isinstance(config, PositionConfig):
+        return config.to_dict()
     return {
         name: value
         for name, value in config.resolved().to_dict().items()
@@ -108,52 +123,83 @@ def _effective(config: FouriScaleConfig) -> dict[str, Any]:
     }
 
 
-def _config(unet: Any, job: Job) -> FouriScaleConfig | None:
+def _config(denoiser: Any, job: Job) -> Config | None:
     """The job's settings; None samples directly.
 
     Args:
-        unet: the model's UNet, or its config.
+        denoiser: the model's UNet or transformer, or its config.
     """
     if job.preset == DIRECT:
         return None
     config = _named_config(job.preset, json.dumps(job.config), _state(job.preset))
-    config = config or config_for_run(unet, _cascade(job)).replace(**(job.config or {}))
-    if job.begun_with in _BEFORE_THE_GRID and config.mode == "fast":
+    config = config or config_for_run(denoiser, _cascade(job)).replace(**(job.config or {}))
+    old = job.begun_with in _BEFORE_THE_GRID
+    if old and isinstance(config, FouriScaleConfig) and config.mode == "fast":
         return config.replace(mode="layerwise")
     return config
 
 
-def _foreseen_config(job: Job) -> FouriScaleConfig | None:
+def _checked_config(job: Job) -> Config | None:
+    """The job's settings as far as they can be told before its model is loaded.
+
+    Raises:
+        ValueError: there is no such preset, or it has no such settings.
+    """
+    changes = json.dumps(job.config)
+    config = _named_config(job.preset, changes, _state(job.preset))
+    if job.preset == DIRECT or locate(job.model) == "hub":  # which is not asked for every jobs file
+        return config
+    own = _model_config(job.model, changes if config is None else "{}", _state(job.model))
+    if own is not None and config is not None:
+        check_kind(config, own.DENOISER, job.model)
+    return config or own
+
+
+@functools.lru_cache(maxsize=1024)
+def _model_config(model: str, changes: str, state: tuple[int, int] | None) -> Config | None:
+    """The settings of a model's family with changes, which are JSON; None: they cannot be told yet."""
+    denoiser, different = _denoiser_config(model, state), json.loads(changes) or {}
+    if denoiser is None:
+        return None
+    if class_of(denoiser) == _UNET:  # any UNet's preset shows whether the changes fit
+        return FouriScaleConfig.preset("sd15", **different)
+    return config_for(denoiser).replace(**different)
+
+
+def _foreseen_config(job: Job) -> Config | None:
     """The job's settings before its model is loaded; None where they cannot be told."""
-    unet = {} if job.preset is not None else _unet_config(job.model, _state(job.model))  # a preset needs none
+    # A preset needs no model.
+    denoiser = {} if job.preset is not None else _denoiser_config(job.model, _state(job.model))
     try:
-        return None if unet is None else _config(unet, job)
+        return None if denoiser is None else _config(denoiser, job)
     except (ValueError, TypeError):  # whatever is wrong there says so when the job's turn comes
         return None
 
 
 @functools.lru_cache(maxsize=1024)
-def _unet_config(model: str, state: tuple[int, int] | None) -> dict[str, Any] | None:
-    """A model's UNet's config; None where it cannot be read, which is tried once, as a hub may be out of reach.
+def _denoiser_config(model: str, state: tuple[int, int] | None) -> dict[str, Any] | None:
+    """A model's UNet's or transformer's config; None where it cannot be read.
+
+    It is tried once, as a hub may be out of reach.
 
     Args:
         state: of the model's file.
     """
     try:
-        return unet_config(model)
+        return denoiser_config(model)
     except (ValueError, TypeError):
         return None
 
 
-def _size(unet: Any, job: Job, config: FouriScaleConfig | None, inputs: Inputs) -> tuple[int, int]:
-    """(height, width) in pixels, as `fouriscale generate` chooses it; the UNet decides where there is no config."""
+def _size(denoiser: Any, job: Job, config: Config | None, inputs: Inputs) -> tuple[int, int]:
+    """(height, width) in pixels, as `fouriscale generate` chooses it; the model decides where there is no config."""
     if job.height is not None and job.width is not None:
         return job.height, job.width
-    return inputs.size or (config or config_for_run(unet, None)).scaled_size(2)
+    return inputs.size or (config or config_for_run(denoiser, None)).scaled_size(2)
 
 
 @functools.lru_cache(maxsize=1024)
-def _named_config(preset: str | None, changes: str, state: tuple[int, int] | None) -> FouriScaleConfig | None:
+def _named_config(preset: str | None, changes: str, state: tuple[int, int] | None) -> Config | None:
     """A named preset with changes, which are JSON, so that they can be a key; None: not named.
 
     Args:
@@ -164,9 +210,10 @@ def _named_config(preset: str | None, changes: str, state: tuple[int, int] | Non
         return None
     if preset is None:
         # The model's own preset is known when it is loaded; until then any shows whether the changes fit.
-        FouriScaleConfig.preset("sd15", **different)
+        known = PositionConfig.model_fields.keys() - FouriScaleConfig.model_fields.keys()
+        named_config("flux" if different.keys() & known else "sd15", **different)
         return None
-    return FouriScaleConfig.named(preset, **different)
+    return named_config(preset, **different)
 
 
 @functools.lru_cache(maxsize=1024)

@@ -11,17 +11,19 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
-from diffusers import UNet2DConditionModel
 from PIL import Image
 from pydantic import model_validator
+from torch import nn
 from torch.nn import functional as F
 
 from picturelab.bounds import shown
 from picturelab.settings import Settings
 
 from ..config import FouriScaleConfig
+from ..config_kinds import Config
 from ..maths.grid import grid_size
 from ..maths.sizes import SIZE_MULTIPLE, Size, fit_area
+from ..position_config import PositionConfig
 from ..recognise import config_for
 from . import strength as strengths
 
@@ -110,21 +112,34 @@ class Cascade(Settings):
             f"until step {active}; from {strengths.enough(steps, steps - active + 1):g} on some are"
         )
 
+    def refuse_transformer(self) -> None:
+        """Refuse to be made with a transformer.
+
+        Raises:
+            ValueError: always.
+        """
+        raise ValueError(
+            f"cascade_strength={self.strength:g}: a cascade is for UNets; a transformer's picture is sampled once, at "
+            "the size that is wanted"
+        )
+
     def steps(self, steps: int) -> int:
         """How many steps of a run are sampled at the size that is wanted."""
         return strengths.steps_of(self.strength, steps)
 
 
-def config_for_run(
-    unet: UNet2DConditionModel | Mapping[str, Any], cascade: Cascade | None
-) -> FouriScaleConfig:
-    """The settings of a run for which none are chosen: those of the UNet's family, with a cascade in fast mode.
+def config_for_run(denoiser: nn.Module | Mapping[str, Any], cascade: Cascade | None) -> Config:
+    """The settings of a run for which none are chosen: those of the denoiser's family, with a cascade in fast mode.
 
     Raises:
-        ValueError: see `config_for`.
+        ValueError: see `config_for`; or there is to be a cascade with a transformer.
     """
-    config = config_for(unet)
-    return config if cascade is None else config.replace(mode="fast")
+    config = config_for(denoiser)
+    if cascade is None:
+        return config
+    if isinstance(config, PositionConfig):
+        cascade.refuse_transformer()
+    return config.replace(mode="fast")
 
 
 def first_size(config: FouriScaleConfig, height: int, width: int) -> Size | None:

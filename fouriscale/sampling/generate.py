@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,23 +11,26 @@ from PIL import Image
 
 from picturelab.bounds import check
 from picturelab.failures import printable
-from picturelab.models import origin, usual_call
-from picturelab.pipeline import Pipeline, UNetPipeline
+from picturelab.models import origin
+from picturelab.pipeline import Pipeline
 from picturelab.recipes import versions
-from picturelab.remarks import remark
 from picturelab.reports.grid import labelled_row
 
 from ..config import FouriScaleConfig
+from ..config_kinds import Config, config_of
 from ..hooks.patch import current_state
+from ..hooks.pipelines import denoiser_of
 from ..maths.sizes import SIZE_MULTIPLE, Size, check_size
+from ..position_config import PositionConfig
 from . import recipe as recipes
-from .cascade import Cascade, config_for_run, first_size
+from . import transformers
+from .cascade import Cascade, config_for_run
 from .fitting import check_fits
-from .inputs import Inputs, prepared, usual_strength
-from .prompts import Texts, encode_all, remark_cuts, stacked
-from .run import OnLatents, OnStep, reporter, run, run_cascade
+from .images import Order, sample_alone, sample_together
+from .inputs import Inputs
+from .prompts import Texts
+from .run import OnLatents, OnStep
 from .schedulers import recorded_scheduler
-from .vae import decodes_in_tiles, tiling
 
 _USUAL_CASCADE = Cascade()
 
@@ -42,7 +44,7 @@ class Picture:
 
 
 def generate(
-    pipe: UNetPipeline,
+    pipe: Pipeline,
     prompt: str | Sequence[str],
     *,
     height: int,
@@ -51,7 +53,7 @@ def generate(
     steps: int | None = None,
     guidance: float | None = None,
     negative_prompt: str | None = None,
-    config: FouriScaleConfig | None = None,
+    config: Config | None = None,
     inputs: Inputs | None = None,
     vae_tiling: bool | None = None,
     on_step: OnStep | None = None,
@@ -59,26 +61,27 @@ def generate(
     texts: Sequence[Texts] | None = None,
     cascade: Cascade | None = None,
 ) -> list[Picture]:
-    """One picture a prompt, all in one batch.
+    """One picture a prompt, all in one batch; with a transformer each in a call of its own.
 
     Args:
-        pipe: a text-to-image pipeline with a UNet; left as it was.
+        pipe: a text-to-image pipeline with a UNet or a transformer that FouriScale knows; left as it was.
         prompt: one or several.
         height, width: pixels.
         seed: of each picture's initial noise, which depends on nothing else; one for all or one each.
         steps, guidance: None takes `sampling_defaults`.
         negative_prompt: for all pictures.
         config: FouriScale's settings; None samples directly.
-        inputs: a picture to start from, a mask, ControlNets, LoRAs.
+        inputs: a picture to start from, a mask, ControlNets, LoRAs; with a UNet.
         vae_tiling: whether the VAE decodes in tiles; None does where the decoder would not fit into memory.
         on_step, on_latents: called after every step; what they raise ends the run.
         texts: each prompt's encodings, from `prompts.encode` with this pipeline; None encodes them here.
         cascade: sample at the training size first, and finish that at `height` x `width`; up to a tenth beyond the
-            training size there is nothing to finish, so that it is sampled once. None samples once.
+            training size there is nothing to finish, so that it is sampled once. None samples once. With a UNet.
 
     Raises:
         ValueError: a value is out of range, two of them do not go together, or FouriScale cannot be applied to the
             pipeline.
+        TypeError: the config is for another kind of denoiser.
     """
     prompts = [prompt] if isinstance(prompt, str) else list(prompt)
     seeds = [seed] * len(prompts) if isinstance(seed, int) else list(seed)
@@ -98,66 +101,38 @@ def generate(
             "FouriScale is applied to this pipeline: give its config, or call remove_fouriscale(pipe) first"
         )
     check_fits(pipe, height, width, len(prompts))
-
-    call: dict[str, Any] = dict(
-        num_inference_steps=steps,
-        guidance_scale=guidance,
-        # On the CPU, so that the noise is the same on every device.
-        generator=[torch.Generator().manual_seed(s) for s in seeds],
-    )
-    size = first = (height, width)
-    if cascade is not None and config is not None:
-        first = first_size(config, height, width) or size
-        if first == size:
-            remark(
-                f"width {width}, height {height} is at most a tenth beyond the training size: it is sampled once"
-            )
-            cascade = None
-        else:
-            asked = vae_tiling if cascade.vae_tiling is None else cascade.vae_tiling
-            tiled = decodes_in_tiles(pipe.vae, asked, first, len(prompts))
-            cascade = cascade.model_copy(update={"vae_tiling": tiled})
-    vae_tiling = decodes_in_tiles(pipe.vae, vae_tiling, size, len(prompts))
-    remark_cuts(pipe, prompts, negative_prompt, guidance)
-    recorded = inputs.recorded()  # before they are read, and not after minutes in which they may change
-    with tiling(pipe.vae, vae_tiling), prepared(pipe, inputs, *first) as (runner, extra):
-        inputs.check_steps(steps, usual_strength(runner))
-        if texts is None:
-            call |= encode_all(runner, prompts, negative_prompt, guidance)
-        else:
-            call |= stacked(texts, pipe.unet.device)
-        if cascade is None or config is None:
-            images = run(runner, call | extra, size, config, reporter(on_step, on_latents)).images
-        else:
-            images = run_cascade(
-                runner,
-                call | extra,
-                inputs=inputs,
-                cascade=cascade,
-                sizes=(first, size),
-                config=config,
-                on_step=on_step,
-                on_latents=on_latents,
-            )
-    shared = _shared_recipe(pipe) | dict(
+    orders = [Order(*order) for order in zip(prompts, seeds, strict=True)]
+    shared: dict[str, Any] = dict(
+        size=(height, width), steps=steps, guidance=guidance, negative=negative_prompt, config=config,
+        vae_tiling=vae_tiling, on_step=on_step, on_latents=on_latents,
+    )  # fmt: skip
+    if transformers.has_transformer(pipe):
+        transformers.refuse(pipe, inputs, cascade, (height, width))
+        made = sample_alone(pipe, orders, **shared)
+    else:
+        made = sample_together(pipe, orders, inputs=inputs, texts=texts, cascade=cascade, **shared)
+    recorded = _shared_recipe(pipe) | dict(
         negative_prompt=negative_prompt,
         height=height,
         width=width,
         steps=steps,
         guidance=guidance,
         config=None if config is None else config.resolved().to_dict(),
-        batch_size=len(prompts),
-        vae_tiling=vae_tiling,
-        inputs=recorded,
-        cascade=None if cascade is None else cascade.model_dump(),
+        batch_size=made.batch_size,
+        vae_tiling=made.vae_tiling,
+        inputs=made.inputs,
+        cascade=None if made.cascade is None else made.cascade.model_dump(),
     )
     return [
-        Picture(image, recipes.Recipe(prompt=prompts[i], seed=seeds[i], batch_index=i, **shared))
-        for i, image in enumerate(images)
+        Picture(
+            image,
+            recipes.Recipe(prompt=order.prompt, seed=order.seed, batch_index=i % made.batch_size, **recorded),
+        )
+        for i, (image, order) in enumerate(zip(made.images, orders, strict=True))
     ]
 
 
-def compare(pipe: UNetPipeline, prompt: str, *, config: FouriScaleConfig, **settings: Any) -> Picture:
+def compare(pipe: Pipeline, prompt: str, *, config: Config, **settings: Any) -> Picture:
     """One prompt sampled directly and with FouriScale, side by side in one labelled picture.
 
     Takes and raises what `generate` does; `cascade` is for FouriScale's.
@@ -170,7 +145,7 @@ def compare(pipe: UNetPipeline, prompt: str, *, config: FouriScaleConfig, **sett
 
 
 def cascade(
-    pipe: UNetPipeline,
+    pipe: Pipeline,
     prompt: str | Sequence[str],
     *,
     height: int,
@@ -196,11 +171,11 @@ def cascade(
         ValueError: see `generate`.
     """
     parts, applied = Cascade(strength=strength, upsampling=upsampling), current_state(pipe)
-    config = config or (applied.config if applied else config_for_run(pipe.unet, parts))
-    return generate(pipe, prompt, height=height, width=width, config=config, cascade=parts, **settings)
+    chosen = config or (applied.config if applied else config_for_run(denoiser_of(pipe), parts))
+    return generate(pipe, prompt, height=height, width=width, config=chosen, cascade=parts, **settings)
 
 
-def remake(pipe: UNetPipeline, recipe: recipes.Recipe, on_step: OnStep | None = None) -> Image.Image:
+def remake(pipe: Pipeline, recipe: recipes.Recipe, on_step: OnStep | None = None) -> Image.Image:
     """The picture of a recipe once more. Sets torch's thread count to the recorded one.
 
     Args:
@@ -213,7 +188,7 @@ def remake(pipe: UNetPipeline, recipe: recipes.Recipe, on_step: OnStep | None = 
     """
     torch.set_num_threads(recipe.threads)
     pipe.scheduler = recorded_scheduler(recipe.scheduler, recipe.steps)
-    config = None if recipe.config is None else FouriScaleConfig.from_dict(recipe.config)
+    config = None if recipe.config is None else config_of(recipe.config)
     settings: dict[str, Any] = dict(
         height=recipe.height,
         width=recipe.width,
@@ -255,7 +230,7 @@ def check_cascade(
     steps: int | None,
     *,
     direct: bool,
-    config: FouriScaleConfig | None = None,
+    config: Config | None = None,
     size: Size | None = None,
 ) -> None:
     """Refuse a cascade that could not be made, before anything is loaded.
@@ -270,6 +245,8 @@ def check_cascade(
     """
     if cascade is None:
         return
+    if isinstance(config, PositionConfig):
+        cascade.refuse_transformer()
     if direct:
         raise ValueError(
             f"cascade_strength={cascade.strength:g} without FouriScale: finished directly, a picture beyond the "
@@ -282,27 +259,24 @@ def check_cascade(
         )
     if steps is not None:
         cascade.check_steps(steps)
-        if config is not None and size is not None:
+        if isinstance(config, FouriScaleConfig) and size is not None:
             cascade.check_active(config, *size, steps)
 
 
 def sampling_defaults(pipe: Pipeline) -> tuple[int, float]:
     """Steps and guidance: those that the model's folder names, and else the pipeline's own."""
-    defaults = inspect.signature(type(pipe).__call__).parameters
-    names = ("num_inference_steps", "guidance_scale")
-    usual = {name: defaults[name].default for name in names} | usual_call(origin(pipe).model)
-    return int(usual["num_inference_steps"]), float(usual["guidance_scale"])
+    return transformers.usual_settings(type(pipe), transformers.config_of_denoiser(pipe), origin(pipe).model)
 
 
-def _shared_recipe(pipe: UNetPipeline) -> dict[str, Any]:
-    where = origin(pipe)
+def _shared_recipe(pipe: Pipeline) -> dict[str, Any]:
+    where, denoiser = origin(pipe), denoiser_of(pipe)
     settings = {k: v for k, v in pipe.scheduler.config.items() if not k.startswith("_")}
     return dict(
         model=where.model,
         revision=where.revision,
         scheduler={"class": type(pipe.scheduler).__name__, "config": settings},
         threads=torch.get_num_threads(),
-        dtype=str(pipe.unet.dtype).removeprefix("torch."),
+        dtype=str(denoiser.dtype).removeprefix("torch."),
         device=str(pipe.device),
         versions=versions(),
     )

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from picturelab.pipeline import UNetPipeline
+from picturelab.pipeline import Pipeline, UNetPipeline
 from picturelab.quiet import silence
 from picturelab.remarks import remark
 
@@ -19,7 +19,7 @@ _NAMES = ("prompt_embeds", "negative_prompt_embeds")
 _POOLED = ("pooled_prompt_embeds", "negative_pooled_prompt_embeds")
 
 
-def encode(pipe: UNetPipeline, prompt: str, negative: str | None, guidance: float) -> Texts | None:
+def encode(pipe: Pipeline, prompt: str, negative: str | None, guidance: float) -> Texts | None:
     """What the pipeline's own `encode_prompt` makes of a prompt.
 
     Args:
@@ -57,14 +57,14 @@ def encode_all(
     return stacked([text for text in texts if text is not None], pipe.unet.device)
 
 
-def remark_cuts(pipe: UNetPipeline, prompts: Sequence[str], negative: str | None, guidance: float) -> None:
+def remark_cuts(pipe: Pipeline, prompts: Sequence[str], negative: str | None, guidance: float) -> None:
     """Warn of every end of a prompt that a text encoder does not read, since pictures are then of another prompt."""
     texts = [(prompt, "prompt") for prompt in dict.fromkeys(prompts)]
     if negative and guidance > 1:
         texts.append((negative, "negative prompt"))
     for attribute, encoder in _ENCODERS.items():
-        tokenizer = getattr(pipe, attribute, None)
-        if tokenizer is None:
+        tokenizer: Any = getattr(pipe, attribute, None)
+        if not hasattr(tokenizer, "model_max_length"):  # there is none, or one that reads pictures too
             continue
         for text, kind in texts:
             if cut := _unread_end(pipe, tokenizer, text):

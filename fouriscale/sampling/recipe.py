@@ -23,7 +23,7 @@ from picturelab.bounds import (
     Width,
 )
 
-from ..config import FouriScaleConfig
+from ..config_kinds import config_of
 from .cascade import Cascade
 
 CHUNK = "fouriscale"  # the PNG text chunk
@@ -84,7 +84,7 @@ class Recipe(BaseModel):
     width: Width
     steps: Steps
     guidance: Guidance
-    config: dict[str, Any] | None  # FouriScaleConfig's fields; None for direct sampling
+    config: dict[str, Any] | None  # FouriScaleConfig's fields or PositionConfig's; None for direct sampling
     compare: bool = False  # direct sampling and FouriScale, side by side in one picture
     batch_size: Batch
     batch_index: int  # the picture's place in its batch
@@ -116,7 +116,7 @@ class Recipe(BaseModel):
             raise ValueError("the recipe is of a comparison but holds no FouriScale config")
         if self.config is not None:
             try:
-                FouriScaleConfig.from_dict(self.config)
+                config_of(self.config)
             except (ValueError, TypeError) as error:
                 raise ValueError(f"the recipe's config is wrong: {error}") from None
         if self.cascade is not None:

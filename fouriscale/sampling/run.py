@@ -13,6 +13,8 @@ from PIL import Image
 from picturelab.pipeline import UNetPipeline
 
 from ..config import FouriScaleConfig
+from ..config_kinds import Config
+from ..hooks.applied import Applied
 from ..hooks.patch import current_state, fouriscale
 from ..maths.sizes import Size
 from .cascade import Cascade, enlarged
@@ -20,8 +22,8 @@ from .conditioning import size_conditioning
 from .inputs import Inputs, accepted, resumed
 from .vae import tiling
 
-OnStep = Callable[[int, int, float], None]  # steps done, steps in all, dilation of the latest step
-OnLatents = Callable[[int, torch.Tensor], None]  # steps done, (batch, channels, latent height, latent width)
+OnStep = Callable[[int, int, float], None]  # steps done, steps in all, a UNet's dilation in the latest step
+OnLatents = Callable[[int, torch.Tensor], None]  # steps done, the latents as the pipeline has them
 Report = Callable[..., dict[str, Any]]  # what pipelines call after every step
 _LATENT_CHANNELS = 4  # by which diffusers tells latents from pictures
 
@@ -30,7 +32,7 @@ def run(
     runner: UNetPipeline,
     call: dict[str, Any],
     size: Size,
-    config: FouriScaleConfig | None,
+    config: Config | None,
     report: Report | None = None,
 ) -> Any:
     """The pipeline's own call.
@@ -49,7 +51,8 @@ def run(
     call = call | {"height": height, "width": width, "callback_on_step_end": report}
     if config is not None:
         scaled = fouriscale(runner, config)
-        if "original_size" in inspect.signature(type(runner).__call__).parameters:
+        takes = inspect.signature(type(runner).__call__).parameters
+        if isinstance(config, FouriScaleConfig) and "original_size" in takes:
             call |= size_conditioning(config, height, width)
     with scaled:
         return runner(**accepted(runner, call))
@@ -147,7 +150,7 @@ def reporter(
         if on_latents is not None:
             on_latents(done, tensors["latents"])
         if on_step is not None:
-            on_step(done, total, attached.dilation if attached else 1.0)
+            on_step(done, total, attached.dilation if isinstance(attached, Applied) else 1.0)
         return tensors
 
     return report

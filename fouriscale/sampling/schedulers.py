@@ -28,8 +28,12 @@ def choose_scheduler(name: str, pipe: Pipeline) -> Any:
     Raises:
         ValueError: none that fits has this name; the sentence lists them.
     """
-    fitting = {kind.__name__: kind for kind in pipe.scheduler.compatibles}
-    extra = {kind.__name__: kind for kind in (diffusers.LCMScheduler, diffusers.TCDScheduler)}
+    own = type(pipe.scheduler)
+    fitting = {kind.__name__: kind for kind in (*pipe.scheduler.compatibles, own)}
+    few_steps = (
+        (diffusers.LCMScheduler, diffusers.TCDScheduler) if "beta_start" in pipe.scheduler.config else ()
+    )
+    extra = {kind.__name__: kind for kind in few_steps}  # a schedule of a flow is no business of theirs
     wanted = name.lower().removesuffix("scheduler")
     for known, kind in (fitting | extra).items():
         if known.lower().removesuffix("scheduler") == wanted:
@@ -63,7 +67,10 @@ def recorded_scheduler(recorded: Mapping[str, Any], steps: int) -> Any:
     settings = {key: value for key, value in config.items() if key in signature(kind).parameters}
     with told_as(f"the recipe's scheduler {name} cannot be set up for {steps} steps from its config"):
         scheduler = kind.from_config(settings)
-        scheduler.set_timesteps(steps)
+        shifted = (
+            {"mu": 1.0} if config.get("use_dynamic_shifting") else {}
+        )  # by which the pipeline sets its own
+        scheduler.set_timesteps(steps, **shifted)
         return kind.from_config(settings)
 
 

@@ -5,59 +5,91 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from fouriscale import FouriScaleConfig
+from fouriscale import FouriScaleConfig, PositionConfig
 from fouriscale.config import CHOICES, MODES
+from fouriscale.config_kinds import Config
+from fouriscale.maths import positions, sizes
 from fouriscale.maths.grid import RESAMPLINGS
-from fouriscale.maths.sizes import RULES
+from fouriscale.position_config import AXES
+from fouriscale.presets import TRANSFORMER, UNET
 from picturelab import bounds
 from picturelab.bounds import shown
 from picturelab.notation import parse_size
 
-SETTINGS = tuple(FouriScaleConfig.model_fields)
+UNET_SETTINGS = tuple(FouriScaleConfig.model_fields)
+TRANSFORMER_SETTINGS = tuple(PositionConfig.model_fields)
+SETTINGS = tuple(dict.fromkeys(UNET_SETTINGS + TRANSFORMER_SETTINGS))
 AS_MODE = "as the mode says"  # a field's word for a setting that is left to the mode
 _LARGEST = 10**9  # of any setting
 _LEFT_TO_MODE = ("third_branch", *CHOICES)
-_LISTS = ("training_sizes", "layers", "unfiltered")
-_TEXTS = (*_LISTS, "grid_phases")
+_LISTS = ("layers", "unfiltered")
+_WORDS_OR_NUMBERS = ("temperature", "shift")
+_TEXTS = ("training_sizes", *_LISTS, *_WORDS_OR_NUMBERS, "grid_phases")
 _YES_NO = {"yes": True, "no": False}
 # What the fields of these settings offer.
 OFFERED: dict[str, tuple[str, ...]] = {
     "mode": tuple(MODES),
-    "size_rule": tuple(RULES),
+    "size_rule": tuple(sizes.RULES),
+    "rule": positions.RULES,
+    "axes": AXES,
     "grid_resampling": RESAMPLINGS,
     "third_branch": (AS_MODE, *_YES_NO),
     **{name: (AS_MODE, *known) for name, known in CHOICES.items()},
 }
 
 
-def to_fields(config: FouriScaleConfig) -> dict[str, Any]:
+def usual_fields() -> dict[str, Any]:
+    """A value for every field, of UNets and of transformers, before a model has its own."""
+    return to_fields(PositionConfig(training_sizes=((1024, 1024),))) | to_fields(
+        FouriScaleConfig.preset("sd15")
+    )
+
+
+def to_fields(config: Config) -> dict[str, Any]:
     """A config's values, a field each."""
-    fields = config.to_dict()
+    fields: dict[str, Any] = {name: config.to_dict()[name] for name in type(config).model_fields}
+    fields["training_sizes"] = "\n".join(f"{width}x{height}" for height, width in config.training_sizes)
+    if isinstance(config, PositionConfig):
+        return fields | {name: str(fields[name]) for name in _WORDS_OR_NUMBERS}
     words = {None: AS_MODE, True: "yes", False: "no"}
     fields |= {name: words.get(fields[name], fields[name]) for name in _LEFT_TO_MODE}
-    fields["training_sizes"] = [f"{width}x{height}" for height, width in config.training_sizes]
     fields["grid_phases"] = ", ".join(f"{until}: {times}" for until, times in config.grid_phases or ())
     return fields | {name: "\n".join(fields[name]) for name in _LISTS}
 
 
-def from_fields(values: Mapping[str, Any]) -> FouriScaleConfig:
+def from_fields(values: Mapping[str, Any], denoiser: str = UNET) -> Config:
     """The config of edited fields.
+
+    Args:
+        denoiser: "unet" or "transformer"; the other one's fields are not looked at.
 
     Raises:
         ValueError, TypeError: a value is wrong; the sentence begins with the field's name.
     """
-    for name in SETTINGS:
+    names = TRANSFORMER_SETTINGS if denoiser == TRANSFORMER else UNET_SETTINGS
+    for name in names:
         _check_kind(name, values[name])
-    settings = {name: values[name] for name in SETTINGS}
-    settings |= {name: None for name in _LEFT_TO_MODE if settings[name] == AS_MODE}
-    settings["third_branch"] = _YES_NO.get(settings["third_branch"], settings["third_branch"])
-    settings |= {name: _lines(settings[name]) for name in ("layers", "unfiltered")}
-    settings["grid_phases"] = parse_phases(values["grid_phases"])
+    settings = {name: values[name] for name in names}
     try:
         settings["training_sizes"] = parse_sizes(values["training_sizes"])
     except ValueError as error:
         raise ValueError(f"training_sizes: {error}") from None
+    if denoiser == TRANSFORMER:
+        return PositionConfig(
+            **settings | {name: _word_or_number(settings[name]) for name in _WORDS_OR_NUMBERS}
+        )
+    settings |= {name: None for name in _LEFT_TO_MODE if settings[name] == AS_MODE}
+    settings["third_branch"] = _YES_NO.get(settings["third_branch"], settings["third_branch"])
+    settings |= {name: _lines(settings[name]) for name in ("layers", "unfiltered")}
+    settings["grid_phases"] = parse_phases(values["grid_phases"])
     return FouriScaleConfig.from_dict(settings)
+
+
+def _word_or_number(text: str | None) -> str | float:
+    try:
+        return float(text or "")
+    except ValueError:
+        return (text or "").strip()
 
 
 def _check_kind(name: str, value: Any) -> None:

@@ -9,9 +9,8 @@ from typing import Any
 
 import gradio as gr
 
-from fouriscale import preset_names
-from fouriscale.config import setting_docs
-from fouriscale.presets import preset_notes
+from fouriscale import FouriScaleConfig, PositionConfig, preset_names
+from fouriscale.presets import TRANSFORMER, preset_notes
 from fouriscale.sampling.cascade import UPSAMPLINGS
 
 from ..forms import Form
@@ -39,6 +38,7 @@ class HighResolutionTools:
         dice, reuse: buttons that write the seed.
         generate: the button.
         notes: what the preset says of itself.
+        of_unets, of_transformers: the parts of the page that hold what is for one kind of model alone.
     """
 
     unknown: gr.HTML
@@ -48,15 +48,25 @@ class HighResolutionTools:
     reuse: gr.Button
     generate: gr.Button
     notes: gr.HTML
+    of_unets: list[gr.blocks.BlockContext]
+    of_transformers: list[gr.blocks.BlockContext]
+
+    def for_denoiser(self, denoiser: str) -> dict[Any, Any]:
+        """The news that show what is for this kind of denoiser, and hide what is for the other."""
+        chosen = denoiser == TRANSFORMER
+        shown = dict.fromkeys(self.of_transformers, chosen) | dict.fromkeys(self.of_unets, not chosen)
+        return {part: gr.update(visible=visible) for part, visible in shown.items()}
 
 
 def place(workshop: Workshop, usual: Mapping[str, Any], panel: JobPanel) -> tuple[Form, HighResolutionTools]:
     """All fields and buttons, one below the other; `usual` is what they begin with."""
+    chosen = order.denoiser_of(workshop, usual) == TRANSFORMER
     form = Form("hires")
     gr.Markdown(
         "Beyond the size that a model was trained at, it draws its objects twice and breaks them. In the "
         "first part of the run **FouriScale** shows its deep layers as much as they saw at that size, and leaves out "
-        "what they can't know. Generate draws both ways from the same noise."
+        "what they can't know; to a transformer it shows positions that it has seen. Generate draws both ways from the "
+        "same noise."
     )
     form.add("prompt", gr.Textbox(usual["prompt"], label="Prompt", lines=2))
     unknown = gr.HTML(visible=False)
@@ -65,7 +75,7 @@ def place(workshop: Workshop, usual: Mapping[str, Any], panel: JobPanel) -> tupl
     generate = panel.place_buttons()
     with gr.Accordion("Model and sampling", open=False):
         _sampling(form, usual, workshop)
-    with gr.Accordion("Cascade", open=False):
+    with gr.Accordion("Cascade", open=False, visible=not chosen) as cascade:
         _cascade(form, usual)
     with gr.Accordion("Presets", open=False):
         form.add(
@@ -73,10 +83,12 @@ def place(workshop: Workshop, usual: Mapping[str, Any], panel: JobPanel) -> tupl
         )
         preset_text = gr.HTML(notes(AUTO))
     with gr.Accordion("Every setting", open=False):
-        for name, sentence in setting_docs().items():
-            form.add(name, _setting(name, sentence, usual[name]))
+        convolutions, positions = _settings(form, usual, chosen)
     _examples(form, usual)
-    return form, HighResolutionTools(unknown, ratio, scale, dice, reuse, generate, preset_text)
+    tools = HighResolutionTools(
+        unknown, ratio, scale, dice, reuse, generate, preset_text, [cascade, convolutions], [positions]
+    )
+    return form, tools
 
 
 def _size(form: Form, usual: Mapping[str, Any]) -> tuple[gr.Radio, gr.Slider]:
@@ -154,6 +166,20 @@ def _cascade(form: Form, usual: Mapping[str, Any]) -> None:
             list(UPSAMPLINGS), value=usual["cascade_upsampling"], label="Enlarged as", elem_classes="chips"
         ),
     )
+
+
+def _settings(form: Form, usual: Mapping[str, Any], transformer: bool) -> tuple[gr.Column, gr.Column]:
+    """A control for every setting; the columns of those for UNets and of those for transformers."""
+    of_unets, of_transformers = FouriScaleConfig.setting_docs(), PositionConfig.setting_docs()
+    for name in of_unets.keys() & of_transformers.keys():
+        form.add(name, _setting(name, of_unets[name], usual[name]))
+    columns = []
+    for docs, visible in ((of_unets, not transformer), (of_transformers, transformer)):
+        with gr.Column(visible=visible) as column:
+            for name in [name for name in docs if name not in form]:
+                form.add(name, _setting(name, docs[name], usual[name]))
+        columns.append(column)
+    return columns[0], columns[1]
 
 
 _ONE_A_LINE = " One a line."

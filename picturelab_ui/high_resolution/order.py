@@ -7,7 +7,9 @@ from typing import Any
 
 from fouriscale import FouriScaleConfig, preset_names
 from fouriscale.config import MODES
+from fouriscale.config_kinds import Config, check_kind, config_of, named_config
 from fouriscale.maths.sizes import SIZE_MULTIPLE, check_size
+from fouriscale.presets import UNET
 from fouriscale.sampling.cascade import UPSAMPLINGS, Cascade, first_size
 from fouriscale.sampling.recipe import Conditioning, Recipe
 from picturelab import bounds
@@ -27,7 +29,7 @@ from ..jobs.files import DIRECT, SCALED
 from ..jobs.high_resolution import PictureOrder
 from ..prompts import readable
 from ..workshop import Workshop
-from .config_fields import SETTINGS, from_fields, to_fields
+from .config_fields import SETTINGS, from_fields, to_fields, usual_fields
 
 AUTO = "recognised from the model"
 BOTH = "both, compared"
@@ -45,14 +47,27 @@ SHAPES = (
 SEED = 7
 
 
-def config_for_choice(workshop: Workshop, model: str, preset: str) -> FouriScaleConfig:
+def config_for_choice(workshop: Workshop, model: str, preset: str) -> Config:
     """A preset by name, or the one that fits the model.
 
     Raises:
-        ValueError: there is none.
+        ValueError: there is none, or it is for another kind of denoiser.
     """
     check_preset(preset)
-    return workshop.models.config(model) if preset == AUTO else FouriScaleConfig.preset(preset)
+    if preset == AUTO:
+        return workshop.models.config(model)
+    config = named_config(preset)
+    check_kind(config, workshop.models.denoiser(model), model)
+    return config
+
+
+def denoiser_of(workshop: Workshop, values: Mapping[str, Any]) -> str:
+    """Whether the page's model has a "unet" or a "transformer"; a UNet where that is not known."""
+    try:
+        workshop.models.check(values["model"])
+        return workshop.models.denoiser(values["model"])
+    except ValueError:  # `problems` says what is wrong with it
+        return UNET
 
 
 def check_preset(preset: Any) -> None:
@@ -72,7 +87,7 @@ def start(workshop: Workshop) -> dict[str, Any]:
     config = config_for_choice(workshop, model, AUTO)
     side = 2 * min(config.training_sizes, key=lambda size: abs(size[0] - size[1]))[0]
     main = (readable(model, SHAPES)[0], "", model, side, side, SEED, steps, guidance, BOTH, AUTO)
-    return dict(zip(_MAIN, main, strict=True)) | _cascade_fields(None) | to_fields(config)
+    return dict(zip(_MAIN, main, strict=True)) | _cascade_fields(None) | usual_fields() | to_fields(config)
 
 
 def problems(workshop: Workshop, values: Mapping[str, Any]) -> FieldProblems:
@@ -89,8 +104,11 @@ def problems(workshop: Workshop, values: Mapping[str, Any]) -> FieldProblems:
         workshop.models.check(values["model"])
     with wrong.at("sampling"):
         check_one_of("sampling", values["sampling"], SAMPLINGS)
+    denoiser = denoiser_of(workshop, values)
     with wrong.at("preset"):
         check_preset(values["preset"])
+        if values["preset"] != AUTO and "model" not in wrong:
+            check_kind(named_config(values["preset"]), denoiser, values["model"])
     if "width" not in wrong and "height" not in wrong:
         with wrong.at("width"):
             _check_pixels(values["height"], values["width"], host.max_pixels)
@@ -102,17 +120,20 @@ def problems(workshop: Workshop, values: Mapping[str, Any]) -> FieldProblems:
         if values["guidance"] is None:
             raise ValueError("guidance is empty: give a number")
         bounds.check("guidance", values["guidance"])
-    _check_cascade(values, wrong)
+    if denoiser == UNET:  # a transformer's page has no cascade's fields
+        _check_cascade(values, wrong)
     try:
-        from_fields(values)
+        from_fields(values, denoiser)
     except (ValueError, TypeError) as error:
         said = sentence(error)
         field = max((name for name in SETTINGS if said.startswith(name)), key=len, default="layers")
         wrong.setdefault(field, said)
-    if not wrong and (parts := chosen_cascade(values)) is not None:
+    if not wrong and denoiser == UNET and (parts := chosen_cascade(values)) is not None:
+        config = from_fields(values)
+        assert isinstance(config, FouriScaleConfig)
         with wrong.at("cascade_strength"):
             size = int(values["height"]), int(values["width"])
-            parts.check_active(from_fields(values), *size, int(values["steps"]))
+            parts.check_active(config, *size, int(values["steps"]))
     return wrong
 
 
@@ -123,7 +144,7 @@ def read(workshop: Workshop, values: Mapping[str, Any]) -> PictureOrder:
         FieldError: something is wrong with one of them.
     """
     problems(workshop, values).refuse()
-    sampling, config = values["sampling"], from_fields(values)
+    sampling, config = values["sampling"], from_fields(values, denoiser_of(workshop, values))
     height, width = int(values["height"]), int(values["width"])
     return PictureOrder(
         prompt=values["prompt"].strip(),
@@ -136,7 +157,7 @@ def read(workshop: Workshop, values: Mapping[str, Any]) -> PictureOrder:
         guidance=float(values["guidance"]),
         config=config,
         methods=(SCALED, DIRECT) if sampling == BOTH else (sampling,),
-        cascade=chosen_cascade(values) if first_size(config, height, width) else None,
+        cascade=_cascade_of(values, config, height, width),
     )
 
 
@@ -161,12 +182,14 @@ def of_recipe(workshop: Workshop, recipe: Recipe, sampling: str | None = None) -
             "that picture was made from other pictures or LoRAs too: `fouriscale remake` makes it again"
         )
     own = recipe.config
-    config = FouriScaleConfig.from_dict(own) if own else workshop.models.config(recipe.model)
+    config = config_of(own) if own else workshop.models.config(recipe.model)
     return plain | to_fields(_left_to_mode(config))
 
 
-def _left_to_mode(config: FouriScaleConfig) -> FouriScaleConfig:
+def _left_to_mode(config: Config) -> Config:
     """The same settings, those left open that are as the mode says: then another mode can be chosen there."""
+    if not isinstance(config, FouriScaleConfig):
+        return config
     names = (*MODES[config.mode], "grid_phases")
     usual = config.replace(**dict.fromkeys(names)).resolved()
     return config.replace(**{name: None for name in names if getattr(config, name) == getattr(usual, name)})
@@ -184,6 +207,13 @@ def chosen_cascade(values: Mapping[str, Any]) -> Cascade | None:
     if not on or values["sampling"] == DIRECT:
         return None
     return Cascade(strength=strength, upsampling=upsampling)
+
+
+def _cascade_of(values: Mapping[str, Any], config: Config, height: int, width: int) -> Cascade | None:
+    """The cascade of an order: none with a transformer, whose page does not offer it."""
+    if not isinstance(config, FouriScaleConfig) or first_size(config, height, width) is None:
+        return None
+    return chosen_cascade(values)
 
 
 def _check_cascade(values: Mapping[str, Any], wrong: FieldProblems) -> None:
@@ -204,7 +234,7 @@ def link(workshop: Workshop, values: Mapping[str, Any]) -> str:
     """The query that opens the page with these values: those that differ from the usual."""
     usual = start(workshop)
     if values["preset"] != AUTO:
-        usual |= to_fields(FouriScaleConfig.preset(values["preset"]))
+        usual |= to_fields(named_config(values["preset"]))
     changed = {name: values[name] for name in FIELDS if values[name] != usual[name]}
     return links.to_query(links.HOME, changed | {"prompt": values["prompt"]})
 
@@ -213,7 +243,7 @@ def of_link(workshop: Workshop, query: Mapping[str, str]) -> dict[str, Any]:
     """The page's values from a query; what it does not name, or names wrongly, stays as usual."""
     values = start(workshop)
     if query.get("tab", links.HOME) == links.HOME and query.get("preset") in preset_names():
-        values |= to_fields(FouriScaleConfig.preset(query["preset"]))
+        values |= to_fields(named_config(query["preset"]))
     values = links.of_query(links.HOME, query, values)
     wrong = problems(workshop, values)
     return values | {name: v for name, v in start(workshop).items() if name in wrong}

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from html import escape
 from typing import Any
 
-from fouriscale.reports.explain import Explanation
-from fouriscale.reports.explain_words import sentences
+from fouriscale import FouriScaleConfig
+from fouriscale.reports.explain_model import AnyExplanation, explanation_sentences
 from fouriscale.sampling.cascade import sentence as cascade_sentence
 
 from ..jobs.files import SCALED
@@ -26,15 +26,15 @@ def plan(workshop: Workshop, values: Mapping[str, Any]) -> str:
     except ValueError as error:
         return f'<p class="wrong" role="alert">{escape(str(error))}.</p>'
     rows = _rows(workshop, picture_order, explanation)
-    asked = order.chosen_cascade(values)
-    if asked is not None and picture_order.cascade is None:
+    asked, config = order.chosen_cascade(values), picture_order.config
+    if asked is not None and picture_order.cascade is None and isinstance(config, FouriScaleConfig):
         size = picture_order.height, picture_order.width
-        rows.insert(1, ("cascade", cascade_sentence(asked, picture_order.config, *size, picture_order.steps)))
+        rows.insert(1, ("cascade", cascade_sentence(asked, config, *size, picture_order.steps)))
     cells = "".join(f"<tr><th scope='row'>{escape(a)}</th><td>{escape(b)}</td></tr>" for a, b in rows)
     return f'<table class="plan">{cells}</table>'
 
 
-def foretold(workshop: Workshop, picture_order: PictureOrder) -> Explanation:
+def foretold(workshop: Workshop, picture_order: PictureOrder) -> AnyExplanation:
     """What FouriScale would do for an order, and what it would cost.
 
     Raises:
@@ -50,9 +50,11 @@ def foretold(workshop: Workshop, picture_order: PictureOrder) -> Explanation:
     )
 
 
-def _rows(workshop: Workshop, picture_order: PictureOrder, explanation: Explanation) -> list[tuple[str, str]]:
+def _rows(
+    workshop: Workshop, picture_order: PictureOrder, explanation: AnyExplanation
+) -> list[tuple[str, str]]:
     """(subject, sentence) of each row."""
-    lines = [line.partition(": ") for line in sentences(explanation)]
+    lines = [line.partition(": ") for line in explanation_sentences(explanation)]
     rows = [(subject, sentence) for subject, _, sentence in lines]
     with contextlib.suppress(ValueError):  # a model that no preset fits has a preset chosen for it
         own = workshop.models.config(picture_order.model).training_sizes

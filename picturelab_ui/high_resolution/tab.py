@@ -105,7 +105,7 @@ def _follow_choices(workshop: Workshop, form: Form, tools: HighResolutionTools) 
             config = order.config_for_choice(workshop, name, preset_name)
         except ValueError:  # the plan says what is wrong
             return notes
-        return notes | form.fill(to_fields(config))
+        return notes | form.fill(to_fields(config)) | tools.for_denoiser(config.DENOISER)
 
     def usual(name: str) -> Any:
         try:
@@ -114,9 +114,14 @@ def _follow_choices(workshop: Workshop, form: Form, tools: HighResolutionTools) 
         except ValueError:  # the plan says what is wrong
             return gr.skip()
 
-    filled = [tools.notes, *[form[name] for name in SETTINGS]]
+    parts = [*tools.of_unets, *tools.of_transformers]
+    filled = [tools.notes, *parts, *[form[name] for name in SETTINGS]]
     gr.on([model.input, preset.input], choose, [model, preset], filled, **QUIET)
     model.input(usual, model, [form["steps"], form["guidance"]], **QUIET)
+    # Also where a recipe, a link or the gallery has named another model.
+    model.change(
+        lambda name: tools.for_denoiser(order.denoiser_of(workshop, {"model": name})), model, parts, **QUIET
+    )
     gr.on([model.change, prompt.change], unknown_words, [model, prompt], tools.unknown, **AT_ONCE)
 
 

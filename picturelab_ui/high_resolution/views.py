@@ -110,7 +110,9 @@ def show_result(views: HighResolutionViews, result: SamplingResult) -> News:
     """What a finished job changes."""
     news = show_pictures(views, result.path(SCALED), result.path(DIRECT))
     scaled = result.path(SCALED)
-    if result.activity is not None and scaled is not None:
+    if result.activity is None:
+        news[views.spectrum] = f'<p class="soft">{_NO_SPECTRUM}</p>'
+    elif scaled is not None:
         config = FouriScaleConfig.from_dict(Recipe.parse(read_recipe(scaled)).config or {})
         runs = {picture.method: picture.powers for picture in result.pictures}
         chart = spectrum_chart(result.activity, config, runs)
@@ -121,6 +123,7 @@ def show_result(views: HighResolutionViews, result: SamplingResult) -> News:
     return news
 
 
+_NO_SPECTRUM = "Nothing was filtered here: directly, or with a transformer, no map's frequencies are changed."
 # The drawing in words, for those who don't see it and for those who do.
 _SPECTRA = """Top right: how much of each frequency the unfinished picture holds, from the first step (dark) to the
 last (light); dashed is direct sampling."""

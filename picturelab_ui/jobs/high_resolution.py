@@ -7,12 +7,16 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from diffusers import AutoencoderKL
 
 from fouriscale.config import FouriScaleConfig
+from fouriscale.config_kinds import Config
 from fouriscale.hooks.patch import fouriscale
+from fouriscale.hooks.pipelines import denoiser_of
 from fouriscale.sampling.cascade import Cascade
 from fouriscale.sampling.generate import generate
 from fouriscale.sampling.recipe import save
+from fouriscale.sampling.transformers import as_map
 
 from .files import DIRECT, SCALED, sampled_file
 from .previews import preview
@@ -40,7 +44,7 @@ class PictureOrder:
     seed: int
     steps: int
     guidance: float
-    config: FouriScaleConfig
+    config: Config
     methods: tuple[str, ...] = (SCALED, DIRECT)
     negative_prompt: str | None = None
     cascade: Cascade | None = None
@@ -70,7 +74,7 @@ class SampledPicture:
 
 @dataclass(frozen=True)
 class SamplingResult:
-    """A job's pictures, and what FouriScale did; `activity` is None where it did not sample any."""
+    """A job's pictures, and what FouriScale did to a UNet; `activity` is None where it did not sample any."""
 
     pictures: tuple[SampledPicture, ...]
     activity: Activity | None
@@ -83,7 +87,7 @@ def sample(pipe: Any, order: PictureOrder, *, folder: Path, job: PageJob) -> Sam
     """The order's pictures, each written into `folder`.
 
     Args:
-        job: gets the progress, and stops the run between two blocks of the UNet once cancelled.
+        job: gets the progress, and stops the run between two blocks of the denoiser once cancelled.
 
     Raises:
         ValueError: see `generate`. Cancelled: the job was cancelled.
@@ -98,7 +102,7 @@ def sample(pipe: Any, order: PictureOrder, *, folder: Path, job: PageJob) -> Sam
         for number, method in enumerate(methods)
     )
     active = None
-    if SCALED in methods:
+    if SCALED in methods and isinstance(order.config, FouriScaleConfig):
         active = activity(
             pipe.unet, order.config, order.height, order.width, order.steps, pipe.vae_scale_factor
         )
@@ -116,17 +120,23 @@ def _sample_one(
     every = max(1, count // _PREVIEWS)
 
     def on_step(step: int, steps: int, dilation: float) -> None:
-        note = f"{method}, step {step} of {steps}, dilation {dilation:.2f}"
-        job.report(done + step, done + steps + after, note)
+        dilated = f", dilation {dilation:.2f}" if isinstance(order.config, FouriScaleConfig) else ""
+        job.report(done + step, done + steps + after, f"{method}, step {step} of {steps}{dilated}")
 
     def on_latents(step: int, latents: torch.Tensor) -> None:
         job.check()
+        maps = as_map(pipe, latents, (order.height, order.width))
+        if maps is None or not isinstance(
+            pipe.vae, AutoencoderKL
+        ):  # which a small preview could not be decoded with
+            return
+        latents = maps
         if latents.shape[-2] * pipe.vae_scale_factor == order.height:  # and not of a cascade's first part
             powers.append(radial_power(latents))
         if step % every == 0 and step < count:
             job.add_preview(preview(pipe, latents), f"{method} {step}")
 
-    with stoppable(pipe.unet, job):
+    with stoppable(denoiser_of(pipe), job):
         (picture,) = generate(
             pipe,
             order.prompt,

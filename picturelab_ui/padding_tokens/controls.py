@@ -50,7 +50,7 @@ class PaddingTokensTools:
 def place(workshop: Workshop, panel: JobPanel) -> tuple[Form, PaddingTokensTools]:
     """All fields and buttons, one below the other."""
     form = Form("pad")
-    models = workshop.models.names(with_unet=False)
+    models = workshop.models.names(for_fouriscale=False)
     prompts = readable(models[0], _SHAPES)
     form.add("prompt", gr.Textbox(prompts[0], label="Prompt", lines=2))
     unknown = gr.HTML(visible=False)

@@ -53,7 +53,7 @@ def problems(workshop: Workshop, values: Mapping[str, Any], chosen_rows: Sequenc
     with wrong.at("prompt"):
         check_prompt(values["prompt"])
     with wrong.at("model"):
-        workshop.models.check(values["model"], with_unet=False)
+        workshop.models.check(values["model"], for_fouriscale=False)
     last_seed = int(BOUNDS["seed"].most) - 1  # a curve takes the next one too
     for name, least, most in (("seed", 0, last_seed), ("steps", 1, workshop.host.max_steps)):
         with wrong.at(name):
@@ -106,7 +106,7 @@ def read_audit(
     Raises:
         ValueError: a value is wrong.
     """
-    workshop.models.check(model, with_unet=False)
+    workshop.models.check(model, for_fouriscale=False)
     check_between("steps", steps, 1, workshop.host.max_steps)
     typed = _typed_prompts(prompts)
     if not typed:

@@ -44,7 +44,7 @@ async def tokens_of(workshop: Workshop, group: str, model: str, prompt: str) -> 
             too many unread prompts.
     """
     bounds.check_prompt("prompt", prompt)
-    workshop.models.check(model, with_unet=False)
+    workshop.models.check(model, for_fouriscale=False)
     await workshop.models.until_readable(model, group)
     return await workshop.readings.read(group, partial(read_tokens, workshop, model, prompt))
 

@@ -24,7 +24,7 @@ import yaml
 import fouriscale.cli.commands
 import padtone.cli.commands
 from benchmarks.pictures import Block, blocks
-from fouriscale import FouriScaleConfig
+from fouriscale.config_kinds import named_config
 from fouriscale.hooks.patch import current_state
 from picturelab.batch.jobs import parse
 from picturelab.batch.order import BatchOrder
@@ -36,6 +36,8 @@ PARSED_ONLY = {
     r"^fouriscale .*path/to/sd15.safetensors": "gigabytes of weights",
     r"^fouriscale validate": "weights from a hub",
     r"^fouriscale explain --model sdxl": "a quarter of a minute; tests/fouriscale/reports explains it",
+    r"^fouriscale explain --model flux": "half a minute; tests/fouriscale/reports explains a smaller one",
+    r"^fouriscale generate .*joint-masked .*--compare": "fifty steps; tests/end_to_end samples fewer",
     r"^fouriscale page": "serves until it is stopped; tests/ui starts it",
     r"^fouriscale batch jobs.yaml": "several processes, Ray or an object store: tests/picturelab and tests/faults",
     r"^padtone audit": "minutes to hours; tests/padtone/audit runs audits of small models",
@@ -126,7 +128,7 @@ def _yaml(block: Block, done: Walk) -> None:
     if "prompts" in yaml.safe_load(block.text):
         done.plans.append(read_plan(BatchOrder(jobs=path, out="planned")).total)
     else:
-        FouriScaleConfig.load(path)
+        named_config(str(path))
 
 
 def _command(line: str, where: str, done: Walk) -> None:

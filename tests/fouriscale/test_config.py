@@ -7,7 +7,6 @@ import yaml
 
 import fouriscale
 from fouriscale import FouriScaleConfig
-from fouriscale.config import setting_docs
 
 SD15 = FouriScaleConfig.preset("sd15")
 
@@ -48,7 +47,7 @@ def test_made_like_any_class_of_pythons():
 
 
 def test_every_setting_has_its_sentence():
-    docs = setting_docs()
+    docs = FouriScaleConfig.setting_docs()
     assert list(docs) == list(SD15.to_dict())
     assert all(len(sentence) > 20 and "\n" not in sentence for sentence in docs.values())
     assert docs["stop"].startswith("fraction of the run")
@@ -132,7 +131,7 @@ def test_bad_settings_get_one_sentence(changes, error, sentence):
 
 
 def test_bad_files_get_one_sentence(tmp_path):
-    with pytest.raises(ValueError, match=r"unknown preset 'sd16'; presets are sd15, sd21"):
+    with pytest.raises(ValueError, match=r"unknown preset 'sd16'; presets are .*sd15, sd21"):
         FouriScaleConfig.preset("sd16")
     with pytest.raises(ValueError, match=r"none\.yaml: cannot be read"):
         FouriScaleConfig.load(tmp_path / "none.yaml")

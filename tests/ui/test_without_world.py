@@ -79,7 +79,7 @@ def test_the_model_draws_and_reads(workshop, tiny_model):
 def test_a_model_without_a_unet_is_refused(tmp_path):
     (tmp_path / "model_index.json").write_text('{"_class_name": "FluxPipeline"}')
     workshop = Workshop(Host(model=str(tmp_path), output=tmp_path))
-    with pytest.raises(ValueError, match="needs a model with a UNet, which"):
+    with pytest.raises(ValueError, match="needs a model with a UNet, or a transformer"):
         workshop.models.first()
     workshop.runner.close()
 

@@ -305,7 +305,7 @@ def test_models_that_are_refused(tmp_path, tiny_model):
     )
     cases = {
         "empty": "holds no model_index.json",
-        "flux": "is a FluxPipeline without a UNet2DConditionModel: FouriScale works on convolutions",
+        "flux": "is a FluxPipeline without a UNet2DConditionModel, and without a transformer whose positions",
         "old.ckpt": "pickled weights can run code",
         "pickled": "no safetensors weights in unet/",
         "missing.safetensors": "there is no model",

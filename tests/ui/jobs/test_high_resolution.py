@@ -10,7 +10,6 @@ import torch
 from PIL import Image
 
 from fouriscale import FouriScaleConfig
-from fouriscale.config import setting_docs
 from fouriscale.loading.pipeline import load_pipeline
 from fouriscale.sampling.recipe import read
 from picturelab_ui.high_resolution.spectrum_chart import spectrum_chart
@@ -231,7 +230,7 @@ def test_layers_have_short_names():
 
 
 def test_every_setting_has_its_sentence():
-    sentences = setting_docs()
+    sentences = FouriScaleConfig.setting_docs()
     assert list(sentences) == list(CONFIG.to_dict())
     assert all(len(sentence) > 20 for sentence in sentences.values())
     assert sentences["stop"].startswith("fraction of the run")

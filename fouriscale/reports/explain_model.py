@@ -1,0 +1,56 @@
+"""What would be done for a model by name, whichever kind of denoiser it has."""
+
+from __future__ import annotations
+
+from ..config_kinds import Config
+from ..loading.configs import transformer_parts, unet_config, vae_scale_factor
+from ..position_config import PositionConfig
+from ..sampling.cascade import Cascade
+from .explain import Explanation, explain
+from .explain_positions import PositionsExplanation, explain_positions, position_sentences
+from .explain_words import sentences
+
+AnyExplanation = Explanation | PositionsExplanation
+
+
+def explain_model(
+    model: str,
+    height: int,
+    width: int,
+    *,
+    steps: int,
+    config: Config,
+    cascade: Cascade | None = None,
+    preset: str | None = None,
+) -> AnyExplanation:
+    """What would be done at `height` x `width` pixels over `steps` steps.
+
+    Args:
+        model: see `loading.configs.part_config`.
+        config: for the kind of denoiser that the model has.
+        cascade: how the run is to begin at the training size.
+        preset: for a Stable Diffusion 2 file that does not tell.
+
+    Raises:
+        ValueError: there is no such model; see `explain` and `explain_positions`.
+    """
+    if isinstance(config, PositionConfig):
+        if cascade is not None:
+            cascade.refuse_transformer()
+        return explain_positions(transformer_parts(model), height, width, steps=steps, config=config)
+    return explain(
+        unet_config(model, preset),
+        height,
+        width,
+        steps=steps,
+        config=config,
+        vae_scale_factor=vae_scale_factor(model, preset),
+        cascade=cascade,
+    )
+
+
+def explanation_sentences(explanation: AnyExplanation) -> list[str]:
+    """An explanation in words, one line a subject."""
+    if isinstance(explanation, PositionsExplanation):
+        return position_sentences(explanation)
+    return sentences(explanation)

@@ -1,0 +1,240 @@
+"""What FouriScale would do for a transformer and a size, and what a picture would cost, before any weight is loaded."""
+
+from __future__ import annotations
+
+import inspect
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import diffusers
+import numpy as np
+import torch
+from diffusers import FlowMatchEulerDiscreteScheduler
+
+from ..hooks.patch import fouriscale
+from ..hooks.rotary_families import family_of
+from ..loading.configs import TransformerParts
+from ..maths import sizes
+from ..maths.positions import temperature
+from ..position_config import PositionConfig
+from ..sampling.transformers import check_sides
+from .transformer_cost import CallCost, call_cost
+
+# What a published model's scheduler says, where no folder does; the others' shift follows the size.
+_USUAL_SCHEDULES = {"SD3Transformer2DModel": {"shift": 3.0}}
+_SIGMAS_OF_SCHEDULER = (
+    "SD3Transformer2DModel",
+)  # whose pipelines leave them to it; the others' are even steps from 1
+
+
+@dataclass(frozen=True)
+class Sigmas:
+    """The noise of a run's first and last step, as a share.
+
+    Attributes:
+        shift: mu, by which the schedule follows the size; None where it does not.
+    """
+
+    first: float
+    last: float
+    shift: float | None
+
+
+@dataclass(frozen=True)
+class PositionsExplanation:
+    """What would be done for one size. Sizes are (height, width) in pixels.
+
+    Attributes:
+        training_size: the nearest in shape.
+        scales: how many times as long as in training height and width are.
+        temperature: what cos and sin of the image's positions are multiplied by.
+        config: the settings.
+        text_tokens: rows of text beside the image's tokens, padding included.
+        tokens, training_tokens: of the image, at this size and at the training size.
+        steps: of the run.
+        sigmas: as the run has them, and as it would have them without a cap on the shift; None where the pipeline is
+            not known.
+        cost: of one call of the transformer, and of one at the training size; None where its arguments are not known.
+        parameters: of the transformer.
+    """
+
+    size: sizes.Size
+    training_size: sizes.Size
+    scales: tuple[float, float]
+    temperature: float
+    config: PositionConfig
+    text_tokens: int
+    tokens: int
+    training_tokens: int
+    steps: int
+    sigmas: tuple[Sigmas, Sigmas] | None
+    cost: tuple[CallCost, CallCost] | None
+    parameters: int
+
+    run_cost = 1.0  # times direct sampling's: positions by rule cost nothing
+
+    @property
+    def direct_cost(self) -> int | None:
+        """Multiply-adds of one call, with FouriScale or without."""
+        return self.cost[0].multiply_adds if self.cost else None
+
+    @property
+    def active(self) -> int:
+        """How many steps differ from direct sampling."""
+        return self.steps if max(self.scales) > 1 else 0
+
+
+def explain_positions(
+    parts: TransformerParts, height: int, width: int, *, steps: int, config: PositionConfig
+) -> PositionsExplanation:
+    """What would be done at `height` x `width` pixels over `steps` steps.
+
+    The transformer is built from its config without values, so hardly any memory is taken.
+
+    Raises:
+        ValueError: the size is no whole number of tokens, `steps` is below 1, or nobody has said how such a
+            transformer makes its positions.
+    """
+    sizes.check_size(height, width, sizes.SIZE_MULTIPLE)
+    if steps < 1:
+        raise ValueError(f"steps={steps}: must be at least 1")
+    kind = str(parts.transformer["_class_name"])
+    with torch.device("meta"):
+        transformer = getattr(diffusers, kind).from_config(dict(parts.transformer)).eval()
+    pipe = _stand_in(parts, transformer)
+    pixels = family_of(transformer).token_pixels(pipe)
+    check_sides((height, width), pixels, type(pipe).__name__)
+    training_size = config.training_size(height, width)
+    grids = [(size[0] // pixels, size[1] // pixels) for size in ((height, width), training_size)]
+    tokens, training_tokens = map(math.prod, grids)
+    text, scales = _text_tokens(parts), config.scales(height, width)
+    m = config.temperature
+    if isinstance(m, str):
+        m = temperature(m, max(scales), tokens + text, training_tokens + text)
+    costs = [call_cost(transformer, grid, text) for grid in grids]
+    return PositionsExplanation(
+        size=(height, width),
+        training_size=training_size,
+        scales=scales,
+        temperature=m if max(scales) > 1 else 1.0,
+        config=config,
+        text_tokens=text,
+        tokens=tokens,
+        training_tokens=training_tokens,
+        steps=steps,
+        sigmas=_sigmas(pipe, config, tokens, steps),
+        cost=None if costs[0] is None or costs[1] is None else (costs[0], costs[1]),
+        parameters=sum(parameter.numel() for parameter in transformer.parameters()),
+    )
+
+
+def _stand_in(parts: TransformerParts, transformer: Any) -> Any:
+    """A pipeline whose parts have no values, for what its code says of sizes and schedules."""
+    usual = _USUAL_SCHEDULES.get(parts.transformer["_class_name"], {"use_dynamic_shifting": True})
+    config = dict(parts.scheduler) or usual
+    pipe: Any = object.__new__(parts.pipeline or diffusers.DiffusionPipeline)
+    vars(pipe).update(
+        transformer=transformer,
+        scheduler=FlowMatchEulerDiscreteScheduler.from_config(config),
+        vae_scale_factor=parts.vae_scale_factor,
+    )
+    return pipe
+
+
+def _text_tokens(parts: TransformerParts) -> int:
+    """To which length the pipeline pads its texts, or at which it cuts them."""
+    if parts.pipeline is None:
+        return int(parts.call.get("max_sequence_length", 0))
+    usual = inspect.signature(parts.pipeline.__call__).parameters.get("max_sequence_length")
+    return int(parts.call.get("max_sequence_length", usual.default if usual else 0))
+
+
+def _sigmas(pipe: Any, config: PositionConfig, tokens: int, steps: int) -> tuple[Sigmas, Sigmas] | None:
+    """Those of a run with these settings, and of one without a cap."""
+    dynamic = pipe.scheduler.config.use_dynamic_shifting
+    if dynamic and type(pipe) is diffusers.DiffusionPipeline:
+        return None
+    shift = family_of(pipe.transformer).shift(pipe, tokens, steps) if dynamic else None
+    ends = []
+    for one in (config, config.replace(shift="pipeline")):
+        given: dict[str, Any] = {} if shift is None else {"mu": shift}
+        if type(pipe.transformer).__name__ in _SIGMAS_OF_SCHEDULER:
+            given["num_inference_steps"] = steps
+        else:
+            given["sigmas"] = np.linspace(1.0, 1 / steps, steps).tolist()
+        with fouriscale(pipe, one):
+            pipe.scheduler.set_timesteps(**given)
+        sigmas = pipe.scheduler.sigmas[:-1].tolist()  # behind the last step there is no noise
+        ends.append(Sigmas(sigmas[0], sigmas[-1], shift))
+    return ends[0], ends[1]
+
+
+def position_sentences(explanation: PositionsExplanation) -> list[str]:
+    """An explanation in words, one line a subject."""
+    return [
+        f"size: {_sides(explanation.size)}",
+        *_of_the_positions(explanation),
+        f"tokens: {explanation.tokens} of the image and up to {explanation.text_tokens} of the text, at the training "
+        f"size {explanation.training_tokens} of the image: {_times(explanation):.2f} times as many in all",
+        *_of_the_schedule(explanation),
+        *_of_the_cost(explanation),
+    ]
+
+
+def _times(explanation: PositionsExplanation) -> float:
+    text = explanation.text_tokens
+    return (explanation.tokens + text) / (explanation.training_tokens + text)
+
+
+def _of_the_positions(explanation: PositionsExplanation) -> list[str]:
+    base, config = _sides(explanation.training_size), explanation.config
+    if not explanation.active:
+        return [f"training size: {base}; the size is at most a tenth beyond it, so no position is changed"]
+    down, across = explanation.scales
+    scale = f"{down:.2f} on both axes" if down == across else f"{down:.2f} in height, {across:.2f} in width"
+    when = "following the noise, strongest at first" if config.dynamic else "the same at every step"
+    named = f" ({config.temperature})" if isinstance(config.temperature, str) else ""
+    return [
+        f"training size: {base}",
+        f"scale: {scale}",
+        f"rule: {config.rule}, {when}; the text's positions stay",
+        f"temperature: cos and sin of the image's positions times {explanation.temperature:.3f}{named}",
+    ]
+
+
+def _of_the_schedule(explanation: PositionsExplanation) -> list[str]:
+    if explanation.sigmas is None:
+        return []
+    own, stock = explanation.sigmas
+    line = f"sigmas: from {own.first:.4f} to {own.last:.4f} in {explanation.steps} steps"
+    if stock.shift is None:
+        return [f"{line}; the schedule does not follow the size"]
+    if own == stock:
+        return [f"{line}, by the pipeline's shift of {stock.shift:.2f}"]
+    cap = f"the cap on the shift ({explanation.config.shift})"
+    return [f"{line}; without {cap}, {stock.shift:.2f}, from {stock.first:.4f} to {stock.last:.4f}"]
+
+
+def _of_the_cost(explanation: PositionsExplanation) -> list[str]:
+    weights = f"{explanation.parameters / 1e6:,.1f} million weights"
+    if explanation.cost is None:
+        return [f"weights: {weights}"]
+    cost, trained = explanation.cost
+    times = cost.multiply_adds / trained.multiply_adds
+    peak = cost.peak_values
+    return [
+        f"cost: {_large(cost.multiply_adds)} multiply-adds a call of the transformer, {cost.attention:.0%} of them "
+        f"attention; at the training size {_large(trained.multiply_adds)} and {trained.attention:.0%}, so {times:.2f} "
+        "times as many, with FouriScale or without",
+        f"memory: feature maps of {4 * peak / 1e9:.2f} GB in float32, {2 * peak / 1e9:.2f} GB in bfloat16, for one "
+        f"picture without guidance, beside the transformer's {weights}",
+    ]
+
+
+def _large(count: int) -> str:
+    return f"{count / 1e12:,.1f} trillion" if count >= 1e12 else f"{count / 1e9:,.1f} billion"
+
+
+def _sides(size: sizes.Size) -> str:
+    return f"width {size[1]}, height {size[0]}"
