@@ -15,6 +15,16 @@ RESULTS = pytest.StashKey()  # what each cell gave, by cell and mode: a `Result`
 PAGE = Path(__file__).parents[2] / "docs" / "compatibility.md"
 
 _FAMILY = {"SD": "SD", "XL": "SDXL"}
+_TRANSFORMERS = {
+    "flux": "FLUX.1",
+    "chroma": "Chroma",
+    "flux2": "FLUX.2",
+    "qwen_image": "Qwen-Image",
+    "z_image": "Z-Image",
+    "sd3": "SD 3",
+    "lumina2": "Lumina 2",
+    "krea2": "Krea 2",
+}
 _OTHER_UNETS = ("UNetMotionModel", "UNetControlNetXSModel")
 NOT_TRIED = [
     "real weights of any model, since no model hub can be reached where this is built",
@@ -79,15 +89,17 @@ def render(results, reference):
 
 def _table(cells, results):
     """A group's lines, a column for each family in each mode."""
-    modes = [mode for mode in SETTINGS if any(mode in cell.modes for cell in cells)]
-    columns = [f"{_FAMILY[family]}, {mode}" for family in FAMILIES for mode in modes]
+    modes = [mode for mode in (*SETTINGS, "positions") if any(mode in cell.modes for cell in cells)]
+    families, columns = FAMILIES, [f"{_FAMILY[family]}, {mode}" for family in FAMILIES for mode in modes]
+    if modes == ["positions"]:
+        families, columns = list(_TRANSFORMERS), list(_TRANSFORMERS.values())
     lines = [f"| combination | {' | '.join(columns)} | equals |", f"|---|{'---|' * len(columns)}---|"]
     rows = {}
     for cell in cells:
         rows.setdefault(cell.name, {})[cell.family] = cell
     for name, row in rows.items():
         first = next(iter(row.values()))
-        shown = [_word(row.get(family), mode, first, results) for family in FAMILIES for mode in modes]
+        shown = [_word(row.get(family), mode, first, results) for family in families for mode in modes]
         equals = next(iter(results[first].values())).equals
         lines.append(f"| {name} | {' | '.join(shown)} | {equals} |")
     return lines
