@@ -34,6 +34,10 @@ NOT_TRIED = [
     "quantised convolutions; bitsandbytes and torchao leave them as they are, and so do the cells above",
     "`pipe.enable_sequential_cpu_offload()` itself, which fails on a CPU as the device to run on, without "
     "FouriScale too; what it does to the UNet is in the table",
+    "Z-Image with several prompts at once: its pictures differed from those computed plainly in the runs that were "
+    "made, and why is not known; the positions of each row are tested by hand "
+    "(`tests/fouriscale/hooks/test_z_image.py`)",
+    "transformers in several threads, and compiled otherwise than the table says; Qwen-Image-Edit as a pipeline",
 ]
 
 _HEAD = """\
@@ -50,7 +54,9 @@ on each axis, in paper mode and in fast mode, whose deep blocks are on the train
 
 "{reference}" stands for an implementation of its own in the tests
 (`tests/matrix/plain_reference.py`, `plain_deep.py`): padded maps filtered by FFT, deep maps resampled by a DCT,
-and every branch its own UNet call.
+and every branch its own UNet call. Transformers have no modes: their positions are interpolated, with a temperature,
+and the yardstick turns the picture's tokens by each family's own formula (`tests/matrix/plain_positions.py`), for SD 3
+by the sines of which its table is made, to a twentieth of the effect.
 "Refused" combinations raise one sentence before anything is changed; the sentences are tested.
 
 diffusers {diffusers}.
