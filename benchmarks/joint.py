@@ -72,6 +72,7 @@ def judge_batch(
 
     torch.set_num_threads(1)  # two processes of one thread each are twice as fast as the reverse
     scenes = sample_scenes(cell.count, SEED, 1)[first : first + cell.batch]
+    _pipeline(cell.model, device)  # loading it is no part of a picture's time
     begun = time.perf_counter()
     pictures = _sampled(cell, [scene.caption for scene in scenes], first, steps, device)
     seconds = (time.perf_counter() - begun) / len(scenes)
