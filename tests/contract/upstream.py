@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import diffusers
 import torch
-from diffusers.models import attention_processor
+from diffusers.models import attention_processor, embeddings
 from torch import nn
 
 from fouriscale.hooks import pipelines
@@ -52,6 +52,13 @@ def _sees_the_caller() -> bool:
         and kind.__call__.__wrapped__.__code__.co_name == "__call__"  # type: ignore[attr-defined]
         for kind in _pipelines()
     )
+
+
+def _pictures_come_first(transformer: type) -> bool:
+    forward = inspect.getsource(inspect.unwrap(transformer.forward))  # type: ignore[attr-defined]
+    embedding = inspect.getsource(transformer._prepare_sequence)  # type: ignore[attr-defined]
+    pictures, captions = (forward.find(f"{ids}, {ids[:-8]}_pad_mask") for ids in ("x_pos_ids", "cap_pos_ids"))
+    return "self.rope_embedder(" in embedding and 0 < pictures < captions
 
 
 LEANS = (
@@ -149,6 +156,24 @@ LEANS = (
         "a UNet with adapters has peft_config",
         "hooks/modules.py",
         lambda: "peft_config" in inspect.getsource(diffusers.loaders.peft),
+    ),
+    Lean(
+        "PatchEmbed.forward asks self.cropped_pos_embed(height, width) for the table's part",
+        "hooks/position_table.py",
+        lambda: (
+            "self.cropped_pos_embed(height, width)" in inspect.getsource(embeddings.PatchEmbed.forward)
+            and _parameters(embeddings.PatchEmbed.cropped_pos_embed) == ["self", "height", "width"]
+        ),
+    ),
+    Lean(
+        "Z-Image's transformer asks self.rope_embedder for the pictures' positions first, and then for the captions'",
+        "hooks/embedder.py",
+        lambda: _pictures_come_first(diffusers.ZImageTransformer2DModel),
+    ),
+    Lean(
+        "pipelines ask a scheduler's set_timesteps for a shift by the name of mu",
+        "hooks/shift.py",
+        lambda: "mu" in _parameters(diffusers.FlowMatchEulerDiscreteScheduler.set_timesteps),
     ),
     Lean(
         "pipelines keep _progress_bar_config",

@@ -11,13 +11,16 @@ from diffusers import DiffusionPipeline
 
 from fouriscale import apply_fouriscale, remove_fouriscale
 from fouriscale.hooks.patch import current_state
-from fouriscale.hooks.pipelines import unet_of
+from fouriscale.hooks.pipelines import denoiser_of
+from fouriscale.position_config import PositionConfig
+from tests.matrix.plain_positions import plain_positions
 from tests.matrix.plain_reference import plain_reference
 from tests.tiny.unet_pipelines import CONFIG, FAMILIES
 
 REFERENCE = "the method computed plainly"
 BOTH = ("paper", "fast")
 LAYERWISE = "Layerwise mode"  # the group of cells in that mode alone
+TRANSFORMERS = "Transformers"  # the group of cells whose positions are scaled, in the one mode "positions"
 # The same in every mode but for what the mode says. Of fast mode's four steps, three are on the deep grid.
 SETTINGS = {mode: CONFIG.replace(mode=mode) for mode in (*BOTH, "layerwise")}
 
@@ -128,7 +131,7 @@ def traces(unet):
 
 def check(setting, modes):
     """In each mode: runs, keeps the size, changes the image, equals what it should; and restores bit for bit."""
-    unet = unet_of(setting.pipe)
+    unet = denoiser_of(setting.pipe)
     plain = as_array(setting.run())
     found = list(unet.state_dict()), traces(unet)
     setting.undo.callback(remove_fouriscale, setting.pipe)  # also where it fails: cells share a UNet
@@ -141,8 +144,15 @@ def check(setting, modes):
     assert (again == plain).all()
 
 
+def _plainly(setting, config):
+    pipe = setting.running or setting.pipe
+    if isinstance(config, PositionConfig):
+        return plain_positions(pipe, config)
+    return plain_reference(pipe, config, setting.guided)
+
+
 def _check_mode(setting, config, plain):
-    unet = unet_of(setting.pipe)
+    unet = denoiser_of(setting.pipe)
     keys = list(unet.state_dict())
     apply_fouriscale(setting.pipe, config, **setting.apply)
     scaled = as_array(setting.run())
@@ -154,7 +164,7 @@ def _check_mode(setting, config, plain):
 
     if setting.expected is None:
         remove_fouriscale(setting.pipe)
-        with plain_reference(setting.running or setting.pipe, config, setting.guided) as reference:
+        with _plainly(setting, config) as reference:
             expected = as_array(setting.run())
         assert any(reference.active)
     else:

@@ -15,6 +15,16 @@ RESULTS = pytest.StashKey()  # what each cell gave, by cell and mode: a `Result`
 PAGE = Path(__file__).parents[2] / "docs" / "compatibility.md"
 
 _FAMILY = {"SD": "SD", "XL": "SDXL"}
+_TRANSFORMERS = {
+    "flux": "FLUX.1",
+    "chroma": "Chroma",
+    "flux2": "FLUX.2",
+    "qwen_image": "Qwen-Image",
+    "z_image": "Z-Image",
+    "sd3": "SD 3",
+    "lumina2": "Lumina 2",
+    "krea2": "Krea 2",
+}
 _OTHER_UNETS = ("UNetMotionModel", "UNetControlNetXSModel")
 NOT_TRIED = [
     "real weights of any model, since no model hub can be reached where this is built",
@@ -24,6 +34,10 @@ NOT_TRIED = [
     "quantised convolutions; bitsandbytes and torchao leave them as they are, and so do the cells above",
     "`pipe.enable_sequential_cpu_offload()` itself, which fails on a CPU as the device to run on, without "
     "FouriScale too; what it does to the UNet is in the table",
+    "Z-Image with several prompts at once: its pictures differed from those computed plainly in the runs that were "
+    "made, and why is not known; the positions of each row are tested by hand "
+    "(`tests/fouriscale/hooks/test_z_image.py`)",
+    "transformers in several threads, and compiled otherwise than the table says; Qwen-Image-Edit as a pipeline",
 ]
 
 _HEAD = """\
@@ -40,7 +54,9 @@ on each axis, in paper mode and in fast mode, whose deep blocks are on the train
 
 "{reference}" stands for an implementation of its own in the tests
 (`tests/matrix/plain_reference.py`, `plain_deep.py`): padded maps filtered by FFT, deep maps resampled by a DCT,
-and every branch its own UNet call.
+and every branch its own UNet call. Transformers have no modes: their positions are interpolated, with a temperature,
+and the yardstick turns the picture's tokens by each family's own formula (`tests/matrix/plain_positions.py`), for SD 3
+by the sines of which its table is made, to a twentieth of the effect.
 "Refused" combinations raise one sentence before anything is changed; the sentences are tested.
 
 diffusers {diffusers}.
@@ -79,15 +95,17 @@ def render(results, reference):
 
 def _table(cells, results):
     """A group's lines, a column for each family in each mode."""
-    modes = [mode for mode in SETTINGS if any(mode in cell.modes for cell in cells)]
-    columns = [f"{_FAMILY[family]}, {mode}" for family in FAMILIES for mode in modes]
+    modes = [mode for mode in (*SETTINGS, "positions") if any(mode in cell.modes for cell in cells)]
+    families, columns = FAMILIES, [f"{_FAMILY[family]}, {mode}" for family in FAMILIES for mode in modes]
+    if modes == ["positions"]:
+        families, columns = list(_TRANSFORMERS), list(_TRANSFORMERS.values())
     lines = [f"| combination | {' | '.join(columns)} | equals |", f"|---|{'---|' * len(columns)}---|"]
     rows = {}
     for cell in cells:
         rows.setdefault(cell.name, {})[cell.family] = cell
     for name, row in rows.items():
         first = next(iter(row.values()))
-        shown = [_word(row.get(family), mode, first, results) for family in FAMILIES for mode in modes]
+        shown = [_word(row.get(family), mode, first, results) for family in families for mode in modes]
         equals = next(iter(results[first].values())).equals
         lines.append(f"| {name} | {' | '.join(shown)} | {equals} |")
     return lines

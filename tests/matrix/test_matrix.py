@@ -13,11 +13,20 @@ from tests.matrix import (
     cells_own_loops,  # noqa: F401
     cells_pipelines,  # noqa: F401
     cells_samplers,  # noqa: F401
+    cells_transformers,  # noqa: F401
 )
 from tests.matrix import table as matrix_table
-from tests.matrix.cell import CELLS, LAYERWISE, REFERENCE, Result, check
+from tests.matrix.cell import CELLS, LAYERWISE, REFERENCE, TRANSFORMERS, Result, check
 
-GROUPS = ["Pipelines", "Adapters", "Samplers", "Memory and speed", "Loops of your own", LAYERWISE]
+GROUPS = [
+    "Pipelines",
+    "Adapters",
+    "Samplers",
+    "Memory and speed",
+    "Loops of your own",
+    LAYERWISE,
+    TRANSFORMERS,
+]
 ORDERED = sorted(CELLS, key=lambda cell: GROUPS.index(cell.group))
 
 # Of the schedulers' own making, and of peft's when a second LoRA comes.

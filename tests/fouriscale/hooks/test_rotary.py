@@ -178,29 +178,36 @@ def last_sigma(pipe, tokens, steps):
     return mu, float(pipe.scheduler.sigmas[-2])
 
 
-@pytest.mark.parametrize(("name", "mu_there"), [("flux", 11.55), ("chroma", 11.55), ("flux2", 11.5)])
-def test_the_last_step_at_4096_pixels_still_denoises(tiny, name, mu_there):
+@pytest.mark.parametrize(
+    ("name", "side", "mu_there", "mu_in_training"),
+    [
+        *(
+            (name, 64, 11.55, 1.15)
+            for name in ("flux", "chroma", "qwen_image", "z_image", "lumina2", "krea2")
+        ),
+        ("flux2", 64, 11.55, 2.1515),  # 28 steps lie between those of 200 and of 10, 1.15 and 2.256
+        ("sd3", 16, 11.55, 0.5),
+    ],
+)
+def test_the_last_step_at_4096_pixels_still_denoises(tiny, name, side, mu_there, mu_in_training):
+    """Trained at `side` x `side` tokens; 4096 pixels are 256 x 256 tokens."""
     pipe = tiny(name)
     scheduler = pipe.scheduler
     pipe.scheduler = type(scheduler).from_config(scheduler.config, use_dynamic_shifting=True)
+    training = (side * FAMILIES[type(pipe.transformer).__name__].token_pixels(pipe),) * 2
     try:
         mu, stock = last_sigma(pipe, 256 * 256, 28)
-        assert mu == pytest.approx(mu_there, abs=0.2)
+        assert mu == pytest.approx(mu_there, abs=0.01)
         assert stock > 0.999
-        training = 1024 // FAMILIES[type(pipe.transformer).__name__].token_pixels(pipe)
-        capped_mu = FAMILIES[type(pipe.transformer).__name__].shift(pipe, training**2, 28)
-        positions = attached(pipe, training_sizes=(1024, 1024))
-        _, capped = last_sigma(pipe, 256 * 256, 28)
-        positions.close()
-        expected = math.exp(capped_mu) / (math.exp(capped_mu) + 28 - 1)
-        assert capped == pytest.approx(expected, rel=1e-4)
-        positions = attached(pipe, training_sizes=(1024, 1024), shift=1.5)
-        _, chosen = last_sigma(pipe, 256 * 256, 28)
-        positions.close()
-        assert chosen == pytest.approx(math.exp(1.5) / (math.exp(1.5) + 27), rel=1e-4)
-        positions = attached(pipe, training_sizes=(1024, 1024), shift="pipeline")
-        assert last_sigma(pipe, 256 * 256, 28)[1] == stock
-        positions.close()
+        for settings, expected in (
+            ({}, mu_in_training),
+            ({"shift": 0.25}, 0.25),
+            ({"shift": "pipeline"}, mu),
+        ):
+            positions = attached(pipe, training_sizes=training, **settings)
+            _, last = last_sigma(pipe, 256 * 256, 28)
+            positions.close()
+            assert last == pytest.approx(math.exp(expected) / (math.exp(expected) + 27), rel=1e-3)
         assert last_sigma(pipe, 256 * 256, 28)[1] == stock
     finally:
         pipe.scheduler = scheduler

@@ -1,0 +1,249 @@
+"""What rules of positions, temperatures and shifts do to our joint models' pictures beyond their training size.
+
+`python -m benchmarks.joint` samples the same scenes directly, by every rule, with every shift and as a cascade, and has
+the checker judge them: repetition and correctness, and what of it the scenes that direct sampling has too became.
+Writes `benchmarks/results/joint.json` and `joint.md`; a killed run goes on from `joint.jsonl`, every picture's verdict.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import hashlib
+import json
+import os
+import platform
+import statistics
+import time
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from datetime import date
+from importlib import metadata
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import track
+
+from .joint_cells import CELLS, DIRECT, TRAINING, Cell
+from .quality import RESULTS, SEED, chosen, judge_version, read_verdicts, share
+from .study import difference
+
+
+@functools.cache
+def _weights(model: str) -> str:
+    from picturelab.models import fingerprint
+    from shapeworld import WEIGHTS
+
+    return fingerprint(WEIGHTS / model)
+
+
+def key(cell: Cell, steps: int | None, device: str) -> str:
+    """Stands for what a verdict depends on besides its scene's number: weights, settings, device, and who judged."""
+    from shapeworld import SAMPLING
+
+    way = dataclasses.asdict(cell.way)
+    parts = [cell.model, _weights(cell.model), way, cell.size, cell.batch, cell.call(steps)]
+    text = json.dumps([*parts, SAMPLING[cell.model].masking, device, judge_version()], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+@functools.cache
+def _pipeline(model: str, device: str) -> Any:
+    """This worker's."""
+    import diffusers
+
+    from shapeworld import load_pipeline
+
+    diffusers.utils.logging.disable_progress_bar()
+    pipe: Any = load_pipeline(model).to(device)  # type: ignore[arg-type]
+    pipe.set_progress_bar_config(disable=True)
+    return pipe
+
+
+def judge_batch(
+    cell: Cell, first: int, steps: int | None, device: str, images: Path | None
+) -> list[dict[str, Any]]:
+    """Sample scenes `first` and those behind it in one batch and judge them."""
+    import torch
+
+    from shapeworld import check, sample_scenes
+
+    torch.set_num_threads(1)  # two processes of one thread each are twice as fast as the reverse
+    scenes = sample_scenes(cell.count, SEED, 1)[first : first + cell.batch]
+    _pipeline(cell.model, device)  # loading it is no part of a picture's time
+    begun = time.perf_counter()
+    pictures = _sampled(cell, [scene.caption for scene in scenes], first, steps, device)
+    seconds = (time.perf_counter() - begun) / len(scenes)
+    verdicts = []
+    for index, (scene, picture) in enumerate(zip(scenes, pictures, strict=True), first):
+        report = check(picture, scene)
+        found = {"repeated": report.repeated, "correct": report.correct, "seconds": seconds}
+        verdicts.append({"scene": index, "found": report.objects_found, **found})
+        if images:
+            images.mkdir(parents=True, exist_ok=True)
+            picture.save(images / f"{cell.name.replace(', ', '-').replace(' ', '_')}-{index:03d}.png")
+    return verdicts
+
+
+def _sampled(cell: Cell, prompts: list[str], first: int, steps: int | None, device: str) -> list[Any]:
+    import torch
+    from diffusers import FluxImg2ImgPipeline
+
+    from fouriscale import fouriscale
+    from fouriscale.position_config import PositionConfig
+    from fouriscale.sampling.cascade import enlarged
+
+    pipe, way, call = _pipeline(cell.model, device), cell.way, cell.call(steps)
+    if "negative_prompt" in call:
+        call["negative_prompt"] = [call["negative_prompt"]] * len(prompts)
+    call |= {
+        "prompt": prompts,
+        "generator": [torch.Generator().manual_seed(first + i) for i in range(len(prompts))],
+    }
+    if way.strength is not None:
+        pipe.scheduler = type(pipe.scheduler).from_config(pipe.scheduler.config, shift=1.0)
+        first_size = {"height": TRAINING[0], "width": TRAINING[1]}
+        start = enlarged(pipe(**call | first_size).images, cell.size)
+        if way.strength == 0:
+            return list(start)
+        pipe = FluxImg2ImgPipeline(
+            **{name: part for name, part in pipe.components.items() if part is not None}
+        )
+        pipe.set_progress_bar_config(disable=True)
+        call |= {"image": start, "strength": way.strength}
+    # Img2Img is a pipeline of its own, and the worker's has its shift set anew for every batch.
+    pipe.scheduler = type(pipe.scheduler).from_config(pipe.scheduler.config, shift=way.shift)
+    call |= {"height": cell.size[0], "width": cell.size[1]}
+    if way.positions is None:
+        return list(pipe(**call).images)
+    with fouriscale(pipe, PositionConfig(TRAINING, **way.positions)):  # type: ignore[arg-type]
+        return list(pipe(**call).images)
+
+
+def measure(
+    cells: list[Cell], verdict_file: Path, steps: int | None, device: str, workers: int, images: Path | None
+) -> list[dict[str, Any]]:
+    """Sample and judge what `verdict_file` does not hold yet; gives the table's rows. 0 workers sample nothing."""
+    keys = {cell.name: key(cell, steps, device) for cell in cells}
+    verdict_file.parent.mkdir(parents=True, exist_ok=True)
+    verdicts = read_verdicts(verdict_file)
+    pieces = [
+        (cell, first)
+        for cell in cells
+        for first in range(0, cell.count, cell.batch)
+        if workers
+        and any(
+            (keys[cell.name], i) not in verdicts for i in range(first, min(first + cell.batch, cell.count))
+        )
+    ]
+    pieces.sort(key=lambda piece: piece[1] // 24)  # all rows have their first scenes before any has its last
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    with (
+        ProcessPoolExecutor(max(workers, 1), mp_context=get_context("spawn")) as pool,
+        verdict_file.open("a") as log,
+    ):
+        running = {pool.submit(judge_batch, *piece, steps, device, images): piece[0] for piece in pieces}
+        bar = track(as_completed(running), "sampling", total=len(running), console=Console(stderr=True))
+        for future in bar:
+            cell = running[future]
+            for verdict in future.result():
+                entry = {"key": keys[cell.name], "cell": cell.name, **verdict}
+                verdicts[entry["key"], entry["scene"]] = entry
+                log.write(json.dumps(entry) + "\n")
+            log.flush()
+    return summarise(cells, keys, verdicts)
+
+
+def summarise(
+    cells: list[Cell], keys: dict[str, str], verdicts: dict[tuple[str, int], dict[str, Any]]
+) -> list[dict[str, Any]]:
+    """One row a cell that has verdicts, beside direct sampling's of the same model, size and scenes."""
+    by_scene: dict[str, dict[int, dict[str, Any]]] = {}
+    for (name, scene), verdict in verdicts.items():
+        by_scene.setdefault(name, {})[scene] = verdict
+    judged = {
+        cell.name: {s: v for s, v in by_scene.get(keys[cell.name], {}).items() if s < cell.count}
+        for cell in cells
+    }
+    direct = {(cell.model, cell.size): judged[cell.name] for cell in cells if cell.way_name == DIRECT}
+    rows = []
+    for cell in cells:
+        own, first = judged[cell.name], direct.get((cell.model, cell.size), {})
+        if own:
+            pairs = [(first[s]["correct"], v["correct"]) for s, v in own.items() if s in first]
+            rows.append(
+                {
+                    **{"cell": cell.name, "count": len(own)},
+                    **{
+                        name: share(sum(v[name] for v in own.values()), len(own))
+                        for name in ("repeated", "correct")
+                    },
+                    "correct_difference": difference(pairs),
+                    "seconds": statistics.median(v["seconds"] for v in own.values()),
+                }
+            )
+    return rows
+
+
+def to_markdown(rows: list[dict[str, Any]], about: dict[str, Any]) -> str:
+    def cell(value: dict[str, float]) -> str:
+        return f"{value['fraction']:.0%} ({value['low']:.0%} to {value['high']:.0%})"
+
+    def points(value: dict[str, float] | None) -> str:
+        if value is None:
+            return ""
+        return "{fraction:+.0f} ({low:+.0f} to {high:+.0f})".format(**{k: 100 * v for k, v in value.items()})
+
+    lines = [
+        "| model, width x height, sampling | images | repeated | correct | points more than direct | seconds |",
+        "|---|---|---|---|---|---|",
+    ]
+    lines += [
+        f"| {row['cell']} | {row['count']} | {cell(row['repeated'])} | {cell(row['correct'])} "
+        f"| {points(row['correct_difference'])} | {row['seconds']:.1f} |"
+        for row in rows
+    ]
+    note = "; ".join(f"{name} {value}" for name, value in about.items())
+    intervals = (
+        "In brackets 95% intervals: of shares Wilson's, of points Newcombe's for pairs. Seconds: the median of a "
+        "picture's, alone in its process"
+    )
+    return "\n".join([*lines, "", f"{intervals}. {note}.", ""])
+
+
+def main(
+    only: Annotated[str, typer.Option(help="Rows whose name holds this; direct sampling comes along.")] = "",
+    report: Annotated[bool, typer.Option("--report", help="Sample nothing; the table so far.")] = False,
+    count: Annotated[int | None, typer.Option(min=1, help="At most this many images a row.")] = None,
+    steps: Annotated[int | None, typer.Option(min=1, help="None: each model's own.")] = None,
+    device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
+    workers: Annotated[int, typer.Option(min=1, help="Processes, on a CPU of one thread each.")] = 2,
+    out: Annotated[Path, typer.Option(help="Where the table goes.")] = RESULTS,
+    verdict_file: Annotated[Path, typer.Option(help="Kept from run to run.")] = RESULTS / "joint.jsonl",
+    save_images: Annotated[Path | None, typer.Option(help="A folder for the pictures.")] = None,
+) -> None:
+    """Study positions beyond the training size on the joint models."""
+    asked = chosen(CELLS, only)
+    compared = {(cell.model, cell.size) for cell in asked}
+    cells = [c for c in CELLS if c in asked or (c.way_name == DIRECT and (c.model, c.size) in compared)]
+    if count:
+        cells = [dataclasses.replace(cell, count=min(cell.count, count)) for cell in cells]
+    rows = measure(cells, verdict_file, steps, device, 0 if report else workers, save_images)
+    about = {
+        "steps": {cell.model: cell.call(steps)["num_inference_steps"] for cell in cells},
+        "weights": {cell.model: _weights(cell.model) for cell in cells},
+        "checker": judge_version(),
+        "date": date.today().isoformat(),
+        "machine": f"{platform.machine()}, {os.cpu_count()} cores, {device}",
+        **{name: metadata.version(name) for name in ("torch", "diffusers")},
+    }
+    out.mkdir(parents=True, exist_ok=True)
+    (out / "joint.json").write_text(json.dumps({"about": about, "rows": rows}, indent=2) + "\n")
+    (out / "joint.md").write_text(to_markdown(rows, about))
+    typer.echo(to_markdown(rows, about))
+
+
+if __name__ == "__main__":
+    typer.run(main)
