@@ -12,6 +12,7 @@ from fouriscale.config import FouriScaleConfig
 from fouriscale.hooks.patch import fouriscale
 from fouriscale.sampling.cascade import Cascade
 from fouriscale.sampling.generate import generate
+from fouriscale.sampling.parameters import parameters_of
 from fouriscale.sampling.recipe import save
 
 from .files import DIRECT, SCALED, sampled_file
@@ -143,5 +144,6 @@ def _sample_one(
         )
     path = sampled_file(folder, order.prompt, order.seed, job, method)
     folder.mkdir(parents=True, exist_ok=True)
-    save(picture.image, path, picture.recipe.model_copy(update={"model": order.model}))
+    recipe = picture.recipe.model_copy(update={"model": order.model})
+    save(picture.image, path, recipe, parameters=parameters_of(recipe))
     return SampledPicture(method, path, tuple(powers), job.seconds - seconds)
