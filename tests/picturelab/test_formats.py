@@ -73,15 +73,13 @@ def test_a_damaged_packet_is_none(tmp_path, image, packet):
 def test_a_file_that_is_cut_off_is_one_sentence_or_read(tmp_path, image, suffix):
     whole = encoded(image, format_of(f"a{suffix}"), recipe=("fouriscale", '{"seed": 7}'), parameters="a cat")
     path = tmp_path / f"a{suffix}"
-    read = 0
-    for length in range(0, len(whole), 7):
+    for length in range(0, len(whole), 29):
         path.write_bytes(whole[:length])
         try:
             values = recipes.read(path, "fouriscale", "fouriscale")
         except ValueError as error:
             assert str(error).startswith(str(path))  # noqa: PT017 (some lengths suffice)
         else:
-            read += 1
             assert values == {"seed": 7}
     path.write_bytes(whole)
     assert recipes.read(path, "fouriscale", "fouriscale") == {"seed": 7}
@@ -91,7 +89,7 @@ def test_a_file_that_is_cut_off_is_one_sentence_or_read(tmp_path, image, suffix)
 def test_bytes_that_are_changed_are_one_sentence_or_read(tmp_path, image, suffix):
     whole = encoded(image, format_of(f"a{suffix}"), recipe=("fouriscale", '{"seed": 7}'), parameters="a cat")
     path = tmp_path / f"a{suffix}"
-    for place in range(0, min(len(whole), 1500), 5):
+    for place in range(0, min(len(whole), 1500), 17):
         path.write_bytes(whole[:place] + bytes([whole[place] ^ 0xFF]) + whole[place + 1 :])
         try:
             carried = recipes.open_texts(path, "fouriscale")
@@ -105,7 +103,7 @@ def test_prompts_of_the_longest_kind_have_room_or_are_refused(image):
     text = "\u7ea2" * PROMPT_LETTERS  # three bytes each
     check_room(JPEG, 8, 8, text, None)
     recipe = ("fouriscale", f'{{"prompt": "{text}"}}')
-    content = io.BytesIO(encoded(image, JPEG, recipe=recipe, parameters=text * 2))
+    content = io.BytesIO(encoded(image, JPEG, recipe=recipe, parameters=text * 4))
     assert set(texts_of(content).texts) == {"fouriscale"}  # for the other text there is no room
     with pytest.raises(
         ValueError, match=r"the prompts have 60,000 bytes, and a JPEG's recipe has room for 45,000"
@@ -168,7 +166,7 @@ def test_the_file_follows_the_format_and_its_name(tmp_path):
         (b"JIS\0\0\0\0\0" + "Steps: 1".encode("iso2022_jp"), "Steps: 1"),
         (b"UNICODE\0\0a\0b\0", "ab"),  # half a letter at the end
         (b"UNICODE\0", ""),
-        (b"\xff\xfe\xff", "\ufffd\ufffd\ufffd"),
+        (b"\xff\xfe\xff", "\ufffd"),
     ],
 )
 def test_user_comments_say_their_letters_in_several_ways(comment, text):

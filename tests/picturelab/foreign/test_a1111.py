@@ -69,7 +69,7 @@ def test_what_a_reader_would_misread_is_not_written():
     assert text_of("Negative prompt: a cat", None, PARAMETERS) is None
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(
     st.text(alphabet='ab :,"\\\n()<>\r\tNe红', max_size=30),
     st.none() | st.text(alphabet='ab :,"\\\n', max_size=30),
@@ -135,7 +135,7 @@ def test_values_that_cannot_be_taken_are_told(parameter, name):
 
 
 def test_large_texts_take_no_time_that_grows_with_their_square():
-    for line in ("a" * 900_000, "a: " * 300_000, 'k: "' * 200_000, "a,b:" * 200_000, '"' * 900_000):
+    for line in ("a" * 400_000, "a: " * 100_000, 'k: "' * 100_000, "a,b:" * 50_000, '"' * 400_000):
         assert read(line).program
     with pytest.raises(ValueError, match=r"its parameters have 1,048,577 letters"):
         read("x" * (2**20 + 1))
