@@ -47,7 +47,7 @@ def named_format(name: Any) -> PictureFormat:
         ValueError: there is none of this name.
     """
     if not isinstance(name, str) or name not in FORMATS:
-        raise ValueError(f"format is {shown(name)}; it can be {_listed(list(FORMATS))}")
+        raise ValueError(f"format={shown(name)}: must be {_listed(list(FORMATS))}")
     return FORMATS[name]
 
 

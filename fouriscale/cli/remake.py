@@ -73,7 +73,7 @@ def remake(
         complain(
             f"{image} is a {carried.kind.title}, whose pixels are not those that were sampled: the picture is made "
             "again as it was before, and nothing is compared",
-            "Note",
+            "Warning",
         )
     commit = recipe.revision if locate(recipe.model) == "hub" else None
     with Console(stderr=True).status(loading(recipe.model)):

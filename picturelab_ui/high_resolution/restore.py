@@ -43,7 +43,7 @@ def wire(
         if file is None:
             return {views.recipe_remark: ""}
         try:
-            foreign = _of_others(Path(file))
+            foreign = read_foreign(Path(file))
             values = order.of_foreign(foreign) if foreign else _of_picture(workshop, Path(file), True)
         except Exception as error:
             return {views.recipe_remark: messages.alert(error)}
@@ -74,7 +74,7 @@ def on_opening(workshop: Workshop, form: Form, views: HighResolutionViews, opene
     opened.then(from_link, None, [*form.values(), views.plan], **QUIET)
 
 
-def _of_others(file: Path) -> ForeignSettings | None:
+def read_foreign(file: Path) -> ForeignSettings | None:
     """What a picture of A1111 or ComfyUI says; None: it is none, or has a recipe of ours."""
     carried = open_texts(file, "this page")
     return None if CHUNK in carried.texts else foreign_settings(file.name, carried)

@@ -62,7 +62,7 @@ def test_a_png_carries_a1111s_text_unless_it_is_not_wanted(generate, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (("--format", "gif"), "format is 'gif'; it can be png, webp or jpeg"),
+        (("--format", "gif"), "format='gif': must be png, webp or jpeg"),
         (("--format", "jpeg", "--out", "a.webp"), "a.webp is named as WebP, and the format is to be 'jpeg'"),
         (("--quality", "90"), "quality is 90, and PNG keeps pixels as they are"),
         (("--quality", "0", "--format", "webp"), "quality=0: must be a whole number from 1 to 100"),

@@ -126,8 +126,8 @@ def test_sides_have_a_longest(image):
 @pytest.mark.parametrize(
     ("call", "sentence"),
     [
-        (lambda: named_format("gif"), r"format is 'gif'; it can be png, webp or jpeg$"),
-        (lambda: named_format(None), r"format is None; it can be png"),
+        (lambda: named_format("gif"), r"format='gif': must be png, webp or jpeg$"),
+        (lambda: named_format(None), r"format=None: must be png"),
         (lambda: check_quality(PNG, 90), r"quality is 90, and PNG keeps pixels as they are"),
         (lambda: check_quality(WEBP, 0), r"quality=0: must be a whole number from 1 to 100"),
         (lambda: check_quality(JPEG, 101), r"quality=101: must be a whole number from 1 to 100"),

@@ -23,10 +23,10 @@ def test_the_format_names_the_file_and_not_the_group():
 @pytest.mark.parametrize(
     ("keys", "sentence"),
     [
-        ({"format": "gif"}, r"format is 'gif'; it can be png, webp or jpeg"),
+        ({"format": "gif"}, r"format is 'gif': must be png, webp or jpeg"),
         ({"format": 3}, r"format is 3: "),
         ({"quality": 90}, r"quality is 90, and PNG keeps pixels as they are"),
-        ({"quality": 0, "format": "webp"}, r"quality=0: must be a whole number from 1 to 100"),
+        ({"quality": 0, "format": "webp"}, r"quality is 0: must be a whole number from 1 to 100"),
         ({"format": "webp", "size": "16384x64"}, r"width 16384, height 64 is too large for WebP"),
         ({"format": "jpeg", "prompt": "红" * 10_000, "negative_prompt": "红" * 10_000}, r"have 60,000 bytes"),
         ({"a1111": "perhaps"}, r"a1111 is 'perhaps': "),
@@ -39,7 +39,7 @@ def test_what_cannot_be_made_is_told_with_the_line(keys, sentence):
 
 def test_what_an_order_cannot_be():
     assert BatchOrder("jobs.jsonl", "out").file_defaults == {}
-    with pytest.raises(ValueError, match="format is 'gif'"):
+    with pytest.raises(ValueError, match="format='gif': must be"):
         BatchOrder("jobs.jsonl", "out", format="gif")
     with pytest.raises(ValueError, match="quality is 90, and PNG"):
         BatchOrder("jobs.jsonl", "out", quality=90)
