@@ -191,6 +191,14 @@ def comment_text(comment: bytes) -> str:
         if body.startswith((b"\xff\xfe", b"\xfe\xff")):
             return body.decode("utf-16", "replace").strip("\0")
         high, low = body[::2].count(0), body[1::2].count(0)  # of plain letters one byte in two is 0
-        if high or low:
+        if high or low or not _is_utf8(body):
             return body.decode("utf-16-be" if high >= low else "utf-16-le", "replace").strip("\0")
     return body.decode("utf-8", "replace").strip("\0")
+
+
+def _is_utf8(body: bytes) -> bool:
+    try:
+        body.decode()
+    except UnicodeDecodeError:
+        return False
+    return True

@@ -37,7 +37,8 @@ def test_a_lossy_picture_is_shown_and_made_again(generate, run, tmp_path):
     assert webp.name == "a-large-red-circle-0.webp"
     assert generate("--out", "b.jpg", "--no-a1111")[0] == 0
     for path in (webp, tmp_path / "b.jpg"):
-        assert 0 < np.abs(pixels(path) - pixels("exact.png")).mean() < 10
+        # An untrained model draws noise, of which WebP keeps little colour.
+        assert 0 < np.abs(pixels(path) - pixels("exact.png")).mean() < 25
         code, out, _ = run("show", path)
         assert (code, json.loads(out)["seed"]) == (0, 0)
         code, _, err = run("remake", path, "--out", "again.png")
