@@ -28,7 +28,9 @@ def hashes(path):
 
 def test_every_pin_has_hashes_and_nothing_else_does(pins):
     folder = ROOT / ".ci" / "hashes"
-    everything, quantisers, website = (pins(folder / f"{name}.txt") for name in ("all", "quantisers", "website"))
+    everything, quantisers, website = (
+        pins(folder / f"{name}.txt") for name in ("all", "quantisers", "website")
+    )
     constraints = pins(ROOT / "constraints.txt")
     assert everything | quantisers | website | pins(folder / "torch-cuda.txt") == constraints
     assert not everything.keys() & quantisers.keys()
