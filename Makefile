@@ -8,7 +8,7 @@ STAMP := $(VENV)/.installed
 export OMP_WAIT_POLICY := PASSIVE
 
 .PHONY: install lock demo app test test-quick test-contract test-browser test-compile test-faults test-hostile \
-	test-families test-matrix test-oldest test-wheels coverage check bench bench-quick pictures screenshots clean
+	test-families test-matrix test-oldest test-wheels docs coverage check bench bench-quick pictures screenshots clean
 
 PIP := -m pip install --disable-pip-version-check --quiet
 # HASHES=1, as CI has it: nothing but files whose hashes stand in .ci/hashes/. HASHES=cuda: with torch's build for CUDA.
@@ -113,6 +113,20 @@ else
 endif
 	touch $@
 
+# The documentation as a site, in site/; a link that leads nowhere is an error. What it is built with needs nothing of .venv.
+WEBSITE := .venv-website
+docs: $(WEBSITE)/.installed
+	NO_MKDOCS_2_WARNING=1 $(WEBSITE)/bin/mkdocs build --strict --quiet --config-file website/mkdocs.yml
+
+$(WEBSITE)/.installed: constraints.txt $(wildcard .ci/hashes/website.txt)
+	test -x $(WEBSITE)/bin/python || $(PYTHON) -m venv $(WEBSITE)
+ifneq ($(HASHES),)
+	$(WEBSITE)/bin/python $(CHECKED) -r .ci/hashes/website.txt
+else
+	$(WEBSITE)/bin/python $(PIP) -c constraints.txt mkdocs-material 'mkdocstrings[python]'
+endif
+	touch $@
+
 check: install
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -140,4 +154,4 @@ screenshots: install
 	$(BIN)/python -m benchmarks.screenshots
 
 clean:
-	rm -rf $(VENV) $(OLD) $(QUANTISERS) .coverage .import_linter_cache build dist .pytest_cache .ruff_cache .mypy_cache .hypothesis
+	rm -rf $(VENV) $(OLD) $(QUANTISERS) $(WEBSITE) site .coverage .import_linter_cache build dist .pytest_cache .ruff_cache .mypy_cache .hypothesis

@@ -23,6 +23,7 @@ FOLDER = Path(__file__).parent / "hashes"
 # torch's files ask for glibc 2.28, so no older Linux matters; what is for older ones runs there, too.
 OLDEST_LINUX = [f"manylinux_2_{minor}_x86_64" for minor in range(28, 4, -1)]
 OLDEST_LINUX += [f"manylinux{name}_x86_64" for name in (2014, 2010, 1)]
+WEBSITE = ("mkdocs-material", "mkdocstrings[python]")  # of `make docs`, in an environment of its own
 OURS = ("fouriscale-padtone", "fouriscale-padtone-shapeworld")
 
 Pins = dict[str, str]
@@ -39,17 +40,19 @@ def main(oldest: str) -> None:
     relaxed = re.sub(r"(?m)^(diffusers|huggingface_hub)==.*\n", "", CONSTRAINTS.read_text())
     of_oldest = resolved(relaxed, f"diffusers=={oldest}", ".[audit,lora,dev]", "./shapeworld")
     quantisers = {name: pins(CONSTRAINTS)[name] for name in ("bitsandbytes", "torchao")}
+    website = resolved(CONSTRAINTS.read_text(), *WEBSITE)
     torch = resolved(CONSTRAINTS.read_text(), f"torch=={everything['torch']}", plain=True)
     cuda = {name: version for name, version in torch.items() if name not in everything}
     # A file of its own for each build: in hash mode pip takes that of the index, whatever else lies on the disk.
     builds = torch_builds(everything.pop("torch"))
     of_oldest.pop("torch")
     others = {name: version for name, version in of_oldest.items() if everything.get(name) != version}
-    hashes = all_hashes([everything | quantisers, others, cuda])
+    hashes = all_hashes([everything | quantisers | website, others, cuda])
     for name, wanted in (
         ("all", everything),
         ("oldest", of_oldest),
         ("quantisers", quantisers),
+        ("website", website),
         ("cuda", cuda),
     ):
         write(FOLDER / f"{name}.txt", wanted, hashes)

@@ -49,6 +49,7 @@ BOUNDS = {
     "layers": Bound(1, 10_000),  # how many of them
     "pictures": Bound(1, 4096),  # of one grid
     "argument": Bound(-100_000, 100_000, whole=False),  # any other of a pipeline's call
+    "quality": Bound(1, 100),  # of a WebP or JPEG
     "port": Bound(1, 65_535),
     "pixels": Bound(64, 32_768**2),  # of a picture
     "waiting": Bound(1, 10_000),  # jobs
@@ -130,6 +131,7 @@ Height = Annotated[int, _typed("height")]
 Width = Annotated[int, _typed("width")]
 Seed = Annotated[int, _typed("seed")]
 Batch = Annotated[int, _typed("batch")]
+Quality = Annotated[int, _typed("quality")]
 Threads = Annotated[int, _typed("threads")]
 Guidance = Annotated[float, _typed("guidance")]
 Scale = Annotated[float, _typed("scale")]

@@ -9,9 +9,11 @@ import re
 import secrets
 import tempfile
 import unicodedata
+from collections.abc import Sequence
 from pathlib import Path, PureWindowsPath
 
 from .failures import printable, reason, told_as
+from .formats import PNG, PictureFormat, format_of
 from .settings import shortened
 
 _NAME_BYTES, _PATH_BYTES = 255, 4096  # as most disks and Linux have it
@@ -46,16 +48,28 @@ def write_whole(path: Path, content: str | bytes, *, sync: bool = False) -> None
         raise
 
 
-def output_file(out: Path, name: str) -> Path:
-    """The file to write: `out` itself if it ends in .png, or else `name`.png in the folder `out`.
+def output_file(
+    out: Path, name: str, formats: Sequence[PictureFormat] = (PNG,), wanted: PictureFormat | None = None
+) -> Path:
+    """The file to write: `out` itself if it ends as pictures do, or else a file called `name` in the folder `out`.
+
+    Args:
+        formats: those that can be written.
+        wanted: the one that is asked for; None: what `out` ends in, or else PNG.
 
     Raises:
         ValueError: it could not be written there.
     """
     _check_names(out, 0)
-    if out.suffix and out.suffix.lower() != ".png" and not out.is_dir():
-        raise ValueError(f"{out}: pictures are written as PNG, so name a file that ends in .png, or a folder")
-    path = out if out.suffix.lower() == ".png" and not out.is_dir() else out / f"{name}.png"
+    is_file = bool(out.suffix) and not out.is_dir()
+    if is_file:
+        kind = format_of(out, formats, ", or a folder")
+        if wanted not in (None, kind):
+            raise ValueError(
+                f"{out} is named as {kind.title}, and the format is to be {wanted.name!r}: "
+                "name another file, or leave the format out"
+            )
+    path = out if is_file else out / f"{name}{(wanted or PNG).suffixes[0]}"
     _check_names(path, _PART_BYTES)
     if path.is_dir():
         raise ValueError(f"{path} cannot be written (it is a folder); name another file or folder")

@@ -1,8 +1,7 @@
-"""Pictures that carry how they were made, inside the PNG file."""
+"""Pictures that carry how they were made, inside their file."""
 
 from __future__ import annotations
 
-import io
 import json
 import platform
 import struct
@@ -12,12 +11,15 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar
 
-from PIL import Image, PngImagePlugin
+from PIL import Image
 from pydantic import BaseModel, ValidationError
 
+from . import embedded
 from .bounds import shown
+from .embedded import EmbeddedTexts
 from .failures import told_as
 from .files import write_whole
+from .formats import PNG, PictureFormat, check_quality, format_of
 from .settings import problems, shortened
 from .textfiles import parse_json
 
@@ -25,59 +27,73 @@ Model = TypeVar("Model", bound=BaseModel)
 OURS = "fouriscale-padtone"
 _PACKAGES = (OURS, "diffusers", "transformers", "torch", "pillow")
 _LONGEST = 2**20  # letters of a recipe; prompts are bounded, so that ours are far shorter
+_DAMAGE = (OSError, ValueError, EOFError, LookupError, struct.error, zlib.error, MemoryError)
 _MOST_VERSIONS = 20  # named in a warning; a recipe could hold any number
 
 
-def save(image: Image.Image, path: str | Path, recipe: Mapping[str, Any] | None, chunk: str) -> None:
-    """Write a PNG with its recipe, whole or not at all. Missing folders are made.
+def save(
+    image: Image.Image,
+    path: str | Path,
+    recipe: Mapping[str, Any] | None,
+    chunk: str,
+    *,
+    quality: int | None = None,
+    parameters: str | None = None,
+) -> None:
+    """Write a picture with its recipe, whole or not at all. Missing folders are made.
 
     Args:
         image: the picture.
-        path: a file ending in .png; one that is there is replaced.
+        path: a file ending in .png, .webp, .jpg or .jpeg; one that is there is replaced.
         recipe: any mapping that JSON can hold; None leaves it out.
-        chunk: name of the PNG text chunk.
+        chunk: name of the PNG text chunk, and of the property of other formats.
+        quality: of WebP and JPEG, 1 to 100; None takes the usual one.
+        parameters: text for other programs, see `picturelab.foreign.a1111`.
 
     Raises:
-        ValueError: the path does not end in .png, or cannot be written.
+        ValueError: the path ends in something else, or cannot be written.
         TypeError: the recipe holds something that JSON cannot.
     """
     path = Path(path)
-    if path.suffix.lower() != ".png":
-        raise ValueError(f"{path}: pictures are written as PNG, so name a file that ends in .png")
-    # PIL raises an OSError too, for kinds of pictures that PNG has not.
-    with told_as(f"{path} cannot be written", OSError):
-        write_whole(path, encoded(image, recipe, chunk))
+    kind = format_of(path)
+    check_quality(kind, quality)
+    # PIL raises an OSError too, for kinds of pictures that the format has not.
+    with told_as(f"{path} cannot be written", OSError, ValueError):
+        write_whole(path, encoded(image, recipe, chunk, kind=kind, quality=quality, parameters=parameters))
 
 
-def encoded(image: Image.Image, recipe: Mapping[str, Any] | None, chunk: str) -> bytes:
-    """A PNG with its recipe, as `save` writes it.
+def encoded(
+    image: Image.Image,
+    recipe: Mapping[str, Any] | None,
+    chunk: str,
+    *,
+    kind: PictureFormat = PNG,
+    quality: int | None = None,
+    parameters: str | None = None,
+) -> bytes:
+    """A file with its recipe, as `save` writes it.
 
     Raises:
         TypeError: the recipe holds something that JSON cannot.
+        ValueError: the format has no room for the picture or its recipe. OSError: it has no such pixels.
     """
-    chunks = PngImagePlugin.PngInfo()
-    if recipe is not None:
-        chunks.add_text(chunk, json.dumps(dict(recipe)))
-    content = io.BytesIO()
-    image.save(content, format="PNG", pnginfo=chunks)
-    return content.getvalue()
+    # A PNG's text is ASCII, as it has always been. Others have less room, and hold any letter.
+    text = None if recipe is None else (chunk, json.dumps(dict(recipe), ensure_ascii=kind is PNG))
+    return embedded.encoded(image, kind, quality=quality, recipe=text, parameters=parameters)
 
 
 def chunk_of(file: Path | BinaryIO, chunk: str, *, checksums: bool = False) -> str | None:
-    """A text chunk of a PNG of any size, for no pixel is decoded; None: there is none.
+    """A recipe's text in a picture of any size, for no pixel is decoded; None: there is none.
 
     Args:
         chunk: its name.
-        checksums: whether to compare those of the pixels' chunks, too.
+        checksums: whether to compare those of a PNG's chunks, the pixels' too.
 
     Raises:
-        SyntaxError: it is no PNG, or damaged. OSError, ValueError, EOFError, struct.error, zlib.error: it is damaged.
+        SyntaxError: it is no picture of ours, or damaged. OSError, ValueError, EOFError, struct.error, zlib.error: it
+            is damaged.
     """
-    with PngImagePlugin.PngImageFile(file) as image:  # `Image.open` refuses large pictures
-        text = image.info.get(chunk)
-        if checksums:
-            image.verify()
-    return text if isinstance(text, str) else None
+    return embedded.texts_of(file, checksums=checksums).texts.get(chunk)
 
 
 def values_of(text: str) -> dict[str, Any]:
@@ -97,26 +113,47 @@ def values_of(text: str) -> dict[str, Any]:
 
 
 def read(path: str | Path, chunk: str, writer: str) -> dict[str, Any]:
-    """The recipe inside a PNG, as plain values.
+    """The recipe inside a picture, as plain values.
 
     Args:
-        chunk: name of the PNG text chunk.
+        chunk: its name there.
         writer: the command that writes it, for the message.
 
     Raises:
         ValueError: the file cannot be read, is no picture, or carries no recipe.
     """
+    return recipe_of(path, open_texts(path, writer), chunk, writer)
+
+
+def open_texts(path: str | Path, writer: str) -> EmbeddedTexts:
+    """Every text inside a picture.
+
+    Args:
+        writer: the command that writes such pictures, for the message.
+
+    Raises:
+        ValueError: the file cannot be read, or is no picture.
+    """
     if Path(path).exists() and not Path(path).is_file():  # a pipe could be waited for without end
-        raise ValueError(f"{path} is no file; give a PNG that {writer} has written")
+        raise ValueError(f"{path} is no file; give a picture that {writer} has written")
     try:
-        with told_as(f"{path} cannot be read", OSError, ValueError, EOFError, struct.error, zlib.error):
-            text = chunk_of(Path(path), chunk)
-    except SyntaxError:  # the plugin's word for any other file
+        with told_as(f"{path} cannot be read", *_DAMAGE):
+            return embedded.texts_of(Path(path))
+    except SyntaxError:  # Pillow's word for any other file
         raise ValueError(
-            f"{path} is not a picture in PNG format; give one that {writer} has written"
+            f"{path} is not a picture in PNG, WebP or JPEG format; give one that {writer} has written"
         ) from None
+
+
+def recipe_of(path: str | Path, carried: EmbeddedTexts, chunk: str, writer: str) -> dict[str, Any]:
+    """The recipe among a picture's texts, as plain values. Arguments are those of `read`.
+
+    Raises:
+        ValueError: it is not there, or damaged.
+    """
+    text = carried.texts.get(chunk)
     if text is None:
-        raise ValueError(f"{path} carries no recipe; only PNGs that {writer} has written do")
+        raise ValueError(f"{path} carries no recipe; only pictures that {writer} has written do")
     with told_as(f"{path} carries a damaged recipe", ValueError):
         return values_of(text)
 

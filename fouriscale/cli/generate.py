@@ -9,10 +9,12 @@ import typer
 from rich.console import Console
 
 from picturelab.cli.arguments import Bounded, Prompted, number
-from picturelab.cli.options import Device, Dtype, Guidance, Steps
+from picturelab.cli.options import Device, Dtype, Format, Guidance, NoA1111, Quality, Steps
+from picturelab.cli.output import picture_file
 from picturelab.cli.progress import loading
 from picturelab.cli.run import say
-from picturelab.files import output_file, slug
+from picturelab.files import slug
+from picturelab.formats import check_room
 from picturelab.notation import parse_control, parse_size, parse_weighted
 from picturelab.quiet import quieten
 from picturelab.worlds import DEFAULT_MODEL
@@ -81,14 +83,19 @@ def generate(
     cascade_strength: CascadeStrength = None,
     cascade_upsampling: CascadeUpsampling = None,
     compare: Annotated[bool, typer.Option("--compare", help="Sample directly too, side by side.")] = False,
-    out: Annotated[Path, typer.Option(help="A file ending in .png, or a folder.")] = OUTPUTS,
+    out: Annotated[Path, typer.Option(help="A file ending in .png, .webp or .jpg, or a folder.")] = OUTPUTS,
+    format: Format = None,
+    quality: Quality = None,
     device: Device = None,
     dtype: Dtype = None,
-    no_recipe: Annotated[bool, typer.Option("--no-recipe", help="Leave the recipe out of the PNG.")] = False,
+    no_recipe: Annotated[
+        bool, typer.Option("--no-recipe", help="Leave the recipe out of the file, A1111's text too.")
+    ] = False,
+    no_a1111: NoA1111 = False,
 ) -> None:
     """Make a picture with FouriScale."""
     height_width = None if size is None else parse_size(size)
-    path = output_file(out, f"{slug(prompt)}-{seed}")
+    path, kind = picture_file(out, f"{slug(prompt)}-{seed}", format, quality)
     config = read_preset(preset)
     changes = chosen_settings(
         mode=mode, rule=rule, dynamic=dynamic, axes=axes, temperature=temperature, shift=shift
@@ -106,6 +113,7 @@ def generate(
     from ..sampling import transformers
     from ..sampling.cascade import Cascade, config_for_run
     from ..sampling.inputs import Inputs
+    from ..sampling.parameters import parameters_of
     from ..sampling.recipe import save
     from ..sampling.schedulers import choose_scheduler
 
@@ -122,6 +130,7 @@ def generate(
     sampling.check_request(
         *checked_size, [seed], 1 if steps is None else steps, 0.0 if guidance is None else guidance
     )
+    check_room(kind, checked_size[0], checked_size[1] * (2 if compare else 1), prompt, negative)
     choose_dtype(dtype, choose_device(device))
     locate(model)
     known_steps = usual_call(model).get("num_inference_steps") if steps is None else steps
@@ -142,6 +151,7 @@ def generate(
             pass
     pipe.set_progress_bar_config(disable=True)
     height, width = height_width or config.scaled_size(2)
+    check_room(kind, height, width * (2 if compare else 1))
     settings: dict[str, Any] = dict(
         height=height,
         width=width,
@@ -158,8 +168,9 @@ def generate(
             picture = sampling.compare(pipe, prompt, **settings, on_step=on_step)
         else:
             (picture,) = sampling.generate(pipe, prompt, **settings, on_step=on_step)
-    save(picture.image, path, None if no_recipe else picture.recipe)
     recipe = picture.recipe
+    parameters = None if no_recipe or no_a1111 else parameters_of(recipe)
+    save(picture.image, path, None if no_recipe else recipe, quality=quality, parameters=parameters)
     finished = f", a cascade of strength {recipe.cascade['strength']:g}" if recipe.cascade else ""
     say(
         f"width {width}, height {height}, seed {seed}, {recipe.steps} steps, guidance {recipe.guidance:g}{finished}"

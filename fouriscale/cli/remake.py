@@ -9,47 +9,73 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
+from picturelab.cli.options import Format, NoA1111, Quality
+from picturelab.cli.output import picture_file
 from picturelab.cli.progress import loading
 from picturelab.cli.remaking import check_weights, warn_of_versions
-from picturelab.cli.run import say
+from picturelab.cli.run import complain, say
 from picturelab.failures import printable_json
-from picturelab.files import output_file
+from picturelab.formats import check_room
 from picturelab.quiet import quieten
 
 from .progress import sampling_bar
 
 
-def show(image: Annotated[Path, typer.Argument(help="A PNG that fouriscale has written.")]) -> None:
-    """Print the recipe inside a picture, as JSON."""
-    from ..sampling.recipe import read
+def show(image: Annotated[Path, typer.Argument(help="A PNG, WebP or JPEG.")]) -> None:
+    """Print the recipe inside a picture, or what one of A1111 or ComfyUI says, as JSON."""
+    from picturelab.foreign.pictures import foreign_settings
+    from picturelab.recipes import open_texts, recipe_of
 
-    typer.echo(printable_json(json.dumps(read(image), indent=2)))
+    from ..sampling.recipe import CHUNK
+
+    carried = open_texts(image, "fouriscale")
+    foreign = None if CHUNK in carried.texts else foreign_settings(image, carried)
+    values = recipe_of(image, carried, CHUNK, "fouriscale") if foreign is None else foreign.plain()
+    typer.echo(printable_json(json.dumps(values, indent=2)))
 
 
 def remake(
-    image: Annotated[Path, typer.Argument(help="A PNG that fouriscale has written.")],
-    out: Annotated[Path, typer.Option(help="A file ending in .png, or a folder.")],
+    image: Annotated[Path, typer.Argument(help="A picture that fouriscale has written.")],
+    out: Annotated[Path, typer.Option(help="A file ending in .png, .webp or .jpg, or a folder.")],
+    format: Format = None,
+    quality: Quality = None,
+    no_a1111: NoA1111 = False,
 ) -> None:
     """Make the same picture again from the recipe inside it."""
-    path = output_file(out, f"{image.stem}-remade")
+    path, kind = picture_file(out, f"{image.stem}-remade", format, quality)
     quieten()
     from picturelab.models import choose_device, choose_dtype, origin
-    from picturelab.recipes import versions
+    from picturelab.recipes import open_texts, recipe_of, versions
 
     from ..loading.pipeline import load_pipeline, locate
     from ..presets import DENOISER_KEY, UNET
     from ..sampling import generate as sampling
     from ..sampling.inputs import Inputs
-    from ..sampling.recipe import Recipe, read, save
+    from ..sampling.parameters import parameters_of
+    from ..sampling.recipe import CHUNK, Recipe, save
     from ..sampling.schedulers import recorded_scheduler
 
-    recipe = Recipe.parse(read(image))
+    carried = open_texts(image, "fouriscale")
+    recipe = Recipe.parse(recipe_of(image, carried, CHUNK, "fouriscale"))
+    check_room(
+        kind,
+        recipe.height,
+        recipe.width * (2 if recipe.compare else 1),
+        recipe.prompt,
+        recipe.negative_prompt,
+    )
     sampling.check_request(recipe.height, recipe.width, [recipe.seed], recipe.steps, recipe.guidance)
     choose_dtype(recipe.dtype, choose_device(recipe.device))
     recorded_scheduler(recipe.scheduler, recipe.steps)
     Inputs.from_recorded(recipe.inputs)
     preset = None if locate(recipe.model) != "file" else _preset_of(recipe.config)
     warn_of_versions(recipe.versions)
+    if carried.kind.lossy:
+        complain(
+            f"{image} is a {carried.kind.title}, whose pixels are not those that were sampled: the picture is made "
+            "again as it was before, and nothing is compared",
+            "Warning",
+        )
     commit = recipe.revision if locate(recipe.model) == "hub" else None
     with Console(stderr=True).status(loading(recipe.model)):
         pipe: Any = load_pipeline(
@@ -61,7 +87,8 @@ def remake(
     dilated = not recipe.config or recipe.config.get(DENOISER_KEY, UNET) == UNET
     with sampling_bar(runs=2 if recipe.compare else 1, dilated=dilated) as on_step:
         again = sampling.remake(pipe, recipe, on_step)
-    save(again, path, recipe.model_copy(update={"versions": versions(), "revision": revision}))
+    new = recipe.model_copy(update={"versions": versions(), "revision": revision})
+    save(again, path, new, quality=quality, parameters=None if no_a1111 else parameters_of(new))
     say(f"width {recipe.width}, height {recipe.height}, seed {recipe.seed}: {path}")
 
 

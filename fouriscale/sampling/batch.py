@@ -28,6 +28,7 @@ from ..recognise import class_of, config_for
 from .cascade import Cascade, config_for_run
 from .generate import check_cascade, check_request, generate, sampling_defaults
 from .inputs import Inputs
+from .parameters import parameters_of
 from .prompts import encode
 from .recipe import CHUNK
 from .transformers import has_transformer, refuse_inputs
@@ -95,7 +96,10 @@ class FouriScaleInstrument:
             texts=texts if len(texts) == len(jobs) else None,
             cascade=_cascade(first),
         )
-        return [JobPicture(picture.image, picture.recipe.model_dump()) for picture in pictures]
+        return [
+            JobPicture(picture.image, picture.recipe.model_dump(), parameters_of(picture.recipe))
+            for picture in pictures
+        ]
 
     def changed_settings(self, job: Job, recipe: Mapping[str, Any]) -> str | None:
         recorded = recipe.get("config")

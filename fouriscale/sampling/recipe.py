@@ -1,4 +1,4 @@
-"""What a picture was made of, kept inside the PNG file."""
+"""What a picture was made of, kept inside its file."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from picturelab.bounds import (
 from ..config_kinds import config_of
 from .cascade import Cascade
 
-CHUNK = "fouriscale"  # the PNG text chunk
+CHUNK = "fouriscale"  # the name that it has in a file
 
 
 class _Part(BaseModel):
@@ -129,23 +129,33 @@ class Recipe(BaseModel):
         return self
 
 
-def save(image: Image.Image, path: str | Path, recipe: Recipe | Mapping[str, Any] | None) -> None:
-    """Write a PNG with its recipe, whole or not at all. Missing folders are made.
+def save(
+    image: Image.Image,
+    path: str | Path,
+    recipe: Recipe | Mapping[str, Any] | None,
+    *,
+    quality: int | None = None,
+    parameters: str | None = None,
+) -> None:
+    """Write a picture with its recipe, whole or not at all. Missing folders are made.
 
     Args:
         image: the picture.
-        path: a file ending in .png; one that is there is replaced.
+        path: a file ending in .png, .webp, .jpg or .jpeg; one that is there is replaced.
         recipe: a `Recipe`, or any mapping that JSON can hold; None leaves it out.
+        quality: of WebP and JPEG, 1 to 100; None takes 90.
+        parameters: the same in A1111's words, from `parameters_of`; None leaves them out.
 
     Raises:
-        ValueError: the path does not end in .png, or cannot be written.
+        ValueError: the path ends in something else, or cannot be written; the quality is out of bounds.
         TypeError: the recipe holds something that JSON cannot.
     """
-    recipes.save(image, path, recipe.model_dump() if isinstance(recipe, Recipe) else recipe, CHUNK)
+    values = recipe.model_dump() if isinstance(recipe, Recipe) else recipe
+    recipes.save(image, path, values, CHUNK, quality=quality, parameters=parameters)
 
 
 def read(path: str | Path) -> dict[str, Any]:
-    """The recipe inside a PNG, as plain values.
+    """The recipe inside a picture, as plain values.
 
     Raises:
         ValueError: the file cannot be read, is no picture, or carries no recipe.

@@ -23,17 +23,22 @@ EncodedText = dict[str, Any]
 
 @dataclass(frozen=True)
 class JobPicture:
-    """An image, and the recipe that makes it again."""
+    """An image, and the recipe that makes it again.
+
+    Attributes:
+        parameters: the same in A1111's words, where they suffice.
+    """
 
     image: Image.Image
     recipe: dict[str, Any]
+    parameters: str | None = None
 
 
 class Instrument(Protocol):
     """How an instrument makes the pictures of jobs.
 
     Attributes:
-        chunk: name of the PNG text chunk that holds its recipes.
+        chunk: the name that its recipes have in a picture's file.
         reads_text: whether painting runs text encoders even where the encodings are given.
     """
 

@@ -19,13 +19,15 @@ from pydantic import (
     model_validator,
 )
 
-from ..bounds import Guidance, Height, Seed, Steps, Width, check_prompt
+from ..bounds import Guidance, Height, Quality, Seed, Steps, Width, check_prompt
+from ..formats import PNG, PictureFormat, check_quality, check_room, named_format
 from ..notation import parse_size
 from ..settings import Problem, problems, shortened
 from ..textfiles import nearest, parse_json
 from ..worlds import DEFAULT_MODEL
 
 DIRECT = "none"  # the preset that samples without FouriScale
+FILE = ("format", "quality", "a1111")  # what a job says of its file, and not of its picture
 RESERVED = "sheet"  # names the contact sheet
 _ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,199}")
 _DEVICES = re.compile(
@@ -48,12 +50,13 @@ class Job(BaseModel):
     """One line of a jobs file. Sizes are in pixels; None is the model's own or the instrument's.
 
     Attributes:
-        id: names the file, `<id>.png`.
+        id: names the file, `<id>.png` or as its format has it.
         preset: a preset's name or file, or "none" for direct sampling.
         config: settings that differ from the preset's.
         keep: the rows of the text encoding that are kept, an arm of PadTone; such jobs are sampled directly.
         image, strength, mask, control, lora, cascade, cascade_strength, cascade_upsampling: as on the command line of
             `fouriscale generate`.
+        format, quality, a1111: the file: "png", "webp" or "jpeg", how good, and whether A1111's text stands in it.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -78,6 +81,9 @@ class Job(BaseModel):
     cascade: bool | None = None  # None where it is left out, so that older jobs stay what they are
     cascade_strength: float | None = None
     cascade_upsampling: Text | None = None
+    format: Text | None = None
+    quality: Quality | None = None
+    a1111: bool | None = None
 
     _begun_with: str | None = PrivateAttr(None)
 
@@ -129,6 +135,17 @@ class Job(BaseModel):
             )
         return value
 
+    @field_validator("format")
+    @classmethod
+    def _format(cls, value: str | None) -> str | None:
+        return None if value is None else named_format(value).name
+
+    @model_validator(mode="after")
+    def _room(self) -> Job:
+        check_quality(self.kind, self.quality)
+        check_room(self.kind, self.height or 1, self.width or 1, self.prompt, self.negative_prompt)
+        return self
+
     @model_validator(mode="after")
     def _whole(self) -> Job:
         if (self.height is None) != (self.width is None):
@@ -166,15 +183,20 @@ class Job(BaseModel):
         return "fouriscale" if self.keep is None else "padtone"
 
     @property
+    def kind(self) -> PictureFormat:
+        """What its file is."""
+        return PNG if self.format is None else named_format(self.format)
+
+    @property
     def file(self) -> str:
-        return f"{self.id}.png"
+        return f"{self.id}{self.kind.suffixes[0]}"
 
     def alike(self) -> str:
         """What jobs have in common that are made in one batch, as text: all but id, prompt and seed.
 
-        Not the arm, either: arms differ in their encodings only.
+        Not the arm, either: arms differ in their encodings only. Nor the file, which is written afterwards.
         """
-        common = self.model_dump(exclude={"id", "prompt", "seed", "keep"}, exclude_none=True)
+        common = self.model_dump(exclude={"id", "prompt", "seed", "keep", *FILE}, exclude_none=True)
         return json.dumps([self.instrument, common], sort_keys=True, default=str)
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from pydantic import model_validator
 
 from ..bounds import check
+from ..formats import PNG, check_quality, named_format
 from ..settings import Settings
 from ..worlds import DEFAULT_MODEL
 
@@ -48,6 +49,12 @@ class BatchOrder(Settings):
     """Make failed jobs again."""
     wait: bool = False
     """For another run on the folder to end."""
+    format: str | None = None
+    """Of jobs that name none: "png", "webp" or "jpeg"."""
+    quality: int | None = None
+    """Of these."""
+    a1111: bool = True
+    """Whether files carry A1111's text, where jobs do not say."""
     patience: float = PATIENCE
     """Minutes that a worker may take for a group, before it is taken to hang."""
 
@@ -57,6 +64,7 @@ class BatchOrder(Settings):
             value = getattr(self, name)
             if value is not None:
                 check(name, value)
+        check_quality(PNG if self.format is None else named_format(self.format), self.quality)
         if self.engine not in ENGINES:
             raise ValueError(f"engine is {self.engine!r}; it can be {' or '.join(ENGINES)}")
         if not 0 < self.patience <= _LONGEST:
@@ -70,3 +78,9 @@ class BatchOrder(Settings):
         if self.out.startswith("memory://") and (self.engine == "ray" or (self.workers or 1) > 1):
             raise ValueError(f"{self.out} lies in the memory of this process, so it takes one local worker")
         return self
+
+    @property
+    def file_defaults(self) -> dict[str, Any]:
+        """What is said of the files of jobs that do not say it; empty where all is as usual."""
+        wanted = {"format": self.format, "quality": self.quality, "a1111": None if self.a1111 else False}
+        return {name: value for name, value in wanted.items() if value is not None}

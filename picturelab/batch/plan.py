@@ -57,6 +57,7 @@ class GroupPlan:
         presets: files of settings that jobs name.
         contents: {name: hash} of every file and model that jobs name.
         begun_with: the version of ours that the folder was begun with; None: this one.
+        file_defaults: of the files of jobs that do not say, see `BatchOrder`.
     """
 
     jobs_file: JobsFile
@@ -67,6 +68,7 @@ class GroupPlan:
     presets: set[str] = field(default_factory=set)
     contents: dict[str, str] = field(default_factory=dict)
     begun_with: str | None = None
+    file_defaults: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def total(self) -> int:
@@ -79,6 +81,8 @@ class GroupPlan:
     def digest(self) -> str:
         """Of what is made together; equal plans make equal pictures."""
         digest = hashlib.sha256(self.jobs_file.sha256.encode())
+        if self.file_defaults:
+            digest.update(json.dumps(self.file_defaults, sort_keys=True).encode())
         for preset in sorted(self.presets):
             digest.update(read_bytes(Path(preset)))
         for group in self.groups:
@@ -95,7 +99,10 @@ class GroupPlan:
 
     def parse(self, values: Mapping[str, Any], number: int) -> Job:
         """A row's job."""
-        return parse({"model": self.model} | self.paths.with_places(values), number)
+        usual = dict(self.file_defaults)
+        if values.get("format") is not None:  # a quality is of the format that it is given with
+            usual = {name: value for name, value in usual.items() if name == "a1111"}
+        return parse({"model": self.model} | usual | self.paths.with_places(values), number)
 
     def note_contents(self, job: Job) -> None:
         """Add what a job names to `contents`.
@@ -117,7 +124,12 @@ class GroupPlan:
 
 
 def make_plan(
-    source: JobsFile, model: str, batch: int | None, check: Check, folder: Path | None = None
+    source: JobsFile,
+    model: str,
+    batch: int | None,
+    check: Check,
+    folder: Path | None = None,
+    file_defaults: Mapping[str, Any] | None = None,
 ) -> GroupPlan:
     """Read and check every row, and put jobs that are alike into groups.
 
@@ -126,8 +138,9 @@ def make_plan(
         batch: most jobs in a group; None: as many as have about `AT_ONCE` pixels, and `MOST` at most.
         check: raises ValueError for a job that its instrument cannot make.
         folder: of the jobs file, where the files that it names are looked for first.
+        file_defaults: see `BatchOrder`.
     """
-    plan = GroupPlan(source, model, JobPaths(folder or Path()))
+    plan = GroupPlan(source, model, JobPaths(folder or Path()), file_defaults=file_defaults or {})
     kinds: dict[str, int] = {}
     members: list[array[int]] = []
     sizes: list[int] = []

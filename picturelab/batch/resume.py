@@ -56,7 +56,10 @@ def settle(before: dict[str, Any], now: dict[str, Any], plan: GroupPlan, record:
         if before.get("source", plan.jobs_file.sha256) != plan.jobs_file.sha256:
             what = "a run of other jobs: the jobs file, or a list that it names, has changed since or is another one"
         else:
-            what = "a run of other jobs, or of the same in other groups (--batch, --model, --skip-bad)"
+            what = (
+                "a run of other jobs, or of the same in other groups or files "
+                "(--batch, --model, --skip-bad, --format, --quality, --no-a1111)"
+            )
         raise ValueError(f"the folder holds {what}: give the same, or another folder")
     differing = [name for name in _COMPARED if before.get(name, now[name]) != now[name]]
     if differing:

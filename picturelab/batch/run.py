@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..formats import SUFFIXES
 from .dispatch import Dispatcher
 from .instruments import instrument
 from .jobs import Job
@@ -72,7 +73,8 @@ def read_plan(order: BatchOrder) -> GroupPlan:
     Raises:
         ValueError: the file cannot be read, or rows hold no job, all named at once, and are not to be skipped.
     """
-    plan = make_plan(open_jobs_file(order.jobs), order.model, order.batch, check, order.jobs.parent)
+    source = open_jobs_file(order.jobs)
+    plan = make_plan(source, order.model, order.batch, check, order.jobs.parent, order.file_defaults)
     if plan.problems and not order.skip_bad:
         raise ValueError(f"{plan.complaint(str(order.jobs))}\n  mend them, or leave them out with --skip-bad")
     if not plan.groups:
@@ -183,7 +185,7 @@ def _check_places(store: Store, plan: GroupPlan) -> None:
     Raises:
         ValueError: see above.
     """
-    obstacles = {name for name in store.obstacles() if name.endswith(".png")}
+    obstacles = {name for name in store.obstacles() if name.endswith(SUFFIXES)}
     if obstacles and (names := obstacles & {job.file for group in plan.groups for job in plan.jobs(group)}):
         raise ValueError(
             f"{store.address}/{min(names)} is a folder, and a picture is to be written there: move it elsewhere"

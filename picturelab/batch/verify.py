@@ -5,6 +5,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
+from ..formats import SUFFIXES
 from .manifest import Entry, of_status
 from .progress import recorded
 from .sheet import SHEET
@@ -20,7 +21,7 @@ class FileCheck:
     Attributes:
         good: how many are what they were.
         missing, changed: entries whose file is not there; or is another, or nothing that can be read.
-        strangers: PNG files that the manifest does not know.
+        strangers: pictures that the manifest does not know.
     """
 
     good: int
@@ -47,7 +48,7 @@ def check_files(store: Store) -> FileCheck:
         missing=tuple(entry for entry, now in pairs if now is None),
         changed=tuple(entry for entry, now in pairs if now not in (None, entry.sha256)),
         strangers=tuple(
-            sorted(name for name in store.sizes() if name.endswith(".png") and name not in known)
+            sorted(name for name in store.sizes() if name.endswith(SUFFIXES) and name not in known)
         ),
         damaged=record.damaged,
     )

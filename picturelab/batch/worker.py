@@ -30,7 +30,7 @@ from .manifest import Entry
 from .stores import open_store, whereabouts
 
 DEPTH = 3  # units in one worker: one is encoded, one sampled, one written
-_WRITERS = 2  # threads that compress and write PNGs
+_WRITERS = 2  # threads that compress and write pictures
 
 
 class WorkerSettings(Settings):
@@ -117,6 +117,11 @@ class Worker:
                 content = written.result()
             except OSError as error:  # no fault of the job: the run stops
                 broken = f"{self.settings.store} cannot be written ({reason(error)})"
+            except ValueError as error:
+                why = f"{unit.jobs[i].file} cannot be written ({reason(error)})"
+                entries.append(
+                    Entry(id=unit.jobs[i].id, status="failed", error=why, finished=time.time(), **common)
+                )
             else:
                 entries.append(_done(unit.jobs[i], content, common))
         return Outcome(tuple(entries), fits, busy, encoded, broken)
@@ -262,7 +267,14 @@ class Worker:
         return results, False
 
     def _write(self, job: Job, picture: JobPicture) -> bytes:
-        content = recipes.encoded(picture.image, picture.recipe, instrument(job.instrument).chunk)
+        content = recipes.encoded(
+            picture.image,
+            picture.recipe,
+            instrument(job.instrument).chunk,
+            kind=job.kind,
+            quality=job.quality,
+            parameters=None if job.a1111 is False else picture.parameters,
+        )
         self._store.write(job.file, content)
         return content
 

@@ -14,8 +14,8 @@ from ..extras import require
 from ..failures import printable
 from ..quiet import quieten
 from ..worlds import DEFAULT_MODEL
-from .arguments import number, whole
-from .options import Device, Dtype
+from .arguments import Bounded, number, whole
+from .options import Device, Dtype, NoA1111
 from .run import complain
 
 PATIENCE = 240.0  # minutes, as `BatchOrder` has it
@@ -56,6 +56,15 @@ def batch(
     cache: Annotated[
         Path | None, typer.Option(help="A folder for encoded prompts that is kept, for several batches.")
     ] = None,
+    format: Annotated[
+        str | None,
+        typer.Option(metavar="<png|webp|jpeg>", help="Of jobs that name none; PNG if left out."),
+    ] = None,
+    quality: Annotated[
+        int | None,
+        typer.Option(parser=Bounded("quality"), metavar="<int>", help="Of these, 1 to 100; 90 if left out."),
+    ] = None,
+    no_a1111: NoA1111 = False,
     skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Leave out jobs that cannot be made.")] = False,
     retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Make failed jobs again.")] = False,
     wait: Annotated[bool, typer.Option("--wait", help="For another run on the folder to end.")] = False,
@@ -97,6 +106,9 @@ def batch(
         retry=retry_failed,
         wait=wait,
         patience=patience,
+        format=format,
+        quality=quality,
+        a1111=not no_a1111,
     )
     quieten()
     if engine == "local" and device in (None, "cpu") and (workers or 1) == 1:

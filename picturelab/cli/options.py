@@ -22,3 +22,17 @@ Guidance = Annotated[
 ]
 Device = Annotated[str | None, typer.Option(help="Such as cpu or cuda:0; the best one here if left out.")]
 Dtype = Annotated[str | None, typer.Option(help="float32, float16 or bfloat16.")]
+Format = Annotated[
+    str | None,
+    typer.Option(metavar="<png|webp|jpeg>", help="What the file is; PNG, or as --out ends, if left out."),
+]
+Quality = Annotated[
+    int | None,
+    typer.Option(
+        parser=Bounded("quality"), metavar="<int>", help="Of a WebP or JPEG, 1 to 100; 90 if left out."
+    ),
+]
+NoA1111 = Annotated[
+    bool,
+    typer.Option("--no-a1111", help="Leave out the text that A1111 and its like read, beside the recipe."),
+]

@@ -14,6 +14,7 @@ from fouriscale.sampling.cascade import UPSAMPLINGS, Cascade, first_size
 from fouriscale.sampling.recipe import Conditioning, Recipe
 from picturelab import bounds
 from picturelab.bounds import shown
+from picturelab.foreign.settings import ForeignSettings
 
 from .. import links
 from ..errors import sentence
@@ -184,6 +185,17 @@ def of_recipe(workshop: Workshop, recipe: Recipe, sampling: str | None = None) -
     own = recipe.config
     config = config_of(own) if own else workshop.models.config(recipe.model)
     return plain | to_fields(_left_to_mode(config))
+
+
+def of_foreign(found: ForeignSettings) -> dict[str, Any]:
+    """The page's values that a picture of another program says; the other fields stay as they are.
+
+    Not its model, which is a file on somebody's disk.
+    """
+    names = {"negative_prompt": "negative"} | {
+        name: name for name in ("prompt", "width", "height", "seed", "steps", "guidance")
+    }
+    return {ours: found.settings[theirs] for theirs, ours in names.items() if theirs in found.settings}
 
 
 def _left_to_mode(config: Config) -> Config:

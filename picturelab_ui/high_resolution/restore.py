@@ -7,8 +7,11 @@ from typing import Any
 
 import gradio as gr
 
-from fouriscale.sampling.recipe import Recipe
+from fouriscale.sampling.recipe import CHUNK, Recipe
 from fouriscale.sampling.recipe import read as read_recipe
+from picturelab.foreign.pictures import foreign_settings
+from picturelab.foreign.settings import ForeignSettings
+from picturelab.recipes import open_texts
 
 from .. import messages
 from ..events import AT_ONCE, QUIET, News, answer
@@ -40,11 +43,14 @@ def wire(
         if file is None:
             return {views.recipe_remark: ""}
         try:
-            values = _of_picture(workshop, Path(file), True)
+            foreign = read_foreign(Path(file))
+            values = order.of_foreign(foreign) if foreign else _of_picture(workshop, Path(file), True)
         except Exception as error:
             return {views.recipe_remark: messages.alert(error)}
-        remark = messages.remark("Settings taken from the picture's recipe.")
-        return form.fill(values) | {views.recipe_remark: remark}
+        said = "Settings taken from the picture's recipe."
+        if foreign:
+            said = f"What {foreign.program} says was taken. Mind: {'; '.join(foreign.remarks[:4])}."
+        return form.fill(values) | {views.recipe_remark: messages.remark(said)}
 
     def last_seed(files: list[str]) -> Any:
         try:
@@ -66,6 +72,12 @@ def on_opening(workshop: Workshop, form: Form, views: HighResolutionViews, opene
         return form.fill(values) | {views.plan: plan(workshop, values)}
 
     opened.then(from_link, None, [*form.values(), views.plan], **QUIET)
+
+
+def read_foreign(file: Path) -> ForeignSettings | None:
+    """What a picture of A1111 or ComfyUI says; None: it is none, or has a recipe of ours."""
+    carried = open_texts(file, "this page")
+    return None if CHUNK in carried.texts else foreign_settings(file.name, carried)
 
 
 def _of_picture(workshop: Workshop, file: Path, both: bool) -> dict[str, Any]:

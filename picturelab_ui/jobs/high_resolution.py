@@ -15,6 +15,7 @@ from fouriscale.hooks.patch import fouriscale
 from fouriscale.hooks.pipelines import denoiser_of
 from fouriscale.sampling.cascade import Cascade
 from fouriscale.sampling.generate import generate
+from fouriscale.sampling.parameters import parameters_of
 from fouriscale.sampling.recipe import save
 from fouriscale.sampling.transformers import as_map
 
@@ -153,5 +154,6 @@ def _sample_one(
         )
     path = sampled_file(folder, order.prompt, order.seed, job, method)
     folder.mkdir(parents=True, exist_ok=True)
-    save(picture.image, path, picture.recipe.model_copy(update={"model": order.model}))
+    recipe = picture.recipe.model_copy(update={"model": order.model})
+    save(picture.image, path, recipe, parameters=parameters_of(recipe))
     return SampledPicture(method, path, tuple(powers), job.seconds - seconds)

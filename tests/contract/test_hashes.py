@@ -28,9 +28,13 @@ def hashes(path):
 
 def test_every_pin_has_hashes_and_nothing_else_does(pins):
     folder = ROOT / ".ci" / "hashes"
-    everything, quantisers = pins(folder / "all.txt"), pins(folder / "quantisers.txt")
-    assert everything | quantisers | pins(folder / "torch-cuda.txt") == pins(ROOT / "constraints.txt")
+    everything, quantisers, website = (
+        pins(folder / f"{name}.txt") for name in ("all", "quantisers", "website")
+    )
+    constraints = pins(ROOT / "constraints.txt")
+    assert everything | quantisers | website | pins(folder / "torch-cuda.txt") == constraints
     assert not everything.keys() & quantisers.keys()
+    assert website.items() <= constraints.items()
 
 
 def test_the_oldest_environment_differs_where_it_must(pins):
@@ -42,7 +46,8 @@ def test_the_oldest_environment_differs_where_it_must(pins):
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 def test_every_entry_is_pinned_and_hashed(path):
-    assert [path.stem for path in FILES] == ["all", "cuda", "oldest", "quantisers", "torch-cpu", "torch-cuda"]
+    names = ["all", "cuda", "oldest", "quantisers", "torch-cpu", "torch-cuda", "website"]
+    assert [path.stem for path in FILES] == names
     for pin, digests in hashes(path).items():
         assert re.fullmatch(r"[a-z0-9-]+==[\w.+]+", pin)
         assert digests, pin

@@ -27,11 +27,11 @@ def test_a_picture_of_any_size_is_read(inputs):
         ("digits.png", "carries a damaged recipe (Exceeds the limit"),
         ("double.png", "carries a damaged recipe ('seed' stands there twice)"),
         ("text-bomb.png", "cannot be read (Decompressed data too large"),
-        ("photo.jpg", "is not a picture in PNG format"),
-        ("empty.png", "is not a picture in PNG format"),
+        ("photo.jpg", "carries no recipe; only pictures that fouriscale has written do"),
+        ("empty.png", "is not a picture in PNG, WebP or JPEG format"),
         ("folder.png", "is no file"),
         ("none.png", "cannot be read (No such file or directory)"),
-        ("grid.png", "carries no recipe; only PNGs that fouriscale has written do"),
+        ("grid.png", "carries no recipe; only pictures that fouriscale has written do"),
     ],
 )
 def test_what_is_wrong_is_one_sentence_with_the_files_name(inputs, name, sentence):

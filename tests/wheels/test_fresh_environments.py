@@ -17,21 +17,30 @@ WORLD = (
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
-@pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("built")
+def built(project: Path, folder: Path) -> Path:
+    """The wheel of a project."""
     build = [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", folder]
-    subprocess.run(build, cwd=ROOT, check=True, capture_output=True)
+    subprocess.run(build, cwd=project, check=True, capture_output=True)
     (file,) = folder.glob("*.whl")
     return file
 
 
-def environment(folder: Path, requirement: str) -> Run:
-    """Make an environment with one requirement; gives what runs its commands in an empty folder."""
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return built(ROOT, tmp_path_factory.mktemp("built"))
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return built(ROOT / "shapeworld", tmp_path_factory.mktemp("world"))
+
+
+def environment(folder: Path, *requirements: str) -> Run:
+    """Make an environment with some requirements; gives what runs its commands in an empty folder."""
     subprocess.run([sys.executable, "-m", "venv", folder], check=True)
     pip = [folder / "bin" / "python", "-m", "pip", "--disable-pip-version-check", "install", "--quiet"]
     # The very torch of constraints.txt: any other comes with CUDA.
-    subprocess.run([*pip, "--constraint", ROOT / "constraints.txt", requirement], check=True)
+    subprocess.run([*pip, "--constraint", ROOT / "constraints.txt", *requirements], check=True)
     elsewhere = folder / "elsewhere"
     # The builders of small models, without the packages that stand beside them in the tree.
     shutil.copytree(
@@ -58,6 +67,11 @@ def core(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
 @pytest.fixture(scope="module")
 def with_commands(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
     return environment(tmp_path_factory.mktemp("cli"), f"{wheel}[cli]")
+
+
+@pytest.fixture(scope="module")
+def with_world(wheel: Path, world: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    return environment(tmp_path_factory.mktemp("both"), f"{wheel}[cli]", str(world))
 
 
 def test_the_wheel_is_small(wheel):
@@ -121,3 +135,19 @@ def test_an_extra_that_is_missing_is_named(with_commands):
         "Error: padtone audit needs matplotlib, scipy, torchmetrics: "
         "pip install 'fouriscale-padtone[audit]' brings it\n"
     )
+
+
+def test_both_wheels_together_make_a_picture_and_make_it_again(with_world):
+    picture = ("generate", "a large red circle on a blue background", "--size", "192x128", "--steps", 2)
+    for arguments in (
+        (*picture, "--out", "a.png"),
+        (*picture, "--out", "a.webp"),
+        ("show", "a.webp"),
+        ("remake", "a.webp", "--out", "again.png"),
+    ):
+        done = with_world("fouriscale", *arguments)
+        assert done.returncode == 0, done.stderr
+    pixels = (
+        "from PIL import Image; print(Image.open('a.png').tobytes() == Image.open('again.png').tobytes())"
+    )
+    assert with_world("python", "-c", pixels).stdout == "True\n"

@@ -73,8 +73,8 @@ def test_paths_that_cannot_be_written(tmp_path, image):
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(ValueError, match=r"a\.png cannot be written"):
         save(image, tmp_path / "file" / "a.png", RECIPE)
-    with pytest.raises(ValueError, match=r"a\.jpg: pictures are written as PNG"):
-        save(image, tmp_path / "a.jpg", RECIPE)
+    with pytest.raises(ValueError, match=r"a\.bmp: pictures are written as PNG, WebP or JPEG, so name"):
+        save(image, tmp_path / "a.bmp", RECIPE)
 
 
 def test_files_that_cannot_be_read(tmp_path, image):

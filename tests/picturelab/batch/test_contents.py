@@ -169,7 +169,9 @@ def test_the_jobs_file_itself(make, tmp_path, jobs_file, monkeypatch, where):
         ValueError, match=r"a run of other jobs: the jobs file, or a list that it names, has changed"
     ):
         make(path, tmp_path / "out", batch=1)
-    with pytest.raises(ValueError, match=r"or of the same in other groups \(--batch, --model, --skip-bad\)"):
+    with pytest.raises(
+        ValueError, match=r"or of the same in other groups or files \(--batch, --model, --skip-bad,"
+    ):
         make(rows, tmp_path / "out", batch=2)
 
 

@@ -32,7 +32,7 @@ def test_text_becomes_numbers_as_csv_needs():
         ({}, "prompt is missing"),
         (
             {"prompt": "a", "colour": "red"},
-            "there is no key 'colour'; keys are cascade, cascade_strength, cascade_upsampling, config",
+            "there is no key 'colour'; keys are a1111, cascade, cascade_strength, cascade_upsampling, config",
         ),
         ({"prompt": "a", "size": "64"}, "size '64' is not understood: give WIDTHxHEIGHT"),
         ({"prompt": "a", "size": "64x64", "width": 64}, "size is '64x64' beside height or width"),
