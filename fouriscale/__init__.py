@@ -12,6 +12,7 @@ from picturelab.lazy import attach
 if TYPE_CHECKING:
     from .config import FouriScaleConfig
     from .hooks.patch import apply_fouriscale, fouriscale, remove_fouriscale
+    from .hooks.wrap import apply_wrap, remove_wrap, wrap
     from .presets import preset_names
     from .sampling.conditioning import size_conditioning
     from .sampling.generate import cascade
@@ -21,12 +22,15 @@ __version__ = version("fouriscale-padtone")
 __all__ = [
     "FouriScaleConfig",
     "apply_fouriscale",
+    "apply_wrap",
     "cascade",
     "fouriscale",
     "preset_names",
     "remove_fouriscale",
+    "remove_wrap",
     "save",
     "size_conditioning",
+    "wrap",
 ]
 
 __getattr__, __dir__ = attach(
@@ -34,11 +38,14 @@ __getattr__, __dir__ = attach(
     {
         "FouriScaleConfig": "config",
         "apply_fouriscale": "hooks.patch",
+        "apply_wrap": "hooks.wrap",
         "cascade": "sampling.generate",
         "fouriscale": "hooks.patch",
         "preset_names": "presets",
         "remove_fouriscale": "hooks.patch",
+        "remove_wrap": "hooks.wrap",
         "save": "sampling.recipe",
         "size_conditioning": "sampling.conditioning",
+        "wrap": "hooks.wrap",
     },
 )

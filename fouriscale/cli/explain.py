@@ -12,7 +12,7 @@ from picturelab.cli.arguments import Bounded, pixels
 from picturelab.quiet import quieten
 from picturelab.worlds import DEFAULT_MODEL
 
-from .options import CascadeOn, CascadeStrength, CascadeUpsampling, Mode, Preset, in_mode, read_preset
+from .options import CascadeOn, CascadeStrength, CascadeUpsampling, Mode, Preset, Wrap, in_mode, read_preset
 
 
 def explain(
@@ -22,6 +22,7 @@ def explain(
     ] = DEFAULT_MODEL,
     preset: Preset = None,
     mode: Mode = None,
+    wrap: Wrap = None,
     steps: Annotated[int, typer.Option(parser=Bounded("steps"), metavar="<int>", help="Of the run.")] = 50,
     cascade: CascadeOn = False,
     cascade_strength: CascadeStrength = None,
@@ -38,7 +39,7 @@ def explain(
 
     unet = unet_config(model, preset)
     parts = Cascade.chosen(cascade, cascade_strength, cascade_upsampling)
-    config = in_mode(config or config_for_run(unet, parts), mode)
+    config = in_mode(config or config_for_run(unet, parts), mode, wrap)
     explanation = explain_run(
         unet,
         height,

@@ -24,6 +24,7 @@ from .options import (
     CascadeUpsampling,
     Mode,
     Preset,
+    Wrap,
     in_mode,
     read_preset,
 )
@@ -40,6 +41,7 @@ def generate(
     ] = DEFAULT_MODEL,
     preset: Preset = None,
     mode: Mode = None,
+    wrap: Wrap = None,
     negative: Annotated[
         str | None, typer.Option(parser=Prompted("negative"), metavar="<str>", help="What not to draw.")
     ] = None,
@@ -81,6 +83,7 @@ def generate(
     from picturelab.models import choose_device, choose_dtype, usual_call
 
     from ..hooks.patch import fouriscale
+    from ..hooks.wrap import axes_of
     from ..loading.pipeline import load_pipeline, locate
     from ..maths.sizes import SIZE_MULTIPLE
     from ..sampling import generate as sampling
@@ -107,12 +110,15 @@ def generate(
     known_steps = usual_call(model).get("num_inference_steps") if steps is None else steps
     if known_steps is not None:
         inputs.check_steps(known_steps)
-    known = None if config is None else in_mode(config, mode)
-    sampling.check_cascade(parts, inputs, known_steps, direct=False, config=known, size=height_width)
+    axes_of(wrap or "none")  # refuses here what is none
+    known = None if config is None else in_mode(config, mode, wrap)
+    sampling.check_cascade(
+        parts, inputs, known_steps, direct=False, config=known, size=height_width, wrap=wrap
+    )
 
     with Console(stderr=True).status(loading(model)):
         pipe: Any = load_pipeline(model, device=device, dtype=dtype, preset=preset)
-        config = in_mode(config or config_for_run(pipe.unet, parts), mode)
+        config = in_mode(config or config_for_run(pipe.unet, parts), mode, wrap)
         if scheduler is not None:
             pipe.scheduler = choose_scheduler(scheduler, pipe)
         with fouriscale(pipe, config):  # refuses here, before any sampling, what does not fit
@@ -138,7 +144,8 @@ def generate(
     save(picture.image, path, None if no_recipe else picture.recipe)
     recipe = picture.recipe
     finished = f", a cascade of strength {recipe.cascade['strength']:g}" if recipe.cascade else ""
+    wraps = "" if config.wrap == "none" else f", wraps: {config.wrap}"
     say(
         f"width {width}, height {height}, seed {seed}, {recipe.steps} steps, guidance {recipe.guidance:g}{finished}"
-        f"{', VAE in tiles' if recipe.vae_tiling else ''}: {path}"
+        f"{', VAE in tiles' if recipe.vae_tiling else ''}{wraps}: {path}"
     )

@@ -27,6 +27,14 @@ Mode = Annotated[
     ),
 ]
 
+Wrap = Annotated[
+    str | None,
+    typer.Option(
+        help="Opposite edges are neighbours: width (panoramas), height, both (tiles) or none; the preset's own if left "
+        "out."
+    ),
+]
+
 CascadeOn = Annotated[
     bool,
     typer.Option(
@@ -55,6 +63,7 @@ def read_preset(preset: str | None) -> FouriScaleConfig | None:
     return FouriScaleConfig.named(preset)
 
 
-def in_mode(config: FouriScaleConfig, mode: str | None) -> FouriScaleConfig:
-    """The config in the mode that `--mode` names."""
-    return config if mode is None else config.replace(mode=mode)
+def in_mode(config: FouriScaleConfig, mode: str | None, wrap: str | None = None) -> FouriScaleConfig:
+    """The config in the mode that `--mode` names, and wrapping as `--wrap` says."""
+    chosen = {"mode": mode, "wrap": wrap}
+    return config.replace(**{name: value for name, value in chosen.items() if value is not None})

@@ -129,7 +129,7 @@ class Attachment:
                 with ExitStack() as undo:
                     attach(undo)
                     self._layers[key] = undo.pop_all()
-        if any(entry.config.split_rows for entry in self.entries):
+        if any(entry.config and entry.config.split_rows for entry in self.entries):
             self._split.attach()
         else:
             self._split.detach()
@@ -140,14 +140,22 @@ class Attachment:
         self._attentions = modules.self_attentions(self.unet)
         modules.refuse_fused(self._attentions)
         wanted: dict[Hashable, Callable[[ExitStack], None]] = {}
+        ends = modules.padded_outside(self.unet)
         for entry in self.entries:
-            for name, one in entry.convolutions.items():
-                wanted[name, one.conv] = functools.partial(convolution.attach, running, name, one.conv)
-            if entry.config.deep:
+            listed = {name: one.conv for name, one in entry.convolutions.items()}
+            for name, conv in (listed | entry.wrapped).items():
+                attach = functools.partial(
+                    convolution.attach, running, name, conv, padded_outside=conv in ends
+                )
+                wanted[name, conv] = attach
+            config = entry.config
+            if config is None:
+                continue
+            if config.deep:
                 first = entry.levels.grid
                 wanted["grid", first] = functools.partial(deep.attach, running, self.unet, first)
             for module, level in self._attentions.items():
-                for projection in (module.to_q, module.to_k) if entry.config.chosen("third_branch") else ():
+                for projection in (module.to_q, module.to_k) if config.chosen("third_branch") else ():
                     lend = functools.partial(attention.lend_query_and_key, running, projection)
                     wanted[projection] = lend
                 for kind in entry.sparse if level is not None else ():
@@ -219,7 +227,7 @@ class Attachment:
                 return entry.call(entry.pipe, sample, timestep, self._filters)
             if self._beyond_training(sample):
                 raise outside(entries[-1].pipe)
-            return Call()
+            return entries[-1].plain_call(entries[-1].pipe, sample)
         followed = self.followed(caller.pipe)
         if followed:
             return followed[0].call(caller.pipe, sample, timestep, self._filters, caller.directly)
@@ -232,7 +240,9 @@ class Attachment:
         return Call()
 
     def _beyond_training(self, sample: torch.Tensor) -> bool:
-        entry = self.entries[-1]
+        entry = next((entry for entry in reversed(self.entries) if entry.config), None)
+        if entry is None or entry.config is None:
+            return False
         height, width = (side * entry.pipe.vae_scale_factor for side in sample.shape[-2:])
         return entry.config.fit(height, width).dilation != 1
 

@@ -12,9 +12,9 @@ from picturelab.pipeline import UNetPipeline
 
 from ..config import FouriScaleConfig
 from ..recognise import config_for
-from .applied import ATTRIBUTE, Applied
-from .attachment import Attachment
+from .applied import Applied
 from .pipelines import OwnLoop, Sampler, bare_unet, unet_of
+from .registry import drop, kept, own_wrap, put, settings_of
 
 Host = TypeVar("Host", bound="UNetPipeline | UNet2DConditionModel")
 
@@ -65,7 +65,8 @@ def apply_fouriscale(
         raise TypeError(
             f"config={config!r}: must be a FouriScaleConfig, such as FouriScaleConfig.preset('sd15')"
         )
-    _put(Applied(_caller(pipe, unet, scheduler, vae_scale_factor, guided), unet, config))
+    caller = _caller(pipe, unet, scheduler, vae_scale_factor, guided)
+    put(Applied(caller, unet, config, own_wrap(pipe)))
     return pipe
 
 
@@ -73,13 +74,16 @@ def remove_fouriscale(pipe: Host) -> Host:
     """Take FouriScale off again, leaving the UNet as it was. Returns what it was given.
 
     Nothing to remove is fine. Of a pipeline, all settings go that it could follow: its own, those of pipelines
-    with the same scheduler, and the UNet's. Of a UNet, all go.
+    with the same scheduler, and the UNet's. Of a UNet, all go. What `apply_wrap` was called for stays.
 
     Raises:
         ValueError: the pipeline has no UNet.
     """
-    for entry in _settings_of(pipe):
-        _drop(entry)
+    for entry in settings_of(pipe):
+        if any(entry.own_wrap):
+            put(Applied(entry.pipe, entry.unet, None, entry.own_wrap))
+        else:
+            drop(entry)
     return pipe
 
 
@@ -89,66 +93,14 @@ def fouriscale(pipe: Host, config: FouriScaleConfig | None = None, **settings: A
 
     Takes and raises what `apply_fouriscale` does, and yields what it was given.
     """
-    before = [entry for entry in _settings_of(pipe) if _host(entry) is bare_unet(pipe)]
-    apply_fouriscale(pipe, config, **settings)
-    try:
+    with kept(pipe):
+        apply_fouriscale(pipe, config, **settings)
         yield pipe
-    finally:
-        for entry in _settings_of(pipe):
-            if _host(entry) is bare_unet(pipe):
-                _drop(entry)
-        for entry in before:
-            _put(entry)
 
 
 def current_state(pipe: UNetPipeline | UNet2DConditionModel) -> Applied | None:
-    """The settings that the pipeline's runs follow, or the UNet's latest; None where there are none."""
-    return next(iter(_settings_of(pipe)), None)
-
-
-def _settings_of(pipe: UNetPipeline | UNet2DConditionModel) -> list[Applied]:
-    """Those that a pipeline could follow, or all of a UNet's; the first is the one that counts."""
-    unet = unet_of(pipe)
-    attachment: Attachment | None = getattr(unet, ATTRIBUTE, None)
-    if bare_unet(pipe) is unet:
-        return attachment.entries[::-1] if attachment else []
-    own: Applied | None = vars(pipe).get(ATTRIBUTE)  # perhaps on a UNet that the pipeline had before
-    followed = attachment.followed(pipe) if attachment else []
-    return followed if own is None or own in followed else [own, *followed]
-
-
-def _host(entry: Applied) -> Any:
-    """What `apply_fouriscale` was given."""
-    return entry.unet if isinstance(entry.pipe, OwnLoop) else entry.pipe
-
-
-def _put(entry: Applied) -> None:
-    """Let settings hold, in place of those that the pipeline had, or for a UNet of all."""
-    attachment: Attachment = getattr(entry.unet, ATTRIBUTE, None) or Attachment(entry.unet)
-    host = _host(entry)
-    earlier = _settings_of(host) if host is entry.unet else [vars(host).get(ATTRIBUTE)]
-    attachment.put(entry)  # may refuse; then nothing has changed
-    for other in earlier:
-        if other is not None:
-            _drop(other)
-    if host is not entry.unet:
-        entry.follow_the_unet(_move)
-        vars(host)[ATTRIBUTE] = entry
-
-
-def _drop(entry: Applied) -> None:
-    attachment: Attachment | None = getattr(entry.unet, ATTRIBUTE, None)
-    if attachment is not None:
-        attachment.drop(entry)
-    entry.close()
-    host = _host(entry)
-    if vars(host).get(ATTRIBUTE) is entry:
-        del vars(host)[ATTRIBUTE]
-
-
-def _move(entry: Applied) -> None:
-    """The pipeline has been given another UNet: its settings go along."""
-    _put(Applied(entry.pipe, unet_of(entry.pipe), entry.config))
+    """FouriScale's settings that the pipeline's runs follow, or the UNet's latest; None where there are none."""
+    return next((entry for entry in settings_of(pipe)[:1] if entry.config), None)
 
 
 def _caller(

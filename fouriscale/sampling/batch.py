@@ -40,7 +40,7 @@ class FouriScaleInstrument:
         size = (job.height or SIZE_MULTIPLE, job.width or SIZE_MULTIPLE)
         check_request(*size, [job.seed], job.steps or 1, job.guidance or 0.0)
         _check_model(job.model, job.preset, _state(job.model))
-        _named_config(job.preset, json.dumps(job.config), _state(job.preset))
+        _named_config(job.preset, json.dumps(_changes(job)), _state(job.preset))
         steps = job.steps or usual_call(job.model).get("num_inference_steps")
         inputs = _inputs(job)
         if steps is not None:
@@ -48,7 +48,8 @@ class FouriScaleInstrument:
         cascade = _cascade(job)
         config = _foreseen_config(job) if cascade else None
         wanted = _size(None, job, config, inputs) if config else None
-        check_cascade(cascade, inputs, steps, direct=job.preset == DIRECT, config=config, size=wanted)
+        direct = job.preset == DIRECT
+        check_cascade(cascade, inputs, steps, direct=direct, config=config, size=wanted, wrap=job.wrap)
 
     def load(self, job: Job, device: str, dtype: str) -> Any:
         preset = None if job.preset == DIRECT else job.preset
@@ -101,9 +102,10 @@ class FouriScaleInstrument:
 
 def _effective(config: FouriScaleConfig) -> dict[str, Any]:
     """The settings that decide pictures, with nothing left to the mode."""
+    resolved = config.resolved()
     return {
         name: value
-        for name, value in config.resolved().to_dict().items()
+        for name, value in ({"wrap": config.wrap, "border": config.border} | resolved.to_dict()).items()
         if name != "mode" and (config.deep or not name.startswith("grid_"))
     }
 
@@ -116,11 +118,16 @@ def _config(unet: Any, job: Job) -> FouriScaleConfig | None:
     """
     if job.preset == DIRECT:
         return None
-    config = _named_config(job.preset, json.dumps(job.config), _state(job.preset))
-    config = config or config_for_run(unet, _cascade(job)).replace(**(job.config or {}))
+    config = _named_config(job.preset, json.dumps(_changes(job)), _state(job.preset))
+    config = config or config_for_run(unet, _cascade(job)).replace(**_changes(job))
     if job.begun_with in _BEFORE_THE_GRID and config.mode == "fast":
         return config.replace(mode="layerwise")
     return config
+
+
+def _changes(job: Job) -> dict[str, Any]:
+    """The settings that differ from the preset's."""
+    return (job.config or {}) | ({} if job.wrap is None else {"wrap": job.wrap})
 
 
 def _foreseen_config(job: Job) -> FouriScaleConfig | None:

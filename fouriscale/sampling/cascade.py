@@ -110,6 +110,17 @@ class Cascade(Settings):
             f"until step {active}; from {strengths.enough(steps, steps - active + 1):g} on some are"
         )
 
+    def check_wrap(self, wrap: str) -> None:
+        """Refuse a picture that wraps.
+
+        Raises:
+            ValueError: it does, since enlarging does not go round.
+        """
+        if wrap != "none":
+            raise ValueError(
+                f"wrap={wrap!r} with a cascade, whose enlarging does not go round: leave one of them out"
+            )
+
     def steps(self, steps: int) -> int:
         """How many steps of a run are sampled at the size that is wanted."""
         return strengths.steps_of(self.strength, steps)

@@ -29,6 +29,7 @@ from .prompts import Texts, encode_all, remark_cuts, stacked
 from .run import OnLatents, OnStep, reporter, run, run_cascade
 from .schedulers import recorded_scheduler
 from .vae import decodes_in_tiles, tiling
+from .wrapping import check_wrap, wrap_of
 
 _USUAL_CASCADE = Cascade()
 
@@ -97,6 +98,7 @@ def generate(
         raise ValueError(
             "FouriScale is applied to this pipeline: give its config, or call remove_fouriscale(pipe) first"
         )
+    check_wrap(pipe, config, (height, width))
     check_fits(pipe, height, width, len(prompts))
 
     call: dict[str, Any] = dict(
@@ -120,7 +122,7 @@ def generate(
     vae_tiling = decodes_in_tiles(pipe.vae, vae_tiling, size, len(prompts))
     remark_cuts(pipe, prompts, negative_prompt, guidance)
     recorded = inputs.recorded()  # before they are read, and not after minutes in which they may change
-    with tiling(pipe.vae, vae_tiling), prepared(pipe, inputs, *first) as (runner, extra):
+    with tiling(pipe.vae, vae_tiling), prepared(pipe, inputs, *first, wrap_of(config)) as (runner, extra):
         inputs.check_steps(steps, usual_strength(runner))
         if texts is None:
             call |= encode_all(runner, prompts, negative_prompt, guidance)
@@ -196,7 +198,7 @@ def cascade(
         ValueError: see `generate`.
     """
     parts, applied = Cascade(strength=strength, upsampling=upsampling), current_state(pipe)
-    config = config or (applied.config if applied else config_for_run(pipe.unet, parts))
+    config = config or (applied and applied.config) or config_for_run(pipe.unet, parts)
     return generate(pipe, prompt, height=height, width=width, config=config, cascade=parts, **settings)
 
 
@@ -257,6 +259,7 @@ def check_cascade(
     direct: bool,
     config: FouriScaleConfig | None = None,
     size: Size | None = None,
+    wrap: str | None = None,
 ) -> None:
     """Refuse a cascade that could not be made, before anything is loaded.
 
@@ -264,6 +267,7 @@ def check_cascade(
         steps: None where they are not known yet.
         direct: whether the picture is to be sampled without FouriScale.
         config, size: its settings and (height, width) in pixels, None where they are not known yet.
+        wrap: what is chosen of these beside a preset.
 
     Raises:
         ValueError: it could not.
@@ -280,6 +284,7 @@ def check_cascade(
             f"image={printable(str(inputs.image))} with a cascade, which makes a picture of its own to start from: "
             "give one or the other"
         )
+    cascade.check_wrap(wrap or (config.wrap if config else "none"))
     if steps is not None:
         cascade.check_steps(steps)
         if config is not None and size is not None:

@@ -7,8 +7,10 @@ from typing import Any
 
 from fouriscale import FouriScaleConfig
 from fouriscale.config import CHOICES, MODES
+from fouriscale.maths.convolve import BORDERS
 from fouriscale.maths.grid import RESAMPLINGS
 from fouriscale.maths.sizes import RULES
+from fouriscale.maths.wrap import WRAPS
 from picturelab import bounds
 from picturelab.bounds import shown
 from picturelab.notation import parse_size
@@ -25,6 +27,8 @@ OFFERED: dict[str, tuple[str, ...]] = {
     "mode": tuple(MODES),
     "size_rule": tuple(RULES),
     "grid_resampling": RESAMPLINGS,
+    "wrap": tuple(WRAPS),
+    "border": BORDERS,
     "third_branch": (AS_MODE, *_YES_NO),
     **{name: (AS_MODE, *known) for name, known in CHOICES.items()},
 }
@@ -32,7 +36,7 @@ OFFERED: dict[str, tuple[str, ...]] = {
 
 def to_fields(config: FouriScaleConfig) -> dict[str, Any]:
     """A config's values, a field each."""
-    fields = config.to_dict()
+    fields = {"wrap": config.wrap, "border": config.border} | config.to_dict()
     words = {None: AS_MODE, True: "yes", False: "no"}
     fields |= {name: words.get(fields[name], fields[name]) for name in _LEFT_TO_MODE}
     fields["training_sizes"] = [f"{width}x{height}" for height, width in config.training_sizes]
