@@ -3,8 +3,8 @@
 A pre-hook on the UNet finds out whose call begins, and by whose settings; it appends the guidance branch's rows, and
 a hook drops them again. Listed convolutions get a dilated `_conv_forward`, hooks on the self-attentions' query and
 key projections give the guidance branch those of the conditional rows, and hooks around the self-attentions lessen
-what each token sees where a config asks for it. torch's own hooks and `_conv_forward` survive model offload, which
-re-installs accelerate's hooks after every image.
+what each token sees where a config asks for it. Where pictures wrap, every convolution has such a `_conv_forward`.
+torch's own hooks and `_conv_forward` survive model offload, which re-installs accelerate's hooks after every image.
 """
 
 from __future__ import annotations

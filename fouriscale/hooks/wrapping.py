@@ -22,7 +22,7 @@ from torch import nn
 
 from picturelab.hooks.checkpointing import CheckpointFollower
 
-from ..maths.wrap import NOWHERE, Axes
+from ..maths.wrap import NOWHERE, Axes, check_sides
 from . import compiled, convolution, modules
 from .call import COPYING, Call, Running, plain_values
 from .pipelines import bare_unet, running_pipeline
@@ -194,9 +194,12 @@ class WrappedPart:
             yield self.model
 
     @torch.compiler.disable
-    def _before(self, *_: Any) -> None:
+    def _before(self, part: nn.Module, maps: tuple) -> None:
         wrap = NOWHERE if getattr(self._tiles, "on", False) else self._wrap()
+        # Whatever fails below, it ends in `_after`.
         self._running.begin(Call(values=plain_values(wrap), outer=self._running.call))
+        if any(wrap) and part is getattr(self.model, "encoder", None):
+            check_sides(maps[0].shape[-2:], self._factor, wrap)
         self._checkpoints.follow(self.model)
 
     @torch.compiler.disable

@@ -56,7 +56,7 @@ def dilated(
     y = F.conv2d(x, weight, None, conv.stride, tuple(zeros), spread, conv.groups)
     for axis, ratio in ratios:
         y = y * ratio.to(y).unflatten(0, (-1, 1) if axis == 0 else (1, -1))
-    return y if bias is None else y + bias[:, None, None]
+    return y if bias is None else y + bias[:, None, None].to(y)
 
 
 def partial_ratio(

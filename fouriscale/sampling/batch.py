@@ -17,10 +17,11 @@ from picturelab.notation import parse_control, parse_weighted
 from picturelab.pipeline import UNetPipeline
 
 from ..config import FouriScaleConfig
-from ..loading.configs import unet_config
+from ..loading.configs import unet_config, vae_scale_factor
 from ..loading.pipeline import load_pipeline, locate
 from ..loading.single_file import recognise
 from ..maths.sizes import SIZE_MULTIPLE
+from ..maths.wrap import WRAPS, check_sides
 from .cascade import Cascade, config_for_run
 from .generate import check_cascade, check_request, generate, sampling_defaults
 from .inputs import Inputs
@@ -41,6 +42,7 @@ class FouriScaleInstrument:
         check_request(*size, [job.seed], job.steps or 1, job.guidance or 0.0)
         _check_model(job.model, job.preset, _state(job.model))
         _named_config(job.preset, json.dumps(_changes(job)), _state(job.preset))
+        _check_sides(job)
         steps = job.steps or usual_call(job.model).get("num_inference_steps")
         inputs = _inputs(job)
         if steps is not None:
@@ -128,6 +130,15 @@ def _config(unet: Any, job: Job) -> FouriScaleConfig | None:
 def _changes(job: Job) -> dict[str, Any]:
     """The settings that differ from the preset's."""
     return (job.config or {}) | ({} if job.wrap is None else {"wrap": job.wrap})
+
+
+def _check_sides(job: Job) -> None:
+    """Refuse a size that cannot wrap, where the model's config is within reach."""
+    axes = WRAPS[_changes(job).get("wrap", "none")]
+    unet = _unet_config(job.model, _state(job.model)) if any(axes) else None
+    if unet is not None and job.height is not None and job.width is not None:
+        multiple = vae_scale_factor(job.model) * 2 ** (len(unet.get("down_block_types", "1234")) - 1)
+        check_sides((job.height, job.width), multiple, axes)
 
 
 def _foreseen_config(job: Job) -> FouriScaleConfig | None:

@@ -85,6 +85,8 @@ def test_jobs():
         check(Job(id="a", prompt="a", wrap="x"))
     with pytest.raises(ValueError, match="wrap='both' with a cascade"):
         check(Job(id="a", prompt="a", wrap="both", cascade=True))
+    with pytest.raises(ValueError, match=r"width 264 cannot wrap: .* multiple of 16 .* such as 256 or 272"):
+        check(Job(id="a", prompt="a", wrap="both", model="shapeworld/unet", height=256, width=264))
     for values, sentence in (
         ({"wrap": "both", "preset": "none"}, "wrap is 'both' beside preset 'none'; leave the preset out"),
         ({"wrap": "both", "config": {"wrap": "width"}}, "wrap is 'both' beside config's 'width'"),
@@ -103,11 +105,9 @@ def test_a_job_that_wraps_now_is_not_the_picture_that_did_not():
 
 def test_explain_says_what_wraps():
     unet = unet_config("shapeworld")
-    lines = sentences(explain(unet, 128, 128, steps=10, config=CONFIG, vae_scale_factor=4))
-    assert "wrap: left and right edge are neighbours for every convolution" in lines[1]
-    assert lines[-1].endswith("so nothing else is done")
     paper = CONFIG.replace(mode="paper", border="partial")
     lines = sentences(explain(unet, 144, 304, steps=10, config=paper, vae_scale_factor=4))
+    assert lines[1].startswith("wrap: left and right edge are neighbours for every convolution")
     assert "padding: to width 304, height 384 while filtering, 62% of it empty" in lines
     assert "border: partial, which is experimental and does harm" in lines
     with pytest.raises(ValueError, match=r"width 136 cannot wrap: .* multiple of 16 "):
@@ -122,3 +122,4 @@ def test_the_command_line_refuses_in_one_sentence(run_command):
     assert (code, "wrap='both' with a cascade" in said) == (2, True)
     code, said, _ = run("explain", "--model", "shapeworld", "--size", "128x128", "--wrap", "both")
     assert (code, "opposite edges are neighbours" in said) == (0, True)
+    assert "nothing else is done" in said
