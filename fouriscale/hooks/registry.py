@@ -76,10 +76,11 @@ def kept(pipe: UNetPipeline | UNet2DConditionModel) -> Iterator[None]:
     try:
         yield
     finally:
-        for entry in own():
-            drop(entry)
-        for entry in before:
-            put(entry)
+        if own() != before:  # where it was refused, nothing has changed
+            for entry in own():
+                drop(entry)
+            for entry in before:
+                put(entry)
 
 
 def _move(entry: Applied) -> None:

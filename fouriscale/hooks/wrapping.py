@@ -121,9 +121,10 @@ def kept(part: nn.Module) -> Iterator[None]:
     try:
         yield
     finally:
-        drop_by_itself(part)
-        for entry in before:
-            put(part, entry)
+        if _by_itself(part) != before:
+            drop_by_itself(part)
+            for entry in before:
+                put(part, entry)
 
 
 def _by_itself(part: nn.Module) -> list[OwnPart]:
