@@ -12,6 +12,7 @@ from picturelab.lazy import attach
 if TYPE_CHECKING:
     from .config import FouriScaleConfig
     from .hooks.patch import apply_fouriscale, fouriscale, remove_fouriscale
+    from .hooks.wrap import apply_wrap, remove_wrap, wrap
     from .position_config import PositionConfig
     from .presets import preset_names
     from .sampling.conditioning import size_conditioning
@@ -23,12 +24,15 @@ __all__ = [
     "FouriScaleConfig",
     "PositionConfig",
     "apply_fouriscale",
+    "apply_wrap",
     "cascade",
     "fouriscale",
     "preset_names",
     "remove_fouriscale",
+    "remove_wrap",
     "save",
     "size_conditioning",
+    "wrap",
 ]
 
 __getattr__, __dir__ = attach(
@@ -37,11 +41,14 @@ __getattr__, __dir__ = attach(
         "FouriScaleConfig": "config",
         "PositionConfig": "position_config",
         "apply_fouriscale": "hooks.patch",
+        "apply_wrap": "hooks.wrap",
         "cascade": "sampling.generate",
         "fouriscale": "hooks.patch",
         "preset_names": "presets",
         "remove_fouriscale": "hooks.patch",
+        "remove_wrap": "hooks.wrap",
         "save": "sampling.recipe",
         "size_conditioning": "sampling.conditioning",
+        "wrap": "hooks.wrap",
     },
 )

@@ -13,8 +13,10 @@ from picturelab.settings import shortened
 
 from . import config_values, presets
 from .maths import sizes
+from .maths.convolve import BORDERS
 from .maths.grid import RESAMPLINGS
 from .maths.schedule import GridSchedule, Schedule, paper_span, to_step
+from .maths.wrap import WRAPS
 from .position_config import PositionConfig
 from .preset_settings import PresetSettings
 
@@ -39,6 +41,8 @@ CHOICES = {  # what may be left to the mode, at None
     "grid": ("full", "deep"),
 }
 _GRID_PHASES = ((0.8, 1.0),)  # the study's choice
+# Left out of plain values where they are as usual, so that what is kept by the hash of those is found again.
+_LATER = ("wrap", "border")
 
 
 class FouriScaleConfig(PresetSettings):
@@ -128,6 +132,14 @@ class FouriScaleConfig(PresetSettings):
     """how maps get onto the deep grid and off it: by the "cosines" that both sizes have, by torch's "nearest" or
     "bicubic", or "area" there and bicubic back."""
 
+    wrap: str = "none"
+    """on which axis the picture's opposite edges are neighbours, for tiles and panoramas: "none", "width",
+    "height" or "both"; at every size and step."""
+
+    border: str = "zeros"
+    """what dilated convolutions see beyond a border that does not wrap: "zeros", as in training; or "partial"
+    convolution, "reflect" or "replicate", which are experimental and do harm."""
+
     @model_validator(mode="before")
     @classmethod
     def _check(cls, values: dict[str, Any]) -> dict[str, Any]:
@@ -142,11 +154,19 @@ class FouriScaleConfig(PresetSettings):
                 raise TypeError(f"{name}={shown(values[name])}: must be true or false")
         values["grid_phases"] = config_values.phases(values["grid_phases"])
         values["grid_level"] = config_values.level(values["grid_level"])
-        one_of = {"mode": MODES, "size_rule": sizes.RULES, "grid_resampling": RESAMPLINGS, **CHOICES}
+        one_of = {
+            "mode": MODES,
+            "size_rule": sizes.RULES,
+            "grid_resampling": RESAMPLINGS,
+            **CHOICES,
+            "wrap": WRAPS,
+            "border": BORDERS,
+        }
         for name, known in one_of.items():
             left_out = name in CHOICES and values[name] is None
             if not left_out and not (isinstance(values[name], str) and values[name] in known):
                 raise ValueError(f"{name}={shown(values[name])}: must be one of {', '.join(known)}")
+        config_values.check_wrap(values)
         for name in ("start", "stop"):
             if values[name] is not None:
                 values[name] = config_values.number(name, values[name], 0, 1)
@@ -201,6 +221,11 @@ class FouriScaleConfig(PresetSettings):
             )
             return GridSchedule(fit.dilation, to_step(start, steps), phases)
         return Schedule(math.ceil(fit.dilation), to_step(start, steps), to_step(stop, steps), self.anneal)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The settings as plain values, ready for JSON or YAML; without `wrap` and `border` where they are as usual."""
+        usual = {name for name in _LATER if getattr(self, name) == type(self).model_fields[name].default}
+        return {name: value for name, value in super().to_dict().items() if name not in usual}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:

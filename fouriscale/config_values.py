@@ -7,6 +7,7 @@ names the setting and says what would do.
 from __future__ import annotations
 
 import itertools
+from collections.abc import Mapping
 from typing import Any
 
 from picturelab.bounds import BOUNDS, shown
@@ -74,6 +75,16 @@ def level(value: Any) -> int | None:
     if not 1 <= value <= _LARGEST_LEVEL:
         raise ValueError(f"grid_level={shown(value)}: must be from 1 to {_LARGEST_LEVEL}")
     return value
+
+
+def check_wrap(values: Mapping[str, Any]) -> None:
+    """Refuse a wrapped picture whose self-attention is split into grids, which do not go round evenly."""
+    for name in ("attention", "late_attention"):
+        if values["wrap"] != "none" and values[name] == "polyphase":
+            raise ValueError(
+                f"{name}='polyphase' with wrap={shown(values['wrap'])}: its interleaved grids do not go round where "
+                "their number does not divide the side; take 'downsampled keys' or 'full'"
+            )
 
 
 def patterns(name: str, value: Any) -> tuple[str, ...]:

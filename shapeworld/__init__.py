@@ -5,7 +5,8 @@ What needs torch is imported when first asked for.
 
 from typing import TYPE_CHECKING, Any
 
-from .judge.checker import Report, check
+from .judge.checker import Report
+from .judge.wrapped import check
 from .scenes import Object, Scene, sample_scenes
 
 if TYPE_CHECKING:

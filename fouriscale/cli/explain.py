@@ -23,6 +23,7 @@ from .options import (
     Rule,
     Shift,
     Temperature,
+    Wrap,
     chosen_settings,
     read_preset,
 )
@@ -40,6 +41,7 @@ def explain(
     axes: Axes = None,
     temperature: Temperature = None,
     shift: Shift = None,
+    wrap: Wrap = None,
     steps: Annotated[int, typer.Option(parser=Bounded("steps"), metavar="<int>", help="Of the run.")] = 50,
     cascade: CascadeOn = False,
     cascade_strength: CascadeStrength = None,
@@ -49,7 +51,7 @@ def explain(
     height, width = pixels(size)
     config = read_preset(preset)
     changes = chosen_settings(
-        mode=mode, rule=rule, dynamic=dynamic, axes=axes, temperature=temperature, shift=shift
+        mode=mode, rule=rule, dynamic=dynamic, axes=axes, temperature=temperature, shift=shift, wrap=wrap
     )
     quieten()
     from ..config_kinds import check_kind

@@ -31,6 +31,7 @@ from .options import (
     Rule,
     Shift,
     Temperature,
+    Wrap,
     chosen_settings,
     read_preset,
 )
@@ -55,6 +56,7 @@ def generate(
     axes: Axes = None,
     temperature: Temperature = None,
     shift: Shift = None,
+    wrap: Wrap = None,
     negative: Annotated[
         str | None, typer.Option(parser=Prompted("negative"), metavar="<str>", help="What not to draw.")
     ] = None,
@@ -98,13 +100,14 @@ def generate(
     path, kind = picture_file(out, f"{slug(prompt)}-{seed}", format, quality)
     config = read_preset(preset)
     changes = chosen_settings(
-        mode=mode, rule=rule, dynamic=dynamic, axes=axes, temperature=temperature, shift=shift
+        mode=mode, rule=rule, dynamic=dynamic, axes=axes, temperature=temperature, shift=shift, wrap=wrap
     )
     quieten()
     from picturelab.models import choose_device, choose_dtype, usual_call
 
     from ..config_kinds import check_kind
     from ..hooks.patch import fouriscale
+    from ..hooks.wrap import axes_of
     from ..loading.configs import denoiser_config, denoiser_part
     from ..loading.pipeline import load_pipeline, locate
     from ..maths.sizes import SIZE_MULTIPLE
@@ -116,6 +119,7 @@ def generate(
     from ..sampling.parameters import parameters_of
     from ..sampling.recipe import save
     from ..sampling.schedulers import choose_scheduler
+    from ..sampling.wrapping import wrap_name
 
     inputs = Inputs(
         image=image,
@@ -136,6 +140,7 @@ def generate(
     known_steps = usual_call(model).get("num_inference_steps") if steps is None else steps
     if known_steps is not None:
         inputs.check_steps(known_steps)
+    axes_of(wrap or "none")  # refuses here what is none
     config = config or config_for_run(denoiser_config(model, preset), parts)
     check_kind(config, denoiser_part(model, preset), model)
     config = config.replace(**changes)
@@ -172,7 +177,8 @@ def generate(
     parameters = None if no_recipe or no_a1111 else parameters_of(recipe)
     save(picture.image, path, None if no_recipe else recipe, quality=quality, parameters=parameters)
     finished = f", a cascade of strength {recipe.cascade['strength']:g}" if recipe.cascade else ""
+    wraps = "" if wrap_name(config) == "none" else f", wraps: {wrap_name(config)}"
     say(
         f"width {width}, height {height}, seed {seed}, {recipe.steps} steps, guidance {recipe.guidance:g}{finished}"
-        f"{', VAE in tiles' if recipe.vae_tiling else ''}: {path}"
+        f"{', VAE in tiles' if recipe.vae_tiling else ''}{wraps}: {path}"
     )

@@ -54,6 +54,14 @@ Shift = Annotated[
     ),
 ]
 
+Wrap = Annotated[
+    str | None,
+    typer.Option(
+        help="Opposite edges are neighbours: width (panoramas), height, both (tiles) or none; the preset's own if left "
+        "out."
+    ),
+]
+
 CascadeOn = Annotated[
     bool,
     typer.Option(
@@ -90,9 +98,10 @@ def chosen_settings(
     axes: str | None,
     temperature: str | None,
     shift: str | None,
+    wrap: str | None,
 ) -> dict[str, Any]:
     """The settings that options name, those that are left out aside; which fit, the kind of denoiser decides."""
-    words = dict(mode=mode, rule=rule, dynamic=dynamic, axes=axes)
+    words = dict(mode=mode, rule=rule, dynamic=dynamic, axes=axes, wrap=wrap)
     numbers = {"temperature": _word_or_number(temperature), "shift": _word_or_number(shift)}
     return {name: value for name, value in (words | numbers).items() if value is not None}
 

@@ -1,4 +1,4 @@
-"""FouriScale's settings for one pipeline: what `apply_fouriscale` was called with."""
+"""The settings of one pipeline: what `apply_fouriscale` and `apply_wrap` were called with."""
 
 from __future__ import annotations
 
@@ -14,8 +14,10 @@ from diffusers import UNet2DConditionModel
 from ..config import FouriScaleConfig
 from ..maths.filters import FilterCache, Filters
 from ..maths.plan import Plan, Sparsity
-from . import modules
-from .call import COPYING, Call, values_of
+from ..maths.wrap import NOWHERE, WRAPS, Axes, check_sides, either
+from . import modules, wrapping
+from .call import COPYING, Call, plain_values, values_of
+from .convolution import refuse_patched
 from .pipelines import OwnLoop, Sampler, refuse_early_guidance, refuse_other_batches, rows_of, unet_of
 from .place import find_place, plan_for, sparsity_for
 from .steps import Steps
@@ -32,17 +34,30 @@ class _Latest(threading.local):
 
 
 class Applied:
-    """FouriScale's settings for one pipeline, or for whoever calls a UNet.
+    """Settings for one pipeline, or for whoever calls a UNet.
 
     Attributes:
-        pipe, unet, config: what they were made for.
+        pipe, unet, config: what they were made for; without a config the UNet is its plain self, but for wrapping.
+        own_wrap: the axes that `apply_wrap` was given.
+        wrap: the axes on which pictures wrap, those of the config included.
     """
 
-    def __init__(self, pipe: Sampler, unet: UNet2DConditionModel, config: FouriScaleConfig):
-        self.pipe, self.unet, self.config = pipe, unet, config
+    def __init__(
+        self,
+        pipe: Sampler,
+        unet: UNet2DConditionModel,
+        config: FouriScaleConfig | None,
+        own_wrap: Axes = NOWHERE,
+    ):
+        self.pipe, self.unet, self.config, self.own_wrap = pipe, unet, config, own_wrap
+        self.wrap = either(own_wrap, WRAPS[config.wrap] if config else NOWHERE)
         self._latest, self._steps, self._undo = _Latest(), Steps(), ExitStack()
-        refuse_other_batches(pipe)
-        refuse_early_guidance(pipe, config.early_guidance)
+        self._parts = []
+        if config is not None:
+            refuse_other_batches(pipe)
+            refuse_early_guidance(pipe, config.early_guidance)
+        if any(self.wrap) and not isinstance(pipe, OwnLoop):
+            self._parts = wrapping.parts_of(pipe)
         self.find_layers()
 
     def __reduce_ex__(self, _: Any) -> NoReturn:
@@ -68,13 +83,23 @@ class Applied:
         return self.plan.dilation if self.plan else 1.0
 
     def find_layers(self) -> None:
-        """Look for the layers that the config means; LoRAs replace some."""
-        listed = modules.listed_convolutions(self.unet, self.config)
-        self.levels = modules.levels_of(self.unet, self.config, listed)
-        if self.config.deep:  # blocks are changed, and no convolution by itself
+        """Look for the layers that the config means, or that wrap; LoRAs replace some."""
+        self.wrapped = modules.spatial_convolutions(self.unet) if any(self.wrap) else {}
+        refuse_patched(self.wrapped)
+        self.convolutions: dict[str, modules.ListedConvolution] = {}
+        self.sparse: list[str] = []
+        self._filtered: dict[str, bool] = {}
+        self._places: set[tuple[int, int]] = set()
+        if self.config is not None:
+            self._find_listed(self.config)
+
+    def _find_listed(self, config: FouriScaleConfig) -> None:
+        listed = modules.listed_convolutions(self.unet, config)
+        self.levels = modules.levels_of(self.unet, config, listed)
+        if config.deep:  # blocks are changed, and no convolution by itself
             listed = []
         self.convolutions = {one.name: one for one in listed}
-        kinds = {self.config.chosen(name) for name in ("attention", "late_attention")}
+        kinds = {config.chosen(name) for name in ("attention", "late_attention")}
         self.sparse = sorted(kinds - {"full"})
         self._filtered = {one.name: one.filtered for one in listed}
         self._places = {
@@ -104,29 +129,31 @@ class Applied:
             ValueError: what the rows are, or which step it is, cannot be known; or the call cannot be served.
         """
         self._latest.call = None
-        place = find_place(pipe, self.config, sample, timestep, self._steps)
-        if place is None:
-            return Call()
-        sparsity, plan = sparsity_for(place, self.config), None
+        config, plain = self.config, self.plain_call(pipe, sample)
+        place = find_place(pipe, config, sample, timestep, self._steps) if config else None
+        if place is None or config is None:
+            return plain
+        sparsity, plan = sparsity_for(place, config), None
         matrices: Filters = {}
         grid, split = None, False
         lent: dict[int, torch.Tensor] = {}
         if place.active:
-            refuse_early_guidance(pipe, self.config.early_guidance)
-            plan = plan_for(place, self.config, rows_of(pipe, sample, directly), self.levels)
+            refuse_early_guidance(pipe, config.early_guidance)
+            plan = plan_for(place, config, rows_of(pipe, sample, directly), self.levels, self.wrap)
             if self._places:
                 run = (
                     plan.latent_size,
                     plan.training_size,
                     plan.factor,
                     plan.floor,
+                    plan.wrap,
                     sample.device,
                     sample.dtype,
                 )
                 matrices = filters.filters(plan, run, self._places, sample.device, sample.dtype)
             if plan.grid is not None:
                 grid = filters.grid(plan.grid, sample.device, sample.dtype)
-            split = plan.guided and self.config.split_rows
+            split = plan.guided and config.split_rows
             if plan.guidance_rows:
                 parts = {plan.rows, plan.rows // 2 if split else plan.rows}
                 lent = {rows: filters.lent(rows, plan.guidance_rows, sample.device) for rows in parts}
@@ -137,10 +164,32 @@ class Applied:
         call = self._latest.call = Call(
             plan=plan,
             sparsity=sparsity,
-            values=values_of(plan, sparsity, self._filtered, matrices, levels, grid, keys, lent),
+            values=values_of(plan, sparsity, self._filtered, matrices, levels, grid, keys, lent, self.wrap),
             split=split,
         )
         return call
+
+    def plain_call(self, pipe: Sampler, sample: torch.Tensor) -> Call:
+        """A call that leaves the UNet as it is, but for wrapping.
+
+        Args:
+            pipe: whose call it is.
+            sample: the call's, (B, C, height, width).
+
+        Raises:
+            ValueError: a wrapped side does not divide, or a model of the pipeline does not wrap.
+        """
+        if any(self.wrap):
+            height, width = (side * pipe.vae_scale_factor for side in sample.shape[-2:])
+            check_sides((height, width), wrap_multiple(self.unet, pipe.vae_scale_factor), self.wrap)
+            if not isinstance(pipe, OwnLoop):
+                wrapping.refuse_unwrapped(pipe, self.wrap)
+        return Call(values=plain_values(self.wrap))
+
+    def wrap_parts(self) -> None:
+        """Let the pipeline's other models wrap, until `close`."""
+        for part in self._parts:
+            self._undo.callback(wrapping.put(part, self))
 
     def follow_the_unet(self, moved: Callable[[Applied], None]) -> None:
         """Look at every run's beginning whether the pipeline has been given another UNet.
@@ -168,6 +217,11 @@ class Applied:
     def close(self) -> None:
         """Leave the pipeline as it was."""
         self._undo.close()
+
+
+def wrap_multiple(unet: UNet2DConditionModel, vae_scale_factor: int) -> int:
+    """Of what a wrapped side has to be a multiple, in pixels: what the UNet's strides make one pixel of."""
+    return int(vae_scale_factor * 2 ** (len(unet.down_blocks) - 1))
 
 
 def _put_back(pipe: Any, name: str, stand_in: Callable, before: Any) -> None:

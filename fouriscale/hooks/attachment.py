@@ -3,8 +3,8 @@
 A pre-hook on the UNet finds out whose call begins, and by whose settings; it appends the guidance branch's rows, and
 a hook drops them again. Listed convolutions get a dilated `_conv_forward`, hooks on the self-attentions' query and
 key projections give the guidance branch those of the conditional rows, and hooks around the self-attentions lessen
-what each token sees where a config asks for it. torch's own hooks and `_conv_forward` survive model offload, which
-re-installs accelerate's hooks after every image.
+what each token sees where a config asks for it. Where pictures wrap, every convolution has such a `_conv_forward`.
+torch's own hooks and `_conv_forward` survive model offload, which re-installs accelerate's hooks after every image.
 """
 
 from __future__ import annotations
@@ -99,7 +99,7 @@ class Attachment(Entries[Applied]):
                 with ExitStack() as undo:
                     attach(undo)
                     self._layers[key] = undo.pop_all()
-        if any(entry.config.split_rows for entry in self.entries):
+        if any(entry.config and entry.config.split_rows for entry in self.entries):
             self._split.attach()
         else:
             self._split.detach()
@@ -110,14 +110,22 @@ class Attachment(Entries[Applied]):
         self._attentions = modules.self_attentions(self.unet)
         modules.refuse_fused(self._attentions)
         wanted: dict[Hashable, Callable[[ExitStack], None]] = {}
+        ends = modules.padded_outside(self.unet)
         for entry in self.entries:
-            for name, one in entry.convolutions.items():
-                wanted[name, one.conv] = functools.partial(convolution.attach, running, name, one.conv)
-            if entry.config.deep:
+            listed = {name: one.conv for name, one in entry.convolutions.items()}
+            for name, conv in (listed | entry.wrapped).items():
+                attach = functools.partial(
+                    convolution.attach, running, name, conv, padded_outside=conv in ends
+                )
+                wanted[name, conv] = attach
+            config = entry.config
+            if config is None:
+                continue
+            if config.deep:
                 first = entry.levels.grid
                 wanted["grid", first] = functools.partial(deep.attach, running, self.unet, first)
             for module, level in self._attentions.items():
-                for projection in (module.to_q, module.to_k) if entry.config.chosen("third_branch") else ():
+                for projection in (module.to_q, module.to_k) if config.chosen("third_branch") else ():
                     lend = functools.partial(attention.lend_query_and_key, running, projection)
                     wanted[projection] = lend
                 for kind in entry.sparse if level is not None else ():
@@ -189,7 +197,7 @@ class Attachment(Entries[Applied]):
                 return entry.call(entry.pipe, sample, timestep, self._filters)
             if self._beyond_training(sample):
                 raise outside(entries[-1].pipe)
-            return Call()
+            return entries[-1].plain_call(entries[-1].pipe, sample)
         followed = self.followed(caller.pipe)
         if followed:
             return followed[0].call(caller.pipe, sample, timestep, self._filters, caller.directly)
@@ -202,7 +210,9 @@ class Attachment(Entries[Applied]):
         return Call()
 
     def _beyond_training(self, sample: torch.Tensor) -> bool:
-        entry = self.entries[-1]
+        entry = next((entry for entry in reversed(self.entries) if entry.config), None)
+        if entry is None or entry.config is None:
+            return False
         height, width = (side * entry.pipe.vae_scale_factor for side in sample.shape[-2:])
         return entry.config.fit(height, width).dilation != 1
 

@@ -24,8 +24,9 @@ from ..maths.filters import Filters, GridMatrices, build
 from ..maths.grid import DeepGrid
 from ..maths.plan import Plan, Sparsity
 from ..maths.sizes import Size
+from ..maths.wrap import NOWHERE, Axes
 
-COPYING = "call remove_fouriscale before copying or pickling it"
+COPYING = "call remove_fouriscale before copying or pickling it, and remove_wrap where pictures wrap"
 
 Values = dict[str, Any]
 """What the layers of a call read: `values_of`."""
@@ -59,6 +60,7 @@ def values_of(
     grid: GridMatrices | None,
     keys: Mapping[int, torch.Tensor],
     lent: Mapping[int, torch.Tensor],
+    wrap: Axes = NOWHERE,
 ) -> Values | None:
     """What layers read, as plain numbers and tensors.
 
@@ -69,10 +71,11 @@ def values_of(
         grid: of the plan's.
         keys: by level, where the tokens lie that all look at.
         lent: by how many rows the caller's are in a part of the call, whose query and key each row has.
+        wrap: the axes on which the picture wraps.
     """
     if plan is None and sparsity is None:
-        return None
-    values: Values = {"convolutions": {}, "guidance_rows": 0, "polyphase": {}, "keys": {}, "grid": None}
+        return plain_values(wrap)
+    values = plain_values(wrap) or _nothing()
     if plan is not None:
         values |= {
             "convolutions": dict(convolutions),
@@ -83,6 +86,7 @@ def values_of(
             "strong_dilation": plan.strong_dilation,
             "weak_dilation": plan.weak_dilation,
             "lent": dict(lent),
+            "border": plan.border,
         }
     if plan is not None and plan.grid is not None and grid is not None:
         values["grid"] = _grid_values(plan, plan.grid, grid)
@@ -91,6 +95,22 @@ def values_of(
     elif sparsity is not None:
         values["keys"] = {n: (math.prod(sparsity.keys(n).size), index) for n, index in keys.items()}
     return values
+
+
+def plain_values(wrap: Axes) -> Values | None:
+    """What the layers of a call read that is plain but for wrapping; None where that is all."""
+    return _nothing() | {"wrap": wrap} if any(wrap) else None
+
+
+def _nothing() -> Values:
+    return {
+        "convolutions": {},
+        "guidance_rows": 0,
+        "polyphase": {},
+        "keys": {},
+        "grid": None,
+        "wrap": NOWHERE,
+    }
 
 
 def _polyphase(sparsity: Sparsity, levels: Iterable[int]) -> dict[int, tuple[Size, int]]:

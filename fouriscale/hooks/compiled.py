@@ -24,8 +24,8 @@ def is_compiled(unet: UNet2DConditionModel) -> bool:
     return any(map(_in_place, unet.modules()))
 
 
-def forget(unet: UNet2DConditionModel) -> None:
-    """Have the UNet compiled anew at its next call; where torch keeps compiled code otherwise, everything."""
+def forget(model: nn.Module) -> None:
+    """Have a model compiled anew at its next call; where torch keeps compiled code otherwise, everything."""
     if "torch._dynamo" not in sys.modules:  # nothing is compiled, and importing it takes seconds
         return
     try:
@@ -36,16 +36,16 @@ def forget(unet: UNet2DConditionModel) -> None:
     except (ImportError, AttributeError):
         torch.compiler.reset()
         return
-    codes, files = _codes_of(unet)
+    codes, files = _codes_of(model)
     with compile_lock:
         for code in known:
             if code is not None and (code in codes or code.co_filename in files):
                 reset_code(code)
 
 
-def _codes_of(unet: UNet2DConditionModel) -> tuple[set[CodeType], set[str]]:
-    """What is run for the UNet's modules, and the files of their classes but for torch's, which others have too."""
-    modules = list(unet.modules())
+def _codes_of(model: nn.Module) -> tuple[set[CodeType], set[str]]:
+    """What is run for a model's modules, and the files of their classes but for torch's, which others have too."""
+    modules = list(model.modules())
     of_its_own = [vars(module).get("forward") for module in modules]
     run = [type(module).forward for module in modules if not _torchs(type(module)) or _in_place(module)]
     processors = [module.processor for module in modules if hasattr(module, "processor")]

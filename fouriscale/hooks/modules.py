@@ -9,11 +9,12 @@ from typing import Any
 
 from diffusers import UNet2DConditionModel
 from diffusers.models.attention_processor import Attention
+from diffusers.models.downsampling import Downsample2D
 from torch import nn
 
 from ..config import FouriScaleConfig
 from ..maths.grid import Levels
-from .convolution import CONV_FORWARD, is_ours
+from .convolution import refuse_patched
 
 
 @dataclass(frozen=True)
@@ -39,11 +40,7 @@ def listed_convolutions(unet: UNet2DConditionModel, config: FouriScaleConfig) ->
     Raises:
         ValueError: a pattern matches nothing, or a convolution is patched by anything else.
     """
-    named = {
-        name: module
-        for name, module in unet.named_modules()
-        if isinstance(module, nn.Conv2d) and max(module.kernel_size) > 1
-    }
+    named = spatial_convolutions(unet)
     for pattern in config.layers:
         if not any(_at_or_below(name, [pattern]) for name in named):
             raise ValueError(
@@ -51,15 +48,27 @@ def listed_convolutions(unet: UNet2DConditionModel, config: FouriScaleConfig) ->
                 f"{type(unet).__name__}; its names begin with {', '.join(sorted({n.split('.')[0] for n in named}))}"
             )
     convolutions = {name: conv for name, conv in named.items() if _at_or_below(name, config.layers)}
-    for name, conv in convolutions.items():
-        forward = vars(conv).get(CONV_FORWARD)
-        if forward is not None and not is_ours(forward):
-            raise ValueError(f"the convolution {name} is already patched by {forward!r}; take that off first")
+    refuse_patched(convolutions)
     levels = len(unet.config["block_out_channels"])
     return [
         ListedConvolution(name, conv, not _at_or_below(name, config.unfiltered), level_of(name, levels))
         for name, conv in convolutions.items()
     ]
+
+
+def spatial_convolutions(model: nn.Module) -> dict[str, nn.Conv2d]:
+    """Those whose kernel is larger than 1, by name."""
+    return {
+        name: module
+        for name, module in model.named_modules()
+        if isinstance(module, nn.Conv2d) and max(module.kernel_size) > 1
+    }
+
+
+def padded_outside(model: nn.Module) -> set[nn.Conv2d]:
+    """The convolutions that diffusers pads before it calls them, by zeros at the right and below."""
+    owners = (module for module in model.modules() if isinstance(module, Downsample2D))
+    return {conv for owner in owners if owner.padding == 0 for conv in spatial_convolutions(owner).values()}
 
 
 def levels_of(

@@ -15,11 +15,10 @@ from ..config import FouriScaleConfig
 from ..config_kinds import Config
 from ..position_config import PositionConfig
 from ..recognise import config_for
-from .applied import ATTRIBUTE, Applied
-from .attachment import Attachment
-from .pipelines import OwnLoop, Sampler, bare_unet, denoiser_of, unet_of
+from .applied import Applied
+from .pipelines import OwnLoop, Sampler, bare_unet, denoiser_of
+from .registry import drop, kept, own_wrap, put, settings_of
 from .rotary import AppliedPositions
-from .rotary_attachment import RotaryAttachment
 
 Host = TypeVar("Host", bound="UNetPipeline | UNet2DConditionModel")
 
@@ -70,13 +69,14 @@ def apply_fouriscale(
     if config is None:
         config = config_for(denoiser)
     if not isinstance(denoiser, UNet2DConditionModel):
-        _put(_positions(pipe, denoiser, config))
+        put(_positions(pipe, denoiser, config))
         return pipe
     if not isinstance(config, FouriScaleConfig):
         raise TypeError(
             f"config={config!r}: must be a FouriScaleConfig, such as FouriScaleConfig.preset('sd15')"
         )
-    _put(Applied(_caller(pipe, denoiser, scheduler, vae_scale_factor, guided), denoiser, config))
+    caller = _caller(pipe, denoiser, scheduler, vae_scale_factor, guided)
+    put(Applied(caller, denoiser, config, own_wrap(pipe)))
     return pipe
 
 
@@ -84,13 +84,16 @@ def remove_fouriscale(pipe: Host) -> Host:
     """Take FouriScale off again, leaving the UNet as it was. Returns what it was given.
 
     Nothing to remove is fine. Of a pipeline, all settings go that it could follow: its own, those of pipelines
-    with the same scheduler, and the UNet's. Of a UNet, all go.
+    with the same scheduler, and the UNet's. Of a UNet, all go. What `apply_wrap` was called for stays.
 
     Raises:
         ValueError: the pipeline has no UNet.
     """
-    for entry in _settings_of(pipe):
-        _drop(entry)
+    for entry in settings_of(pipe):
+        if any(entry.own_wrap):
+            put(Applied(entry.pipe, entry.unet, None, entry.own_wrap))
+        else:
+            drop(entry)
     return pipe
 
 
@@ -100,70 +103,14 @@ def fouriscale(pipe: Host, config: Config | None = None, **settings: Any) -> Ite
 
     Takes and raises what `apply_fouriscale` does, and yields what it was given.
     """
-    before = [entry for entry in _settings_of(pipe) if _host(entry) is bare_unet(pipe)]
-    apply_fouriscale(pipe, config, **settings)
-    try:
+    with kept(pipe):
+        apply_fouriscale(pipe, config, **settings)
         yield pipe
-    finally:
-        for entry in _settings_of(pipe):
-            if _host(entry) is bare_unet(pipe):
-                _drop(entry)
-        for entry in before:
-            _put(entry)
 
 
 def current_state(pipe: Any) -> Any:
-    """The settings that the pipeline's runs follow, or the UNet's latest; None where there are none."""
-    return next(iter(_settings_of(pipe)), None)
-
-
-def _settings_of(pipe: Any) -> list[Any]:
-    """Those that a pipeline could follow, or all of a UNet's; the first is the one that counts."""
-    denoiser = denoiser_of(pipe)
-    attachment: Any = getattr(denoiser, ATTRIBUTE, None)
-    if bare_unet(pipe) is denoiser:
-        return list(attachment.entries[::-1]) if attachment else []
-    own: Any = vars(pipe).get(ATTRIBUTE)  # perhaps on a denoiser that the pipeline had before
-    followed = attachment.followed(pipe) if attachment else []
-    return followed if own is None or own in followed else [own, *followed]
-
-
-def _host(entry: Any) -> Any:
-    """What `apply_fouriscale` was given."""
-    return entry.denoiser if isinstance(entry.pipe, OwnLoop) else entry.pipe
-
-
-def _put(entry: Any) -> None:
-    """Let settings hold, in place of those that the pipeline had, or for a UNet of all."""
-    kind = Attachment if isinstance(entry, Applied) else RotaryAttachment
-    attachment: Any = getattr(entry.denoiser, ATTRIBUTE, None) or kind(entry.denoiser)
-    host = _host(entry)
-    earlier = _settings_of(host) if host is entry.denoiser else [vars(host).get(ATTRIBUTE)]
-    attachment.put(entry)  # may refuse; then nothing has changed
-    for other in earlier:
-        if other is not None:
-            _drop(other)
-    if isinstance(entry, Applied):
-        entry.follow_the_unet(_move)
-    else:
-        entry.follow_the_pipeline()
-    if host is not entry.denoiser:
-        vars(host)[ATTRIBUTE] = entry
-
-
-def _drop(entry: Any) -> None:
-    attachment: Any = getattr(entry.denoiser, ATTRIBUTE, None)
-    if attachment is not None:
-        attachment.drop(entry)
-    entry.close()
-    host = _host(entry)
-    if vars(host).get(ATTRIBUTE) is entry:
-        del vars(host)[ATTRIBUTE]
-
-
-def _move(entry: Applied) -> None:
-    """The pipeline has been given another UNet: its settings go along."""
-    _put(Applied(entry.pipe, unet_of(entry.pipe), entry.config))
+    """FouriScale's settings that the pipeline's runs follow, or the denoiser's latest; None where there are none."""
+    return next((entry for entry in settings_of(pipe)[:1] if entry.config), None)
 
 
 def _positions(pipe: Any, transformer: nn.Module, config: Any) -> AppliedPositions:

@@ -106,6 +106,18 @@ def caller_of(denoiser: nn.Module, name: str = "unet") -> Caller:
     return Caller(None, nested=calls > 1)
 
 
+def running_pipeline() -> Any:
+    """The innermost pipeline, of whatever kind, whose `__call__` this thread is in; None: it is in none."""
+    frame = sys._getframe(1)
+    while frame:
+        if frame.f_code.co_name == "__call__":
+            caller = frame.f_locals.get("self")
+            if _is_one(caller, _PIPELINE, _MODULAR):
+                return caller
+        frame = frame.f_back  # type: ignore[assignment]
+    return None
+
+
 def refuse_other_batches(pipe: Sampler) -> None:
     """ValueError if the pipeline's rows are not [unconditional, conditional], or conditional alone."""
     if isinstance(pipe, OwnLoop):

@@ -12,6 +12,7 @@ from ..maths.grid import Levels
 from ..maths.plan import Plan, Rows, Sparsity
 from ..maths.schedule import GridSchedule, Schedule
 from ..maths.sizes import Size
+from ..maths.wrap import NOWHERE, Axes
 from .pipelines import Sampler
 from .steps import Steps
 
@@ -78,11 +79,13 @@ def find_place(
     )
 
 
-def plan_for(place: Place, config: FouriScaleConfig, rows: Rows, levels: Levels) -> Plan:
-    """What an active call does to convolutions, rows and blocks."""
+def plan_for(
+    place: Place, config: FouriScaleConfig, rows: Rows, levels: Levels, wrap: Axes = NOWHERE
+) -> Plan:
+    """What an active call does to convolutions, rows and blocks, on a picture that wraps on these axes."""
     dilation, grid = place.schedule.at(place.step), None
     if config.deep:
-        grid = levels.deep_grid(place.latent_size, dilation, config.grid_resampling)
+        grid = levels.deep_grid(place.latent_size, dilation, config.grid_resampling, wrap)
     return Plan(
         dilation=dilation,
         strong_dilation=math.ceil(dilation),
@@ -97,6 +100,8 @@ def plan_for(place: Place, config: FouriScaleConfig, rows: Rows, levels: Levels)
         guidance_factor=config.early_guidance if place.step < place.schedule.start else 1.0,
         decimated=config.chosen("convolution") == "decimated",
         grid=grid,
+        wrap=wrap,
+        border=config.border,
     )
 
 

@@ -16,6 +16,7 @@ from torch import nn
 
 from ..maths.positions import frequencies, stock_frequencies, temperature
 from ..maths.token_grid import Tokens, grid_tokens
+from ..maths.wrap import NOWHERE
 from ..position_config import PositionConfig
 from . import shift
 from .applied import ATTRIBUTE
@@ -29,7 +30,10 @@ class AppliedPositions:
 
     Attributes:
         pipe, denoiser, config: what they were made for.
+        own_wrap, wrap: as those of a UNet's settings; a transformer's pictures do not wrap.
     """
+
+    own_wrap = wrap = NOWHERE
 
     def __init__(self, pipe: Any, transformer: nn.Module, config: PositionConfig):
         self.pipe, self.denoiser, self.config = pipe, transformer, config

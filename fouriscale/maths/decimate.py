@@ -6,7 +6,7 @@ convolve, and interpolate back, for 1/d^2 of the work (FouriScale, arXiv 2403.12
 
 The filter works on cosines (DCT-II), which mirror a map at its borders instead of wrapping it around. Keeping
 the lowest 1/d of them and evaluating those at every d-th place, between the pixels for even d, is one matrix an
-axis; going back is another.
+axis; going back is another. Where the picture wraps, it works on Fourier's waves instead.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import torch
 
 from .separable import Pair, along_axes
 from .sizes import Size
+from .wrap import NOWHERE, Axes
 
 MATRICES = 4  # that a `Decimation` consists of
 
@@ -30,30 +31,53 @@ def cosines(count: int, places: torch.Tensor, length: int) -> torch.Tensor:
     return waves
 
 
-def decimation(size: int, d: int) -> torch.Tensor:
+def turns(count: int, places: torch.Tensor, length: int) -> torch.Tensor:
+    """(places, 2 count): cosine and sine of the `count` slowest of Fourier's waves on a closed axis of `length`.
+
+    Of an even `count` the fastest has one direction only. Over `length` they are orthonormal in pairs.
+    """
+    order = torch.fft.fftfreq(count, 1 / count, dtype=torch.float64)
+    angles = 2 * math.pi / length * places[:, None] * order
+    return torch.cat([angles.cos(), angles.sin()], 1) / math.sqrt(length)
+
+
+def decimation(size: int, d: int, closed: bool = False) -> torch.Tensor:
     """(ceil(size / d), size): the band-limited axis at every d-th place, in float64.
 
     Where d does not divide the axis, its last sample goes on.
+
+    Args:
+        closed: whether the axis wraps; d divides it then.
     """
+    basis = turns if closed else cosines
     count = math.ceil(size / d)
     length = count * d
-    samples = cosines(count, torch.arange(length, dtype=torch.float64), length)  # (length, count)
+    samples = basis(count, torch.arange(length, dtype=torch.float64), length)  # (length, waves)
     places = d * torch.arange(count, dtype=torch.float64) + (d - 1) / 2
-    matrix = cosines(count, places, length) @ samples.T
+    matrix = basis(count, places, length) @ samples.T
     matrix[:, size - 1] = matrix[:, size - 1 :].sum(1)
     return matrix[:, :size]
 
 
-def interpolation(size: int, d: int, stride: int) -> torch.Tensor:
+def interpolation(size: int, d: int, stride: int, closed: bool = False) -> torch.Tensor:
     """(ceil(size / stride), samples): back from a convolution of this stride over the decimated axis, in float64.
 
     The plain convolution's sample j lies at place `d stride j + (d - 1) / 2` of the axis, the wanted
     one's sample k at `stride k`.
+
+    Args:
+        closed: whether the axis wraps; d times the stride divides it then.
     """
+    basis = turns if closed else cosines
     count, wanted = (math.ceil(math.ceil(size / n) / stride) for n in (d, 1))
     places = (stride * torch.arange(wanted, dtype=torch.float64) - (d - 1) / 2) / (stride * d)
-    grid = cosines(count, torch.arange(count, dtype=torch.float64), count)  # (count, count), orthogonal
-    return cosines(count, places, count) @ grid.T
+    grid = basis(count, torch.arange(count, dtype=torch.float64), count)  # (count, waves), orthonormal rows
+    return basis(count, places, count) @ grid.T
+
+
+def closes(size: Size, d: int, stride: int, wrap: Axes) -> bool:
+    """Whether every d-th sample of the wrapped axes, and those that the stride leaves, go round evenly."""
+    return all(side % (d * stride) == 0 for side, closed in zip(size, wrap, strict=True) if closed)
 
 
 @dataclass(frozen=True)
@@ -65,11 +89,20 @@ class Decimation:
 
     @classmethod
     def build(
-        cls, size: Size, d: int, stride: int, device: torch.device | None, dtype: torch.dtype
+        cls,
+        size: Size,
+        d: int,
+        stride: int,
+        device: torch.device | None,
+        dtype: torch.dtype,
+        wrap: Axes = NOWHERE,
     ) -> Decimation:
-        """For maps of `size` before a convolution of this stride, with dilation `d`."""
-        rows, columns = (decimation(side, d).to(device, dtype) for side in size)
-        back_rows, back_columns = (interpolation(side, d, stride).to(device, dtype) for side in size)
+        """For maps of `size` before a convolution of this stride, with dilation `d`; wrapped ones must be `closes`."""
+        axes = list(zip(size, wrap, strict=True))
+        rows, columns = (decimation(side, d, closed).to(device, dtype) for side, closed in axes)
+        back_rows, back_columns = (
+            interpolation(side, d, stride, closed).to(device, dtype) for side, closed in axes
+        )
         return cls((rows, columns.mT.contiguous()), (back_rows, back_columns.mT.contiguous()))
 
     @property

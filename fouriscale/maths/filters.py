@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import torch
 
-from .decimate import Decimation
+from .decimate import Decimation, closes
 from .grid import DeepGrid, resamplers
 from .lowpass import LowPass, Window
 from .plan import Plan, Sparsity, padded_size
@@ -103,7 +103,7 @@ def build_grid(grid: DeepGrid, device: torch.device, dtype: torch.dtype) -> Grid
     """What resamples maps for a deep grid, in the pairs that `separable.along_axes` takes."""
 
     def pair(source: Size, target: Size, kind: str = grid.resampling) -> Pair:
-        return resamplers(source, target, kind, device, dtype)
+        return resamplers(source, target, kind, device, dtype, grid.wrap)
 
     full = grid.full(grid.level)
     return GridMatrices(
@@ -133,10 +133,14 @@ def build_lent(rows: int, guidance_rows: int, device: torch.device) -> torch.Ten
 def build(plan: Plan, key: Key, device: torch.device, dtype: torch.dtype) -> Matrices | None:
     """One filter of a call; None where it is the identity."""
     size, stride, weak = key
-    if plan.decimated and not weak:
-        return Decimation.build(size, plan.strong_dilation, stride, device, dtype).matrices
+    if plan.decimated and not weak and closes(size, plan.strong_dilation, stride, plan.wrap):
+        return Decimation.build(size, plan.strong_dilation, stride, device, dtype, plan.wrap).matrices
     padded = padded_size(
-        size, latent_size=plan.latent_size, training_size=plan.training_size, factor=plan.factor
+        size,
+        latent_size=plan.latent_size,
+        training_size=plan.training_size,
+        factor=plan.factor,
+        wrap=plan.wrap,
     )
     window = Window(max(plan.dilation / stride, 1.0), plan.floor, weak)
     low = LowPass.build(size, padded, window, device, dtype)

@@ -17,9 +17,10 @@ from dataclasses import dataclass
 import torch
 from torch.nn import functional as F
 
-from .decimate import cosines
+from .decimate import cosines, turns
 from .separable import Pair
 from .sizes import Size, size_at
+from .wrap import NOWHERE, Axes
 
 RESAMPLINGS = ("cosines", "area", "nearest", "bicubic")
 
@@ -34,6 +35,7 @@ class DeepGrid:
         levels: of the UNet.
         size: of the grid at that level.
         resampling: one of `RESAMPLINGS`.
+        wrap: the axes on which the picture wraps.
     """
 
     latent_size: Size
@@ -41,13 +43,25 @@ class DeepGrid:
     levels: int
     size: Size
     resampling: str
+    wrap: Axes = NOWHERE
 
     @classmethod
-    def build(cls, *, latent_size: Size, factor: float, level: int, levels: int, resampling: str) -> DeepGrid:
+    def build(
+        cls,
+        *,
+        latent_size: Size,
+        factor: float,
+        level: int,
+        levels: int,
+        resampling: str,
+        wrap: Axes = NOWHERE,
+    ) -> DeepGrid:
         """For deep blocks whose maps are `factor` times smaller on each axis."""
         full = size_at(latent_size, level)
         size = grid_size(full, factor, 2 ** (levels - 1 - level))
-        return cls(latent_size=latent_size, level=level, levels=levels, size=size, resampling=resampling)
+        return cls(
+            latent_size=latent_size, level=level, levels=levels, size=size, resampling=resampling, wrap=wrap
+        )
 
     def full(self, level: int) -> Size:
         """Of the maps at a level, where nothing is resampled."""
@@ -85,10 +99,15 @@ class Levels:
         """Those that keep their size."""
         return range(self.grid)
 
-    def deep_grid(self, latent_size: Size, factor: float, resampling: str) -> DeepGrid:
+    def deep_grid(self, latent_size: Size, factor: float, resampling: str, wrap: Axes = NOWHERE) -> DeepGrid:
         """The grid of a call whose deep blocks' maps are `factor` times smaller on each axis."""
         return DeepGrid.build(
-            latent_size=latent_size, factor=factor, level=self.grid, levels=self.count, resampling=resampling
+            latent_size=latent_size,
+            factor=factor,
+            level=self.grid,
+            levels=self.count,
+            resampling=resampling,
+            wrap=wrap,
         )
 
 
@@ -108,27 +127,38 @@ def grid_size(full: Size, factor: float, multiple: int) -> Size:
     return along(full[0]), along(full[1])
 
 
-def resampling_matrix(source: int, target: int, kind: str) -> torch.Tensor:
+def resampling_matrix(source: int, target: int, kind: str, closed: bool = False) -> torch.Tensor:
     """(target, source): an axis of `source` samples on one of `target`, in float64. Constants stay what they are.
 
     Args:
-        kind: "cosines" keeps the lowest that both axes have, with their amplitudes; the others are torch's, "area"
-            only where the axis gets shorter and bicubic where it gets longer.
+        kind: "cosines" keeps the lowest that both axes have, with their amplitudes, or Fourier's waves on a closed
+            axis; the others are torch's, "area" only where the axis gets shorter and bicubic where it gets longer.
+        closed: whether the axis wraps.
     """
     if kind == "cosines":
-        count = min(source, target)
+        basis, count = turns if closed else cosines, min(source, target)
         places = (torch.arange(target, dtype=torch.float64) + 0.5) * source / target - 0.5
-        samples = cosines(count, torch.arange(source, dtype=torch.float64), source)
-        return cosines(count, places, source) @ samples.T
+        samples = basis(count, torch.arange(source, dtype=torch.float64), source)
+        return basis(count, places, source) @ samples.T
     if kind == "area" and target > source:
         kind = "bicubic"
-    impulses = torch.eye(source, dtype=torch.float64)[None, :, :, None]  # one channel each
-    return F.interpolate(impulses, (target, 1), mode=kind)[0, :, :, 0].T
+    rounds = 3 if closed else 1  # three times around, of which the middle one is taken
+    impulses = torch.eye(rounds * source, dtype=torch.float64)[None, :, :, None]  # one channel each
+    matrix = F.interpolate(impulses, (rounds * target, 1), mode=kind)[0, :, :, 0].T
+    return matrix.unflatten(0, (rounds, target))[rounds // 2].unflatten(1, (rounds, source)).sum(1)
 
 
-def resamplers(source: Size, target: Size, kind: str, device: torch.device, dtype: torch.dtype) -> Pair:
+def resamplers(
+    source: Size,
+    target: Size,
+    kind: str,
+    device: torch.device,
+    dtype: torch.dtype,
+    wrap: Axes = NOWHERE,
+) -> Pair:
     """What `separable.along_axes` takes, from maps of one (height, width) to another."""
     rows, columns = (
-        resampling_matrix(n, m, kind).to(device, dtype) for n, m in zip(source, target, strict=True)
+        resampling_matrix(there, here, kind, closed).to(device, dtype)
+        for there, here, closed in zip(source, target, wrap, strict=True)
     )
     return rows, columns.mT.contiguous()

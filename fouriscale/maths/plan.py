@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from .grid import DeepGrid
 from .sizes import Size, size_at
 from .tokens import Grids, SampledTokens
+from .wrap import NOWHERE, Axes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +44,8 @@ class Plan:
         guidance_factor: on the difference between conditional and unconditional.
         decimated: whether filtered convolutions of the strong branch are computed at the training size.
         grid: on which the deep blocks run; where there is one, no convolution is dilated.
+        wrap: the axes on which the picture wraps.
+        border: what dilated convolutions see beyond the other borders.
     """
 
     dilation: float
@@ -58,6 +61,8 @@ class Plan:
     guidance_factor: float
     decimated: bool = False
     grid: DeepGrid | None = None
+    wrap: Axes = NOWHERE
+    border: str = "zeros"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,7 +88,9 @@ class Sparsity:
         return SampledTokens(size_at(self.latent_size, level), size_at(self.training_size, level))
 
 
-def padded_size(size: Size, *, latent_size: Size, training_size: Size, factor: int) -> Size:
+def padded_size(
+    size: Size, *, latent_size: Size, training_size: Size, factor: int, wrap: Axes = NOWHERE
+) -> Size:
     """What a map of `size` is padded to before it is filtered: `factor` times its counterpart at the training size.
 
     Args:
@@ -91,7 +98,11 @@ def padded_size(size: Size, *, latent_size: Size, training_size: Size, factor: i
         latent_size: of the sample.
         training_size: in latent pixels.
         factor: how many times the training size is taken on each axis.
+        wrap: the axes on which the map goes round, so that nothing is added there.
     """
     level = max(round(math.log2(whole / part)) for whole, part in zip(latent_size, size, strict=True))
-    height, width = (math.ceil(side / 2**level) * factor for side in training_size)
-    return max(height, size[0]), max(width, size[1])
+    wanted = (math.ceil(side / 2**level) * factor for side in training_size)
+    height, width = (
+        side if closed else max(side, least) for side, least, closed in zip(size, wanted, wrap, strict=True)
+    )
+    return height, width

@@ -16,10 +16,12 @@ from torch.overrides import TorchFunctionMode
 from torch.utils.flop_counter import FlopCounterMode
 
 from ..config import FouriScaleConfig
+from ..hooks.applied import wrap_multiple
 from ..hooks.modules import levels_of, listed_convolutions
 from ..hooks.patch import fouriscale
 from ..maths import sizes
 from ..maths.grid import DeepGrid, Levels
+from ..maths.wrap import WRAPS, check_sides
 from ..sampling.cascade import Cascade, first_size
 from .memory import LiveBytes
 
@@ -103,12 +105,13 @@ def explain(
 
     Raises:
         ValueError: the size is no multiple of 8, `steps` is below 1 or too few for the cascade, the cascade has no
-            active step, or a layer pattern matches nothing in the UNet.
+            active step, the picture is to wrap and cannot, or a layer pattern matches nothing in the UNet.
     """
     sizes.check_size(height, width, sizes.SIZE_MULTIPLE)
     if steps < 1:
         raise ValueError(f"steps={steps}: must be at least 1")
     if cascade is not None:
+        cascade.check_wrap(config.wrap)
         cascade.check_steps(steps)
         cascade.check_active(config, height, width, steps)
     small = first_size(config, height, width) if cascade else None
@@ -118,6 +121,7 @@ def explain(
     latent_size = _latent_size((height, width), vae_scale_factor)
     with torch.device("meta"):
         unet = UNet2DConditionModel.from_config(dict(unet_config)).eval()
+    check_sides((height, width), wrap_multiple(unet, vae_scale_factor), WRAPS[config.wrap])
     listed = listed_convolutions(unet, config)
     levels = levels_of(unet, config, listed)
     direct, direct_peak = _multiply_adds(unet, latent_size, 0), _peak_values(unet, latent_size, 0)

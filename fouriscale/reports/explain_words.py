@@ -6,12 +6,18 @@ import math
 
 from ..config import FouriScaleConfig
 from ..maths import sizes
+from ..maths.wrap import WRAPS
 from ..sampling.cascade import sentence
 from .explain import Explanation, GridPhase
 
 _OF_THE_FULL_GRID = (
-    "unfiltered", "stop", "anneal", "floor", "weak_dilation_divisor", "convolution", "size_rule"
+    "unfiltered", "stop", "anneal", "floor", "weak_dilation_divisor", "convolution", "size_rule", "border"
 )  # fmt: skip
+_WRAPS = {
+    "width": "left and right edge are neighbours",
+    "height": "top and bottom edge are neighbours",
+    "both": "opposite edges are neighbours",
+}
 _ATTENTION = {
     "full": "full self-attention",
     "polyphase": "polyphase self-attention",
@@ -40,12 +46,17 @@ def sentences(explanation: Explanation) -> list[str]:
     if explanation.cascade is not None:
         parts = sentence(explanation.cascade, explanation.config, height, width, explanation.steps)
         size.append(f"cascade: {parts}")
+    if explanation.config.wrap != "none":
+        size.append(
+            f"wrap: {_WRAPS[explanation.config.wrap]} for every convolution of UNet and autoencoder, in all steps"
+        )
     if explanation.fit.dilation == 1:
         within = "lies within it, so"
         if explanation.config.deep:
             factor = math.sqrt(height * width / math.prod(explanation.fit.training_size))
             within = f"is {factor:.2f} times that on each axis by area, and up to {sizes.TOLERANCE:g}"
-        return [*size, f"training size: {base}; the size {within} nothing is done"]
+        nothing = "nothing" if explanation.config.wrap == "none" else "nothing else"
+        return [*size, f"training size: {base}; the size {within} {nothing} is done"]
     peak, direct = explanation.peak_values
     first, over = ("finishing ", "both parts of ") if explanation.first_size else ("", "")
     return [
@@ -63,15 +74,33 @@ def sentences(explanation: Explanation) -> list[str]:
 
 def _of_the_convolutions(explanation: Explanation) -> list[str]:
     height, width = explanation.size
-    padded = max(explanation.fit.padded_size[0], height), max(explanation.fit.padded_size[1], width)
+    padded = _padded(explanation)
     share = 1 - height * width / (padded[0] * padded[1])
     count, filtered = explanation.convolutions
     return [
         f"dilation: {explanation.fit.dilation} at most",
         f"padding: to {_sides(padded)} while filtering, {share:.0%} of it empty",
         f"layers: {count} convolutions, {filtered} of them filtered: {', '.join(explanation.config.layers)}",
+        *_border(explanation.config),
         f"steps: {_first(explanation)} active, the others {_late(explanation.config)}",
     ]
+
+
+def _border(config: FouriScaleConfig) -> list[str]:
+    return (
+        [] if config.border == "zeros" else [f"border: {config.border}, which is experimental and does harm"]
+    )
+
+
+def _padded(explanation: Explanation) -> sizes.Size:
+    """What maps are padded to, in pixels of the picture."""
+    height, width = (
+        side if closed else max(wanted, side)
+        for side, wanted, closed in zip(
+            explanation.size, explanation.fit.padded_size, WRAPS[explanation.config.wrap], strict=True
+        )
+    )
+    return height, width
 
 
 def _of_the_grid(explanation: Explanation) -> list[str]:

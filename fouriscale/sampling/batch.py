@@ -19,10 +19,11 @@ from picturelab.pipeline import Pipeline
 from ..config import FouriScaleConfig
 from ..config_kinds import Config, check_kind, config_of, named_config
 from ..hooks.pipelines import denoiser_of
-from ..loading.configs import denoiser_config
+from ..loading.configs import denoiser_config, vae_scale_factor
 from ..loading.pipeline import load_pipeline, locate
 from ..loading.single_file import recognise
 from ..maths.sizes import SIZE_MULTIPLE
+from ..maths.wrap import WRAPS, check_sides
 from ..position_config import PositionConfig
 from ..recognise import class_of, config_for
 from .cascade import Cascade, config_for_run
@@ -48,6 +49,7 @@ class FouriScaleInstrument:
         check_request(*size, [job.seed], job.steps or 1, job.guidance or 0.0)
         _check_model(job.model, job.preset, _state(job.model))
         known = _checked_config(job)
+        _check_sides(job)
         steps = job.steps or usual_call(job.model).get("num_inference_steps")
         inputs = _inputs(job)
         if steps is not None:
@@ -59,7 +61,8 @@ class FouriScaleInstrument:
                 cascade.refuse_transformer()
         config = _foreseen_config(job) if cascade else None
         wanted = _size(None, job, config, inputs) if config else None
-        check_cascade(cascade, inputs, steps, direct=job.preset == DIRECT, config=config, size=wanted)
+        direct = job.preset == DIRECT
+        check_cascade(cascade, inputs, steps, direct=direct, config=config, size=wanted, wrap=job.wrap)
 
     def load(self, job: Job, device: str, dtype: str) -> Any:
         preset = None if job.preset == DIRECT else job.preset
@@ -120,9 +123,10 @@ def _effective(config: Config) -> dict[str, Any]:
     """The settings that decide pictures, with nothing left to the mode."""
     if isinstance(config, PositionConfig):
         return config.to_dict()
+    resolved = config.resolved()
     return {
         name: value
-        for name, value in config.resolved().to_dict().items()
+        for name, value in ({"wrap": config.wrap, "border": config.border} | resolved.to_dict()).items()
         if name != "mode" and (config.deep or not name.startswith("grid_"))
     }
 
@@ -135,12 +139,28 @@ def _config(denoiser: Any, job: Job) -> Config | None:
     """
     if job.preset == DIRECT:
         return None
-    config = _named_config(job.preset, json.dumps(job.config), _state(job.preset))
-    config = config or config_for_run(denoiser, _cascade(job)).replace(**(job.config or {}))
+    config = _named_config(job.preset, json.dumps(_changes(job)), _state(job.preset))
+    config = config or config_for_run(denoiser, _cascade(job)).replace(**_changes(job))
     old = job.begun_with in _BEFORE_THE_GRID
     if old and isinstance(config, FouriScaleConfig) and config.mode == "fast":
         return config.replace(mode="layerwise")
     return config
+
+
+def _changes(job: Job) -> dict[str, Any]:
+    """The settings that differ from the preset's."""
+    return (job.config or {}) | ({} if job.wrap is None else {"wrap": job.wrap})
+
+
+def _check_sides(job: Job) -> None:
+    """Refuse a size that cannot wrap, where the model's config is within reach."""
+    axes = WRAPS[_changes(job).get("wrap", "none")]
+    unet = _denoiser_config(job.model, _state(job.model)) if any(axes) else None
+    if unet is None or class_of(unet) != _UNET:
+        return
+    if job.height is not None and job.width is not None:
+        multiple = vae_scale_factor(job.model) * 2 ** (len(unet.get("down_block_types", "1234")) - 1)
+        check_sides((job.height, job.width), multiple, axes)
 
 
 def _checked_config(job: Job) -> Config | None:
@@ -149,7 +169,7 @@ def _checked_config(job: Job) -> Config | None:
     Raises:
         ValueError: there is no such preset, or it has no such settings.
     """
-    changes = json.dumps(job.config)
+    changes = json.dumps(_changes(job))
     config = _named_config(job.preset, changes, _state(job.preset))
     if job.preset == DIRECT or locate(job.model) == "hub":  # which is not asked for every jobs file
         return config

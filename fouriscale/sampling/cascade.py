@@ -112,6 +112,17 @@ class Cascade(Settings):
             f"until step {active}; from {strengths.enough(steps, steps - active + 1):g} on some are"
         )
 
+    def check_wrap(self, wrap: str) -> None:
+        """Refuse a picture that wraps.
+
+        Raises:
+            ValueError: it does, since enlarging does not go round.
+        """
+        if wrap != "none":
+            raise ValueError(
+                f"wrap={wrap!r} with a cascade, whose enlarging does not go round: leave one of them out"
+            )
+
     def refuse_transformer(self) -> None:
         """Refuse to be made with a transformer.
 

@@ -31,6 +31,7 @@ from .inputs import Inputs
 from .prompts import Texts
 from .run import OnLatents, OnStep
 from .schedulers import recorded_scheduler
+from .wrapping import check_wrap, wrap_name
 
 _USUAL_CASCADE = Cascade()
 
@@ -100,6 +101,7 @@ def generate(
         raise ValueError(
             "FouriScale is applied to this pipeline: give its config, or call remove_fouriscale(pipe) first"
         )
+    check_wrap(pipe, config, (height, width))
     check_fits(pipe, height, width, len(prompts))
     orders = [Order(*order) for order in zip(prompts, seeds, strict=True)]
     shared: dict[str, Any] = dict(
@@ -232,6 +234,7 @@ def check_cascade(
     direct: bool,
     config: Config | None = None,
     size: Size | None = None,
+    wrap: str | None = None,
 ) -> None:
     """Refuse a cascade that could not be made, before anything is loaded.
 
@@ -239,6 +242,7 @@ def check_cascade(
         steps: None where they are not known yet.
         direct: whether the picture is to be sampled without FouriScale.
         config, size: its settings and (height, width) in pixels, None where they are not known yet.
+        wrap: what is chosen of these beside a preset.
 
     Raises:
         ValueError: it could not.
@@ -257,6 +261,7 @@ def check_cascade(
             f"image={printable(str(inputs.image))} with a cascade, which makes a picture of its own to start from: "
             "give one or the other"
         )
+    cascade.check_wrap(wrap or wrap_name(config))
     if steps is not None:
         cascade.check_steps(steps)
         if isinstance(config, FouriScaleConfig) and size is not None:

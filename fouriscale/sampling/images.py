@@ -21,6 +21,7 @@ from .recipe import Conditioning
 from .run import OnLatents, OnStep, reporter, run, run_cascade
 from .transformers import text_arguments
 from .vae import decodes_in_tiles, tiling
+from .wrapping import wrap_of
 
 
 @dataclass(frozen=True)
@@ -116,7 +117,7 @@ def sample_together(
     vae_tiling = decodes_in_tiles(pipe.vae, vae_tiling, size, len(prompts))
     remark_cuts(pipe, prompts, negative, guidance)
     recorded = inputs.recorded()  # before they are read, and not after minutes in which they may change
-    with tiling(pipe.vae, vae_tiling), prepared(pipe, inputs, *first) as (runner, extra):
+    with tiling(pipe.vae, vae_tiling), prepared(pipe, inputs, *first, wrap_of(config)) as (runner, extra):
         inputs.check_steps(steps, usual_strength(runner))
         if texts is None:
             call |= encode_all(runner, prompts, negative, guidance)

@@ -24,9 +24,11 @@ from picturelab.pipeline import Pipeline, UNetPipeline
 from picturelab.remarks import remark
 from picturelab.settings import Settings
 
+from ..maths.wrap import NOWHERE, Axes
 from . import controlnets, loras
 from . import strength as strengths
 from .recipe import Conditioning, Control, File, Lora
+from .wrapping import resized
 
 _KEPT = "black"  # the colour of what a mask keeps, and so of its transparent parts
 _HALF = 128  # from here on a mask's grey counts as white
@@ -143,19 +145,20 @@ class Inputs(Settings):
 
 @contextlib.contextmanager
 def prepared(
-    pipe: UNetPipeline, inputs: Inputs, height: int, width: int
+    pipe: UNetPipeline, inputs: Inputs, height: int, width: int, wrap: Axes = NOWHERE
 ) -> Iterator[tuple[UNetPipeline, dict[str, Any]]]:
     """The pipeline that samples with these inputs, and arguments for its call; LoRAs come off at the end.
 
     Args:
         pipe: a text-to-image pipeline, whose models it shares.
         inputs: see `Inputs`; pictures are scaled to `height` x `width` pixels.
+        wrap: the axes on which they wrap.
 
     Raises:
         ValueError: a ControlNet or LoRA does not fit the pipeline.
     """
     with loras.with_loras(pipe, inputs.loras):
-        yield _pipeline(pipe, inputs), _arguments(inputs, height, width)
+        yield _pipeline(pipe, inputs), _arguments(inputs, height, width, wrap)
 
 
 def resumed(
@@ -209,9 +212,9 @@ def _derived(kind: Any, pipe: UNetPipeline, **extra: Any) -> UNetPipeline:
     return derived
 
 
-def _arguments(inputs: Inputs, height: int, width: int) -> dict[str, Any]:
+def _arguments(inputs: Inputs, height: int, width: int, wrap: Axes = NOWHERE) -> dict[str, Any]:
     def fitted(path: Path) -> Image.Image:
-        return pictures.picture_of(path).resize((width, height), Image.Resampling.LANCZOS)
+        return resized(pictures.picture_of(path), (height, width), wrap)
 
     arguments: dict[str, Any] = {}
     if inputs.controls:
@@ -226,7 +229,7 @@ def _arguments(inputs: Inputs, height: int, width: int) -> dict[str, Any]:
             arguments["strength"] = inputs.strength
     if inputs.mask is not None:
         mask = pictures.picture_of(inputs.mask, "L", _KEPT)
-        arguments["mask_image"] = mask.resize((width, height), Image.Resampling.LANCZOS)
+        arguments["mask_image"] = resized(mask, (height, width), wrap)
     return arguments
 
 

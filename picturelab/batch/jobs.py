@@ -54,8 +54,8 @@ class Job(BaseModel):
         preset: a preset's name or file, or "none" for direct sampling.
         config: settings that differ from the preset's.
         keep: the rows of the text encoding that are kept, an arm of PadTone; such jobs are sampled directly.
-        image, strength, mask, control, lora, cascade, cascade_strength, cascade_upsampling: as on the command line of
-            `fouriscale generate`.
+        image, strength, mask, control, lora, cascade, cascade_strength, cascade_upsampling, wrap: as on the command
+            line of `fouriscale generate`.
         format, quality, a1111: the file: "png", "webp" or "jpeg", how good, and whether A1111's text stands in it.
     """
 
@@ -84,6 +84,7 @@ class Job(BaseModel):
     format: Text | None = None
     quality: Quality | None = None
     a1111: bool | None = None
+    wrap: Text | None = None
 
     _begun_with: str | None = PrivateAttr(None)
 
@@ -151,7 +152,7 @@ class Job(BaseModel):
         if (self.height is None) != (self.width is None):
             raise ValueError(f"height is {self.height} and width is {self.width}; give both or neither")
         if self.keep is not None:
-            several = ("config", "image", "mask", "control", "lora", "cascade")
+            several = ("config", "image", "mask", "control", "lora", "cascade", "wrap")
             others = [name for name in several if getattr(self, name)]
             numbers = ("strength", "cascade_strength", "cascade_upsampling")  # of which 0 is a value too
             others += [name for name in numbers if getattr(self, name) is not None]
@@ -163,7 +164,19 @@ class Job(BaseModel):
                 )
         if self.preset == DIRECT and self.config:
             raise ValueError(f"config is given beside preset {DIRECT!r}, which samples without FouriScale")
+        if self.wrap is not None:
+            self._check_wrap(self.wrap)
         return self
+
+    def _check_wrap(self, wrap: str) -> None:
+        own = (self.config or {}).get("wrap")
+        if own is not None and own != wrap:
+            raise ValueError(f"wrap is {wrap!r} beside config's {own!r}; give one or the other")
+        if self.preset == DIRECT and wrap != "none":
+            raise ValueError(
+                f"wrap is {wrap!r} beside preset {DIRECT!r}; leave the preset out: at the training size that is all it "
+                "does"
+            )
 
     @property
     def begun_with(self) -> str | None:

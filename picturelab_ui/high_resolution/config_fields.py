@@ -9,7 +9,9 @@ from fouriscale import FouriScaleConfig, PositionConfig
 from fouriscale.config import CHOICES, MODES
 from fouriscale.config_kinds import Config
 from fouriscale.maths import positions, sizes
+from fouriscale.maths.convolve import BORDERS
 from fouriscale.maths.grid import RESAMPLINGS
+from fouriscale.maths.wrap import WRAPS
 from fouriscale.position_config import AXES
 from fouriscale.presets import TRANSFORMER, UNET
 from picturelab import bounds
@@ -33,6 +35,8 @@ OFFERED: dict[str, tuple[str, ...]] = {
     "rule": positions.RULES,
     "axes": AXES,
     "grid_resampling": RESAMPLINGS,
+    "wrap": tuple(WRAPS),
+    "border": BORDERS,
     "third_branch": (AS_MODE, *_YES_NO),
     **{name: (AS_MODE, *known) for name, known in CHOICES.items()},
 }
@@ -47,7 +51,10 @@ def usual_fields() -> dict[str, Any]:
 
 def to_fields(config: Config) -> dict[str, Any]:
     """A config's values, a field each."""
-    fields: dict[str, Any] = {name: config.to_dict()[name] for name in type(config).model_fields}
+    values = config.to_dict()  # without what is as usual of some
+    fields: dict[str, Any] = {
+        name: values.get(name, getattr(config, name)) for name in type(config).model_fields
+    }
     fields["training_sizes"] = "\n".join(f"{width}x{height}" for height, width in config.training_sizes)
     if isinstance(config, PositionConfig):
         return fields | {name: str(fields[name]) for name in _WORDS_OR_NUMBERS}

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import diffusers
 import torch
 from diffusers.models import attention_processor, embeddings
+from diffusers.models.downsampling import Downsample2D
 from torch import nn
 
 from fouriscale.hooks import pipelines
@@ -59,6 +60,17 @@ def _pictures_come_first(transformer: type) -> bool:
     embedding = inspect.getsource(transformer._prepare_sequence)  # type: ignore[attr-defined]
     pictures, captions = (forward.find(f"{ids}, {ids[:-8]}_pad_mask") for ids in ("x_pos_ids", "cap_pos_ids"))
     return "self.rope_embedder(" in embedding and 0 < pictures < captions
+
+
+def _padded_before() -> tuple[int, ...]:
+    down = Downsample2D(1, use_conv=True, padding=0)
+    seen: list[torch.Tensor] = []
+    down.conv.register_forward_pre_hook(lambda _, args: seen.append(args[0]))
+    down(torch.ones(1, 1, 4, 4))
+    (padded,) = seen
+    assert not padded[..., -1].any()
+    assert not padded[..., -1, :].any()
+    return tuple(padded.shape[-2:])
 
 
 LEANS = (
@@ -181,6 +193,28 @@ LEANS = (
         lambda: (
             "self._progress_bar_config"
             in inspect.getsource(diffusers.DiffusionPipeline.set_progress_bar_config)
+        ),
+    ),
+    Lean(
+        "Downsample2D without padding adds one row below and one column at the right before its convolution",
+        "hooks/modules.py",
+        lambda: _padded_before() == (5, 5),
+    ),
+    Lean(
+        "AutoencoderKL calls tiled_decode and _tiled_encode of itself, whose tiles these sizes decide",
+        "hooks/wrapping.py",
+        lambda: (
+            "self.tiled_decode(z" in inspect.getsource(diffusers.AutoencoderKL._decode)
+            and "tiled_encode(x" in inspect.getsource(diffusers.AutoencoderKL._encode)
+            and {"tile_latent_min_size", "tile_overlap_factor"} <= vars(diffusers.AutoencoderKL()).keys()
+        ),
+    ),
+    Lean(
+        "several ControlNets are held as nets, several T2I-Adapters as adapters",
+        "hooks/wrapping.py",
+        lambda: (
+            "self.nets" in inspect.getsource(diffusers.MultiControlNetModel)
+            and "self.adapters" in inspect.getsource(diffusers.MultiAdapter)
         ),
     ),
 )

@@ -86,7 +86,7 @@ def settings(done, _printed, _monkeypatch):
 
 def pipelines(done, _printed, _monkeypatch):
     assert done.images == [(256, 256)] * 6
-    assert done.attached == [True] * 6 + [False] * 2
+    assert done.attached == [True] * 6 + [False] * 4
 
 
 def padtone_page(done, printed, _monkeypatch):

@@ -48,7 +48,7 @@ def test_made_like_any_class_of_pythons():
 
 def test_every_setting_has_its_sentence():
     docs = FouriScaleConfig.setting_docs()
-    assert list(docs) == list(SD15.to_dict())
+    assert list(docs) == list(FouriScaleConfig.model_fields)
     assert all(len(sentence) > 20 and "\n" not in sentence for sentence in docs.values())
     assert docs["stop"].startswith("fraction of the run")
 
@@ -101,6 +101,18 @@ def test_plain_values_make_the_same_config(tmp_path):
         ({"grid": 1}, ValueError, "grid=1: must be one of full, deep"),
         ({"grid_resampling": "lanczos"}, ValueError, "must be one of cosines, area, nearest, bicubic"),
         ({"grid_resampling": None}, ValueError, "grid_resampling=None: must be one of"),
+        ({"wrap": "sideways"}, ValueError, "wrap='sideways': must be one of none, width, height, both"),
+        ({"wrap": None}, ValueError, "wrap=None: must be one of none, width, height, both"),
+        (
+            {"border": "circular"},
+            ValueError,
+            "border='circular': must be one of zeros, partial, reflect, replicate",
+        ),
+        (
+            {"wrap": "both", "late_attention": "polyphase"},
+            ValueError,
+            "late_attention='polyphase' with wrap='both': its interleaved grids do not go round",
+        ),
         ({"grid_level": 0}, ValueError, "grid_level=0: must be from 1 to 9"),
         ({"grid_level": 10}, ValueError, "grid_level=10: must be from 1 to 9"),
         ({"grid_level": 10**400}, ValueError, "must be from 1 to 9"),
@@ -157,9 +169,20 @@ def test_bad_files_get_one_sentence(tmp_path):
 
 def test_new_settings_come_after_those_that_could_be_given_by_place():
     names = list(FouriScaleConfig.model_fields)
-    new = ["grid", "grid_phases", "grid_level", "grid_resampling"]
-    assert names[-4:] == new
-    assert names.index("size_rule") == len(names) - 5
+    new = ["grid", "grid_phases", "grid_level", "grid_resampling", "wrap", "border"]
+    assert names[-6:] == new
+    assert names.index("size_rule") == len(names) - 7
+
+
+def test_what_is_kept_by_the_hash_of_settings_is_found_again():
+    """Plain values are what they were before there were these two, unless one of them is chosen."""
+    plain = SD15.to_dict()
+    assert list(plain) == [name for name in FouriScaleConfig.model_fields if name not in ("wrap", "border")]
+    chosen = SD15.replace(wrap="width", border="reflect")
+    assert chosen.to_dict() == plain | {"wrap": "width", "border": "reflect"}
+    assert FouriScaleConfig.from_dict(chosen.to_dict()) == chosen
+    assert FouriScaleConfig.from_dict(plain) == SD15
+    assert (SD15.wrap, SD15.border) == ("none", "zeros")
 
 
 def test_phases_are_pairs_of_numbers_however_they_are_given():

@@ -231,6 +231,6 @@ def test_layers_have_short_names():
 
 def test_every_setting_has_its_sentence():
     sentences = FouriScaleConfig.setting_docs()
-    assert list(sentences) == list(CONFIG.to_dict())
+    assert list(sentences) == list(FouriScaleConfig.model_fields)
     assert all(len(sentence) > 20 for sentence in sentences.values())
     assert sentences["stop"].startswith("fraction of the run")

@@ -1,0 +1,112 @@
+"""Have a pipeline's pictures wrap, and no more: the functions that are called by name."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from typing import Any, TypeVar
+
+from diffusers import AutoencoderKL, ControlNetModel, T2IAdapter, UNet2DConditionModel
+from torch import nn
+
+from picturelab.bounds import shown
+from picturelab.pipeline import UNetPipeline
+
+from ..maths.wrap import NOWHERE, WRAPS, Axes, name_of
+from . import wrapping
+from .applied import Applied
+from .pipelines import OwnLoop, bare_unet, denoiser_of
+from .registry import drop, kept, put, settings_of
+
+_PARTS = (AutoencoderKL, ControlNetModel, T2IAdapter)
+
+Host = TypeVar("Host", bound="UNetPipeline | nn.Module")
+
+
+def apply_wrap(pipe: Host, wrap: str, *, vae_scale_factor: int = 8) -> Host:
+    """Have a pipeline's pictures wrap: tiles and panoramas. Returns what it was given.
+
+    On a wrapped axis the picture's opposite edges are neighbours for every convolution of the UNet, the autoencoder,
+    ControlNets and T2I-Adapters, at every size and every step. Within the UNet's training size that is all there is to
+    do; beyond it `FouriScaleConfig` has the same as a setting. A second call replaces the first; FouriScale's settings
+    stay, before and after, and pictures wrap where either says so. Settings belong to the pipeline, as with
+    `apply_fouriscale`. A picture to start from, a mask or a control picture must itself wrap.
+
+    Args:
+        pipe: a diffusers pipeline with a UNet2DConditionModel, or for a loop of your own such a UNet, an AutoencoderKL,
+            a ControlNetModel or a T2IAdapter by itself.
+        wrap: "width", "height" or "both"; "none" is `remove_wrap`.
+        vae_scale_factor: for a UNet: pixels a latent pixel.
+
+    Raises:
+        ValueError: `wrap` is none of these, the pipeline has a transformer or no such UNet, its autoencoder is of
+            another kind, or a convolution is already patched. Later, when it samples: a wrapped side is no multiple of
+            what the UNet's strides divide.
+    """
+    axes = axes_of(wrap)
+    if axes == NOWHERE:
+        return remove_wrap(pipe)
+    if isinstance(pipe, _PARTS):
+        wrapping.put_by_itself(pipe, axes)
+        return pipe
+    denoiser = denoiser_of(pipe)
+    if not isinstance(denoiser, UNet2DConditionModel):
+        raise ValueError(
+            f"wrap={shown(wrap)}: {type(pipe).__name__} samples with a {type(denoiser).__name__}, and pictures wrap "
+            "with a UNet only"
+        )
+    caller: Any = pipe
+    unet, settings = denoiser, settings_of(pipe)
+    if bare_unet(pipe) is unet:
+        settings = [entry for entry in settings if isinstance(entry.pipe, OwnLoop)]
+        caller = settings[0].pipe if settings else OwnLoop(unet, None, vae_scale_factor, guided=False)
+    put(Applied(caller, unet, settings[0].config if settings else None, axes))
+    return pipe
+
+
+def remove_wrap(pipe: Host) -> Host:
+    """Take back what `apply_wrap` did, leaving FouriScale's settings. Returns what it was given.
+
+    Nothing to take back is fine. Of a pipeline, all that it could follow goes, as with `remove_fouriscale`.
+
+    Raises:
+        ValueError: the pipeline has no UNet.
+    """
+    if isinstance(pipe, _PARTS):
+        wrapping.drop_by_itself(pipe)
+        return pipe
+    for entry in settings_of(pipe):
+        if not any(entry.own_wrap):
+            continue
+        if entry.config is None:
+            drop(entry)
+        else:
+            put(Applied(entry.pipe, entry.unet, entry.config))
+    return pipe
+
+
+@contextlib.contextmanager
+def wrap(pipe: Host, wrap: str, *, vae_scale_factor: int = 8) -> Iterator[Host]:
+    """Wrapping for the length of a `with` block; what was there before is there again after it.
+
+    Takes and raises what `apply_wrap` does, and yields what it was given.
+    """
+    with wrapping.kept(pipe) if isinstance(pipe, _PARTS) else kept(pipe):
+        apply_wrap(pipe, wrap, vae_scale_factor=vae_scale_factor)
+        yield pipe
+
+
+def current_wrap(pipe: UNetPipeline | UNet2DConditionModel) -> str:
+    """On which axes the pipeline's pictures wrap, by FouriScale's settings or `apply_wrap`; a key of `WRAPS`."""
+    return name_of(next((entry.wrap for entry in settings_of(pipe)), NOWHERE))
+
+
+def axes_of(wrap: str) -> Axes:
+    """The axes that a name stands for.
+
+    Raises:
+        ValueError: it is none of `WRAPS`.
+    """
+    if not isinstance(wrap, str) or wrap not in WRAPS:
+        raise ValueError(f"wrap={shown(wrap)}: must be one of {', '.join(WRAPS)}")
+    return WRAPS[wrap]
