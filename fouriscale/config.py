@@ -14,7 +14,6 @@ from picturelab.settings import Settings, shortened
 
 from . import config_values, presets
 from .maths import sizes
-from .maths.grid import RESAMPLINGS
 from .maths.schedule import GridSchedule, Schedule, paper_span, to_step
 
 # What a mode says of the settings that are left at None. "paper" is the published method, "fast" what is
@@ -142,7 +141,7 @@ class FouriScaleConfig(Settings):
                 raise TypeError(f"{name}={shown(values[name])}: must be true or false")
         values["grid_phases"] = config_values.phases(values["grid_phases"])
         values["grid_level"] = config_values.level(values["grid_level"])
-        one_of = {"mode": MODES, "size_rule": sizes.RULES, "grid_resampling": RESAMPLINGS, **CHOICES}
+        one_of = {"mode": MODES, "size_rule": sizes.RULES, "grid_resampling": sizes.RESAMPLINGS, **CHOICES}
         for name, known in one_of.items():
             left_out = name in CHOICES and values[name] is None
             if not left_out and not (isinstance(values[name], str) and values[name] in known):
@@ -245,7 +244,7 @@ class FouriScaleConfig(Settings):
 
     @classmethod
     def load(cls, path: str | Path) -> FouriScaleConfig:
-        """Settings from a YAML file, which may also hold `description`, `checked_with` and `recognise`.
+        """Settings from a YAML file, which may also hold `description`, `checked_with`, `example` and `recognise`.
 
         Raises:
             ValueError: the file cannot be read, is no mapping, or holds a wrong key or value.

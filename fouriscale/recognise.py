@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 from collections.abc import Mapping
 from pathlib import Path
@@ -43,6 +44,13 @@ def recognise_preset(unet: UNet2DConditionModel | Mapping[str, Any]) -> str:
         f"no preset fits a UNet with block_out_channels={channels} and cross_attention_dim={text}; "
         f"give a FouriScaleConfig, for instance from one of the presets {', '.join(preset_names())}"
     )
+
+
+def family_of(unet: UNet2DConditionModel | Mapping[str, Any]) -> str | None:
+    """The same name; None where no preset fits."""
+    with contextlib.suppress(ValueError):
+        return recognise_preset(unet)
+    return None
 
 
 def config_for(unet: UNet2DConditionModel | Mapping[str, Any]) -> FouriScaleConfig:

@@ -7,7 +7,7 @@ import json
 import platform
 import struct
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar
@@ -23,6 +23,8 @@ from .textfiles import parse_json
 
 Model = TypeVar("Model", bound=BaseModel)
 OURS = "fouriscale-padtone"
+CHUNKS = ("fouriscale", "padtone")  # of PNGs, each called like the command that writes it
+SHEET = "sheet"  # the entry of what shows several pictures and is none: the command that has drawn it
 _PACKAGES = (OURS, "diffusers", "transformers", "torch", "pillow")
 _LONGEST = 2**20  # letters of a recipe; prompts are bounded, so that ours are far shorter
 _MOST_VERSIONS = 20  # named in a warning; a recipe could hold any number
@@ -97,20 +99,38 @@ def values_of(text: str) -> dict[str, Any]:
 
 
 def read(path: str | Path, chunk: str, writer: str) -> dict[str, Any]:
-    """The recipe inside a PNG, as plain values.
+    """The recipe inside a PNG, as plain values, so that the picture can be made again.
 
     Args:
         chunk: name of the PNG text chunk.
         writer: the command that writes it, for the message.
 
     Raises:
-        ValueError: the file cannot be read, is no picture, or carries no recipe.
+        ValueError: the file cannot be read, is no picture, is a sheet of pictures, or carries no recipe.
     """
+    recipe = _read(path, (chunk,), writer)
+    if SHEET in recipe:
+        command = shortened(f"{writer} {recipe[SHEET]}", 40)
+        raise ValueError(f"{path} is a sheet that `{command}` has drawn, no picture: run that command again")
+    return recipe
+
+
+def read_any(path: str | Path) -> dict[str, Any]:
+    """What a PNG of ours carries, whichever command has written it: a recipe, or what a sheet shows.
+
+    Raises:
+        ValueError: the file cannot be read, is no picture, or carries nothing of ours.
+    """
+    return _read(path, CHUNKS, " or ".join(CHUNKS))
+
+
+def _read(path: str | Path, chunks: Sequence[str], writer: str) -> dict[str, Any]:
     if Path(path).exists() and not Path(path).is_file():  # a pipe could be waited for without end
         raise ValueError(f"{path} is no file; give a PNG that {writer} has written")
     try:
         with told_as(f"{path} cannot be read", OSError, ValueError, EOFError, struct.error, zlib.error):
-            text = chunk_of(Path(path), chunk)
+            found = (chunk_of(Path(path), chunk) for chunk in chunks)
+            text = next((text for text in found if text is not None), None)
     except SyntaxError:  # the plugin's word for any other file
         raise ValueError(
             f"{path} is not a picture in PNG format; give one that {writer} has written"

@@ -13,7 +13,8 @@ from picturelab.cli.options import Device, Dtype, Guidance, Steps
 from picturelab.cli.progress import loading
 from picturelab.cli.run import say
 from picturelab.files import output_file, slug
-from picturelab.notation import parse_control, parse_size, parse_weighted
+from picturelab.notation import parse_control, parse_weighted
+from picturelab.prompts import remark_unknown_words
 from picturelab.quiet import quieten
 from picturelab.worlds import DEFAULT_MODEL
 
@@ -24,8 +25,10 @@ from .options import (
     CascadeUpsampling,
     Mode,
     Preset,
+    check_sampled,
     in_mode,
     read_preset,
+    sampled_size,
 )
 from .progress import sampling_bar
 
@@ -41,7 +44,8 @@ def generate(
     preset: Preset = None,
     mode: Mode = None,
     negative: Annotated[
-        str | None, typer.Option(parser=Prompted("negative"), metavar="<str>", help="What not to draw.")
+        str | None,
+        typer.Option(parser=Prompted("negative", empty=True), metavar="<str>", help="What not to draw."),
     ] = None,
     seed: Annotated[
         int, typer.Option(parser=Bounded("seed"), metavar="<int>", help="Decides the initial noise.")
@@ -74,21 +78,18 @@ def generate(
     no_recipe: Annotated[bool, typer.Option("--no-recipe", help="Leave the recipe out of the PNG.")] = False,
 ) -> None:
     """Make a picture with FouriScale."""
-    height_width = None if size is None else parse_size(size)
-    path = output_file(out, f"{slug(prompt)}-{seed}")
-    config = read_preset(preset)
-    quieten()
-    from picturelab.models import choose_device, choose_dtype, usual_call
+    from picturelab.model_names import check_dtype
 
-    from ..hooks.patch import fouriscale
-    from ..loading.pipeline import load_pipeline, locate
-    from ..maths.sizes import SIZE_MULTIPLE
-    from ..sampling import generate as sampling
-    from ..sampling.cascade import Cascade, config_for_run
+    from ..loading.names import locate
+    from ..sampling.cascade import Cascade, check_cascade
     from ..sampling.inputs import Inputs
-    from ..sampling.recipe import save
-    from ..sampling.schedulers import choose_scheduler
 
+    height_width = None if size is None else sampled_size(size)
+    path = output_file(out, f"{slug(prompt)}-{seed}")
+    config = read_preset(preset, mode)
+    check_dtype(dtype)
+    locate(model)
+    parts = Cascade.chosen(cascade, cascade_strength, cascade_upsampling)
     inputs = Inputs(
         image=image,
         strength=strength,
@@ -96,23 +97,29 @@ def generate(
         controls=tuple(map(parse_control, control or ())),
         loras=tuple(map(parse_weighted, lora or ())),
     )
-    parts = Cascade.chosen(cascade, cascade_strength, cascade_upsampling)
-    height_width = height_width or inputs.size
-    checked_size = height_width or (SIZE_MULTIPLE, SIZE_MULTIPLE)
-    sampling.check_request(
-        *checked_size, [seed], 1 if steps is None else steps, 0.0 if guidance is None else guidance
-    )
+    if height_width is None and inputs.size is not None:
+        height_width = check_sampled(*inputs.size)
+    check_cascade(parts, inputs, steps, direct=False, config=config, size=height_width)
+    remark_unknown_words(model, prompt, negative)
+    quieten()
+    from picturelab.models import choose_device, choose_dtype, usual_call
+
+    from ..hooks.patch import fouriscale
+    from ..loading.pipeline import load_pipeline
+    from ..sampling import generate as sampling
+    from ..sampling.cascade import config_for_run
+    from ..sampling.recipe import save
+    from ..sampling.schedulers import choose_scheduler
+
     choose_dtype(dtype, choose_device(device))
-    locate(model)
     known_steps = usual_call(model).get("num_inference_steps") if steps is None else steps
     if known_steps is not None:
         inputs.check_steps(known_steps)
-    known = None if config is None else in_mode(config, mode)
-    sampling.check_cascade(parts, inputs, known_steps, direct=False, config=known, size=height_width)
+        check_cascade(parts, inputs, known_steps, direct=False, config=config, size=height_width)
 
     with Console(stderr=True).status(loading(model)):
         pipe: Any = load_pipeline(model, device=device, dtype=dtype, preset=preset)
-        config = in_mode(config or config_for_run(pipe.unet, parts), mode)
+        config = config or in_mode(config_for_run(pipe.unet, parts), mode)
         if scheduler is not None:
             pipe.scheduler = choose_scheduler(scheduler, pipe)
         with fouriscale(pipe, config):  # refuses here, before any sampling, what does not fit

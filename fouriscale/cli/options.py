@@ -7,8 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from picturelab.bounds import check
 from picturelab.cli.arguments import number
+from picturelab.notation import parse_size
 
+from ..maths.sizes import SIZE_MULTIPLE, Size, check_size
 from ..sampling.strength import USUAL_CASCADE
 
 if TYPE_CHECKING:
@@ -46,15 +49,39 @@ CascadeUpsampling = Annotated[
 ]
 
 
-def read_preset(preset: str | None) -> FouriScaleConfig | None:
-    """The config that `--preset` names, a preset or a YAML file; None where it is left out."""
-    if preset is None:
-        return None
-    from ..config import FouriScaleConfig
+def read_preset(preset: str | None, mode: str | None = None) -> FouriScaleConfig | None:
+    """The config that `--preset` names, a preset or a YAML file, in the mode that `--mode` names; None: left out.
 
-    return FouriScaleConfig.named(preset)
+    Raises:
+        ValueError: there is no such preset or mode, or a setting of the file is wrong.
+        TypeError: a setting of the file has the wrong type.
+    """
+    from ..config import MODES, FouriScaleConfig
+
+    if mode is not None and mode not in MODES:
+        raise ValueError(f"mode={mode!r}: must be one of {', '.join(MODES)}")
+    return None if preset is None else in_mode(FouriScaleConfig.named(preset), mode)
 
 
 def in_mode(config: FouriScaleConfig, mode: str | None) -> FouriScaleConfig:
     """The config in the mode that `--mode` names."""
     return config if mode is None else config.replace(mode=mode)
+
+
+def sampled_size(text: str) -> Size:
+    """(height, width) in pixels of a size as people type it, WIDTHxHEIGHT.
+
+    Raises:
+        ValueError: it is no size, or none that a model could sample.
+    """
+    return check_sampled(*parse_size(text))
+
+
+def check_sampled(height: int, width: int) -> Size:
+    """(height, width) in pixels, if a model could sample them.
+
+    Raises:
+        ValueError: it could not.
+    """
+    check_size(height, width, SIZE_MULTIPLE)
+    return check("height", height), check("width", width)

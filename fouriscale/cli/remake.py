@@ -19,11 +19,13 @@ from picturelab.quiet import quieten
 from .progress import sampling_bar
 
 
-def show(image: Annotated[Path, typer.Argument(help="A PNG that fouriscale has written.")]) -> None:
-    """Print the recipe inside a picture, as JSON."""
-    from ..sampling.recipe import read
+def show(
+    image: Annotated[Path, typer.Argument(help="A PNG that fouriscale or padtone has written.")],
+) -> None:
+    """Print the recipe inside a picture, or what a sheet of pictures shows, as JSON."""
+    from picturelab.recipes import read_any
 
-    typer.echo(printable_json(json.dumps(read(image), indent=2)))
+    typer.echo(printable_json(json.dumps(read_any(image), indent=2)))
 
 
 def remake(
@@ -32,6 +34,9 @@ def remake(
 ) -> None:
     """Make the same picture again from the recipe inside it."""
     path = output_file(out, f"{image.stem}-remade")
+    from ..sampling.recipe import Recipe, read, save
+
+    recipe = Recipe.parse(read(image))
     quieten()
     from picturelab.models import choose_device, choose_dtype, origin
     from picturelab.recipes import versions
@@ -39,10 +44,8 @@ def remake(
     from ..loading.pipeline import load_pipeline, locate
     from ..sampling import generate as sampling
     from ..sampling.inputs import Inputs
-    from ..sampling.recipe import Recipe, read, save
     from ..sampling.schedulers import recorded_scheduler
 
-    recipe = Recipe.parse(read(image))
     sampling.check_request(recipe.height, recipe.width, [recipe.seed], recipe.steps, recipe.guidance)
     choose_dtype(recipe.dtype, choose_device(recipe.device))
     recorded_scheduler(recipe.scheduler, recipe.steps)

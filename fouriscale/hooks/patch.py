@@ -26,6 +26,7 @@ def apply_fouriscale(
     scheduler: Any = None,
     vae_scale_factor: int = 8,
     guided: bool = True,
+    **settings: Any,
 ) -> Host:
     """Make a pipeline sample beyond its UNet's training size. Returns what it was given.
 
@@ -47,6 +48,7 @@ def apply_fouriscale(
     Args:
         pipe: a diffusers pipeline with a UNet2DConditionModel, or such a UNet for a loop of your own.
         config: the settings; None takes the preset recognised from the UNet.
+        settings: those of them that are to be others, such as `mode="fast", stop=0.7`; see `FouriScaleConfig`.
         scheduler: for a UNet: what the loop takes its `timesteps` from.
         vae_scale_factor: for a UNet: pixels a latent pixel.
         guided: for a UNet: whether the loop passes [unconditional, conditional] rows.
@@ -55,8 +57,8 @@ def apply_fouriscale(
         ValueError: the pipeline has no such UNet, batches its rows in a way of its own, has fused
             attention projections or already patched convolutions; no preset fits; a layer pattern
             matches nothing; a UNet comes without a scheduler or with a `vae_scale_factor` below 1, or a pipeline
-            comes with a scheduler.
-        TypeError: `config` is no FouriScaleConfig.
+            comes with a scheduler; a setting is unknown or out of range.
+        TypeError: `config` is no FouriScaleConfig, or a setting has the wrong type.
     """
     unet = unet_of(pipe)
     if config is None:
@@ -65,6 +67,7 @@ def apply_fouriscale(
         raise TypeError(
             f"config={config!r}: must be a FouriScaleConfig, such as FouriScaleConfig.preset('sd15')"
         )
+    config = config.replace(**settings) if settings else config
     _put(Applied(_caller(pipe, unet, scheduler, vae_scale_factor, guided), unet, config))
     return pipe
 

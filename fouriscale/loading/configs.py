@@ -7,14 +7,17 @@ from pathlib import Path
 from typing import Any
 
 from diffusers import AutoencoderKL, UNet2DConditionModel
+from huggingface_hub import hf_hub_download
+from huggingface_hub.errors import EntryNotFoundError
 
-from picturelab import worlds
+from picturelab import hub, worlds
 from picturelab.models import unreachable
 from picturelab.textfiles import read_json
 
 from ..presets import preset_names
 from . import single_file
-from .pipeline import check_unet_entry, locate
+from .names import locate
+from .pipeline import check_unet_entry
 
 _KINDS: dict[str, Any] = {"unet": UNet2DConditionModel, "vae": AutoencoderKL}
 
@@ -30,11 +33,11 @@ def vae_scale_factor(model: str, preset: str | None = None) -> int:
 
 
 def part_config(model: str, part: str, preset: str | None = None) -> dict[str, Any]:
-    """The config of a model's "unet" or "vae".
+    """The config of one part of a model; {} where it has no such part, but for the UNet, which it must have.
 
     Args:
         model: a preset's name, a folder that holds at least unet/config.json, or what `load_pipeline` takes.
-        part: "unet" or "vae".
+        part: "unet", "vae", "text_encoder" or "text_encoder_2".
         preset: for a Stable Diffusion 2 file that does not tell.
 
     Raises:
@@ -53,16 +56,27 @@ def part_config(model: str, part: str, preset: str | None = None) -> dict[str, A
         return _read(single_file.COMPONENTS / single_file.recognise(Path(model), preset), model, part)
     if kind == "folder":
         return _read(Path(model), model, part)
+    problem = hub.problem(model)
     try:
-        return dict(_KINDS[part].load_config(model, subfolder=part))
+        if part not in _KINDS:
+            return _from_hub(model, part, problem is not None)
+        return dict(_KINDS[part].load_config(model, subfolder=part, local_files_only=problem is not None))
     except (OSError, ValueError) as error:
-        raise unreachable(model, error) from error
+        raise unreachable(model, problem or error) from error
+
+
+def _from_hub(model: str, part: str, local: bool) -> dict[str, Any]:
+    """The config of a part that not every model has."""
+    try:
+        return read_json(Path(hf_hub_download(model, f"{part}/config.json", local_files_only=local)))
+    except EntryNotFoundError:  # of a model that is in the cache, this file too is missing there
+        return {}
 
 
 def _read(folder: Path, model: str, part: str) -> dict[str, Any]:
     path = folder / part / "config.json"
     if not path.is_file():
-        if part == "vae":
+        if part != "unet":
             return {}
         raise ValueError(f"{model!r} holds no {part}/config.json")
     config = read_json(path, f"{model!r} has a {part}/config.json that cannot be read")

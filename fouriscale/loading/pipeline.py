@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any
 
 from diffusers import DiffusionPipeline
 
@@ -10,8 +10,7 @@ from picturelab import models
 from picturelab.worlds import DEFAULT_MODEL
 
 from . import single_file
-
-_UNET = "UNet2DConditionModel"
+from .names import UNET, has_unet, locate
 
 
 def load_pipeline(
@@ -33,36 +32,19 @@ def load_pipeline(
         ValueError: there is no such model, it cannot be reached, it has no UNet, its weights are not
             safetensors; the device or dtype is unknown.
     """
+    locate(model)
     return models.load_pipeline(
         model,
         device=device,
         dtype=dtype,
         revision=revision,
-        check=_has_unet,
+        check=has_unet,
         read_file=lambda path, precision: single_file.load(path, precision, preset),
     )
 
 
-def locate(model: str) -> Literal["shipped", "file", "folder", "hub"]:
-    """What kind of model a name stands for, before anything is loaded.
-
-    Raises:
-        ValueError: it stands for nothing that could be loaded; hub ids are not looked up here.
-    """
-    return models.locate(model, _has_unet, files=True)
-
-
-def _has_unet(index: dict[str, Any], model: str) -> None:
-    unet = index.get("unet")
-    if not isinstance(unet, list) or _UNET not in unet:
-        raise ValueError(
-            f"{model!r} is a {index.get('_class_name', 'model of unknown class')} without a {_UNET}: "
-            "FouriScale works on convolutions, so it needs Stable Diffusion 1.x, 2.x or XL"
-        )
-
-
 def check_unet_entry(config: Any, model: str) -> None:
     """ValueError if a unet/config.json is none of a UNet2DConditionModel."""
-    kind = config.get("_class_name", _UNET) if isinstance(config, dict) else type(config).__name__
-    if kind != _UNET:
-        raise ValueError(f"{model!r} has a unet/config.json of a {kind}: FouriScale needs a {_UNET}")
+    kind = config.get("_class_name", UNET) if isinstance(config, dict) else type(config).__name__
+    if kind != UNET:
+        raise ValueError(f"{model!r} has a unet/config.json of a {kind}: FouriScale needs a {UNET}")

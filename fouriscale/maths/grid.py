@@ -21,8 +21,6 @@ from .decimate import cosines
 from .separable import Pair
 from .sizes import Size, size_at
 
-RESAMPLINGS = ("cosines", "area", "nearest", "bicubic")
-
 
 @dataclass(frozen=True, kw_only=True)
 class DeepGrid:
@@ -33,7 +31,7 @@ class DeepGrid:
         level: downsamplings below the sample at which the grid begins, at least 1.
         levels: of the UNet.
         size: of the grid at that level.
-        resampling: one of `RESAMPLINGS`.
+        resampling: one of `sizes.RESAMPLINGS`.
     """
 
     latent_size: Size

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 Size = tuple[int, int]  # (height, width)
 RULES = ("published", "nearest")
+RESAMPLINGS = ("cosines", "area", "nearest", "bicubic")  # how maps get to another size; `grid` has them
 SIZE_MULTIPLE = 8  # of height and width, which Stable Diffusion's pipelines ask for, whatever their VAE
 TOLERANCE = 1.1  # up to this many times a size counts as that size for the nearest rule
 

@@ -8,22 +8,25 @@ at the size that is wanted. Cascades without training: RectifiedHR (arXiv 2503.0
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
-from diffusers import UNet2DConditionModel
 from PIL import Image
 from pydantic import model_validator
-from torch.nn import functional as F
 
 from picturelab.bounds import shown
+from picturelab.failures import printable
 from picturelab.settings import Settings
 
 from ..config import FouriScaleConfig
-from ..maths.grid import grid_size
 from ..maths.sizes import SIZE_MULTIPLE, Size, fit_area
-from ..recognise import config_for
 from . import strength as strengths
+
+if TYPE_CHECKING:
+    from diffusers import UNet2DConditionModel
+
+    from .inputs import Inputs
+
+# What imports torch is imported where it is used, so that a command refuses a cascade at once.
 
 UPSAMPLINGS = ("pixels", "latents")
 
@@ -115,6 +118,43 @@ class Cascade(Settings):
         return strengths.steps_of(self.strength, steps)
 
 
+def check_cascade(
+    cascade: Cascade | None,
+    inputs: Inputs,
+    steps: int | None,
+    *,
+    direct: bool,
+    config: FouriScaleConfig | None = None,
+    size: Size | None = None,
+) -> None:
+    """Refuse a cascade that could not be made, before anything is loaded.
+
+    Args:
+        steps: None where they are not known yet.
+        direct: whether the picture is to be sampled without FouriScale.
+        config, size: its settings and (height, width) in pixels, None where they are not known yet.
+
+    Raises:
+        ValueError: it could not.
+    """
+    if cascade is None:
+        return
+    if direct:
+        raise ValueError(
+            f"cascade_strength={cascade.strength:g} without FouriScale: finished directly, a picture beyond the "
+            "training size has its objects twice; give a config or a preset"
+        )
+    if inputs.image is not None:
+        raise ValueError(
+            f"image={printable(str(inputs.image))} with a cascade, which makes a picture of its own to start from: "
+            "give one or the other"
+        )
+    if steps is not None:
+        cascade.check_steps(steps)
+        if config is not None and size is not None:
+            cascade.check_active(config, *size, steps)
+
+
 def config_for_run(
     unet: UNet2DConditionModel | Mapping[str, Any], cascade: Cascade | None
 ) -> FouriScaleConfig:
@@ -123,6 +163,8 @@ def config_for_run(
     Raises:
         ValueError: see `config_for`.
     """
+    from ..recognise import config_for
+
     config = config_for(unet)
     return config if cascade is None else config.replace(mode="fast")
 
@@ -132,6 +174,8 @@ def first_size(config: FouriScaleConfig, height: int, width: int) -> Size | None
 
     None where `height` x `width` is at most a tenth beyond the training size, so that there is nothing to enlarge.
     """
+    from ..maths.grid import grid_size
+
     fit = fit_area(height, width, config.training_sizes)
     return None if fit.dilation == 1 else grid_size((height, width), fit.dilation, SIZE_MULTIPLE)
 
@@ -143,6 +187,9 @@ def enlarged(pictures: Any, size: Size) -> Any:
         pictures: a list of images, or a tensor.
         size: (height, width), of pixels or latent pixels.
     """
+    import torch
+    from torch.nn import functional as F
+
     if isinstance(pictures, torch.Tensor):
         return F.interpolate(pictures.float(), size, mode="bicubic").to(pictures.dtype)
     height, width = size

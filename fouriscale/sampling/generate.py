@@ -11,7 +11,6 @@ import torch
 from PIL import Image
 
 from picturelab.bounds import check
-from picturelab.failures import printable
 from picturelab.models import origin, usual_call
 from picturelab.pipeline import Pipeline, UNetPipeline
 from picturelab.recipes import versions
@@ -20,9 +19,9 @@ from picturelab.reports.grid import labelled_row
 
 from ..config import FouriScaleConfig
 from ..hooks.patch import current_state
-from ..maths.sizes import SIZE_MULTIPLE, Size, check_size
+from ..maths.sizes import SIZE_MULTIPLE, check_size
 from . import recipe as recipes
-from .cascade import Cascade, config_for_run, first_size
+from .cascade import Cascade, check_cascade, config_for_run, first_size
 from .fitting import check_fits
 from .inputs import Inputs, prepared, usual_strength
 from .prompts import Texts, encode_all, remark_cuts, stacked
@@ -247,43 +246,6 @@ def check_request(height: int, width: int, seeds: Sequence[int], steps: int, gui
     check("batch", len(seeds))
     check("steps", steps)
     check("guidance", guidance)
-
-
-def check_cascade(
-    cascade: Cascade | None,
-    inputs: Inputs,
-    steps: int | None,
-    *,
-    direct: bool,
-    config: FouriScaleConfig | None = None,
-    size: Size | None = None,
-) -> None:
-    """Refuse a cascade that could not be made, before anything is loaded.
-
-    Args:
-        steps: None where they are not known yet.
-        direct: whether the picture is to be sampled without FouriScale.
-        config, size: its settings and (height, width) in pixels, None where they are not known yet.
-
-    Raises:
-        ValueError: it could not.
-    """
-    if cascade is None:
-        return
-    if direct:
-        raise ValueError(
-            f"cascade_strength={cascade.strength:g} without FouriScale: finished directly, a picture beyond the "
-            "training size has its objects twice; give a config or a preset"
-        )
-    if inputs.image is not None:
-        raise ValueError(
-            f"image={printable(str(inputs.image))} with a cascade, which makes a picture of its own to start from: "
-            "give one or the other"
-        )
-    if steps is not None:
-        cascade.check_steps(steps)
-        if config is not None and size is not None:
-            cascade.check_active(config, *size, steps)
 
 
 def sampling_defaults(pipe: Pipeline) -> tuple[int, float]:

@@ -8,9 +8,8 @@ import inspect
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from diffusers import AutoPipelineForImage2Image, AutoPipelineForInpainting, AutoPipelineForText2Image
 from PIL import Image
 from pydantic import model_validator
 
@@ -18,15 +17,18 @@ from picturelab import bounds, pictures
 from picturelab.extras import require
 from picturelab.failures import printable, told_as
 from picturelab.files import sha256
-from picturelab.models import fingerprint
 from picturelab.notation import Weighted
-from picturelab.pipeline import Pipeline, UNetPipeline
 from picturelab.remarks import remark
 from picturelab.settings import Settings
 
 from . import controlnets, loras
 from . import strength as strengths
 from .recipe import Conditioning, Control, File, Lora
+
+if TYPE_CHECKING:
+    from picturelab.pipeline import Pipeline, UNetPipeline
+
+# What imports torch is imported where it is used, so that a command refuses a file at once.
 
 _KEPT = "black"  # the colour of what a mask keeps, and so of its transparent parts
 _HALF = 128  # from here on a mask's grey counts as white
@@ -169,6 +171,8 @@ def resumed(
         height, width: what the ControlNets' pictures are scaled to, in pixels.
         start: images, or latents (B, C, height, width).
     """
+    from diffusers import AutoPipelineForImage2Image
+
     arguments = _arguments(inputs, height, width)
     if inputs.controls:
         arguments["control_image"] = arguments.pop("image")
@@ -192,6 +196,8 @@ def usual_strength(pipe: Pipeline) -> float | None:
 def _pipeline(pipe: UNetPipeline, inputs: Inputs) -> UNetPipeline:
     if inputs.image is None and not inputs.controls:
         return pipe
+    from diffusers import AutoPipelineForImage2Image, AutoPipelineForInpainting, AutoPipelineForText2Image
+
     kind: Any = AutoPipelineForText2Image
     if inputs.image is not None:
         kind = AutoPipelineForImage2Image if inputs.mask is None else AutoPipelineForInpainting
@@ -274,4 +280,6 @@ def _file(path: Path | None) -> Any:
 
 
 def _state(model: str) -> str | None:
+    from picturelab.models import fingerprint
+
     return fingerprint(Path(model)) if Path(model).is_dir() else None

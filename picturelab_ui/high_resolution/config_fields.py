@@ -7,8 +7,7 @@ from typing import Any
 
 from fouriscale import FouriScaleConfig
 from fouriscale.config import CHOICES, MODES
-from fouriscale.maths.grid import RESAMPLINGS
-from fouriscale.maths.sizes import RULES
+from fouriscale.maths.sizes import RESAMPLINGS, RULES
 from picturelab import bounds
 from picturelab.bounds import shown
 from picturelab.notation import parse_size
