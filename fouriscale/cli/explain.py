@@ -13,6 +13,7 @@ from picturelab.quiet import quieten
 from picturelab.worlds import DEFAULT_MODEL
 
 from .options import (
+    EXAMPLE,
     CascadeOn,
     CascadeStrength,
     CascadeUpsampling,
@@ -107,12 +108,13 @@ def explain(
         "code:",
         *paste.code(
             explanation,
+            prompt=EXAMPLE,
             model=paste.loadable(model, family),
             own=read_preset(preset) or config_for(unet),
             preset=preset,
             dtype=name,
             switches=switches or (),
-            on_card=memory is not None or where.type != "cpu",
+            place="cuda" if memory is not None and where.type == "cpu" else where.type,
         ),
     ]
     say("\n".join(lines))

@@ -81,7 +81,8 @@ def generate(
     from picturelab.model_names import check_dtype
 
     from ..loading.names import locate
-    from ..sampling.cascade import Cascade, check_cascade
+    from ..sampling.cascade import Cascade
+    from ..sampling.cascade_checks import check_cascade
     from ..sampling.inputs import Inputs
 
     height_width = None if size is None else sampled_size(size)

@@ -69,7 +69,7 @@ def fit_sentences(
         f"{_gib(parts.sampling)}{split}; decoding {_gib(parts.decoding)} at once, {_gib(parts.tiled_decoding)} in "
         f"tiles; weights in {dtype}"
     )
-    there = f"{_gib(memory)} {'asked for' if asked else 'here'}, {_gib(RESERVED)} of them set aside for the driver"
+    there = f"{_gib(memory)} {'asked for' if asked else 'here'}, {_gib(RESERVED)} of them set aside"
     if switches is None:
         least = needed(parts, SWITCHES)
         return [holds, f"fit: no; {there}, and with all that can be switched on {_gib(least)} are needed"]

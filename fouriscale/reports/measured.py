@@ -36,12 +36,12 @@ def _modes(paper: Ratios, fast: Ratios, layerwise: Ratios) -> dict[str, Ratios]:
 
 MEASURED = {
     "sdxl": (
-        Measurement(2048**2, 0.202, 0.0, _modes((1.55, 1.00), (0.49, 0.80), (0.76, 0.79))),
-        Measurement(4096**2, 1.435, 0.0, _modes((1.53, 1.00), (0.20, 0.42), (0.40, 0.42))),
+        Measurement(2048**2, 0.202, 35.907e12, _modes((1.55, 1.00), (0.49, 0.80), (0.76, 0.79))),
+        Measurement(4096**2, 1.435, 287.78e12, _modes((1.53, 1.00), (0.20, 0.42), (0.40, 0.42))),
     ),
     "sd15": (
-        Measurement(1024**2, 0.042, 0.0, _modes((1.50, 1.01), (0.84, 0.83), (1.56, 1.36))),
-        Measurement(2048**2, 0.310, 0.0, _modes((1.56, 1.02), (0.31, 0.36), (0.35, 0.37))),
+        Measurement(1024**2, 0.042, 4.674e12, _modes((1.50, 1.01), (0.84, 0.83), (1.56, 1.36))),
+        Measurement(2048**2, 0.310, 42.206e12, _modes((1.56, 1.02), (0.31, 0.36), (0.35, 0.37))),
     ),
 }
 FAMILY = {"sd21": "sd15", "sd21-768": "sd15"}  # of the same shape, but for the text's width

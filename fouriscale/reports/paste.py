@@ -11,28 +11,28 @@ from ..config import FouriScaleConfig
 from ..presets import preset_names, preset_notes
 from .explain import Explanation
 
-PROMPT = "a large red circle on a blue background"
-
 
 def code(
     explanation: Explanation,
     *,
+    prompt: str,
     model: str,
     own: FouriScaleConfig,
     preset: str | None,
     dtype: str,
     switches: Collection[str],
-    on_card: bool,
+    place: str,
 ) -> list[str]:
     """Python lines that load the model, switch on what is needed, apply the settings and draw.
 
     Args:
+        prompt: what to draw.
         model: a hub id, folder or shipped model.
         own: the settings without changes: the preset's, or those that `apply_fouriscale(pipe)` finds for the UNet.
         preset: a name or YAML file that `--preset` gave; None: found by the UNet.
         dtype: such as "float16".
         switches: names of `card.SWITCHES` that are on.
-        on_card: whether the pipeline goes onto a card; else it stays on the CPU.
+        place: of the pipeline: "cuda", "mps" or "cpu".
     """
     height, width = explanation.size
     settings = _changes(explanation.config, own) | ({"split_rows": True} if "split" in switches else {})
@@ -43,17 +43,17 @@ def code(
         names, given = f"FouriScaleConfig, {names}", f", FouriScaleConfig.named({preset!r}){given}"
     lines = [
         *_loading(model, dtype, xl=explanation.told),
-        *_placing(switches, on_card),
+        *_placing(switches, place),
         f"apply_fouriscale(pipe{given})",
     ]
     if explanation.cascade is None:
-        return [f"from fouriscale import {names}", *lines, f'image = pipe("{PROMPT}", {call}).images[0]']
+        return [f"from fouriscale import {names}", *lines, f'image = pipe("{prompt}", {call}).images[0]']
     parts = f"strength={explanation.cascade.strength:g}, upsampling={explanation.cascade.upsampling!r}"
     size = f"height={height}, width={width}, steps={explanation.steps}"
     return [
         f"from fouriscale import {names}, cascade",
         *lines,
-        f'image = cascade(pipe, "{PROMPT}", {size}, {parts})[0].image',
+        f'image = cascade(pipe, "{prompt}", {size}, {parts})[0].image',
     ]
 
 
@@ -84,13 +84,13 @@ def _loading(model: str, dtype: str, *, xl: bool) -> list[str]:
     ]
 
 
-def _placing(switches: Collection[str], on_card: bool) -> list[str]:
+def _placing(switches: Collection[str], place: str) -> list[str]:
     lines = ["pipe.vae.enable_tiling()"] if "tiles" in switches else []
     if "model offload" in switches:
         return [*lines, "pipe.enable_model_cpu_offload()"]
     if "sequential offload" in switches:
         return [*lines, "pipe.enable_sequential_cpu_offload()"]
-    return ['pipe.to("cuda")', *lines] if on_card else lines
+    return lines if place == "cpu" else [f'pipe.to("{place}")', *lines]
 
 
 def _changes(config: FouriScaleConfig, own: FouriScaleConfig) -> dict[str, Any]:

@@ -22,7 +22,8 @@ from ..loading.pipeline import load_pipeline, locate
 from ..loading.single_file import recognise
 from ..maths.sizes import SIZE_MULTIPLE
 from .cascade import Cascade, config_for_run
-from .generate import check_cascade, check_request, generate, sampling_defaults
+from .cascade_checks import check_cascade
+from .generate import check_request, generate, sampling_defaults
 from .inputs import Inputs
 from .prompts import encode
 from .recipe import CHUNK

@@ -14,7 +14,6 @@ from PIL import Image
 from pydantic import model_validator
 
 from picturelab.bounds import shown
-from picturelab.failures import printable
 from picturelab.settings import Settings
 
 from ..config import FouriScaleConfig
@@ -23,8 +22,6 @@ from . import strength as strengths
 
 if TYPE_CHECKING:
     from diffusers import UNet2DConditionModel
-
-    from .inputs import Inputs
 
 # What imports torch is imported where it is used, so that a command refuses a cascade at once.
 
@@ -116,43 +113,6 @@ class Cascade(Settings):
     def steps(self, steps: int) -> int:
         """How many steps of a run are sampled at the size that is wanted."""
         return strengths.steps_of(self.strength, steps)
-
-
-def check_cascade(
-    cascade: Cascade | None,
-    inputs: Inputs,
-    steps: int | None,
-    *,
-    direct: bool,
-    config: FouriScaleConfig | None = None,
-    size: Size | None = None,
-) -> None:
-    """Refuse a cascade that could not be made, before anything is loaded.
-
-    Args:
-        steps: None where they are not known yet.
-        direct: whether the picture is to be sampled without FouriScale.
-        config, size: its settings and (height, width) in pixels, None where they are not known yet.
-
-    Raises:
-        ValueError: it could not.
-    """
-    if cascade is None:
-        return
-    if direct:
-        raise ValueError(
-            f"cascade_strength={cascade.strength:g} without FouriScale: finished directly, a picture beyond the "
-            "training size has its objects twice; give a config or a preset"
-        )
-    if inputs.image is not None:
-        raise ValueError(
-            f"image={printable(str(inputs.image))} with a cascade, which makes a picture of its own to start from: "
-            "give one or the other"
-        )
-    if steps is not None:
-        cascade.check_steps(steps)
-        if config is not None and size is not None:
-            cascade.check_active(config, *size, steps)
 
 
 def config_for_run(

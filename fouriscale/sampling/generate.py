@@ -21,7 +21,8 @@ from ..config import FouriScaleConfig
 from ..hooks.patch import current_state
 from ..maths.sizes import SIZE_MULTIPLE, check_size
 from . import recipe as recipes
-from .cascade import Cascade, check_cascade, config_for_run, first_size
+from .cascade import Cascade, config_for_run, first_size
+from .cascade_checks import check_cascade
 from .fitting import check_fits
 from .inputs import Inputs, prepared, usual_strength
 from .prompts import Texts, encode_all, remark_cuts, stacked
