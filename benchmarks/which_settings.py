@@ -24,7 +24,7 @@ from picturelab.quiet import quieten
 PAGE = Path(__file__).parents[1] / "docs" / "which-settings.md"
 CARDS = (8, 12, 16, 24)  # GiB
 SIZES = {  # (height, width) in pixels, by preset
-    "sd15": ((1024, 1024), (1536, 1024), (2048, 2048)),
+    "sd15": ((1024, 1024), (2048, 2048)),
     "sdxl": ((2048, 2048), (3072, 2048), (4096, 4096)),
 }
 TITLES = {"sd15": "SD 1.5", "sdxl": "SDXL"}

@@ -100,6 +100,8 @@ def generate(
     )
     if height_width is None and inputs.size is not None:
         height_width = check_sampled(*inputs.size)
+    if steps is not None:
+        inputs.check_steps(steps)
     check_cascade(parts, inputs, steps, direct=False, config=config, size=height_width)
     remark_unknown_words(model, prompt, negative)
     quieten()
