@@ -24,7 +24,7 @@ from picturelab.quiet import quieten
 PAGE = Path(__file__).parents[1] / "docs" / "which-settings.md"
 CARDS = (8, 12, 16, 24)  # GiB
 SIZES = {  # (height, width) in pixels, by preset
-    "sd15": ((1024, 1024), (2048, 2048)),
+    "sd15": ((1024, 1024), (1536, 1024), (2048, 2048)),
     "sdxl": ((2048, 2048), (3072, 2048), (4096, 4096)),
 }
 TITLES = {"sd15": "SD 1.5", "sdxl": "SDXL"}
@@ -54,7 +54,7 @@ def row(preset: str, height: int, width: int, mode: str) -> str:
         mode,
         f"{needed(parts) / GIB:.1f}",
         *(_switches(switches_for(parts, card * GIB)) for card in CARDS),
-        f"{seconds.run:.0f} ({seconds.direct:.0f})",
+        f"{_seconds(seconds.run)} ({_seconds(seconds.direct)})",
     ]
     return f"| {' | '.join(cells)} |"
 
@@ -70,6 +70,10 @@ def table() -> str:
         for mode in MODES
     ]
     return "\n".join(lines)
+
+
+def _seconds(count: float) -> str:
+    return f"{count:.0f}" if count >= 10 else f"{count:.1f}"
 
 
 def _switches(names: tuple[str, ...] | None) -> str:

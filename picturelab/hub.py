@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 
@@ -10,26 +11,32 @@ from huggingface_hub.errors import HFValidationError, RepositoryNotFoundError, R
 
 from .failures import reason
 
-PATIENCE = 4.0  # seconds
+PATIENCE = 3.0  # seconds, where nobody has chosen more
+_CHOSEN = "HF_HUB_ETAG_TIMEOUT"  # the environment variable by which the client is told how long to wait
+_MOST = 256  # answers that are kept
 _HOLDS = 60.0  # seconds for which an answer is taken for granted; one command asks several times
 
 _answers: dict[tuple[str, str | None], tuple[float, OSError | None]] = {}
 
 
-def problem(model: str, revision: str | None = None, patience: float = PATIENCE) -> OSError | None:
+def problem(model: str, revision: str | None = None, patience: float | None = None) -> OSError | None:
     """Why the hub does not give a model; None: it does. What the cache holds is no matter of this.
 
     Args:
         model: a hub id, owner/name.
         revision: a commit, branch or tag; None takes the newest.
-        patience: seconds to wait for the hub.
+        patience: seconds to wait for the hub; None takes what HF_HUB_ETAG_TIMEOUT says, or 3.
     """
     if constants.HF_HUB_OFFLINE:
         return OSError("HF_HUB_OFFLINE is set, and the cache does not hold it")
     asked, answer = _answers.get((model, revision), (-_HOLDS, None))
     if time.monotonic() - asked < _HOLDS:
         return answer
+    if patience is None:
+        patience = float(constants.HF_HUB_ETAG_TIMEOUT) if _CHOSEN in os.environ else PATIENCE
     answer = _ask(model, revision, patience)
+    if len(_answers) > _MOST:
+        _answers.clear()
     _answers[model, revision] = time.monotonic(), answer
     return answer
 
@@ -42,7 +49,9 @@ def _ask(model: str, revision: str | None, patience: float) -> OSError | None:
     asking.join(patience)
     if given:
         return given[0]
-    return OSError(f"{constants.ENDPOINT} does not answer within {patience:g} seconds")
+    return OSError(
+        f"{constants.ENDPOINT} does not answer within {patience:g} seconds; {_CHOSEN}=30 waits longer"
+    )
 
 
 def _answer(model: str, revision: str | None, patience: float) -> OSError | None:

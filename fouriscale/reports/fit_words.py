@@ -7,7 +7,7 @@ from collections.abc import Collection
 import torch
 
 from ..loading.parameters import Sizes
-from ..sampling.vae import decoder_bytes
+from ..sampling.vae import decoder_values
 from .card import GIB, RESERVED, SWITCHES, Parts, needed, transfer_seconds
 from .explain import Explanation
 from .measure import StepTimes
@@ -28,12 +28,12 @@ def parts_of(explanation: Explanation, sizes: Sizes, dtype: torch.dtype) -> Part
     sampling, direct = (count * dtype.itemsize for count in explanation.peak_values)
     vae, decoding, tiled = 0, 0, 0
     if sizes.vae is not None:
-        model = sizes.vae.to(dtype)
-        element = 4 if model.config.force_upcast else dtype.itemsize
-        vae = element * sum(weight.numel() for weight in model.parameters())
-        tile = model.tile_sample_min_size
-        decoding = decoder_bytes(model, height, width, 1)
-        tiled = decoder_bytes(model, min(height, tile), min(width, tile), 1)
+        # SDXL's pipelines decode in float32, and others do not whatever the config says.
+        element = 4 if explanation.told and sizes.vae.config.force_upcast else dtype.itemsize
+        vae = element * sum(weight.numel() for weight in sizes.vae.parameters())
+        tile = sizes.vae.tile_sample_min_size
+        decoding = element * decoder_values(sizes.vae, height, width, 1)
+        tiled = element * decoder_values(sizes.vae, min(height, tile), min(width, tile), 1)
     return Parts(
         unet=explanation.parameters * dtype.itemsize,
         text=sizes.text * dtype.itemsize,

@@ -135,7 +135,7 @@ def test_the_recipe_can_be_left_out(generate, run):
     generate("--no-recipe", "--out", "a.png")
     code, out, err = run("show", "a.png")
     assert (code, out) == (2, "")
-    assert err == "Error: a.png carries no recipe; only PNGs that fouriscale has written do\n"
+    assert err == "Error: a.png carries no recipe; only PNGs that fouriscale or padtone has written do\n"
 
 
 def test_presets_are_listed(run):
