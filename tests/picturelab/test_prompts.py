@@ -20,7 +20,7 @@ def test_a_prompt_that_is_too_long():
 
 def test_words_that_a_shipped_model_cannot_read():
     said = unknown_words("shapeworld/unet", "a photo of a red fox")
-    assert said.startswith("shapeworld/unet does not know photo, of, fox; its words are a, above, ")
+    assert said.startswith("shapeworld/unet does not know photo, fox; its words are a, above, ")
     assert unknown_words("shapeworld/unet", "a red circle") is None
     assert unknown_words("owner/name", "a photo of a fox") is None
     many = unknown_words("shapeworld/unet", "one two three four five six seven eight nine")
