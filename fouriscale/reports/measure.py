@@ -70,7 +70,9 @@ def measure(
 def _seconds(unet: UNet2DConditionModel, latent_size: tuple[int, int], timestep: int) -> float:
     """Of the second of two calls."""
     sample, text, extra = guided_inputs(unet, latent_size)
-    sample, text = (torch.randn_like(one, dtype=unet.dtype) for one in (sample, text))
+    # With guidance both rows are of one sample.
+    sample = torch.randn_like(sample[:1], dtype=unet.dtype).repeat(len(sample), 1, 1, 1)
+    text = torch.randn_like(text, dtype=unet.dtype)
     extra = {
         key: {name: torch.randn_like(value, dtype=unet.dtype) for name, value in values.items()}
         for key, values in extra.items()
