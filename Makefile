@@ -8,7 +8,8 @@ STAMP := $(VENV)/.installed
 export OMP_WAIT_POLICY := PASSIVE
 
 .PHONY: install lock demo app test test-quick test-contract test-browser test-compile test-faults test-hostile \
-	test-families test-matrix test-oldest test-wheels docs coverage check bench bench-quick pictures screenshots clean
+	test-examples test-families test-matrix test-oldest test-wheels docs coverage check bench bench-quick pictures \
+	screenshots which-settings clean
 
 PIP := -m pip install --disable-pip-version-check --quiet
 # HASHES=1, as CI has it: nothing but files whose hashes stand in .ci/hashes/. HASHES=cuda: with torch's build for CUDA.
@@ -33,6 +34,7 @@ endif
 lock:
 	$(PYTHON) .ci/hashes.py $(OLDEST)
 
+# The demo's picture; it ends with what to try next.
 demo: install
 	$(BIN)/fouriscale demo --out outputs/demo.png
 
@@ -77,6 +79,10 @@ endif
 # Every family of padtone, old and new, and its table in docs/padtone.md; about a minute.
 test-families: install
 	$(PYTEST) -q tests/each_family
+
+# The pictures of README's and the documentation's commands, as the checker sees them; half a minute.
+test-examples: install
+	$(PYTEST) -q tests/examples
 
 # UNets compiled by torch, in every mode and once by its default backend, which needs a C++ compiler; some minutes.
 test-compile: install
@@ -146,6 +152,10 @@ bench: install
 bench-quick: install
 	$(BIN)/python -m benchmarks.quality --quick
 	$(BIN)/python -m benchmarks.speed --quick
+
+# The table of docs/which-settings.md; two minutes.
+which-settings: install
+	$(BIN)/python -m benchmarks.which_settings
 
 pictures: install
 	$(BIN)/python -m benchmarks.pictures

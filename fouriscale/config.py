@@ -12,9 +12,7 @@ from picturelab.bounds import shown
 from picturelab.settings import shortened
 
 from . import config_values, presets
-from .maths import sizes
-from .maths.convolve import BORDERS
-from .maths.grid import RESAMPLINGS
+from .maths import choices, sizes
 from .maths.schedule import GridSchedule, Schedule, paper_span, to_step
 from .maths.wrap import WRAPS
 from .position_config import PositionConfig
@@ -157,10 +155,10 @@ class FouriScaleConfig(PresetSettings):
         one_of = {
             "mode": MODES,
             "size_rule": sizes.RULES,
-            "grid_resampling": RESAMPLINGS,
+            "grid_resampling": choices.RESAMPLINGS,
             **CHOICES,
             "wrap": WRAPS,
-            "border": BORDERS,
+            "border": choices.BORDERS,
         }
         for name, known in one_of.items():
             left_out = name in CHOICES and values[name] is None

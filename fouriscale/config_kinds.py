@@ -14,6 +14,7 @@ from .position_config import PositionConfig
 
 Config = FouriScaleConfig | PositionConfig
 _KINDS: dict[str, type[Config]] = {kind.DENOISER: kind for kind in (FouriScaleConfig, PositionConfig)}
+_ANY = {presets.UNET: "sd15", presets.TRANSFORMER: "flux"}  # a preset of each kind shows what settings may be
 
 
 def config_of(values: Mapping[str, Any]) -> Config:
@@ -37,6 +38,21 @@ def named_config(name: str, **changes: Any) -> Config:
     except ValueError as error:
         raise ValueError(f"{path}: {str(error).removeprefix(f'{path}: ')}") from None
     return kind.named(name, **changes)
+
+
+def check_changes(changes: Mapping[str, Any], denoiser: str | None = None) -> None:
+    """Are these settings of a kind of denoiser, and within range, as far as that shows without a model?
+
+    Args:
+        denoiser: "unet" or "transformer"; None: it is not known, and the settings' names tell.
+
+    Raises:
+        ValueError, TypeError: see `PresetSettings.from_dict`.
+    """
+    if denoiser is None:
+        of_transformers = PositionConfig.model_fields.keys() - FouriScaleConfig.model_fields.keys()
+        denoiser = presets.TRANSFORMER if changes.keys() & of_transformers else presets.UNET
+    named_config(_ANY[denoiser], **changes)
 
 
 def check_kind(config: Config, denoiser: str, model: str) -> None:

@@ -11,7 +11,7 @@ from picturelab.bounds import shown
 
 from . import config_values, presets
 from .maths import sizes
-from .maths.positions import RULES, TEMPERATURES
+from .maths.choices import POSITION_RULES, TEMPERATURES
 from .preset_settings import PresetSettings
 
 AXES = ("one", "each")
@@ -52,7 +52,7 @@ class PositionConfig(PresetSettings):
         """Everything in one place and in this order, so that the first fault named is always the same."""
         values = {name: field.default for name, field in cls.model_fields.items()} | values
         values["training_sizes"] = config_values.sizes(values["training_sizes"])
-        for name, known in (("rule", RULES), ("axes", AXES)):
+        for name, known in (("rule", POSITION_RULES), ("axes", AXES)):
             if not (isinstance(values[name], str) and values[name] in known):
                 raise ValueError(f"{name}={shown(values[name])}: must be one of {', '.join(known)}")
         if not isinstance(values["dynamic"], bool):

@@ -10,7 +10,7 @@ from picturelab.failures import told_as
 from picturelab.files import configs_folder
 
 _LARGEST = 1_000_000  # bytes
-_NOTES = ("description", "checked_with")
+_NOTES = ("description", "checked_with", "example")
 BESIDE_SETTINGS = (*_NOTES, "recognise")  # what a preset file says besides the settings
 DENOISER_KEY = "denoiser"  # by which a file of settings says for which kind of denoiser they are
 UNET, TRANSFORMER = "unet", "transformer"  # of which the first need not be said
@@ -42,13 +42,24 @@ def is_file_name(name: str) -> bool:
 
 
 def preset_notes(name: str) -> dict[str, str]:
-    """A preset's `description` and the result it was checked with, `checked_with`; "" for what its file leaves out.
+    """A preset's `description`, the result it was checked with, `checked_with`, and an `example` of such a model.
+
+    "" stands for what its file leaves out.
 
     Raises:
         ValueError: no preset has this name.
     """
     values = read_yaml(preset_file(name))
     return {key: " ".join(str(values.get(key, "")).split()) for key in _NOTES}
+
+
+def preset_settings(name: str) -> dict[str, Any]:
+    """What a preset's file sets, as it stands there; the other settings are as usual.
+
+    Raises:
+        ValueError: no preset has this name.
+    """
+    return {key: value for key, value in read_yaml(preset_file(name)).items() if key not in BESIDE_SETTINGS}
 
 
 def presets_folder() -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 from collections.abc import Mapping
 from pathlib import Path
@@ -58,6 +59,13 @@ def recognise_preset(denoiser: nn.Module | Mapping[str, Any]) -> str:
         f"no preset fits a {kind}: those for transformers are for {', '.join(map(str, known))}; give a PositionConfig, "
         "such as PositionConfig((1024, 1024))"
     )
+
+
+def preset_of(denoiser: nn.Module | Mapping[str, Any]) -> str | None:
+    """The same name; None where no preset fits."""
+    with contextlib.suppress(ValueError):
+        return recognise_preset(denoiser)
+    return None
 
 
 def config_for(denoiser: nn.Module | Mapping[str, Any]) -> Config:

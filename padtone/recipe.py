@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from PIL import Image
 
 RECIPE = "padtone"  # the PNG text chunk
+SHEET = recipes.SHEET
 
 
 # What the numbers among a pipeline's arguments are bound by.

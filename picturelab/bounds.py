@@ -54,6 +54,7 @@ BOUNDS = {
     "pixels": Bound(64, 32_768**2),  # of a picture
     "waiting": Bound(1, 10_000),  # jobs
     "megabytes": Bound(1, 10**9),
+    "gibibytes": Bound(0.1, 10_000, whole=False),  # of a card
     "kept": Bound(0, 32_768),  # padding tokens that stay
     "seconds": Bound(0, 86_400, whole=False),  # of measuring
     "prompts": Bound(1, 10_000),  # of one audit or validation

@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import contextlib
+import json
+import os
+import shlex
+import shutil
 import sys
 from collections.abc import Iterator
+from importlib import metadata
 from importlib.util import find_spec
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 DISTRIBUTION = "fouriscale-padtone"
-_WORLD = "fouriscale-padtone-shapeworld"
+WORLD = "fouriscale-padtone-shapeworld"
+_WORLD_FOLDER = "shapeworld"  # of a checkout, where that distribution lies
+_URL = "URL"  # what stands for the repository's address where nobody has told it
 
 
 # What public names need that the core does not bring, and the extra that does.
@@ -22,12 +31,60 @@ def extra_of(package: str | None) -> str | None:
 
 def brings(extra: str) -> str:
     """The end of a sentence about something that an extra of ours brings."""
-    return f"pip install '{DISTRIBUTION}[{extra}]' brings it"
+    return _brings(install_command(extra))
 
 
 def brings_world() -> str:
     """The same of the toy world and its models, which are a distribution of their own."""
-    return f"the distribution {_WORLD} brings it: pip install ./shapeworld in a checkout of this repository"
+    return _brings(install_command(world=True))
+
+
+def install_command(extra: str = "", *, world: bool = False) -> str:
+    """The command that installs an extra, or the toy world, from where this project came from.
+
+    That is a checkout, a git repository or a wheel's file, as pip has noted it; no package index has the project.
+
+    Args:
+        extra: its name.
+        world: whether it is for the toy world's distribution.
+    """
+    options, requirement = _requirement(f"[{extra}]" if extra else "", world)
+    return " ".join([_pip(), "install", *options, shlex.quote(requirement)])
+
+
+def _requirement(extra: str, world: bool) -> tuple[list[str], str]:
+    """pip's options, and what it is asked to install."""
+    name, part = (WORLD, f"#subdirectory={_WORLD_FOLDER}") if world else (DISTRIBUTION, "")
+    origin = _origin()
+    path = Path(unquote(urlsplit(origin.get("url", "")).path)) if "vcs_info" not in origin else Path()
+    if (path / "pyproject.toml").is_file() and path.is_absolute():
+        folder = Path(os.path.relpath(path)) if path.is_relative_to(Path.cwd()) else path
+        constraints = ["-c", shlex.quote(str(folder / "constraints.txt"))]
+        target = os.path.join(os.curdir, folder, _WORLD_FOLDER) if world else str(folder)
+        return constraints if (path / "constraints.txt").is_file() else [], f"{target}{extra}"
+    if path.suffix == ".whl" and path.is_file() and not world:
+        return [], f"{path}{extra}"
+    url = origin["url"] if "vcs_info" in origin else _URL
+    return [], f"{name}{extra} @ git+{url}{part}"
+
+
+def _origin() -> dict[str, str]:
+    """Where pip has installed this project from; empty where it has not noted that."""
+    with contextlib.suppress(metadata.PackageNotFoundError):
+        return dict(json.loads(metadata.distribution(DISTRIBUTION).read_text("direct_url.json") or "{}"))
+    return {}
+
+
+def _pip() -> str:
+    """The word that calls this Python's pip."""
+    found = shutil.which("pip")
+    beside = found is not None and Path(found).parent == Path(sys.executable).parent
+    return "pip" if beside else f"{shlex.quote(sys.executable)} -m pip"
+
+
+def _brings(command: str) -> str:
+    about = f", with this repository's address for {_URL}" if f"git+{_URL}" in command else ""
+    return f"{command} brings it{about}"
 
 
 def require(what: str, extra: str, *packages: str) -> None:

@@ -52,6 +52,15 @@ def peak_memory(device: torch.device) -> Iterator[Peak]:
         watcher.join()
 
 
+def memory_of(device: torch.device) -> int:
+    """Bytes that work could take there: all that a GPU has, else what this machine has to give now."""
+    if device.type == "cuda":
+        return int(torch.cuda.mem_get_info(device)[1])
+    import psutil
+
+    return int(psutil.virtual_memory().available)
+
+
 def reset_peak(device: torch.device) -> None:
     """Have `peak_so_far` count a GPU's memory from here on. A process's own peak cannot be reset."""
     if device.type == "cuda":

@@ -1,38 +1,22 @@
-"""A diffusers folder: its index, which variant of the weights is there, and loading it whole."""
+"""A diffusers folder: which variant of the weights is there, and loading it whole."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 import torch
 from diffusers import DiffusionPipeline
 
-from .failures import printable, told_as
+from .failures import told_as
 from .quiet import silence
-from .textfiles import read_json
-
-CheckIndex = Callable[[dict[str, Any], str], None]
 
 # How weights of a variant are called, with pieces counted before or behind it.
 _WEIGHTS = re.compile(
     r"[a-z_]+(\.(?P<before>[a-z]\w*))?(-\d{5}-of-\d{5})?(\.(?P<behind>[a-z]\w*))?\.safetensors"
 )
 _PREFERRED = ("fp16", "bf16")
-
-
-def check_index(folder: Path, model: str, check: CheckIndex) -> None:
-    """Read a folder's model_index.json, and hand it and the model's name to `check`.
-
-    Raises:
-        ValueError: there is none, it cannot be read, or `check` refuses it.
-    """
-    file = folder / "model_index.json"
-    if not file.is_file():
-        raise ValueError(f"{model!r} is no diffusers folder: it holds no model_index.json{_instead(folder)}")
-    check(read_json(file, f"{model!r} has a model_index.json that cannot be read"), model)
 
 
 def load_folder(folder: Path, model: str, dtype: torch.dtype) -> DiffusionPipeline:
@@ -100,13 +84,3 @@ def variant_of(folders: Iterable[Path]) -> str | None:
 def _variant(name: str) -> str | None:
     match = _WEIGHTS.fullmatch(name)
     return match and (match["before"] or match["behind"])
-
-
-def _instead(folder: Path) -> str:
-    """What a folder says that it is in place of a pipeline, as the end of a sentence."""
-    try:
-        config = read_json(folder / "config.json")
-        kind = config.get("_class_name") or config["architectures"][0]
-    except Exception:  # none, or none that says
-        return ""
-    return f", and its config.json is that of a {printable(str(kind))}"

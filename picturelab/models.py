@@ -4,25 +4,24 @@ from __future__ import annotations
 
 import hashlib
 import os
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from diffusers import DiffusionPipeline
 from huggingface_hub.errors import HFValidationError
 
-from . import worlds
+from . import hub, worlds
 from .failures import reason, told_as
-from .model_folder import CheckIndex, check_index, load_folder
+from .model_folder import load_folder
+from .model_names import DTYPE_NAMES, CheckIndex, any_pipeline, check_dtype, locate
 from .pipeline import Pipeline
 from .textfiles import read_json
 from .worlds import DEFAULT_MODEL
 
-DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
-HUB_ID = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")
+DTYPES: dict[str, torch.dtype] = {name: getattr(torch, name) for name in DTYPE_NAMES}
 _ORIGIN = "_model_source"  # where a loaded pipeline keeps its `ModelOrigin`
 _SAMPLING = "sampling.json"
 _SAMPLING_HOLDS = '{"call": ...}'
@@ -37,10 +36,6 @@ class ModelOrigin:
 
     model: str
     revision: str | None
-
-
-def any_pipeline(index: dict[str, Any], model: str) -> None:
-    """A `check` that refuses nothing."""
 
 
 def load_pipeline(
@@ -91,42 +86,6 @@ def origin(pipe: Pipeline) -> ModelOrigin:
     """Where a pipeline came from; one that `load_pipeline` did not load is asked for its own name."""
     known = getattr(pipe, _ORIGIN, None)
     return known or ModelOrigin(str(pipe.config.get("_name_or_path") or "unknown"), None)
-
-
-def locate(
-    model: str, check: CheckIndex = any_pipeline, *, files: bool = False
-) -> Literal["shipped", "file", "folder", "hub"]:
-    """What kind of model a name stands for, before anything is loaded.
-
-    Args:
-        files: whether single .safetensors files can be read.
-
-    Raises:
-        ValueError: it stands for nothing that could be loaded; hub ids are not looked up here.
-    """
-    path = Path(model)
-    shipped = worlds.split(model)
-    if shipped is not None:
-        world, name = shipped
-        if name not in world.models():
-            known = ", ".join(f"{model.removesuffix(name)}{other}" for other in world.models())
-            raise ValueError(f"there is no model {model!r}; shipped is {known or 'none'}")
-        check_index(world.folder(name), model, check)
-        return "shipped"
-    if os.path.isdir(model):  # unlike pathlib, it bears any name
-        check_index(path, model, check)
-        return "folder"
-    if os.path.isfile(model):
-        _check_file(path, model, files)
-        return "file"
-    if HUB_ID.fullmatch(model) and path.suffix not in (".safetensors", ".ckpt"):
-        return "hub"
-    kinds = (
-        "a diffusers folder, a .safetensors file that exists," if files else "a diffusers folder that exists,"
-    )
-    raise ValueError(
-        f"there is no model {model!r}: give {DEFAULT_MODEL}, {kinds} or a hub id such as owner/name"
-    )
 
 
 def usual_call(model: str) -> dict[str, Any]:
@@ -197,8 +156,7 @@ def choose_dtype(name: str | None, device: torch.device) -> torch.dtype:
     """
     if name is None:
         return torch.float32 if device.type == "cpu" else torch.float16
-    if name not in DTYPES:
-        raise ValueError(f"unknown dtype {name!r}; dtypes are {', '.join(DTYPES)}")
+    check_dtype(name)
     return DTYPES[name]
 
 
@@ -222,12 +180,17 @@ def fingerprint(path: Path) -> str:
 
 def _download(model: str, revision: str | None, check: CheckIndex) -> Path:
     """The hub's files for a pipeline, from its cache when offline."""
+    problem = hub.problem(model, revision)
     try:
-        index = DiffusionPipeline.load_config(model, revision=revision)
+        index = DiffusionPipeline.load_config(model, revision=revision, local_files_only=problem is not None)
         check(index, model)  # before gigabytes are fetched
-        return Path(DiffusionPipeline.download(model, revision=revision, use_safetensors=True))
+        return Path(
+            DiffusionPipeline.download(
+                model, revision=revision, use_safetensors=True, local_files_only=problem is not None
+            )
+        )
     except (OSError, HFValidationError) as error:
-        raise unreachable(model, error) from error
+        raise unreachable(model, problem or error) from error
 
 
 def unreachable(model: str, error: BaseException) -> ValueError:
@@ -236,17 +199,6 @@ def unreachable(model: str, error: BaseException) -> ValueError:
         f"the model {model!r} is no folder or file here and cannot be had from the hub ({reason(error)}); "
         f"check the name and the network, or use {DEFAULT_MODEL}, which needs none"
     )
-
-
-def _check_file(path: Path, model: str, files: bool) -> None:
-    if path.suffix != ".safetensors":
-        raise ValueError(
-            f"{model!r} is no .safetensors file; pickled weights can run code and are not loaded"
-        )
-    if not files:
-        raise ValueError(
-            f"{model!r} is a single file; give a diffusers folder, a hub id such as owner/name, or {DEFAULT_MODEL}"
-        )
 
 
 def _has_mps() -> bool:

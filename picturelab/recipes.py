@@ -25,6 +25,9 @@ from .textfiles import parse_json
 
 Model = TypeVar("Model", bound=BaseModel)
 OURS = "fouriscale-padtone"
+CHUNKS = ("fouriscale", "padtone")  # each called like the command that writes it
+WRITERS = " or ".join(CHUNKS)
+SHEET = "sheet"  # the entry of what shows several pictures and is none: the command that has drawn it
 _PACKAGES = (OURS, "diffusers", "transformers", "torch", "pillow")
 _LONGEST = 2**20  # letters of a recipe; prompts are bounded, so that ours are far shorter
 _DAMAGE = (OSError, ValueError, EOFError, LookupError, struct.error, zlib.error, MemoryError)
@@ -113,16 +116,25 @@ def values_of(text: str) -> dict[str, Any]:
 
 
 def read(path: str | Path, chunk: str, writer: str) -> dict[str, Any]:
-    """The recipe inside a picture, as plain values.
+    """The recipe inside a picture, as plain values, so that the picture can be made again.
 
     Args:
         chunk: its name there.
         writer: the command that writes it, for the message.
 
     Raises:
-        ValueError: the file cannot be read, is no picture, or carries no recipe.
+        ValueError: the file cannot be read, is no picture, is a sheet of pictures, or carries no recipe.
     """
     return recipe_of(path, open_texts(path, writer), chunk, writer)
+
+
+def read_any(path: str | Path) -> dict[str, Any]:
+    """What a picture of ours carries, whichever command has written it: a recipe, or what a sheet shows.
+
+    Raises:
+        ValueError: the file cannot be read, is no picture, or carries nothing of ours.
+    """
+    return content_of(path, open_texts(path, WRITERS))
 
 
 def open_texts(path: str | Path, writer: str) -> EmbeddedTexts:
@@ -149,9 +161,27 @@ def recipe_of(path: str | Path, carried: EmbeddedTexts, chunk: str, writer: str)
     """The recipe among a picture's texts, as plain values. Arguments are those of `read`.
 
     Raises:
-        ValueError: it is not there, or damaged.
+        ValueError: it is not there, or damaged, or the picture is a sheet of several.
     """
-    text = carried.texts.get(chunk)
+    recipe = _values(path, carried.texts.get(chunk), writer)
+    if SHEET in recipe:
+        command = shortened(f"{writer} {recipe[SHEET]}", 40)
+        raise ValueError(f"{path} is a sheet that `{command}` has drawn, no picture: run that command again")
+    return recipe
+
+
+def content_of(path: str | Path, carried: EmbeddedTexts) -> dict[str, Any]:
+    """What of ours stands among a picture's texts, see `read_any`.
+
+    Raises:
+        ValueError: nothing does, or it is damaged.
+    """
+    return _values(
+        path, next((carried.texts[chunk] for chunk in CHUNKS if chunk in carried.texts), None), WRITERS
+    )
+
+
+def _values(path: str | Path, text: str | None, writer: str) -> dict[str, Any]:
     if text is None:
         raise ValueError(f"{path} carries no recipe; only pictures that {writer} has written do")
     with told_as(f"{path} carries a damaged recipe", ValueError):

@@ -69,16 +69,6 @@ class FieldError(ValueError):
         self.problems = problems
 
 
-def check_prompt(prompt: Any, name: str = "prompt") -> None:
-    """Is it text that says something, and short enough?
-
-    Raises:
-        ValueError: it is not.
-    """
-    if prompt is None or not str(bounds.check_prompt(name, prompt)).strip():
-        raise ValueError(f"the {name} is empty: say what to draw")
-
-
 def check_optional_prompt(prompt: Any, name: str) -> None:
     """Is it text that is short enough, or nothing?
 

@@ -8,7 +8,7 @@ from html import escape
 import gradio as gr
 
 from fouriscale.reports.validate import our_prompts
-from picturelab import worlds
+from picturelab import prompts, worlds
 
 
 def readable(model: str, shapes: Sequence[str]) -> tuple[str, ...]:
@@ -18,10 +18,7 @@ def readable(model: str, shapes: Sequence[str]) -> tuple[str, ...]:
 
 def unknown_words(model: str, prompt: str) -> gr.HTML:
     """A remark on words that a model of a toy world cannot read; hidden where there are none."""
-    shipped = worlds.split(model)
-    unknown = shipped[0].unknown_words(prompt) if shipped else []
-    if not shipped or not unknown:
+    remark = prompts.unknown_words(model, prompt)
+    if remark is None:
         return gr.HTML(visible=False)
-    known = ", ".join(shipped[0].words())
-    remark = f"This small model does not know {', '.join(unknown[:8])}. Its words are {known}."
     return gr.HTML(f'<p class="soft">{escape(remark)}</p>', visible=True)

@@ -6,11 +6,13 @@ travels with the encoding, whoever made it, and a stock `FluxPipeline` needs to 
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
-from diffusers import FluxPipeline
 from torch import nn
+
+if TYPE_CHECKING:
+    from diffusers import FluxPipeline
 
 MASKINGS = ("none", "encoder", "both")
 """none: padding as the encoder writes it. encoder: its rows are zeros, and the denoiser attends to them. both: nor

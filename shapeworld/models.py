@@ -6,7 +6,7 @@ import dataclasses
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from diffusers import (
@@ -14,9 +14,7 @@ from diffusers import (
     DDIMScheduler,
     DiffusionPipeline,
     FlowMatchEulerDiscreteScheduler,
-    FluxPipeline,
     FluxTransformer2DModel,
-    StableDiffusionPipeline,
     UNet2DConditionModel,
 )
 from tokenizers import Tokenizer, normalizers, pre_tokenizers, processors
@@ -35,8 +33,12 @@ from transformers.models.clip.image_processing_pil_clip import CLIPImageProcesso
 
 from .captions import words
 from .masking import MASKINGS, apply_masking
+from .quiet import quiet
+from .shipped import NAMES, WEIGHTS, models_in
 
-WEIGHTS = Path(__file__).parent / "weights"
+if TYPE_CHECKING:  # their modules are imported where they are built, for transformers prints notes on them
+    from diffusers import FluxPipeline, StableDiffusionPipeline
+
 IMAGE_SIZE = 128  # the training size in pixels
 TEXT_LENGTH = 24  # tokens, beginning and end included; the longest caption needs 14
 LONG_TEXT_LENGTH = 72  # the joint-attention models', with more than four times as much padding as caption
@@ -98,15 +100,12 @@ class Sampling:
         return int(self.call["height"])
 
 
-SAMPLING = {
-    name: Sampling.read(WEIGHTS / name)
-    for name in ("unet", "unet-frozen", "joint", "joint-masked", "joint-registers")
-}
+SAMPLING = {name: Sampling.read(WEIGHTS / name) for name in NAMES}
 
 
 def model_names() -> list[str]:
     """The models that are shipped, as `load_pipeline` takes them."""
-    return [name for name in SAMPLING if (WEIGHTS / name / "model_index.json").is_file()]
+    return models_in(WEIGHTS)
 
 
 def load_pipeline(
@@ -131,7 +130,8 @@ def load_folder(folder: str | Path, dtype: torch.dtype = torch.float32) -> Any:
     """
     sampling = Sampling.read(Path(folder))
     # Absent by design: SD's safety checker and FLUX's image encoder. The small tokenizer is no CLIPTokenizer.
-    pipe = DiffusionPipeline.from_pretrained(folder, dtype=dtype, local_files_only=True)
+    with quiet():
+        pipe = DiffusionPipeline.from_pretrained(folder, dtype=dtype, local_files_only=True)
     apply_masking(pipe, sampling.masking)
     return pipe
 
@@ -146,7 +146,8 @@ def load_clip() -> tuple[CLIPModel, CLIPProcessor]:
     folder = WEIGHTS / "clip"
     if not folder.is_dir():
         raise ValueError(f"no CLIP is shipped: {folder} is missing")
-    clip = CLIPModel.from_pretrained(folder, dtype=torch.float32, local_files_only=True).eval()
+    with quiet():
+        clip = CLIPModel.from_pretrained(folder, dtype=torch.float32, local_files_only=True).eval()
     return clip, CLIPProcessor.from_pretrained(folder, local_files_only=True)
 
 
@@ -255,6 +256,9 @@ def build_joint_pipeline(
     transformer: FluxTransformer2DModel,
     tokenizer: PreTrainedTokenizerFast,
 ) -> FluxPipeline:
+    with quiet():
+        from diffusers import FluxPipeline
+
     vae.register_to_config(shift_factor=0.0)  # FLUX's pipeline adds it
     return FluxPipeline(
         scheduler=FlowMatchEulerDiscreteScheduler(),
@@ -312,6 +316,9 @@ def build_pipeline(
     unet: UNet2DConditionModel,
     tokenizer: PreTrainedTokenizerFast,
 ) -> StableDiffusionPipeline:
+    with quiet():
+        from diffusers import StableDiffusionPipeline
+
     return StableDiffusionPipeline(
         vae=vae,
         text_encoder=text_encoder,

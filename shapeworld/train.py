@@ -19,7 +19,7 @@ def main() -> None:
     if missing:
         print(
             f"Error: training needs {', '.join(missing)}: "
-            "pip install 'fouriscale-padtone-shapeworld[train]' brings it",
+            "pip install './shapeworld[train]' in a checkout of this repository brings it",
             file=sys.stderr,
         )
         sys.exit(2)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from . import captions
+from . import captions, shipped
 from .judge.checker import Report, check
 from .scenes import Scene, sample_scenes
 
@@ -20,14 +20,10 @@ class Shapeworld:
     """Scenes, the checker, and the shipped models. What needs torch is imported when it is asked for."""
 
     def models(self) -> list[str]:
-        from .models import model_names
-
-        return model_names()
+        return shipped.models_in(shipped.WEIGHTS)
 
     def folder(self, name: str) -> Path:
-        from .models import WEIGHTS
-
-        return WEIGHTS / name
+        return shipped.WEIGHTS / name
 
     def load(self, name: str, dtype: torch.dtype) -> Any:
         from .models import load_pipeline

@@ -10,9 +10,10 @@ from picturelab.cli.batch import batch, status, verify
 from picturelab.cli.run import print_version
 
 from .demo import demo
-from .explain import explain, presets
+from .explain import explain
 from .generate import generate
 from .page import page
+from .presets import presets
 from .remake import remake, show
 from .validate import validate
 

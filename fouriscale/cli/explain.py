@@ -1,18 +1,19 @@
-"""The commands `fouriscale explain` and `presets`: what would be done, before anything is loaded."""
+"""The command `fouriscale explain`: what would be done and what it takes, before anything is loaded."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
-from picturelab.cli.arguments import Bounded, pixels
+from picturelab.cli.arguments import Bounded
+from picturelab.cli.options import Device, Dtype
+from picturelab.cli.run import say
 from picturelab.quiet import quieten
 from picturelab.worlds import DEFAULT_MODEL
 
 from .options import (
+    EXAMPLE,
     Axes,
     CascadeOn,
     CascadeStrength,
@@ -24,9 +25,17 @@ from .options import (
     Shift,
     Temperature,
     Wrap,
+    chosen_config,
     chosen_settings,
-    read_preset,
+    sampled_size,
 )
+
+if TYPE_CHECKING:
+    import torch
+
+    from ..reports.card import Parts
+    from ..reports.explain import Explanation
+    from ..reports.measure import StepTimes
 
 
 def explain(
@@ -46,35 +55,151 @@ def explain(
     cascade: CascadeOn = False,
     cascade_strength: CascadeStrength = None,
     cascade_upsampling: CascadeUpsampling = None,
+    memory: Annotated[
+        float | None,
+        typer.Option(
+            parser=Bounded("memory", "gibibytes"),
+            metavar="<float>",
+            help="A card's, in GiB, such as 12; what is here if left out.",
+        ),
+    ] = None,
+    measure: Annotated[
+        bool, typer.Option("--measure", help="Time a step on this machine, with a UNet of this shape.")
+    ] = False,
+    device: Device = None,
+    dtype: Dtype = None,
 ) -> None:
-    """Print what would be done for a size and what it would cost; no weight is loaded."""
-    height, width = pixels(size)
-    config = read_preset(preset)
+    """Print what would be done for a size, whether it fits, how long it takes, and the code; no weight is loaded."""
+    from picturelab.model_names import check_dtype
+
+    from ..loading.names import check_configs, part_here
+    from ..presets import TRANSFORMER
+    from ..sampling.cascade import Cascade
+
+    height, width = sampled_size(size)
+    check_dtype(dtype)
+    check_configs(model)
     changes = chosen_settings(
         mode=mode, rule=rule, dynamic=dynamic, axes=axes, temperature=temperature, shift=shift, wrap=wrap
     )
+    config = chosen_config(preset, model, changes)
+    parts = Cascade.chosen(cascade, cascade_strength, cascade_upsampling)
+    if part_here(model) == TRANSFORMER:
+        _refuse_card(model, memory, measure)
     quieten()
+    from picturelab.models import choose_device
+
     from ..config_kinds import check_kind
     from ..loading.configs import denoiser_config, denoiser_part
     from ..reports.explain_model import explain_model, explanation_sentences
-    from ..sampling.cascade import Cascade, config_for_run
+    from ..reports.explain_positions import PositionsExplanation
+    from ..sampling.cascade import config_for_run
 
-    parts = Cascade.chosen(cascade, cascade_strength, cascade_upsampling)
-    config = config or config_for_run(denoiser_config(model, preset), parts)
-    check_kind(config, denoiser_part(model, preset), model)
-    config = config.replace(**changes)
+    where = choose_device(device)
+    config = config or config_for_run(denoiser_config(model, preset), parts).replace(**changes)
+    check_kind(config, denoiser_part(model), model)  # which only a hub may have been able to tell
     explanation = explain_model(
         model, height, width, steps=steps, config=config, cascade=parts, preset=preset
     )
-    typer.echo("\n".join(explanation_sentences(explanation)))
+    lines = explanation_sentences(explanation)
+    if isinstance(explanation, PositionsExplanation):
+        _refuse_card(model, memory, measure)
+    else:
+        lines += _on_a_card(explanation, model, preset, where, dtype=dtype, memory=memory, measure=measure)
+    say("\n".join(lines))
 
 
-def presets() -> None:
-    """List the presets and the results they were checked with."""
-    from ..presets import preset_names, preset_notes
+def _refuse_card(model: str, memory: float | None, measure: bool) -> None:
+    """Refuse what is told of UNets only."""
+    if memory is not None or measure:
+        option = "--measure" if memory is None else f"--memory {memory:g}"
+        raise ValueError(
+            f"{option}: what a card must hold and how long a step takes is told of UNets, and {model} has a "
+            "transformer; leave it out"
+        )
 
-    table = Table("preset", "what it is", "checked with", show_lines=True)
-    for name in preset_names():
-        notes = preset_notes(name)
-        table.add_row(name, notes["description"], notes["checked_with"])
-    Console().print(table)
+
+def _on_a_card(
+    explanation: Explanation,
+    model: str,
+    preset: str | None,
+    device: torch.device,
+    *,
+    dtype: str | None,
+    memory: float | None,
+    measure: bool,
+) -> list[str]:
+    """Whether a UNet's run fits, how long it takes, what to mind, and the code.
+
+    Args:
+        memory: of the card that is asked about, in GiB; None: of this device.
+        measure: whether to time a step here.
+    """
+    from picturelab.memory import memory_of
+    from picturelab.models import choose_dtype
+
+    from ..config import FouriScaleConfig
+    from ..loading.configs import unet_config, vae_scale_factor
+    from ..loading.parameters import sizes_of
+    from ..recognise import config_for, preset_of
+    from ..reports import card, fit_words, measured, paste
+
+    precision = choose_dtype(dtype or (None if memory is None else "float16"), device)
+    unet, factor = unet_config(model, preset), vae_scale_factor(model, preset)
+    held = fit_words.parts_of(explanation, sizes_of(model, preset), precision)
+    there = memory_of(device) if memory is None else memory * card.GIB
+    switches = card.switches_for(held, there)
+    times = _times(unet, explanation, held, device, precision, factor) if measure else None
+    name = str(precision).removeprefix("torch.")
+    family = preset_of(unet)
+    own = config_for(unet) if preset is None else FouriScaleConfig.named(preset)
+    return [
+        *fit_words.fit_sentences(
+            held,
+            dtype=name,
+            memory=there,
+            asked=memory is not None,
+            switches=switches,
+            steps=explanation.steps,
+        ),
+        fit_words.time_sentence(explanation, times, measured.estimate(explanation, family)),
+        *fit_words.warnings_of(explanation),
+        "code:",
+        *paste.code(
+            explanation,
+            prompt=EXAMPLE,
+            model=paste.loadable(model, family),
+            own=own,
+            preset=preset,
+            dtype=name,
+            switches=switches or (),
+            place="cuda" if memory is not None and device.type == "cpu" else device.type,
+        ),
+    ]
+
+
+def _times(
+    unet: dict[str, Any],
+    explanation: Explanation,
+    parts: Parts,
+    device: torch.device,
+    dtype: torch.dtype,
+    vae_scale_factor: int,
+) -> StepTimes:
+    """Of one step on this machine.
+
+    Raises:
+        ValueError: the UNet and its feature maps do not fit here.
+    """
+    from picturelab.memory import memory_of
+
+    from ..reports.card import GIB
+    from ..reports.measure import measure
+
+    need, here = parts.unet + parts.sampling, memory_of(device)
+    if need > here:
+        raise ValueError(
+            f"--measure needs {need / GIB:.3g} GiB for the UNet and its maps, and here are {here / GIB:.3g} GiB: "
+            "leave it out, or measure a smaller size"
+        )
+    return measure(unet, explanation, device=device, dtype=dtype, vae_scale_factor=vae_scale_factor)

@@ -15,10 +15,12 @@ from picturelab.cli.progress import loading
 from picturelab.cli.run import say
 from picturelab.files import slug
 from picturelab.formats import check_room
-from picturelab.notation import parse_control, parse_size, parse_weighted
+from picturelab.notation import parse_control, parse_weighted
+from picturelab.prompts import remark_unknown_words
 from picturelab.quiet import quieten
 from picturelab.worlds import DEFAULT_MODEL
 
+from ..maths.sizes import SIZE_MULTIPLE
 from .options import (
     OUTPUTS,
     Axes,
@@ -32,8 +34,10 @@ from .options import (
     Shift,
     Temperature,
     Wrap,
+    check_sampled,
+    chosen_config,
     chosen_settings,
-    read_preset,
+    sampled_size,
 )
 from .progress import sampling_bar
 
@@ -58,7 +62,8 @@ def generate(
     shift: Shift = None,
     wrap: Wrap = None,
     negative: Annotated[
-        str | None, typer.Option(parser=Prompted("negative"), metavar="<str>", help="What not to draw.")
+        str | None,
+        typer.Option(parser=Prompted("negative", empty=True), metavar="<str>", help="What not to draw."),
     ] = None,
     seed: Annotated[
         int, typer.Option(parser=Bounded("seed"), metavar="<int>", help="Decides the initial noise.")
@@ -96,31 +101,24 @@ def generate(
     no_a1111: NoA1111 = False,
 ) -> None:
     """Make a picture with FouriScale."""
-    height_width = None if size is None else parse_size(size)
+    from picturelab.model_names import check_dtype
+
+    from ..loading.names import locate, part_here
+    from ..presets import TRANSFORMER
+    from ..sampling.cascade import Cascade
+    from ..sampling.cascade_checks import check_cascade, check_prompt_alone
+    from ..sampling.inputs import Inputs
+    from ..sampling.wrapping import wrap_name
+
+    height_width = None if size is None else sampled_size(size)
     path, kind = picture_file(out, f"{slug(prompt)}-{seed}", format, quality)
-    config = read_preset(preset)
+    check_dtype(dtype)
+    locate(model)
     changes = chosen_settings(
         mode=mode, rule=rule, dynamic=dynamic, axes=axes, temperature=temperature, shift=shift, wrap=wrap
     )
-    quieten()
-    from picturelab.models import choose_device, choose_dtype, usual_call
-
-    from ..config_kinds import check_kind
-    from ..hooks.patch import fouriscale
-    from ..hooks.wrap import axes_of
-    from ..loading.configs import denoiser_config, denoiser_part
-    from ..loading.pipeline import load_pipeline, locate
-    from ..maths.sizes import SIZE_MULTIPLE
-    from ..presets import TRANSFORMER
-    from ..sampling import generate as sampling
-    from ..sampling import transformers
-    from ..sampling.cascade import Cascade, config_for_run
-    from ..sampling.inputs import Inputs
-    from ..sampling.parameters import parameters_of
-    from ..sampling.recipe import save
-    from ..sampling.schedulers import choose_scheduler
-    from ..sampling.wrapping import wrap_name
-
+    config = chosen_config(preset, model, changes)
+    parts = Cascade.chosen(cascade, cascade_strength, cascade_upsampling)
     inputs = Inputs(
         image=image,
         strength=strength,
@@ -128,25 +126,38 @@ def generate(
         controls=tuple(map(parse_control, control or ())),
         loras=tuple(map(parse_weighted, lora or ())),
     )
-    parts = Cascade.chosen(cascade, cascade_strength, cascade_upsampling)
-    height_width = height_width or inputs.size
+    if height_width is None and inputs.size is not None:
+        height_width = check_sampled(*inputs.size)
     checked_size = height_width or (SIZE_MULTIPLE, SIZE_MULTIPLE)
-    sampling.check_request(
-        *checked_size, [seed], 1 if steps is None else steps, 0.0 if guidance is None else guidance
-    )
     check_room(kind, checked_size[0], checked_size[1] * (2 if compare else 1), prompt, negative)
+    if steps is not None:
+        inputs.check_steps(steps)
+    if TRANSFORMER in (part_here(model), config and config.DENOISER):
+        check_prompt_alone(inputs, parts)
+    check_cascade(parts, inputs, steps, direct=False, config=config, size=height_width, wrap=wrap)
+    remark_unknown_words(model, prompt, negative)
+    quieten()
+    from picturelab.models import choose_device, choose_dtype, usual_call
+
+    from ..config_kinds import check_kind
+    from ..hooks.patch import fouriscale
+    from ..loading.configs import denoiser_config, denoiser_part
+    from ..loading.pipeline import load_pipeline
+    from ..sampling import generate as sampling
+    from ..sampling.cascade import config_for_run
+    from ..sampling.parameters import parameters_of
+    from ..sampling.recipe import save
+    from ..sampling.schedulers import choose_scheduler
+
     choose_dtype(dtype, choose_device(device))
-    locate(model)
+    config = config or config_for_run(denoiser_config(model, preset), parts).replace(**changes)
+    check_kind(config, denoiser_part(model), model)  # which only a hub may have been able to tell
+    if config.DENOISER == TRANSFORMER:
+        check_prompt_alone(inputs, parts)
     known_steps = usual_call(model).get("num_inference_steps") if steps is None else steps
     if known_steps is not None:
         inputs.check_steps(known_steps)
-    axes_of(wrap or "none")  # refuses here what is none
-    config = config or config_for_run(denoiser_config(model, preset), parts)
-    check_kind(config, denoiser_part(model, preset), model)
-    config = config.replace(**changes)
-    sampling.check_cascade(parts, inputs, known_steps, direct=False, config=config, size=height_width)
-    if config.DENOISER == TRANSFORMER:
-        transformers.refuse_inputs(inputs)
+        check_cascade(parts, inputs, known_steps, direct=False, config=config, size=height_width)
 
     with Console(stderr=True).status(loading(model)):
         pipe: Any = load_pipeline(model, device=device, dtype=dtype, preset=preset)

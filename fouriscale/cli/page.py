@@ -78,10 +78,10 @@ def page(
     _check_address(host, port)
     require("fouriscale page", "app", "gradio", "matplotlib", "scipy", "torchmetrics")
     _check_shipped(model)
-    quieten()
-    from picturelab.models import locate
+    from ..loading.names import locate_any
 
-    locate(model, files=True)
+    locate_any(model)
+    quieten()
     from picturelab_ui.host import Host
     from picturelab_ui.page import launch
 

@@ -21,16 +21,19 @@ from picturelab.quiet import quieten
 from .progress import sampling_bar
 
 
-def show(image: Annotated[Path, typer.Argument(help="A PNG, WebP or JPEG.")]) -> None:
-    """Print the recipe inside a picture, or what one of A1111 or ComfyUI says, as JSON."""
+def show(
+    image: Annotated[
+        Path, typer.Argument(help="A picture that fouriscale or padtone has written, or a stranger's.")
+    ],
+) -> None:
+    """Print the recipe inside a picture, what a sheet of ours shows, or what A1111 or ComfyUI says, as JSON."""
     from picturelab.foreign.pictures import foreign_settings
-    from picturelab.recipes import open_texts, recipe_of
+    from picturelab.recipes import CHUNKS, WRITERS, content_of, open_texts
 
-    from ..sampling.recipe import CHUNK
-
-    carried = open_texts(image, "fouriscale")
-    foreign = None if CHUNK in carried.texts else foreign_settings(image, carried)
-    values = recipe_of(image, carried, CHUNK, "fouriscale") if foreign is None else foreign.plain()
+    carried = open_texts(image, WRITERS)
+    ours = any(chunk in carried.texts for chunk in CHUNKS)
+    foreign = None if ours else foreign_settings(image, carried)
+    values = content_of(image, carried) if foreign is None else foreign.plain()
     typer.echo(printable_json(json.dumps(values, indent=2)))
 
 
@@ -43,17 +46,9 @@ def remake(
 ) -> None:
     """Make the same picture again from the recipe inside it."""
     path, kind = picture_file(out, f"{image.stem}-remade", format, quality)
-    quieten()
-    from picturelab.models import choose_device, choose_dtype, origin
     from picturelab.recipes import open_texts, recipe_of, versions
 
-    from ..loading.pipeline import load_pipeline, locate
-    from ..presets import DENOISER_KEY, UNET
-    from ..sampling import generate as sampling
-    from ..sampling.inputs import Inputs
-    from ..sampling.parameters import parameters_of
     from ..sampling.recipe import CHUNK, Recipe, save
-    from ..sampling.schedulers import recorded_scheduler
 
     carried = open_texts(image, "fouriscale")
     recipe = Recipe.parse(recipe_of(image, carried, CHUNK, "fouriscale"))
@@ -64,6 +59,16 @@ def remake(
         recipe.prompt,
         recipe.negative_prompt,
     )
+    quieten()
+    from picturelab.models import choose_device, choose_dtype, origin
+
+    from ..loading.pipeline import load_pipeline, locate
+    from ..presets import DENOISER_KEY, UNET
+    from ..sampling import generate as sampling
+    from ..sampling.inputs import Inputs
+    from ..sampling.parameters import parameters_of
+    from ..sampling.schedulers import recorded_scheduler
+
     sampling.check_request(recipe.height, recipe.width, [recipe.seed], recipe.steps, recipe.guidance)
     choose_dtype(recipe.dtype, choose_device(recipe.device))
     recorded_scheduler(recipe.scheduler, recipe.steps)

@@ -14,7 +14,7 @@ from picturelab.cli.options import Device, Dtype, Guidance, Steps
 from picturelab.cli.progress import stage_bars
 from picturelab.quiet import quieten
 
-from .options import Preset, read_preset
+from .options import Preset, chosen_config
 
 _SCALES = [2.0, 4.0]
 
@@ -58,20 +58,25 @@ def validate(
     A UNet in paper mode and in fast mode, or in the mode that is asked for. A killed run goes on with the same command;
     nothing is made twice.
     """
-    config = read_preset(preset)
+    from picturelab.model_names import check_dtype
+
+    from ..loading.names import locate
+
     texts = None if prompts is None else _read_prompts(prompts)
+    check_dtype(dtype)
+    locate(model)
+    config = chosen_config(preset, model, {"mode": mode} if mode else {})
     quieten()
     from picturelab.failures import told_as
     from picturelab.files import write_whole
     from picturelab.models import choose_device, choose_dtype
     from picturelab.runs.places import check_folder
 
-    from ..config import MODES
     from ..config_kinds import check_kind
     from ..hooks.patch import fouriscale
     from ..hooks.pipelines import denoiser_of
     from ..loading.configs import denoiser_part
-    from ..loading.pipeline import load_pipeline, locate
+    from ..loading.pipeline import load_pipeline
     from ..recognise import config_for
     from ..reports import validate as validation
     from ..reports.validate_figures import labels, sentence
@@ -85,13 +90,10 @@ def validate(
     for name, value in (("steps", steps), ("guidance", guidance)):
         if value is not None:
             check(name, value)
-    if mode is not None and mode not in MODES:
-        raise ValueError(f"mode={mode!r}: must be one of {', '.join(MODES)}")
     check_folder(out)
     choose_dtype(dtype, choose_device(device))
-    locate(model)
     if config is not None:
-        check_kind(config, denoiser_part(model, preset), model)
+        check_kind(config, denoiser_part(model), model)
     world = None if texts else validation.shipped_world(model, seed)
     pipe: Any = load_pipeline(model, device=device, dtype=dtype, preset=preset)
     pipe.set_progress_bar_config(disable=True)

@@ -30,6 +30,7 @@ def apply_fouriscale(
     scheduler: Any = None,
     vae_scale_factor: int = 8,
     guided: bool = True,
+    **settings: Any,
 ) -> Host:
     """Make a pipeline sample beyond its UNet's or transformer's training size. Returns what it was given.
 
@@ -54,6 +55,8 @@ def apply_fouriscale(
         pipe: a diffusers pipeline with a UNet2DConditionModel or one of the transformers that FouriScale knows, or
             such a UNet for a loop of your own.
         config: the settings, a PositionConfig for a transformer; None takes the preset recognised from the model.
+        settings: those of them that are to be others, such as `mode="fast", stop=0.7`; see `FouriScaleConfig` and
+            `PositionConfig`.
         scheduler: for a UNet: what the loop takes its `timesteps` from.
         vae_scale_factor: for a UNet: pixels a latent pixel.
         guided: for a UNet: whether the loop passes [unconditional, conditional] rows.
@@ -62,19 +65,21 @@ def apply_fouriscale(
         ValueError: the pipeline has no such denoiser, batches its rows in a way of its own, has fused
             attention projections or already patched convolutions; no preset fits; a layer pattern
             matches nothing; a UNet comes without a scheduler or with a `vae_scale_factor` below 1, or a pipeline
-            comes with a scheduler.
-        TypeError: `config` is no FouriScaleConfig, or for a transformer no PositionConfig.
+            comes with a scheduler; a setting is unknown or out of range.
+        TypeError: `config` is no FouriScaleConfig, or for a transformer no PositionConfig; or a setting has the wrong
+            type.
     """
     denoiser = denoiser_of(pipe)
     if config is None:
         config = config_for(denoiser)
     if not isinstance(denoiser, UNet2DConditionModel):
-        put(_positions(pipe, denoiser, config))
+        put(_positions(pipe, denoiser, config, settings))
         return pipe
     if not isinstance(config, FouriScaleConfig):
         raise TypeError(
             f"config={config!r}: must be a FouriScaleConfig, such as FouriScaleConfig.preset('sd15')"
         )
+    config = config.replace(**settings) if settings else config
     caller = _caller(pipe, denoiser, scheduler, vae_scale_factor, guided)
     put(Applied(caller, denoiser, config, own_wrap(pipe)))
     return pipe
@@ -113,7 +118,7 @@ def current_state(pipe: Any) -> Any:
     return next((entry for entry in settings_of(pipe)[:1] if entry.config), None)
 
 
-def _positions(pipe: Any, transformer: nn.Module, config: Any) -> AppliedPositions:
+def _positions(pipe: Any, transformer: nn.Module, config: Any, settings: dict[str, Any]) -> AppliedPositions:
     if bare_unet(pipe) is transformer:
         raise ValueError(
             f"{type(transformer).__name__} without a pipeline: how many pixels a token has is the pipeline's to say"
@@ -123,6 +128,7 @@ def _positions(pipe: Any, transformer: nn.Module, config: Any) -> AppliedPositio
             f"config={config!r}: must be a PositionConfig for a {type(transformer).__name__}, such as "
             "PositionConfig.preset('flux')"
         )
+    config = config.replace(**settings) if settings else config
     return AppliedPositions(pipe, transformer, config)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,18 +9,21 @@ from typing import Any
 
 import diffusers
 from diffusers import AutoencoderKL, DiffusionPipeline, FlowMatchEulerDiscreteScheduler
+from huggingface_hub import hf_hub_download
+from huggingface_hub.errors import EntryNotFoundError
 
-from picturelab import worlds
+from picturelab import hub, worlds
 from picturelab.models import unreachable, usual_call
 from picturelab.textfiles import read_json
 
 from ..presets import TRANSFORMER, UNET, preset_file, preset_names
 from ..recognise import class_in, usual_config
 from . import single_file
-from .pipeline import check_denoiser_entry, locate, part_of
+from .names import INDEX, Part, folder_part, locate, part_here, part_of
+from .pipeline import check_denoiser_entry
 
-INDEX = "model_index.json"
 _PIPELINES = {"SD3Transformer2DModel": "StableDiffusion3Pipeline"}  # of families whose names differ
+_TEXT_ENCODERS = ("text_encoder", "text_encoder_2")
 # Presets of the shipped models, and one of those whose shape they stand for.
 _SHIPPED = {"shapeworld": "unet", "shapeworld-joint": "joint"}
 
@@ -66,7 +68,7 @@ def transformer_parts(model: str) -> TransformerParts:
 
 def denoiser_config(model: str, preset: str | None = None) -> dict[str, Any]:
     """The config of a model's UNet or transformer, with its class as "_class_name"; see `part_config`."""
-    part = denoiser_part(model, preset)
+    part = denoiser_part(model)
     config = part_config(model, part, preset)
     return {"_class_name": "UNet2DConditionModel"} | config if part == UNET else config
 
@@ -76,18 +78,13 @@ def unet_config(model: str, preset: str | None = None) -> dict[str, Any]:
     return part_config(model, UNET, preset)
 
 
-def denoiser_part(model: str, preset: str | None = None) -> str:
+def denoiser_part(model: str) -> Part:
     """Whether a model has a "unet" or a "transformer".
 
     Raises:
         ValueError: it has neither, there is no such model, or it cannot be reached.
     """
-    if model in preset_names():
-        return TRANSFORMER if model in preset_names(TRANSFORMER) else UNET
-    for part in (UNET, TRANSFORMER):  # a folder with configs alone will do
-        if os.path.isfile(Path(model) / part / "config.json"):  # unlike pathlib, it bears any name
-            return part
-    return UNET if locate(model) == "file" else part_of(index_config(model), model)
+    return part_here(model) or part_of(index_config(model), model)
 
 
 def index_config(model: str) -> dict[str, Any]:
@@ -109,11 +106,12 @@ def vae_scale_factor(model: str, preset: str | None = None) -> int:
 
 
 def part_config(model: str, part: str, preset: str | None = None) -> dict[str, Any]:
-    """The config of a model's "unet", "transformer", "vae" or "scheduler"; empty where a folder lacks the last two.
+    """The config of one part of a model; empty where it has no such part, but for the denoiser, which it must have.
 
     Args:
         model: a preset's name, a folder that holds at least unet/config.json or transformer/config.json, or what
             `load_pipeline` takes.
+        part: "unet", "transformer", "vae", "scheduler", "text_encoder" or "text_encoder_2".
         preset: for a Stable Diffusion 2 file that does not tell.
 
     Raises:
@@ -133,7 +131,7 @@ def _folder(model: str, preset: str | None) -> Path | None:
         return worlds.world().folder(_SHIPPED[model])
     if model in preset_names():
         return single_file.COMPONENTS / model
-    if any(os.path.isfile(Path(model) / part / "config.json") for part in (UNET, TRANSFORMER)):
+    if folder_part(model) is not None:
         return Path(model)
     kind = locate(model)
     if kind == "shipped":
@@ -148,10 +146,22 @@ def _from_hub(model: str, part: str | None) -> dict[str, Any]:
     """A part's config; None: the pipeline's index."""
     # A class is asked for the name of its file alone: models of all kinds have the same.
     kinds: dict[str | None, Any] = {None: DiffusionPipeline, "scheduler": FlowMatchEulerDiscreteScheduler}
+    problem = hub.problem(model)
+    local = problem is not None  # what the cache holds
     try:
-        return dict(kinds.get(part, AutoencoderKL).load_config(model, subfolder=part))
+        if part in _TEXT_ENCODERS:
+            return _text_encoder_from_hub(model, part, local)
+        return dict(kinds.get(part, AutoencoderKL).load_config(model, subfolder=part, local_files_only=local))
     except (OSError, ValueError) as error:
-        raise unreachable(model, error) from error
+        raise unreachable(model, problem or error) from error
+
+
+def _text_encoder_from_hub(model: str, part: str, local: bool) -> dict[str, Any]:
+    """A text encoder's config; empty where the model has none such."""
+    try:
+        return read_json(Path(hf_hub_download(model, f"{part}/config.json", local_files_only=local)))
+    except EntryNotFoundError:  # of a model that is in the cache, this file too is missing there
+        return {}
 
 
 def _read(folder: Path, model: str, part: str) -> dict[str, Any]:

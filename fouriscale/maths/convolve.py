@@ -8,8 +8,6 @@ from torch.nn import functional as F
 
 from .wrap import NOWHERE, Axes
 
-BORDERS = ("zeros", "partial", "reflect", "replicate")
-
 _Sides = tuple[tuple[int, int], tuple[int, int]]  # (top, bottom), (left, right)
 
 
@@ -30,8 +28,8 @@ def dilated(
 
     Args:
         wrap: the axes on which the map goes on at its other end, whatever stands beyond the other borders.
-        border: what stands there, one of `BORDERS`, where the layer has no padding mode of its own. Dilated, the
-            map's interleaved grids are each continued by themselves, as the whole map was in training.
+        border: what stands there, one of `choices.BORDERS`, where the layer has no padding mode of its own. Dilated,
+            the map's interleaved grids are each continued by themselves, as the whole map was in training.
     """
     spread = (conv.dilation[0] * dilation, conv.dilation[1] * dilation)
     own = conv.padding_mode != "zeros"  # such as "circular", with which people make seamless tiles

@@ -22,8 +22,6 @@ from .separable import Pair
 from .sizes import Size, size_at
 from .wrap import NOWHERE, Axes
 
-RESAMPLINGS = ("cosines", "area", "nearest", "bicubic")
-
 
 @dataclass(frozen=True, kw_only=True)
 class DeepGrid:
@@ -34,7 +32,7 @@ class DeepGrid:
         level: downsamplings below the sample at which the grid begins, at least 1.
         levels: of the UNet.
         size: of the grid at that level.
-        resampling: one of `RESAMPLINGS`.
+        resampling: one of `choices.RESAMPLINGS`.
         wrap: the axes on which the picture wraps.
     """
 

@@ -15,8 +15,6 @@ import math
 import torch
 
 Number = float | torch.Tensor
-RULES = ("interpolate", "ntk", "yarn")
-TEMPERATURES = ("none", "yarn", "proportional")
 
 # YaRN's ramps as DyPE's code has them: how often the pairs turn within the training length at which a ramp begins and
 # ends. Pairs that turn less often take the slower alternative in full.
@@ -82,7 +80,7 @@ def frequencies(
     """An axis's frequencies, (channels / 2,); the stock ones where `scale` is 1.
 
     Args:
-        rule: one of `RULES`.
+        rule: one of `choices.POSITION_RULES`.
         stock: the model's own.
         noise: the share of noise, from 1 to 0, that a dynamic rule follows, perhaps a tensor of one number, whose value
             nobody waits for. None: the rule as it is at every step.
@@ -110,7 +108,7 @@ def temperature(kind: str, scale: float, tokens: int, training_tokens: int) -> f
     have to say to each other gets sharper.
 
     Args:
-        kind: one of `TEMPERATURES`.
+        kind: one of `choices.TEMPERATURES`.
         tokens, training_tokens: of text and image together.
     """
     if kind == "none" or scale == 1:

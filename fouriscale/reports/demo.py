@@ -13,8 +13,9 @@ from rich.progress import Progress
 from rich.table import Table
 
 from picturelab.failures import printable
+from picturelab.recipes import SHEET
 from picturelab.reports.grid import beneath, beside, captioned, framed
-from picturelab.worlds import Report, Scene, world
+from picturelab.worlds import DEFAULT_MODEL, Report, Scene, world
 
 from ..config import FouriScaleConfig
 from ..loading.pipeline import load_pipeline
@@ -44,7 +45,7 @@ def demo(out: Path) -> None:
         ValueError: the picture cannot be written, or the embedded model is missing.
     """
     pairs = sample(_SIZES, _METHODS)
-    save(lay_out(pairs), out, None)
+    save(lay_out(pairs), out, _shown(pairs))
     console = Console()
     console.print(_counts(pairs))
     console.print(f"the picture: {printable(str(out))}", soft_wrap=True, markup=False)
@@ -85,6 +86,23 @@ def lay_out(pairs: Sequence[Sequence[JudgedPicture]]) -> Image.Image:
     for pair in pairs:
         rows.setdefault(pair[0].image.size, []).append(_pair_block(pair))
     return framed(beneath([beside(row, _GAP) for row in rows.values()], _GAP), _GAP)
+
+
+def _shown(pairs: Sequence[Sequence[JudgedPicture]]) -> dict[str, Any]:
+    """What the sheet shows, for `fouriscale show`: every picture, and what the checker says of it."""
+    pictures = [
+        {
+            "prompt": picture.scene.caption,
+            "width": picture.image.width,
+            "height": picture.image.height,
+            "sampling": picture.method,
+            "repeated": picture.report.repeated,
+            "correct": picture.report.correct,
+        }
+        for pair in pairs
+        for picture in pair
+    ]
+    return {SHEET: "demo", "model": DEFAULT_MODEL, "pictures": pictures}
 
 
 def _pair_block(pair: Sequence[JudgedPicture]) -> Image.Image:

@@ -124,18 +124,15 @@ def explain(
     check_sides((height, width), wrap_multiple(unet, vae_scale_factor), WRAPS[config.wrap])
     listed = listed_convolutions(unet, config)
     levels = levels_of(unet, config, listed)
-    direct, direct_peak = _multiply_adds(unet, latent_size, 0), _peak_values(unet, latent_size, 0)
+    direct = call_costs(unet, latent_size, 0)
     # By what decides the cost: the dilation of the layers, a whole number, but for a trifle; or the deep grid.
     kinds = dilations if config.deep else tuple(float(math.ceil(d)) for d in dilations)
     timesteps = {kind: steps - 1 - step for step, kind in reversed(list(zip(run, kinds, strict=True)))}
     scheduler = SimpleNamespace(timesteps=torch.arange(steps - 1, -1, -1))
-    first = _multiply_adds(unet, _latent_size(small, vae_scale_factor), 0) if small else 0
+    first = call_costs(unet, _latent_size(small, vae_scale_factor), 0).multiply_adds if small else 0
     with fouriscale(unet, config, scheduler=scheduler, vae_scale_factor=vae_scale_factor):
-        costs = {kind: _multiply_adds(unet, latent_size, timestep) for kind, timestep in timesteps.items()}
-        # Dilated, the first step of a run takes most: it has the guidance branch.
-        heaviest = [steps - 1] if run.start == 0 and not config.deep else timesteps.values()
-        peak = max(_peak_values(unet, latent_size, timestep) for timestep in heaviest)
-    total = steps * first + sum(costs[kind] for kind in kinds)
+        costs = {kind: call_costs(unet, latent_size, timestep) for kind, timestep in timesteps.items()}
+    total = steps * first + sum(costs[kind].multiply_adds for kind in kinds)
     return Explanation(
         size=(height, width),
         fit=fit,
@@ -145,11 +142,11 @@ def explain(
         grids=_grids(config, run.start, dilations, latent_size, levels) if config.deep else (),
         steps=steps,
         dilations=dilations,
-        direct_cost=direct,
-        step_cost=costs[kinds[0]] / direct,
-        run_cost=total / (steps * direct),
+        direct_cost=direct.multiply_adds,
+        step_cost=costs[kinds[0]].multiply_adds / direct.multiply_adds,
+        run_cost=total / (steps * direct.multiply_adds),
         parameters=sum(p.numel() for p in unet.parameters()),
-        peak_values=(peak, direct_peak),
+        peak_values=(max(cost.peak_values for cost in costs.values()), direct.peak_values),
         cascade=cascade,
         first_size=small,
     )
@@ -177,26 +174,42 @@ def _grids(
     return tuple(phases)
 
 
-def _multiply_adds(unet: UNet2DConditionModel, latent_size: tuple[int, int], timestep: int) -> int:
-    """Of one guided call; only shapes are followed."""
-    with FlopCounterMode(display=False) as counter:
-        guided_call(unet, latent_size, timestep)
-    return counter.get_total_flops() // 2
+@dataclass(frozen=True)
+class CallCosts:
+    """Of one guided call of a UNet.
+
+    Attributes:
+        multiply_adds: of its products of matrices and its convolutions.
+        peak_values: most numbers that its feature maps hold at once, weights left out.
+    """
+
+    multiply_adds: int
+    peak_values: int
 
 
-def _peak_values(unet: UNet2DConditionModel, latent_size: tuple[int, int], timestep: int) -> int:
-    """Most float32 numbers alive at once in one guided call, weights left out."""
-    with LiveBytes() as live, _WholeAttention():
+def call_costs(unet: UNet2DConditionModel, latent_size: tuple[int, int], timestep: int) -> CallCosts:
+    """Of one guided call of a UNet of shapes without values."""
+    with FlopCounterMode(display=False) as counter, LiveBytes() as live, _WholeAttention() as attention:
         guided_call(unet, latent_size, timestep)
-    return live.peak // 4
+    return CallCosts(counter.get_total_flops() // 2 + attention.multiply_adds, live.peak // 4)
 
 
 class _WholeAttention(TorchFunctionMode):
-    """On the meta device attention falls into its parts, logits and all; kernels keep no logits."""
+    """Counts attention itself: on the meta device it falls into its parts, logits and all, which kernels do not keep.
+
+    Attributes:
+        multiply_adds: of all attention so far.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.multiply_adds = 0
 
     def __torch_function__(self, func: Any, types: Any, args: tuple = (), kwargs: Any = None) -> Any:
         if func is F.scaled_dot_product_attention:
-            query, _, value = args[:3]
+            query, key, value = args[:3]
+            width = query.shape[-1] + value.shape[-1]
+            self.multiply_adds += math.prod(query.shape[:-1]) * key.shape[-2] * width
             return query.new_empty(*query.shape[:-1], value.shape[-1])
         return func(*args, **(kwargs or {}))
 

@@ -17,7 +17,7 @@ from picturelab.notation import parse_control, parse_weighted
 from picturelab.pipeline import Pipeline
 
 from ..config import FouriScaleConfig
-from ..config_kinds import Config, check_kind, config_of, named_config
+from ..config_kinds import Config, check_changes, check_kind, config_of, named_config
 from ..hooks.pipelines import denoiser_of
 from ..loading.configs import denoiser_config, vae_scale_factor
 from ..loading.pipeline import load_pipeline, locate
@@ -27,12 +27,13 @@ from ..maths.wrap import WRAPS, check_sides
 from ..position_config import PositionConfig
 from ..recognise import class_of, config_for
 from .cascade import Cascade, config_for_run
-from .generate import check_cascade, check_request, generate, sampling_defaults
+from .cascade_checks import check_cascade, check_prompt_alone
+from .generate import check_request, generate, sampling_defaults
 from .inputs import Inputs
 from .parameters import parameters_of
 from .prompts import encode
 from .recipe import CHUNK
-from .transformers import has_transformer, refuse_inputs
+from .transformers import has_transformer
 
 _UNET = "UNet2DConditionModel"
 _BEFORE_THE_GRID = ("0.1.0",)  # versions of ours whose fast mode is called layerwise now
@@ -56,9 +57,7 @@ class FouriScaleInstrument:
             inputs.check_steps(steps)
         cascade = _cascade(job)
         if isinstance(known, PositionConfig):
-            refuse_inputs(inputs)
-            if cascade is not None:
-                cascade.refuse_transformer()
+            check_prompt_alone(inputs, cascade)
         config = _foreseen_config(job) if cascade else None
         wanted = _size(None, job, config, inputs) if config else None
         direct = job.preset == DIRECT
@@ -234,8 +233,7 @@ def _named_config(preset: str | None, changes: str, state: tuple[int, int] | Non
         return None
     if preset is None:
         # The model's own preset is known when it is loaded; until then any shows whether the changes fit.
-        known = PositionConfig.model_fields.keys() - FouriScaleConfig.model_fields.keys()
-        named_config("flux" if different.keys() & known else "sd15", **different)
+        check_changes(different)
         return None
     return named_config(preset, **different)
 

@@ -8,24 +8,24 @@ at the size that is wanted. Cascades without training: RectifiedHR (arXiv 2503.0
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
 from PIL import Image
 from pydantic import model_validator
-from torch import nn
-from torch.nn import functional as F
 
 from picturelab.bounds import shown
 from picturelab.settings import Settings
 
 from ..config import FouriScaleConfig
 from ..config_kinds import Config
-from ..maths.grid import grid_size
 from ..maths.sizes import SIZE_MULTIPLE, Size, fit_area
 from ..position_config import PositionConfig
-from ..recognise import config_for
 from . import strength as strengths
+
+if TYPE_CHECKING:
+    from torch import nn
+
+# What imports torch is imported where it is used, so that a command refuses a cascade at once.
 
 UPSAMPLINGS = ("pixels", "latents")
 
@@ -145,6 +145,8 @@ def config_for_run(denoiser: nn.Module | Mapping[str, Any], cascade: Cascade | N
     Raises:
         ValueError: see `config_for`; or there is to be a cascade with a transformer.
     """
+    from ..recognise import config_for
+
     config = config_for(denoiser)
     if cascade is None:
         return config
@@ -158,6 +160,8 @@ def first_size(config: FouriScaleConfig, height: int, width: int) -> Size | None
 
     None where `height` x `width` is at most a tenth beyond the training size, so that there is nothing to enlarge.
     """
+    from ..maths.grid import grid_size
+
     fit = fit_area(height, width, config.training_sizes)
     return None if fit.dilation == 1 else grid_size((height, width), fit.dilation, SIZE_MULTIPLE)
 
@@ -169,6 +173,9 @@ def enlarged(pictures: Any, size: Size) -> Any:
         pictures: a list of images, or a tensor.
         size: (height, width), of pixels or latent pixels.
     """
+    import torch
+    from torch.nn import functional as F
+
     if isinstance(pictures, torch.Tensor):
         return F.interpolate(pictures.float(), size, mode="bicubic").to(pictures.dtype)
     height, width = size

@@ -6,19 +6,20 @@ import inspect
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
-
-from diffusers import ControlNetModel
+from typing import TYPE_CHECKING, Any
 
 from picturelab import weights
 from picturelab.failures import printable, reason
-from picturelab.model_folder import variant_of
-from picturelab.models import HUB_ID, unreachable
-from picturelab.pipeline import UNetPipeline
+from picturelab.model_names import HUB_ID
 from picturelab.quiet import silence
 from picturelab.textfiles import read_json
 
-_KIND = ControlNetModel.__name__
+if TYPE_CHECKING:
+    from diffusers import ControlNetModel
+
+    from picturelab.pipeline import UNetPipeline
+
+_KIND = "ControlNetModel"
 # What a ControlNet and its UNet have in common.
 _SHARED = (
     "block_out_channels",
@@ -56,31 +57,41 @@ def load(model: str, pipe: UNetPipeline) -> ControlNetModel:
     Raises:
         ValueError: it cannot be had, is something else, or does not fit the pipeline's UNet.
     """
+    from diffusers import ControlNetModel
+
+    from picturelab import hub
+    from picturelab.model_folder import variant_of
+    from picturelab.models import unreachable
+
     folder = Path(model)
     here = folder.is_dir()
+    problem = None if here else hub.problem(model)
+    local = here or problem is not None
     if here:
         config = _config_of_folder(folder)
     else:
         try:
-            config = ControlNetModel.load_config(model)
+            config = ControlNetModel.load_config(model, local_files_only=local)
         except (OSError, ValueError) as error:
-            raise unreachable(model, error) from error
+            raise unreachable(model, problem or error) from error
     _check_class(config, model)
     _check_fits(config, pipe, model)
     try:
         variant = variant_of([folder]) if here else None
-        return _weights(model, here, variant, pipe)
+        return _weights(model, local, variant, pipe)
     except OSError as error:
         if here:
             raise ValueError(f"control {printable(model)!r} cannot be loaded ({reason(error)})") from error
     try:
-        return _weights(model, here, "fp16", pipe)  # some are on the hub in half precision only
+        return _weights(model, local, "fp16", pipe)  # some are on the hub in half precision only
     except OSError as error:
-        raise unreachable(model, error) from error
+        raise unreachable(model, problem or error) from error
 
 
-def _weights(model: str, here: bool, variant: str | None, pipe: UNetPipeline) -> ControlNetModel:
+def _weights(model: str, local: bool, variant: str | None, pipe: UNetPipeline) -> ControlNetModel:
     """The loaded model; OSError where it has no such files."""
+    from diffusers import ControlNetModel
+
     try:
         with silence():
             net, loading = ControlNetModel.from_pretrained(
@@ -88,7 +99,7 @@ def _weights(model: str, here: bool, variant: str | None, pipe: UNetPipeline) ->
                 dtype=pipe.unet.dtype,
                 variant=variant,
                 use_safetensors=True,
-                local_files_only=here,
+                local_files_only=local,
                 output_loading_info=True,
             )
     except OSError:  # a file that is not there
@@ -119,6 +130,8 @@ def _check_class(config: Mapping[str, Any], model: str) -> None:
 
 def _check_fits(config: Mapping[str, Any], pipe: UNetPipeline, model: str) -> None:
     """ValueError that compares the numbers of a ControlNet and a UNet of another base."""
+    from diffusers import ControlNetModel
+
     usual = inspect.signature(ControlNetModel.__init__).parameters
 
     def its(key: str) -> Any:

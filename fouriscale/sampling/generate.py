@@ -10,7 +10,6 @@ import torch
 from PIL import Image
 
 from picturelab.bounds import check
-from picturelab.failures import printable
 from picturelab.models import origin
 from picturelab.pipeline import Pipeline
 from picturelab.recipes import versions
@@ -20,18 +19,18 @@ from ..config import FouriScaleConfig
 from ..config_kinds import Config, config_of
 from ..hooks.patch import current_state
 from ..hooks.pipelines import denoiser_of
-from ..maths.sizes import SIZE_MULTIPLE, Size, check_size
-from ..position_config import PositionConfig
+from ..maths.sizes import SIZE_MULTIPLE, check_size
 from . import recipe as recipes
 from . import transformers
 from .cascade import Cascade, config_for_run
+from .cascade_checks import check_cascade
 from .fitting import check_fits
 from .images import Order, sample_alone, sample_together
 from .inputs import Inputs
 from .prompts import Texts
 from .run import OnLatents, OnStep
 from .schedulers import recorded_scheduler
-from .wrapping import check_wrap, wrap_name
+from .wrapping import check_wrap
 
 _USUAL_CASCADE = Cascade()
 
@@ -224,48 +223,6 @@ def check_request(height: int, width: int, seeds: Sequence[int], steps: int, gui
     check("batch", len(seeds))
     check("steps", steps)
     check("guidance", guidance)
-
-
-def check_cascade(
-    cascade: Cascade | None,
-    inputs: Inputs,
-    steps: int | None,
-    *,
-    direct: bool,
-    config: Config | None = None,
-    size: Size | None = None,
-    wrap: str | None = None,
-) -> None:
-    """Refuse a cascade that could not be made, before anything is loaded.
-
-    Args:
-        steps: None where they are not known yet.
-        direct: whether the picture is to be sampled without FouriScale.
-        config, size: its settings and (height, width) in pixels, None where they are not known yet.
-        wrap: what is chosen of these beside a preset.
-
-    Raises:
-        ValueError: it could not.
-    """
-    if cascade is None:
-        return
-    if isinstance(config, PositionConfig):
-        cascade.refuse_transformer()
-    if direct:
-        raise ValueError(
-            f"cascade_strength={cascade.strength:g} without FouriScale: finished directly, a picture beyond the "
-            "training size has its objects twice; give a config or a preset"
-        )
-    if inputs.image is not None:
-        raise ValueError(
-            f"image={printable(str(inputs.image))} with a cascade, which makes a picture of its own to start from: "
-            "give one or the other"
-        )
-    cascade.check_wrap(wrap or wrap_name(config))
-    if steps is not None:
-        cascade.check_steps(steps)
-        if isinstance(config, FouriScaleConfig) and size is not None:
-            cascade.check_active(config, *size, steps)
 
 
 def sampling_defaults(pipe: Pipeline) -> tuple[int, float]:

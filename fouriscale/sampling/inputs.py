@@ -8,9 +8,8 @@ import inspect
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from diffusers import AutoPipelineForImage2Image, AutoPipelineForInpainting, AutoPipelineForText2Image
 from PIL import Image
 from pydantic import model_validator
 
@@ -18,9 +17,7 @@ from picturelab import bounds, pictures
 from picturelab.extras import require
 from picturelab.failures import printable, told_as
 from picturelab.files import sha256
-from picturelab.models import fingerprint
 from picturelab.notation import Weighted
-from picturelab.pipeline import Pipeline, UNetPipeline
 from picturelab.remarks import remark
 from picturelab.settings import Settings
 
@@ -30,8 +27,19 @@ from . import strength as strengths
 from .recipe import Conditioning, Control, File, Lora
 from .wrapping import resized
 
+if TYPE_CHECKING:
+    from picturelab.pipeline import Pipeline, UNetPipeline
+
+# What imports torch is imported where it is used, so that a command refuses a file at once.
+
 _KEPT = "black"  # the colour of what a mask keeps, and so of its transparent parts
 _HALF = 128  # from here on a mask's grey counts as white
+# What apply_fouriscale takes of a transformer all the same, by what is refused here.
+_WITH_TRANSFORMERS = {
+    "image": "a pipeline that starts from a picture",
+    "control": "a pipeline with a ControlNet",
+    "lora": "a pipeline with LoRAs",
+}
 
 
 class Inputs(Settings):
@@ -88,6 +96,24 @@ class Inputs(Settings):
         strength = self.strength if self.strength is not None else strength
         if self.image is not None and strength is not None:
             strengths.check_steps("strength", strength, steps)
+
+    def refuse_transformer(self) -> None:
+        """Refuse to be what a transformer's picture is made from, beside the prompt.
+
+        Raises:
+            ValueError: there is a picture, a ControlNet or a LoRA.
+        """
+        named = {
+            "image": [str(self.image)] if self.image else [],
+            "control": [model for model, *_ in self.controls],
+            "lora": [lora.name for lora in self.loras],
+        }
+        for name, values in named.items():
+            if values:
+                raise ValueError(
+                    f"{name}={printable(values[0])}: a transformer's pictures are made from the prompt alone here; in "
+                    f"Python, apply_fouriscale takes {_WITH_TRANSFORMERS[name]}"
+                )
 
     @property
     def size(self) -> tuple[int, int] | None:
@@ -172,6 +198,8 @@ def resumed(
         height, width: what the ControlNets' pictures are scaled to, in pixels.
         start: images, or latents (B, C, height, width).
     """
+    from diffusers import AutoPipelineForImage2Image
+
     arguments = _arguments(inputs, height, width)
     if inputs.controls:
         arguments["control_image"] = arguments.pop("image")
@@ -195,6 +223,8 @@ def usual_strength(pipe: Pipeline) -> float | None:
 def _pipeline(pipe: UNetPipeline, inputs: Inputs) -> UNetPipeline:
     if inputs.image is None and not inputs.controls:
         return pipe
+    from diffusers import AutoPipelineForImage2Image, AutoPipelineForInpainting, AutoPipelineForText2Image
+
     kind: Any = AutoPipelineForText2Image
     if inputs.image is not None:
         kind = AutoPipelineForImage2Image if inputs.mask is None else AutoPipelineForInpainting
@@ -277,4 +307,6 @@ def _file(path: Path | None) -> Any:
 
 
 def _state(model: str) -> str | None:
+    from picturelab.models import fingerprint
+
     return fingerprint(Path(model)) if Path(model).is_dir() else None

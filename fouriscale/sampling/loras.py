@@ -9,8 +9,6 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from picturelab import bounds, weights
 from picturelab.failures import printable, reason
 from picturelab.notation import Weighted
@@ -103,8 +101,9 @@ def _misfit(error: Exception) -> str:
 def _layers_with(pipe: Any, adapter: str) -> int:
     """How many layers of the pipeline's models an adapter changes."""
     from peft.tuners.tuners_utils import BaseTunerLayer
+    from torch import nn
 
-    modules = [part for part in pipe.components.values() if isinstance(part, torch.nn.Module)]
+    modules = [part for part in pipe.components.values() if isinstance(part, nn.Module)]
     layers = [m for part in modules for m in part.modules() if isinstance(m, BaseTunerLayer)]
     return sum(adapter in names for names in map(_adapters, layers))
 

@@ -14,7 +14,6 @@ import torch
 from diffusers import UNet2DConditionModel
 
 from picturelab.bounds import shown
-from picturelab.failures import printable
 from picturelab.models import origin, usual_call
 from picturelab.pipeline import Pipeline
 from picturelab.remarks import remark
@@ -23,17 +22,12 @@ from ..hooks.pipelines import denoiser_of
 from ..hooks.rotary_families import family_of
 from ..maths.sizes import Size
 from .cascade import Cascade
+from .cascade_checks import check_prompt_alone
 from .inputs import Inputs
 
 GUIDANCE_SCALE, TRUE_GUIDANCE = "guidance_scale", "true_cfg_scale"
 # What `generate` decides, of the arguments that a model's folder names.
 _DECIDED = ("height", "width", "num_inference_steps", GUIDANCE_SCALE, TRUE_GUIDANCE, "negative_prompt")
-# What apply_fouriscale takes all the same, by what is refused here.
-_TAKEN = {
-    "image": "a pipeline that starts from a picture",
-    "control": "a pipeline with a ControlNet",
-    "lora": "a pipeline with LoRAs",
-}
 
 
 def has_transformer(pipe: Any) -> bool:
@@ -103,9 +97,7 @@ def refuse(pipe: Pipeline, inputs: Inputs, cascade: Cascade | None, size: Size) 
     Raises:
         ValueError: there are inputs or a cascade, or the size is none that the pipeline would keep to.
     """
-    refuse_inputs(inputs)
-    if cascade is not None:
-        cascade.refuse_transformer()
+    check_prompt_alone(inputs, cascade)
     check_sides(size, family_of(denoiser_of(pipe)).token_pixels(pipe), type(pipe).__name__)
 
 
@@ -127,21 +119,6 @@ def check_sides(size: Size, pixels: int, name: str) -> None:
             f"width {width}, height {height}: both must be multiples of {pixels} for {name}, such as "
             f"{near[0]}x{near[1]}"
         )
-
-
-def refuse_inputs(inputs: Inputs) -> None:
-    """ValueError if a picture is to be made from more than a prompt."""
-    named = {
-        "image": [str(inputs.image)] if inputs.image else [],
-        "control": [model for model, *_ in inputs.controls],
-        "lora": [lora.name for lora in inputs.loras],
-    }
-    for name, values in named.items():
-        if values:
-            raise ValueError(
-                f"{name}={printable(values[0])}: a transformer's pictures are made from the prompt alone here; in "
-                f"Python, apply_fouriscale takes {_TAKEN[name]}"
-            )
 
 
 def as_map(pipe: Any, latents: torch.Tensor, size: Size) -> torch.Tensor | None:

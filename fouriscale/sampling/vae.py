@@ -33,12 +33,16 @@ def decoder_bytes(vae: AutoencoderKL, height: int, width: int, batch: int) -> in
     the level before, to the last block: input, output and about two maps in between. Measured on the CPU
     in float32: 1.07 GB for Stable Diffusion's decoder at 512 x 512, where this says 1.07 GB.
     """
-    config: Any = vae.config
-    widths = config.get("block_out_channels") or [config["base_dim"] * times for times in config["dim_mult"]]
-    channels = widths[:2][-1]
     # SDXL's VAE overflows in float16, so diffusers decodes with it in float32.
     element = 4 if getattr(vae.config, "force_upcast", False) else vae.dtype.itemsize
-    return 4 * batch * channels * height * width * element
+    return decoder_values(vae, height, width, batch) * element
+
+
+def decoder_values(vae: AutoencoderKL, height: int, width: int, batch: int) -> int:
+    """How many numbers they are."""
+    config: Any = vae.config
+    widths = config.get("block_out_channels") or [config["base_dim"] * times for times in config["dim_mult"]]
+    return int(4 * batch * widths[:2][-1] * height * width)
 
 
 def _free_bytes(device: torch.device) -> int:

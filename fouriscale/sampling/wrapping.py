@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 from PIL import Image
 
-from picturelab.pipeline import Pipeline
-
 from ..config import FouriScaleConfig
 from ..config_kinds import Config
-from ..hooks.applied import wrap_multiple
-from ..hooks.pipelines import unet_of
-from ..hooks.registry import own_wrap
 from ..maths.sizes import Size
 from ..maths.wrap import WRAPS, Axes, check_sides, name_of
+
+if TYPE_CHECKING:
+    from picturelab.pipeline import Pipeline
+
+# What imports torch is imported where it is used, so that a command refuses a picture at once.
 
 _FILTER = Image.Resampling.LANCZOS
 _REACH = 3  # of its pixels to either side
@@ -43,6 +44,10 @@ def check_wrap(pipe: Pipeline, config: Config | None, size: Size) -> None:
     Raises:
         ValueError: the strides do not divide a wrapped side, or what `apply_wrap` was called for is not in the config.
     """
+    from ..hooks.applied import wrap_multiple
+    from ..hooks.pipelines import unet_of
+    from ..hooks.registry import own_wrap
+
     wanted, applied = wrap_name(config), name_of(own_wrap(pipe))
     if applied not in ("none", wanted):
         raise ValueError(

@@ -11,9 +11,9 @@ from typing import Any
 import torch
 from PIL import Image
 
-from picturelab import worlds
+from picturelab import hub, worlds
 from picturelab.failures import told_as
-from picturelab.models import HUB_ID
+from picturelab.model_names import HUB_ID
 from picturelab.settings import shortened
 
 _SHIPPED = f"{worlds.USUAL}/clip"
@@ -50,17 +50,22 @@ class Clip:
 
         where = shipped_clip(name) or name
         _check_place(where)
+        problem = None if Path(where).is_dir() else hub.problem(where)
+        local = problem is not None  # what the cache holds
         with told_as(
             f"the CLIP {name!r} cannot be had; name with --clip a folder that holds one, or {_SHIPPED}"
         ):
-            kind = AutoConfig.from_pretrained(where).model_type
+            try:
+                kind = AutoConfig.from_pretrained(where, local_files_only=local).model_type
+            except OSError as error:
+                raise problem or error from None
         if kind != "clip":
             raise ValueError(f"clip is {name!r}, a model of type {kind!r}; it must be one of type 'clip'")
         with told_as(f"the CLIP {name!r} cannot be loaded"):
             # The Pillow processor: the default one needs torchvision.
-            processor = CLIPImageProcessorPil.from_pretrained(where)
-            model, report = CLIPModel.from_pretrained(where, output_loading_info=True)
-            tokenizer = AutoTokenizer.from_pretrained(where)
+            processor = CLIPImageProcessorPil.from_pretrained(where, local_files_only=local)
+            model, report = CLIPModel.from_pretrained(where, output_loading_info=True, local_files_only=local)
+            tokenizer = AutoTokenizer.from_pretrained(where, local_files_only=local)
         if missing := sorted(report["missing_keys"]):  # transformers would draw them at random
             raise ValueError(f"the CLIP {name!r} lacks {len(missing)} of its weights, such as {missing[0]}")
         return cls(model.to(device), tokenizer, processor, name)

@@ -14,7 +14,7 @@ from picturelab.cli.run import say
 from picturelab.failures import printable_json
 from picturelab.worlds import DEFAULT_MODEL
 
-from .loading import load
+from .loading import check_model, load
 from .options import Length, Model, Prompt, Size
 
 if TYPE_CHECKING:
@@ -39,6 +39,7 @@ def advise(
 ) -> None:
     """Keep, mask, trim or replace a prompt's padding? What an audit says, and the time that it saves here."""
     height_and_width = None if size is None else pixels(size)
+    check_model(model, prompt, dtype=dtype)
     from ..reports.advice import AuditReport
     from ..reports.advice import about as basis
     from ..reports.advice import advise as advise_by

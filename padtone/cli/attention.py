@@ -18,7 +18,7 @@ from picturelab.failures import printable_json
 from picturelab.files import output_file, slug
 from picturelab.worlds import DEFAULT_MODEL
 
-from .loading import load
+from .loading import check_model, load
 from .options import OUTPUTS, Length, Model, Out, Prompt, Size
 
 if TYPE_CHECKING:
@@ -49,8 +49,9 @@ def attention(
     factors = _factors(scales)
     base = None if size is None else pixels(size)
     path = output_file(out, f"attention-{slug(prompt)}")
+    check_model(model, prompt, dtype=dtype)
     from ..interventions.attention_sizes import attention_by_size, scaled_sizes, size_multiple, training_size
-    from ..recipe import save_with_recipe
+    from ..recipe import SHEET, save_with_recipe
     from ..reports.attention_sizes import attention_sizes_chart
     from ..runs.request import call_arguments
 
@@ -62,7 +63,9 @@ def attention(
     sizes = scaled_sizes(base, factors, size_multiple(pipe))
     with stage_bars() as progress:
         found = attention_by_size(pipe, prompt, sizes, seed=seed, on_progress=progress, **call)
-    save_with_recipe(attention_sizes_chart(found, prompt), path, None)
+    save_with_recipe(
+        attention_sizes_chart(found, prompt), path, {SHEET: "attention", "model": model, "prompt": prompt}
+    )
     if as_json:
         typer.echo(printable_json(json.dumps([entry.to_dict() for entry in found], allow_nan=False)))
         return

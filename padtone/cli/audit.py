@@ -19,7 +19,7 @@ from picturelab.settings import shortened
 from picturelab.worlds import split, world
 
 from .audit_options import AuditOptions
-from .loading import load_for_audit
+from .loading import check_model, load_for_audit
 from .options import Clean, Length, Negative, Pooled
 
 if TYPE_CHECKING:
@@ -110,6 +110,8 @@ def audit(
         dtype=dtype,
     )
     require("padtone audit", "audit", "matplotlib", "scipy", "torchmetrics")  # for the report and for KID
+    if model not in ("", f"{SHAPEWORLD}all"):
+        check_model(model, dtype=dtype)
     quieten()  # before anything imports the libraries
     from picturelab.runs.places import check_folder
 

@@ -11,7 +11,7 @@ from picturelab.cli.arguments import pixels
 from picturelab.cli.run import say
 from picturelab.files import output_file, slug
 
-from .loading import load
+from .loading import check_model, load
 from .options import arm_names, integers
 
 if TYPE_CHECKING:
@@ -57,6 +57,7 @@ def make_grid(options: GridOptions) -> None:
     layers = None if options.layers is None else integers("layers", options.layers, "layer")
     span = _span(options.span)
     path = output_file(options.out, f"{options.command}-{slug(options.prompt)}")
+    check_model(options.model, options.prompt, options.negative, dtype=options.dtype)
     import torch
 
     from picturelab.models import choose_device, choose_dtype, origin

@@ -16,6 +16,20 @@ if TYPE_CHECKING:
 Recipe = TypeVar("Recipe", bound="PromptRecipe")
 
 
+def check_model(model: str, *prompts: str | None, dtype: str | None = None) -> None:
+    """Refuse a model or dtype that there is not before anything heavy is imported; remark on words it cannot read.
+
+    Raises:
+        ValueError: there is no such model or dtype.
+    """
+    from picturelab.model_names import check_dtype, locate
+    from picturelab.prompts import remark_unknown_words
+
+    check_dtype(dtype)
+    locate(model)
+    remark_unknown_words(model, *prompts)
+
+
 def load(model: str, device: str | None, dtype: str | None, revision: str | None = None) -> Pipeline:
     """A pipeline that padtone knows.
 

@@ -26,7 +26,9 @@ Arms = Annotated[
 Negative = Annotated[
     str | None,
     typer.Option(
-        parser=Prompted("negative"), metavar="<str>", help="Negative prompt, the same for every arm."
+        parser=Prompted("negative", empty=True),
+        metavar="<str>",
+        help="Negative prompt, the same for every arm.",
     ),
 ]
 Length = Annotated[

@@ -14,7 +14,7 @@ from picturelab.failures import printable_json
 from picturelab.files import output_file, slug
 from picturelab.worlds import DEFAULT_MODEL
 
-from .loading import load
+from .loading import check_model, load
 from .options import Length, Model, Prompt
 
 if TYPE_CHECKING:
@@ -38,9 +38,10 @@ def roles(
 ) -> None:
     """Show what each text encoder makes of a prompt: tokens, ids and roles."""
     path = None if out is None else output_file(out, f"roles-{slug(prompt)}")
+    check_model(model, prompt)
     from ..families.registry import family_of
     from ..interventions.ite import token_roles
-    from ..recipe import save_with_recipe
+    from ..recipe import SHEET, save_with_recipe
     from ..runs.request import text_arguments
 
     pipe = load(model, "cpu", None)
@@ -50,7 +51,11 @@ def roles(
     if path is not None:
         from ..reports.roles import roles_sheet
 
-        save_with_recipe(roles_sheet(entries, prompt, carry=changes), path, None)
+        save_with_recipe(
+            roles_sheet(entries, prompt, carry=changes),
+            path,
+            {SHEET: "roles", "model": model, "prompt": prompt},
+        )
     if as_json:
         values = [entry.to_dict() | _as_json(entry, changes) for entry in entries]
         typer.echo(printable_json(json.dumps(values, ensure_ascii=False, allow_nan=False)))

@@ -18,7 +18,7 @@ from picturelab.failures import printable_json
 from picturelab.files import output_file, slug
 from picturelab.worlds import DEFAULT_MODEL
 
-from .loading import load
+from .loading import check_model, load
 from .options import OUTPUTS, Length, Model, Out, Prompt
 
 if TYPE_CHECKING:
@@ -58,10 +58,11 @@ def sensitivity(
     """Replace words of a prompt: how much does each row of its encoding change, padding included?"""
     require("padtone sensitivity", "audit", "matplotlib")
     path = output_file(out, f"sensitivity-{slug(prompt)}")
+    check_model(model, prompt, dtype=dtype)
     from ..audit.prompts import read_prompts
     from ..interventions.sensitivity import sensitivity as measure
     from ..interventions.words import read_words
-    from ..recipe import save_with_recipe
+    from ..recipe import SHEET, save_with_recipe
     from ..reports.sensitivity import sensitivity_chart
     from ..runs.request import text_arguments
 
@@ -80,7 +81,9 @@ def sensitivity(
             on_progress=progress,
             **text_arguments(pipe, model, max_length),
         )
-    save_with_recipe(sensitivity_chart(result), path, None)
+    save_with_recipe(
+        sensitivity_chart(result), path, {SHEET: "sensitivity", "model": model, "prompt": prompt}
+    )
     if as_json:
         typer.echo(printable_json(json.dumps(result.to_dict(), ensure_ascii=False, allow_nan=False)))
         return

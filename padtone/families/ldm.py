@@ -20,11 +20,14 @@ def is_ldm(model: str) -> bool:
     """Does a folder or a hub id hold a pipeline of this class?"""
     from diffusers import DiffusionPipeline
 
+    from picturelab import hub
+
     folder = Path(model)
     if not folder.is_dir() and "ldm" not in model.lower():  # ask no hub about other models
         return False
     try:
-        return DiffusionPipeline.load_config(model).get("_class_name") == _CLASS
+        local = folder.is_dir() or hub.problem(model) is not None
+        return DiffusionPipeline.load_config(model, local_files_only=local).get("_class_name") == _CLASS
     except OSError:
         return False
 

@@ -6,6 +6,7 @@ import io
 
 from PIL import Image, ImageDraw, ImageFont
 
+from .. import recipes
 from ..reports.grid import beneath, beside, framed
 from .manifest import of_status
 from .stores import Store
@@ -22,9 +23,8 @@ def write_sheet(store: Store) -> int:
     cells = [_cell(store.read(entry.file or ""), entry.id) for entry in picked]
     rows = [beside(cells[i : i + _COLUMNS], _GAP) for i in range(0, len(cells), _COLUMNS)]
     sheet = framed(beneath(rows, _GAP), _GAP)
-    content = io.BytesIO()
-    sheet.save(content, format="PNG")
-    store.write(SHEET, content.getvalue())
+    shown = {recipes.SHEET: "batch", "pictures": [entry.id for entry in picked]}
+    store.write(SHEET, recipes.encoded(sheet, shown, recipes.CHUNKS[0]))
     return len(picked)
 
 

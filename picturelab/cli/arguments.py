@@ -6,6 +6,7 @@ import typer
 
 from ..bounds import BOUNDS, check, check_prompt, shown
 from ..notation import parse_size
+from ..prompts import check_said
 
 
 class OutOfBounds(typer.BadParameter):
@@ -44,14 +45,19 @@ class Bounded:
 
 
 class Prompted:
-    """A parser of prompts, which have a greatest length."""
+    """A parser of prompts, which have a greatest length.
 
-    def __init__(self, name: str):
-        self.__name__ = name
+    Args:
+        name: of the option or argument.
+        empty: whether it may say nothing, as a negative prompt may.
+    """
+
+    def __init__(self, name: str, *, empty: bool = False):
+        self.__name__, self._empty = name, empty
 
     def __call__(self, text: str) -> str:
         try:
-            return str(check_prompt(self.__name__, text))
+            return str(check_prompt(self.__name__, text)) if self._empty else check_said(text, self.__name__)
         except ValueError as error:
             raise OutOfBounds(str(error)) from None
 

@@ -6,10 +6,13 @@ import contextlib
 import io
 import os
 import re
+import shlex
+import shutil
 import sys
 import traceback
 from collections.abc import Iterator, Sequence
 from importlib import metadata
+from pathlib import Path
 from typing import Any
 
 import typer
@@ -58,6 +61,14 @@ def run(app: typer.Typer, arguments: Sequence[str] | None = None) -> None:
 def say(text: str) -> None:
     """Print a line that may hold words of strangers, such as a file's name or a recipe's prompt."""
     typer.echo("\n".join(map(printable, text.split("\n"))))
+
+
+def called(name: str) -> str:
+    """How a command of ours is called from here: by its name where the shell finds this very one, else by its path."""
+    beside = Path(sys.executable).parent / name
+    if not beside.is_file() or shutil.which(name) == str(beside):
+        return name
+    return shlex.quote(os.path.relpath(beside) if beside.is_relative_to(Path.cwd()) else str(beside))
 
 
 def complain(sentence: str, kind: str = "Error") -> None:

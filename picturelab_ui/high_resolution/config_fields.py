@@ -8,9 +8,7 @@ from typing import Any
 from fouriscale import FouriScaleConfig, PositionConfig
 from fouriscale.config import CHOICES, MODES
 from fouriscale.config_kinds import Config
-from fouriscale.maths import positions, sizes
-from fouriscale.maths.convolve import BORDERS
-from fouriscale.maths.grid import RESAMPLINGS
+from fouriscale.maths import choices, sizes
 from fouriscale.maths.wrap import WRAPS
 from fouriscale.position_config import AXES
 from fouriscale.presets import TRANSFORMER, UNET
@@ -32,11 +30,11 @@ _YES_NO = {"yes": True, "no": False}
 OFFERED: dict[str, tuple[str, ...]] = {
     "mode": tuple(MODES),
     "size_rule": tuple(sizes.RULES),
-    "rule": positions.RULES,
+    "rule": choices.POSITION_RULES,
     "axes": AXES,
-    "grid_resampling": RESAMPLINGS,
+    "grid_resampling": choices.RESAMPLINGS,
     "wrap": tuple(WRAPS),
-    "border": BORDERS,
+    "border": choices.BORDERS,
     "third_branch": (AS_MODE, *_YES_NO),
     **{name: (AS_MODE, *known) for name, known in CHOICES.items()},
 }

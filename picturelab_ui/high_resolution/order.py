@@ -15,6 +15,7 @@ from fouriscale.sampling.recipe import Conditioning, Recipe
 from picturelab import bounds
 from picturelab.bounds import shown
 from picturelab.foreign.settings import ForeignSettings
+from picturelab.prompts import check_said
 
 from .. import links
 from ..errors import sentence
@@ -23,7 +24,6 @@ from ..forms import (
     check_between,
     check_one_of,
     check_optional_prompt,
-    check_prompt,
     check_whole,
 )
 from ..jobs.files import DIRECT, SCALED
@@ -98,7 +98,7 @@ def problems(workshop: Workshop, values: Mapping[str, Any]) -> FieldProblems:
         with wrong.at(name):
             check_whole(name, values[name])
     with wrong.at("prompt"):
-        check_prompt(values["prompt"])
+        check_said(values["prompt"])
     with wrong.at("negative"):
         check_optional_prompt(values["negative"], "negative prompt")
     with wrong.at("model"):

@@ -9,10 +9,11 @@ from typing import Any
 from padtone.audit.arms import FIFTHS
 from padtone.audit.prompts import Prompts
 from picturelab.bounds import BOUNDS, shown
+from picturelab.prompts import check_said
 from picturelab.textfiles import lines
 
 from .. import links
-from ..forms import FieldProblems, check_between, check_one_of, check_prompt, check_whole
+from ..forms import FieldProblems, check_between, check_one_of, check_whole
 from ..jobs.padding_tokens import audit_prompts
 from ..workshop import Workshop
 
@@ -51,7 +52,7 @@ def problems(workshop: Workshop, values: Mapping[str, Any], chosen_rows: Sequenc
     """What is wrong with the values of `FIELDS`; `chosen_rows`: text rows of the chosen chips."""
     wrong = FieldProblems()
     with wrong.at("prompt"):
-        check_prompt(values["prompt"])
+        check_said(values["prompt"])
     with wrong.at("model"):
         workshop.models.check(values["model"], for_fouriscale=False)
     last_seed = int(BOUNDS["seed"].most) - 1  # a curve takes the next one too
@@ -124,7 +125,7 @@ def _typed_prompts(prompts: Any) -> list[str]:
             raise ValueError(f"prompts holds {shown(text)}: must be text")
     prompts = [line for text in listed for _, line in lines(text)]
     for prompt in prompts:
-        check_prompt(prompt)
+        check_said(prompt)
     return prompts
 
 

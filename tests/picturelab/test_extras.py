@@ -1,11 +1,13 @@
 """What an installation may leave out."""
 
+import shlex
 import subprocess
 import sys
 
 import pytest
 
-from picturelab.extras import brings, brings_world, require
+from picturelab import extras
+from picturelab.extras import brings, brings_world, install_command, require
 
 _OURS = """
 import builtins, sys
@@ -33,18 +35,67 @@ except ImportError as error:
 """
 
 
-def test_the_sentences():
-    assert brings("cluster") == "pip install 'fouriscale-padtone[cluster]' brings it"
-    assert brings_world().endswith("pip install ./shapeworld in a checkout of this repository")
+@pytest.fixture
+def installed_from(monkeypatch, tmp_path):
+    """Have pip's note say that this project came from there; the current folder is `tmp_path`."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(extras, "_pip", lambda: "pip")
+    return lambda note: monkeypatch.setattr(extras, "_origin", lambda: note)
+
+
+def test_in_a_checkout_the_command_names_its_folder(installed_from, tmp_path):
+    here, elsewhere = tmp_path / "a place", tmp_path.parent / "elsewhere"
+    for folder in (here, elsewhere):
+        folder.mkdir(exist_ok=True)
+        (folder / "pyproject.toml").touch()
+    installed_from({"url": here.as_uri()})
+    assert install_command("audit") == "pip install 'a place[audit]'"
+    (here / "constraints.txt").touch()
+    assert install_command("audit") == "pip install -c 'a place/constraints.txt' 'a place[audit]'"
+    assert install_command(world=True) == "pip install -c 'a place/constraints.txt' './a place/shapeworld'"
+    installed_from({"url": elsewhere.as_uri()})
+    assert install_command("audit") == f"pip install '{elsewhere}[audit]'"
+    assert install_command(world=True) == f"pip install {elsewhere}/shapeworld"
+
+
+def test_from_git_the_command_names_the_address(installed_from):
+    installed_from({"url": "https://example.org/us.git", "vcs_info": {"vcs": "git", "commit_id": "12"}})
+    assert brings("lora") == (
+        "pip install 'fouriscale-padtone[lora] @ git+https://example.org/us.git' brings it"
+    )
+    assert install_command(world=True) == (
+        "pip install 'fouriscale-padtone-shapeworld @ git+https://example.org/us.git#subdirectory=shapeworld'"
+    )
+
+
+def test_a_wheel_brings_its_extras(installed_from, tmp_path):
+    wheel = tmp_path / "ours.whl"
+    wheel.touch()
+    installed_from({"url": wheel.as_uri()})
+    assert install_command("cli") == f"pip install '{wheel}[cli]'"
+    assert "git+URL#subdirectory=shapeworld" in brings_world()
+
+
+def test_where_nobody_knows_the_address_is_left_open(installed_from):
+    installed_from({})
+    assert brings("cluster") == (
+        "pip install 'fouriscale-padtone[cluster] @ git+URL' brings it, with this repository's address for URL"
+    )
+
+
+def test_pip_is_that_of_this_python():
+    """Whatever else is called so on the path."""
+    words = shlex.split(install_command("cli"))
+    pip = words[: words.index("install")]
+    said = subprocess.run([*pip, "--version"], capture_output=True, text=True, check=True).stdout
+    assert sys.prefix in said
 
 
 def test_what_is_missing_is_named():
     require("padtone audit", "audit", "torch", "json")
     with pytest.raises(ValueError) as failure:  # noqa: PT011 (compared below)
         require("padtone audit", "audit", "json", "no_such_one", "nor_this")
-    assert str(failure.value) == (
-        "padtone audit needs no_such_one, nor_this: pip install 'fouriscale-padtone[audit]' brings it"
-    )
+    assert str(failure.value) == f"padtone audit needs no_such_one, nor_this: {brings('audit')}"
 
 
 @pytest.mark.slow

@@ -45,7 +45,7 @@ def test_a_name_that_is_none(package):
 
 
 def test_a_name_whose_extra_is_missing(package):
-    sentence = r"^lazy_example\.far needs scipy: pip install .*\[audit\]' brings it$"
+    sentence = r"^lazy_example\.far needs scipy: .*pip install .*\[audit\]' brings it$"
     with pytest.raises(ModuleNotFoundError, match=sentence):
         _ = package.far
     with pytest.raises(ModuleNotFoundError, match=r"^No module named 'a_package_that_nobody_has'$"):

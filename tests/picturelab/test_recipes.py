@@ -69,3 +69,17 @@ def test_the_name_that_stands_twice_is_found_among_many(tmp_path):
     write_png(tmp_path / "a.png", "fouriscale", "{" + ", ".join(f'"{name}": 1' for name in names) + "}")
     with pytest.raises(ValueError, match=r"a damaged recipe \('k7' stands there twice\)$"):
         recipes.read(tmp_path / "a.png", "fouriscale", "fouriscale")
+
+
+def test_a_sheet_of_pictures_is_shown_and_is_none(tmp_path):
+    for chunk, sheet in (("fouriscale", "demo"), ("padtone", "roles")):
+        recipes.save(Image.new("RGB", (8, 8)), tmp_path / f"{chunk}.png", {recipes.SHEET: sheet}, chunk)
+    assert recipes.read_any(tmp_path / "padtone.png") == {"sheet": "roles"}
+    assert recipes.read_any(tmp_path / "fouriscale.png") == {"sheet": "demo"}
+    with pytest.raises(
+        ValueError, match=r"is a sheet that `padtone roles` has drawn, no picture: run that command"
+    ):
+        recipes.read(tmp_path / "padtone.png", "padtone", "padtone")
+    recipes.save(Image.new("RGB", (8, 8)), tmp_path / "plain.png", None, "padtone")
+    with pytest.raises(ValueError, match="only pictures that fouriscale or padtone has written do"):
+        recipes.read_any(tmp_path / "plain.png")

@@ -41,7 +41,7 @@ def test_without_gradio_it_names_the_extra(run_command, monkeypatch):
     monkeypatch.setattr(extras, "find_spec", lambda name: None if name == "gradio" else find_spec(name))
     code, _, err = run_command(main, "page")
     assert code == 2
-    assert err == "Error: fouriscale page needs gradio: pip install 'fouriscale-padtone[app]' brings it\n"
+    assert err == f"Error: fouriscale page needs gradio: {extras.brings('app')}\n"
 
 
 def test_app_py_is_the_same_command():

@@ -10,8 +10,8 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 WORLD = (
-    "the distribution fouriscale-padtone-shapeworld brings it: "
-    "pip install ./shapeworld in a checkout of this repository"
+    "pip install 'fouriscale-padtone-shapeworld @ git+URL#subdirectory=shapeworld' brings it, "
+    "with this repository's address for URL"
 )
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
@@ -86,12 +86,11 @@ def test_the_core_does_what_it_is_for(core):
 
 @pytest.mark.parametrize("command", ["fouriscale", "padtone"])
 @pytest.mark.parametrize("arguments", [(), ("--help",)], ids=["bare", "help"])
-def test_without_its_extra_a_command_names_it(core, command, arguments):
+def test_without_its_extra_a_command_names_it(core, wheel, command, arguments):
     done = core(command, *arguments)
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr == (
-        f"Error: {command} needs accelerate, psutil: pip install 'fouriscale-padtone[cli]' brings it\n"
-    )
+    assert done.stderr.startswith(f"Error: {command} needs accelerate, psutil: ")
+    assert done.stderr.endswith(f"pip install '{wheel}[cli]' brings it\n")
 
 
 @pytest.mark.parametrize(
@@ -124,17 +123,16 @@ def test_without_the_world_a_command_says_how_to_get_it(with_commands, command, 
     done = with_commands(command, *arguments)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith("Error: the ")
-    assert done.stderr.endswith(f"is not installed; {WORLD}\n")
+    assert " is not installed; " in done.stderr
+    assert done.stderr.endswith(f"{WORLD}\n")
     assert done.stderr.count("\n") == 1
 
 
-def test_an_extra_that_is_missing_is_named(with_commands):
+def test_an_extra_that_is_missing_is_named(with_commands, wheel):
     done = with_commands("padtone", "audit", "--model", "some/model")
     assert done.returncode == 2
-    assert done.stderr == (
-        "Error: padtone audit needs matplotlib, scipy, torchmetrics: "
-        "pip install 'fouriscale-padtone[audit]' brings it\n"
-    )
+    assert done.stderr.startswith("Error: padtone audit needs matplotlib, scipy, torchmetrics: ")
+    assert done.stderr.endswith(f"pip install '{wheel}[audit]' brings it\n")
 
 
 def test_both_wheels_together_make_a_picture_and_make_it_again(with_world):

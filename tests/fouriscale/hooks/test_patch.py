@@ -139,6 +139,18 @@ def test_a_refused_config_leaves_the_earlier_one(pipe):
     assert current_state(pipe).config == CONFIG
 
 
+def test_settings_by_name(pipe):
+    apply_fouriscale(pipe, CONFIG, mode="fast", stop=0.7)
+    assert current_state(pipe).config == CONFIG.replace(mode="fast", stop=0.7)
+    with fouriscale(pipe, CONFIG, floor=0.5):
+        assert current_state(pipe).config == CONFIG.replace(floor=0.5)
+    with pytest.raises(ValueError, match=r"^unknown setting 'stopp'; settings are training_sizes, "):
+        apply_fouriscale(pipe, CONFIG, stopp=0.7)
+    with pytest.raises(ValueError, match=r"^stop=2"):
+        apply_fouriscale(pipe, CONFIG, stop=2)
+    assert current_state(pipe).config == CONFIG.replace(mode="fast", stop=0.7)
+
+
 @pytest.mark.parametrize("size", [(128, 128), (64, 128), (96, 72)])
 def test_within_the_training_size_nothing_changes(pipe, size):
     plain = run(pipe, size=size)

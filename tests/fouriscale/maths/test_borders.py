@@ -4,7 +4,8 @@ import pytest
 import torch
 from torch import nn
 
-from fouriscale.maths.convolve import BORDERS, continued_places, dilated, partial_ratio
+from fouriscale.maths.choices import BORDERS
+from fouriscale.maths.convolve import continued_places, dilated, partial_ratio
 from fouriscale.maths.wrap import WRAPS
 
 

@@ -9,7 +9,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from torch.nn import functional as F
 
-from fouriscale.maths.grid import RESAMPLINGS, DeepGrid, grid_size, resamplers, resampling_matrix
+from fouriscale.maths.choices import RESAMPLINGS
+from fouriscale.maths.grid import DeepGrid, grid_size, resamplers, resampling_matrix
 
 SIDES = st.integers(1, 40)
 

@@ -5,8 +5,8 @@ import math
 import pytest
 import torch
 
+from fouriscale.maths.choices import POSITION_RULES
 from fouriscale.maths.positions import (
-    RULES,
     frequencies,
     interpolated,
     ntk_aware,
@@ -78,7 +78,7 @@ def test_yarns_ramps_never_turn_over(t):
         assert torch.equal(found, stock)
 
 
-@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize("rule", POSITION_RULES)
 def test_a_scale_of_one_changes_nothing(rule):
     for noise in (None, 1.0, 0.3):
         assert torch.equal(frequencies(rule, FLUX, 1.0, 64, noise), FLUX)
@@ -86,7 +86,7 @@ def test_a_scale_of_one_changes_nothing(rule):
 
 def test_dynamic_rules_end_at_the_stock_frequencies_and_begin_beyond_the_static_rule():
     stock = FLUX
-    for rule in RULES:
+    for rule in POSITION_RULES:
         last = frequencies(rule, FLUX, 2.0, 64, torch.tensor(0.0))
         assert last.tolist() == pytest.approx(stock.tolist(), rel=1e-12)
     first = frequencies("interpolate", FLUX, 2.0, 64, 1.0)

@@ -4,10 +4,11 @@ import pytest
 import torch
 from torch import nn
 
+from fouriscale.maths.choices import RESAMPLINGS
 from fouriscale.maths.convolve import dilated
 from fouriscale.maths.decimate import Decimation, closes, decimation, interpolation
 from fouriscale.maths.filters import build
-from fouriscale.maths.grid import RESAMPLINGS, resampling_matrix
+from fouriscale.maths.grid import resampling_matrix
 from fouriscale.maths.lowpass import LowPass, Window
 from fouriscale.maths.plan import Plan, padded_size
 from fouriscale.maths.tokens import places

@@ -73,7 +73,7 @@ def test_a_recipe_of_ours_goes_first(tmp_path, image, capsys):
         ({"prompt": "[" * 100_000}, "carries settings that cannot be read (it is nested too deeply)"),
         ({"prompt": "NaN"}, "carries settings that cannot be read (its graph is no JSON object)"),
         ({"parameters": "x" * (2**20 + 1)}, "carries settings that cannot be read (its parameters have 1,048,577"),
-        ({"comment": "hello"}, "carries no recipe; only pictures that fouriscale has written do"),
+        ({"comment": "hello"}, "carries no recipe; only pictures that fouriscale or padtone has written do"),
         ({}, "carries no recipe"),
     ],
 )  # fmt: skip

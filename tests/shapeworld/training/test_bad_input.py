@@ -80,5 +80,6 @@ def test_without_its_extra_the_command_names_it(monkeypatch, capsys):
         entrance.main()
     assert stopped.value.code == 2
     assert capsys.readouterr().err == (
-        "Error: training needs rich, typer: pip install 'fouriscale-padtone-shapeworld[train]' brings it\n"
+        "Error: training needs rich, typer: "
+        "pip install './shapeworld[train]' in a checkout of this repository brings it\n"
     )

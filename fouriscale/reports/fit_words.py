@@ -1,0 +1,141 @@
+"""Whether an explained run fits, how long it takes and what to mind, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+import torch
+
+from ..loading.parameters import Sizes
+from ..sampling.vae import decoder_values
+from .card import GIB, RESERVED, SWITCHES, Parts, needed, transfer_seconds
+from .explain import Explanation
+from .measure import StepTimes
+from .measured import CARD, Estimate
+
+STUDIED = 4  # times the training size on each axis
+_MUCH = 0.5  # of the padding
+
+
+def parts_of(explanation: Explanation, sizes: Sizes, dtype: torch.dtype) -> Parts:
+    """Bytes of an explained run with guidance, one picture at a time.
+
+    Args:
+        sizes: of the parts beside the UNet.
+        dtype: of the weights.
+    """
+    height, width = explanation.size
+    sampling, direct = (count * dtype.itemsize for count in explanation.peak_values)
+    vae, decoding, tiled = 0, 0, 0
+    if sizes.vae is not None:
+        # SDXL's pipelines decode in float32, and others do not whatever the config says.
+        element = 4 if explanation.told and sizes.vae.config.force_upcast else dtype.itemsize
+        vae = element * sum(weight.numel() for weight in sizes.vae.parameters())
+        tile = sizes.vae.tile_sample_min_size
+        decoding = element * decoder_values(sizes.vae, height, width, 1)
+        tiled = element * decoder_values(sizes.vae, min(height, tile), min(width, tile), 1)
+    return Parts(
+        unet=explanation.parameters * dtype.itemsize,
+        text=sizes.text * dtype.itemsize,
+        vae=vae,
+        sampling=sampling,
+        split_sampling=direct if explanation.config.chosen("third_branch") and sampling > direct else None,
+        decoding=decoding,
+        tiled_decoding=tiled,
+    )
+
+
+def fit_sentences(
+    parts: Parts,
+    *,
+    dtype: str,
+    memory: float,
+    asked: bool,
+    switches: Collection[str] | None,
+    steps: int,
+) -> list[str]:
+    """What the run holds, whether that fits and what must be switched on for it.
+
+    Args:
+        dtype: of the weights, by name.
+        memory: bytes of the card, or of this machine.
+        asked: whether somebody asked about so much memory; else it is what is here.
+        switches: names of `card.SWITCHES`, as `card.switches_for` chooses them; None: nothing makes it fit.
+        steps: of the run.
+    """
+    split = f" ({_gib(parts.split_sampling)} with split rows)" if parts.split_sampling is not None else ""
+    holds = (
+        f"holds: UNet {_gib(parts.unet)}, text encoders {_gib(parts.text)}, VAE {_gib(parts.vae)}; a step's maps "
+        f"{_gib(parts.sampling)}{split}; decoding {_gib(parts.decoding)} at once, {_gib(parts.tiled_decoding)} in "
+        f"tiles; weights in {dtype}"
+    )
+    there = f"{_gib(memory)} {'asked for' if asked else 'here'}, {_gib(RESERVED)} of them set aside"
+    if switches is None:
+        least = needed(parts, SWITCHES)
+        return [holds, f"fit: no; {there}, and with all that can be switched on {_gib(least)} are needed"]
+    if not switches:
+        return [holds, f"fit: yes; {there}, {_gib(needed(parts))} needed"]
+    lines = [
+        holds,
+        f"fit: {_gib(needed(parts, switches))} needed instead of {_gib(needed(parts))}; {there}; with",
+    ]
+    for name in switches:
+        seconds = transfer_seconds(parts, [name], steps)
+        more = f", {seconds:.1f} s a picture at PCIe 4.0's full speed" if seconds else ""
+        lines.append(f"  {name}: {SWITCHES[name].what}; {SWITCHES[name].cost}{more}")
+    return lines
+
+
+def time_sentence(explanation: Explanation, times: StepTimes | None, estimate: Estimate | None) -> str:
+    """Seconds of the run, measured here or computed from a card that was measured."""
+    steps, active = explanation.steps, explanation.active
+    if times is not None:
+        late = len(explanation.dilations) - active
+        run = active * times.active + late * times.late
+        what = f"{run:.3g} s for the last {len(explanation.dilations)} of {steps} steps"
+        if explanation.first_size is None:
+            what = f"{run:.3g} s for {steps} steps, sampled directly {steps * times.direct:.3g} s"
+        return (
+            f"time: {what}; measured on {times.device}: a step {times.active:.3g} s at first, {times.late:.3g} s late, "
+            f"{times.direct:.3g} s directly; prompts and decoding apart"
+        )
+    if estimate is None:
+        return "time: no card was measured with this UNet; --measure times a step on this machine"
+    side = round(estimate.near.pixels**0.5)
+    least = "" if estimate.mode_measured else "at least "
+    return (
+        f"time: {least}{estimate.run:.3g} s for {steps} steps on {CARD}, sampled directly {estimate.direct:.3g} s; "
+        f"computed from what was measured there at {side}x{side}, prompts and decoding apart; --measure times a step "
+        "here"
+    )
+
+
+def warnings_of(explanation: Explanation) -> list[str]:
+    """What to mind: where a size leaves what was studied, and where it matters which side is the longer one."""
+    height, width = explanation.size
+    fit, config = explanation.fit, explanation.config
+    lines = []
+    if fit.dilation > STUDIED:
+        lines.append(
+            f"warning: {fit.dilation:.3g} times the training size on each axis; no more than {STUDIED} was studied"
+        )
+    if not config.deep and fit.dilation > 1:
+        padded = max(fit.padded_size[0], height) * max(fit.padded_size[1], width)
+        if (empty := 1 - height * width / padded) > _MUCH:
+            lines.append(
+                f"warning: {empty:.0%} of what is filtered is padding; a size nearer to a multiple of a training "
+                "size has less"
+            )
+    turned = config.fit(width, height)
+    if (turned.training_size[::-1], turned.dilation) != (fit.training_size, fit.dilation):
+        lines.append(
+            f"warning: turned by 90 degrees the picture is {turned.dilation:.3g} times width "
+            f"{turned.training_size[1]}, height {turned.training_size[0]}, and not {fit.dilation:.3g} times width "
+            f"{fit.training_size[0]}, height {fit.training_size[1]}: of training sizes that fit as well the first of "
+            "the list is taken"
+        )
+    return lines
+
+
+def _gib(count: float | None) -> str:
+    return f"{(count or 0) / GIB:.3g} GiB"
