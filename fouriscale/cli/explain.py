@@ -86,6 +86,8 @@ def explain(
     parts = Cascade.chosen(cascade, cascade_strength, cascade_upsampling)
     if part_here(model) == TRANSFORMER:
         _refuse_card(model, memory, measure)
+        if parts is not None:
+            parts.refuse_transformer()
     quieten()
     from picturelab.models import choose_device
 

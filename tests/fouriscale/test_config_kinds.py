@@ -7,6 +7,7 @@ from fouriscale import FouriScaleConfig, PositionConfig, preset_names
 from fouriscale.config_kinds import check_kind, config_of, named_config
 from fouriscale.hooks.rotary_families import FAMILIES
 from fouriscale.loading.configs import denoiser_config
+from fouriscale.loading.names import TRANSFORMER_CLASSES
 from fouriscale.presets import preset_file, read_yaml
 from fouriscale.recognise import config_for, recognise_preset
 
@@ -93,8 +94,8 @@ def families():
     return classes
 
 
-def test_every_transformer_that_is_known_has_a_preset():
-    assert set(families()) == set(FAMILIES)
+def test_every_transformer_that_is_known_has_a_preset_and_is_known_by_name():
+    assert set(families()) == set(FAMILIES) == set(TRANSFORMER_CLASSES)
 
 
 @pytest.mark.parametrize("kind", sorted(families()))

@@ -6,6 +6,7 @@ import sys
 
 import pytest
 
+JOINT = ("--model", "shapeworld/joint")
 # The words after `fouriscale` or `padtone`, and what the sentence says.
 ANSWERS = [
     (["fouriscale", "generate", "a red circle", "--size", "250x136"], "width 248, height 136"),
@@ -23,6 +24,18 @@ ANSWERS = [
     (["fouriscale", "generate", " "], "the prompt is empty: say what to draw"),
     (["fouriscale", "explain", "--size", "250x136"], "width 248, height 136"),
     (["fouriscale", "explain", "--size", "256x256", "--model", "sdxxl"], "there is no model 'sdxxl'"),
+    (["fouriscale", "generate", "a red circle", "--model", "flux"], "'flux' is a preset"),
+    (["fouriscale", "generate", "a red circle", "--rule", "ntk"], "rule='ntk': is a setting of transformers"),
+    (["fouriscale", "generate", "a red circle", "--preset", "flux"], "and shapeworld/unet has a unet"),
+    (["fouriscale", "generate", "a red circle", "--wrap", "sideways"], "wrap='sideways': must be one of"),
+    (["fouriscale", "generate", "a red circle", "--wrap", "both", "--cascade"], "wrap='both' with a cascade"),
+    (["fouriscale", "generate", "a red circle", *JOINT, "--mode", "fast"], "is no setting of a transformer"),
+    (["fouriscale", "generate", "a red circle", *JOINT, "--wrap", "width"], "is no setting of a transformer"),
+    (["fouriscale", "generate", "a red circle", *JOINT, "--preset", "sd15"], "joint has a transformer"),
+    (["fouriscale", "generate", "a red circle", *JOINT, "--cascade"], "a cascade is for UNets"),
+    (["fouriscale", "explain", "--size", "64x64", "--model", "flux", "--cascade"], "a cascade is for UNets"),
+    (["fouriscale", "explain", "--size", "64x64", "--model", "flux", "--memory", "12"], "flux has a transf"),
+    (["fouriscale", "validate", "--out", "r", *JOINT, "--mode", "paper"], "is no setting of a transformer"),
     (["fouriscale", "validate", "--out", "r", "--model", "sd15"], "'sd15' is a preset"),
     (["fouriscale", "page", "--model", "sdxl"], "'sdxl' is a preset"),
     (["fouriscale", "remake", "absent.png", "--out", "b.png"], "absent.png cannot be read"),

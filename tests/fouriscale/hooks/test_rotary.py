@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pytest
 import torch
 
-from fouriscale import apply_fouriscale, remove_fouriscale
+from fouriscale import apply_fouriscale, apply_wrap, remove_fouriscale, remove_wrap
 from fouriscale.hooks.patch import current_state
 from fouriscale.hooks.rotary_families import FAMILIES
 from fouriscale.position_config import PositionConfig
@@ -44,6 +44,28 @@ def embeddings(pipe, name, **call):
     finally:
         hook.remove()
     return seen, image
+
+
+def test_settings_by_name(tiny):
+    pipe = tiny("flux")
+    try:
+        apply_fouriscale(pipe, PositionConfig((16, 16)), rule="ntk", shift="pipeline")
+        assert current_state(pipe).config == PositionConfig((16, 16), rule="ntk", shift="pipeline")
+        with pytest.raises(ValueError, match=r"^mode='fast': is no setting of a transformer"):
+            apply_fouriscale(pipe, PositionConfig((16, 16)), mode="fast")
+        assert current_state(pipe).config.rule == "ntk"
+    finally:
+        remove_fouriscale(pipe)
+
+
+def test_a_transformers_pictures_do_not_wrap(tiny):
+    pipe = tiny("flux")
+    with pytest.raises(
+        ValueError,
+        match=r"^wrap='width': FluxPipeline samples with a FluxTransformer2DModel, and pictures wrap",
+    ):
+        apply_wrap(pipe, "width")
+    remove_wrap(pipe)
 
 
 @pytest.mark.parametrize("name", NAMES)
