@@ -17,14 +17,14 @@ _CAPTION = re.compile(r"a (large|small) (\w+) (\w+) on a (\w+) background")
 
 
 def commands():
-    """Every `fouriscale generate` line with the shipped model, once, without its `--out`."""
+    """Every `fouriscale generate` line with the shipped model, once, without what says where to and in which format."""
     text = "\n".join((ROOT / page).read_text() for page in PAGES)
     lines = [*re.findall(r"^fouriscale (generate .*)$", text, re.MULTILINE)]
     lines += [line.partition(" ")[2] for line in next_commands() if " generate " in line]
     words = [shlex.split(line, comments=True) for line in lines if "--model" not in line]
     for line in words:
-        if "--out" in line:
-            del line[line.index("--out") : line.index("--out") + 2]
+        for option in {"--out", "--format", "--quality"}.intersection(line):
+            del line[line.index(option) : line.index(option) + 2]
     return list(dict.fromkeys(tuple(line) for line in words if "--compare" not in line))
 
 
