@@ -140,7 +140,7 @@ def _on_a_card(
     from picturelab.memory import memory_of
     from picturelab.models import choose_dtype
 
-    from ..config import FouriScaleConfig
+    from ..config_kinds import named_config
     from ..loading.configs import unet_config, vae_scale_factor
     from ..loading.parameters import sizes_of
     from ..recognise import config_for, preset_of
@@ -154,7 +154,7 @@ def _on_a_card(
     times = _times(unet, explanation, held, device, precision, factor) if measure else None
     name = str(precision).removeprefix("torch.")
     family = preset_of(unet)
-    own = config_for(unet) if preset is None else FouriScaleConfig.named(preset)
+    own = config_for(unet) if preset is None else named_config(preset)
     return [
         *fit_words.fit_sentences(
             held,

@@ -8,6 +8,7 @@ from typing import Any
 from picturelab.worlds import USUAL
 
 from ..config import FouriScaleConfig
+from ..config_kinds import Config
 from ..presets import preset_names, preset_notes
 from .explain import Explanation
 
@@ -17,7 +18,7 @@ def code(
     *,
     prompt: str,
     model: str,
-    own: FouriScaleConfig,
+    own: Config,
     preset: str | None,
     dtype: str,
     switches: Collection[str],
@@ -93,7 +94,7 @@ def _placing(switches: Collection[str], place: str) -> list[str]:
     return lines if place == "cpu" else [f'pipe.to("{place}")', *lines]
 
 
-def _changes(config: FouriScaleConfig, own: FouriScaleConfig) -> dict[str, Any]:
+def _changes(config: FouriScaleConfig, own: Config) -> dict[str, Any]:
     """The settings that are others than the UNet's own preset has them."""
     return {
         name: getattr(config, name)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import Any
 
 from PIL import Image
 
@@ -11,9 +11,6 @@ from ..config import FouriScaleConfig
 from ..config_kinds import Config
 from ..maths.sizes import Size
 from ..maths.wrap import WRAPS, Axes, check_sides, name_of
-
-if TYPE_CHECKING:
-    from picturelab.pipeline import Pipeline
 
 # What imports torch is imported where it is used, so that a command refuses a picture at once.
 
@@ -35,7 +32,7 @@ def wrap_of(config: Config | None) -> Axes:
     return WRAPS[wrap_name(config)]
 
 
-def check_wrap(pipe: Pipeline, config: Config | None, size: Size) -> None:
+def check_wrap(pipe: Any, config: Config | None, size: Size) -> None:
     """Refuse a size that does not wrap, and a wrap that no recipe would tell of.
 
     Args:
