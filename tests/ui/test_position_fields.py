@@ -32,7 +32,7 @@ def test_transformers_are_offered_with_their_own_settings(workshop):
         "transformer",
         "unet",
     )
-    assert workshop.models.usual_settings(MODEL) == (25, 3.0)
+    assert workshop.models.usual_settings(MODEL) == (15, 3.0)
     assert order.config_for_choice(workshop, MODEL, order.AUTO) == CONFIG
     assert order.config_for_choice(workshop, MODEL, "flux") == PositionConfig.preset("flux")
     with pytest.raises(ValueError, match="are for a unet, and shapeworld/joint-masked has a transformer"):

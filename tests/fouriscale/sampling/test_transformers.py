@@ -40,7 +40,7 @@ def pixels(image):
 
 
 def test_direct_sampling_is_the_pipelines_own_call(pipe):
-    assert sampling_defaults(pipe) == (25, 3.0)
+    assert sampling_defaults(pipe) == (15, 3.0)
     (picture,) = generate(pipe, PROMPT, seed=3, steps=1, **SIZE)
     plain = pipe(
         PROMPT,
