@@ -59,8 +59,9 @@ def _figures(report: dict[str, Any], group: str, arm: str | int) -> dict[str, An
 def _cell(figures: dict[str, Any] | None) -> str:
     if figures is None:
         return ""
-    likeness, judged = f"{figures['to_full']['mean']:.2f}", figures.get("background correct")
-    return likeness if judged is None else f"{likeness} ({judged['mean']:.0%})"
+    likeness, judged = figures["to_full"], figures.get("background correct")
+    cell = "{mean:.2f} ({low:.2f} to {high:.2f})".format(**likeness)
+    return cell if judged is None else cell + "; {mean:.0%} ({low:.0%} to {high:.0%})".format(**judged)
 
 
 def borrowed(pictures: Path) -> float:

@@ -1,10 +1,13 @@
 """Tables and figures of the documentation are the code's and the benchmarks'."""
 
+import json
 import re
 
 import yaml
 
+from benchmarks import shipped
 from benchmarks.audit import read, to_markdown
+from benchmarks.quality import RESULTS
 from fouriscale.config import MODES, FouriScaleConfig
 from padtone.audit.prompts import studies_folder
 from padtone.audit.studies import load_study
@@ -15,6 +18,7 @@ from tests.docs.pages import ROOT
 from tests.each_family import table as family_table
 
 AUDIT = (ROOT / "docs" / "audit.md").read_text()
+SHAPEWORLD = (ROOT / "docs" / "shapeworld.md").read_text()
 SETTINGS = (ROOT / "docs" / "settings.md").read_text()
 PADTONE = (ROOT / "docs" / "padtone.md").read_text()
 
@@ -30,6 +34,14 @@ def test_the_full_audits():
         assert row in AUDIT
     audited = {name: report["settings"]["revision"] for name, report in reports.items()}
     assert audited == {name: fingerprint(WEIGHTS / name) for name in model_names()}, "other weights by now"
+
+
+def test_how_often_the_shipped_models_are_right():
+    found = json.loads((RESULTS / "shipped.json").read_text())
+    for row in shipped.to_markdown(found["rows"]).splitlines()[:-2]:
+        assert row in SHAPEWORLD
+    weights = {name: fingerprint(WEIGHTS / name) for name in model_names()}
+    assert found["about"]["weights"] == weights, "other weights by now"
 
 
 def test_the_papers_figures():
