@@ -11,6 +11,7 @@ import hashlib
 import json
 import os
 import platform
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
 from datetime import date
@@ -202,14 +203,48 @@ def judged_in(
     return {s: v for (k, s), v in verdicts.items() if k == keys[cell.name] and s < cell.count}
 
 
-def to_markdown(rows: list[dict[str, Any]], about: dict[str, Any]) -> str:
-    def cell(value: dict[str, float]) -> str:
-        return f"{value['fraction']:.0%} ({value['low']:.0%} to {value['high']:.0%})"
+def percent(value: dict[str, float]) -> str:
+    """A share and its interval, as they stand in a table."""
+    return "{fraction:.0%} ({low:.0%} to {high:.0%})".format(**value)
 
+
+def to_markdown(rows: list[dict[str, Any]], about: dict[str, Any]) -> str:
     lines = ["| width x height, prompts, sampling | images | repeated | correct |", "|---|---|---|---|"]
-    lines += [f"| {r['cell']} | {r['count']} | {cell(r['repeated'])} | {cell(r['correct'])} |" for r in rows]
+    lines += [
+        f"| {r['cell']} | {r['count']} | {percent(r['repeated'])} | {percent(r['correct'])} |" for r in rows
+    ]
     note = "; ".join(f"{name} {value}" for name, value in about.items())
     return "\n".join([*lines, "", f"In brackets the 95% Wilson interval. {note}.", ""])
+
+
+def judge_pieces(
+    judge: Callable[..., list[dict[str, Any]]],
+    pieces: Sequence[tuple[dict[str, Any], tuple[Any, ...]]],
+    verdicts: dict[tuple[str, int], dict[str, Any]],
+    verdict_file: Path,
+    workers: int,
+) -> None:
+    """Have processes judge pieces of the work; each one's verdicts go into `verdicts` and the file at once.
+
+    Args:
+        judge: gives a piece's verdicts, each with the number of its "scene".
+        pieces: what else the lines of a piece's verdicts say, its "key" among it, and the arguments of `judge`.
+        workers: processes of one thread each.
+    """
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    with (
+        ProcessPoolExecutor(max(workers, 1), mp_context=get_context("spawn")) as pool,
+        verdict_file.open("a") as log,
+    ):
+        running = {pool.submit(judge, *arguments): about for about, arguments in pieces}
+        for future in track(
+            as_completed(running), "sampling", total=len(running), console=Console(stderr=True)
+        ):
+            for verdict in future.result():
+                entry = {**running[future], **verdict}
+                verdicts[entry["key"], entry["scene"]] = entry
+                log.write(json.dumps(entry) + "\n")
+            log.flush()
 
 
 def measure(
@@ -235,21 +270,8 @@ def measure(
         )
     ]
     todo.sort(key=lambda piece: piece[1] // 64)  # all rows have their first scenes before any has its last
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    with (
-        ProcessPoolExecutor(max(workers, 1), mp_context=get_context("spawn")) as pool,
-        verdict_file.open("a") as log,
-    ):
-        running = {pool.submit(judge_batch, cell, first, images): cell for cell, first in todo}
-        for future in track(
-            as_completed(running), "sampling", total=len(running), console=Console(stderr=True)
-        ):
-            for verdict in future.result():
-                name = running[future].name
-                entry = {"key": keys[name], "cell": name, **verdict}
-                verdicts[entry["key"], entry["scene"]] = entry
-                log.write(json.dumps(entry) + "\n")
-            log.flush()
+    pieces = [({"key": keys[cell.name], "cell": cell.name}, (cell, first, images)) for cell, first in todo]
+    judge_pieces(judge_batch, pieces, verdicts, verdict_file, workers)
     return summarise(cells, keys, verdicts)
 
 

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 SHAPEWORLD = "shapeworld/"
 _SMALL = 8  # prompts where none are named
-_QUICK_STEPS = 10  # of each model of shapeworld/all: five audits in a quarter of an hour, see docs/audit.md
+_QUICK_STEPS = 10  # of each model of shapeworld/all, for a first answer soon; see docs/audit.md
 _LEFT_OUT = 8  # prompts that are named where they were left out
 
 
