@@ -161,6 +161,8 @@ def _properties(packet: Any) -> dict[str, str]:
 
 def _exif_texts(image: Image.Image) -> dict[str, str]:
     """What other programs write into EXIF: a user comment, and "name:text" under any of the plain tags."""
+    if isinstance(image, PngImagePlugin.PngImageFile) and "exif" not in image.info:
+        return {}  # Pillow would decode the pixels in search of it
     try:
         exif = image.getexif()
         plain = [value for value in exif.values() if isinstance(value, str)]

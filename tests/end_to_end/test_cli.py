@@ -191,9 +191,9 @@ BAD_VALUES = [
     (["--dtype", "int8"], "'int8'", "float32"),
     (["--model", "no/such/folder"], "'no/such/folder'", "shapeworld/unet"),
     (["--model", "nobody/nothing"], "'nobody/nothing'", "shapeworld/unet"),
-    (["--model", "flux"], "FluxPipeline", "convolutions"),
+    (["--model", "flux"], "FluxPipeline", "FluxTransformer2DModel"),
     (["--model", "old.ckpt"], "'old.ckpt'", ".safetensors"),
-    (["--out", "a.jpg"], "a.jpg", ".png"),
+    (["--out", "a.gif"], "a.gif", ".webp"),
     (["--out", "typo.yaml/a.png"], "typo.yaml/a.png", "another file or folder"),
     (["--colour", "red"], "--colour", "option"),
 ]

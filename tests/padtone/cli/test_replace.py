@@ -46,7 +46,7 @@ def test_grid_and_remake(run, tiny_model):
     ],
 )
 def test_what_is_no_replacement_is_refused(run, tmp_path, padding, sentence):
-    code, out, err = run("replace", PROMPT, "--model", "nowhere", "--padding", padding)
+    code, out, err = run("replace", PROMPT, "--padding", padding)
     assert (code, out) == (2, "")
     assert sentence in err
     assert not list(tmp_path.iterdir())
