@@ -15,19 +15,15 @@ import os
 import platform
 import statistics
 import time
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from datetime import date
 from importlib import metadata
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.progress import track
 
 from .joint_cells import CELLS, DIRECT, TRAINING, Cell
-from .quality import RESULTS, SEED, chosen, judge_version, read_verdicts, share
+from .quality import RESULTS, SEED, chosen, judge_pieces, judge_version, percent, read_verdicts, share
 from .study import difference
 
 
@@ -139,20 +135,11 @@ def measure(
         )
     ]
     pieces.sort(key=lambda piece: piece[1] // 24)  # all rows have their first scenes before any has its last
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    with (
-        ProcessPoolExecutor(max(workers, 1), mp_context=get_context("spawn")) as pool,
-        verdict_file.open("a") as log,
-    ):
-        running = {pool.submit(judge_batch, *piece, steps, device, images): piece[0] for piece in pieces}
-        bar = track(as_completed(running), "sampling", total=len(running), console=Console(stderr=True))
-        for future in bar:
-            cell = running[future]
-            for verdict in future.result():
-                entry = {"key": keys[cell.name], "cell": cell.name, **verdict}
-                verdicts[entry["key"], entry["scene"]] = entry
-                log.write(json.dumps(entry) + "\n")
-            log.flush()
+    tasks = [
+        ({"key": keys[cell.name], "cell": cell.name}, (cell, first, steps, device, images))
+        for cell, first in pieces
+    ]
+    judge_pieces(judge_batch, tasks, verdicts, verdict_file, workers)
     return summarise(cells, keys, verdicts)
 
 
@@ -188,9 +175,6 @@ def summarise(
 
 
 def to_markdown(rows: list[dict[str, Any]], about: dict[str, Any]) -> str:
-    def cell(value: dict[str, float]) -> str:
-        return f"{value['fraction']:.0%} ({value['low']:.0%} to {value['high']:.0%})"
-
     def points(value: dict[str, float] | None) -> str:
         if value is None:
             return ""
@@ -201,7 +185,7 @@ def to_markdown(rows: list[dict[str, Any]], about: dict[str, Any]) -> str:
         "|---|---|---|---|---|---|",
     ]
     lines += [
-        f"| {row['cell']} | {row['count']} | {cell(row['repeated'])} | {cell(row['correct'])} "
+        f"| {row['cell']} | {row['count']} | {percent(row['repeated'])} | {percent(row['correct'])} "
         f"| {points(row['correct_difference'])} | {row['seconds']:.1f} |"
         for row in rows
     ]
