@@ -7,7 +7,7 @@ from benchmarks import wrapping
 
 
 def test_steps_by_hand():
-    pixels = np.zeros((2, 48, 3), np.uint8)
+    pixels = np.zeros((32, 48, 3), np.uint8)
     pixels[:, :16], pixels[:, 16:32], pixels[:, 32:] = 10, 30, 70
     measured = wrapping.steps(pixels)
     assert measured["width"] == {
