@@ -278,6 +278,6 @@ def test_a_controlnet_that_came_later_is_refused():
     with wrap(pipe, "width"):
         later = StableDiffusionControlNetPipeline.from_pipe(pipe, controlnet=models.controlnet("SD"))
         with pytest.raises(
-            ValueError, match="has a ControlNetModel that does not wrap with its UNet: call apply_wrap"
+            ValueError, match="has a ControlNetModel that does not wrap with its denoiser: call apply_wrap"
         ):
             sample(later, noise(16, 16), image=torch.zeros(1, 3, 128, 128))
