@@ -40,6 +40,8 @@ def key(cell: Cell, steps: int | None, device: str) -> str:
     from shapeworld import SAMPLING
 
     way = dataclasses.asdict(cell.way)
+    if cell.way.padding is None:  # as in verdicts from before there was a choice
+        del way["padding"]
     parts = [cell.model, _weights(cell.model), way, cell.size, cell.batch, cell.call(steps)]
     text = json.dumps([*parts, SAMPLING[cell.model].masking, device, judge_version()], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
@@ -84,38 +86,36 @@ def judge_batch(
 
 
 def _sampled(cell: Cell, prompts: list[str], first: int, steps: int | None, device: str) -> list[Any]:
-    import torch
-    from diffusers import FluxImg2ImgPipeline
+    import contextlib
 
-    from fouriscale import fouriscale
+    import torch
+
+    from fouriscale import cascade, fouriscale
     from fouriscale.position_config import PositionConfig
-    from fouriscale.sampling.cascade import enlarged
+    from fouriscale.sampling.cascade import enlarged, first_size
+    from padtone import mask_padding, trim_padding
 
     pipe, way, call = _pipeline(cell.model, device), cell.way, cell.call(steps)
+    pipe.scheduler = type(pipe.scheduler).from_config(pipe.scheduler.config, shift=way.shift)
+    config = None if way.positions is None else PositionConfig(TRAINING, **way.positions)  # type: ignore[arg-type]
+    height, width = cell.size
+    seeds = [first + i for i in range(len(prompts))]
+    if way.strength:
+        made = cascade(
+            pipe, prompts, height=height, width=width, strength=way.strength, config=config, seed=seeds,
+            steps=call["num_inference_steps"],
+        )  # fmt: skip
+        return [picture.image for picture in made]
+    if way.strength == 0 and config:
+        config, (height, width) = None, first_size(config, height, width) or cell.size
     if "negative_prompt" in call:
         call["negative_prompt"] = [call["negative_prompt"]] * len(prompts)
-    call |= {
-        "prompt": prompts,
-        "generator": [torch.Generator().manual_seed(first + i) for i in range(len(prompts))],
-    }
-    if way.strength is not None:
-        pipe.scheduler = type(pipe.scheduler).from_config(pipe.scheduler.config, shift=1.0)
-        first_size = {"height": TRAINING[0], "width": TRAINING[1]}
-        start = enlarged(pipe(**call | first_size).images, cell.size)
-        if way.strength == 0:
-            return list(start)
-        pipe = FluxImg2ImgPipeline(
-            **{name: part for name, part in pipe.components.items() if part is not None}
-        )
-        pipe.set_progress_bar_config(disable=True)
-        call |= {"image": start, "strength": way.strength}
-    # Img2Img is a pipeline of its own, and the worker's has its shift set anew for every batch.
-    pipe.scheduler = type(pipe.scheduler).from_config(pipe.scheduler.config, shift=way.shift)
-    call |= {"height": cell.size[0], "width": cell.size[1]}
-    if way.positions is None:
-        return list(pipe(**call).images)
-    with fouriscale(pipe, PositionConfig(TRAINING, **way.positions)):  # type: ignore[arg-type]
-        return list(pipe(**call).images)
+    call |= {"prompt": prompts, "generator": [torch.Generator().manual_seed(seed) for seed in seeds]}
+    changed = {None: contextlib.nullcontext, "masked": mask_padding, "trimmed": trim_padding}[way.padding]
+    scaled = contextlib.nullcontext() if config is None else fouriscale(pipe, config)
+    with changed(pipe), scaled:
+        images = pipe(**call, height=height, width=width).images
+    return list(images if way.strength is None else enlarged(images, cell.size))
 
 
 def measure(

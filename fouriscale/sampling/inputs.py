@@ -188,8 +188,8 @@ def prepared(
 
 
 def resumed(
-    runner: UNetPipeline, inputs: Inputs, height: int, width: int, start: Any
-) -> tuple[UNetPipeline, dict[str, Any]]:
+    runner: Pipeline, inputs: Inputs, height: int, width: int, start: Any
+) -> tuple[Pipeline, dict[str, Any]]:
     """The image-to-image pipeline that goes on from pictures or latents, and arguments for its call.
 
     Args:
@@ -197,13 +197,48 @@ def resumed(
         inputs: those.
         height, width: what the ControlNets' pictures are scaled to, in pixels.
         start: images, or latents (B, C, height, width).
-    """
-    from diffusers import AutoPipelineForImage2Image
 
+    Raises:
+        ValueError: see `image_to_image`.
+    """
     arguments = _arguments(inputs, height, width)
     if inputs.controls:
         arguments["control_image"] = arguments.pop("image")
-    return _derived(AutoPipelineForImage2Image, runner), arguments | {"image": start}
+    return _derived(image_to_image(runner), runner), arguments | {"image": start}
+
+
+def image_to_image(pipe: Pipeline) -> Any:
+    """The class that makes a text-to-image pipeline one that goes on from pictures, by its `from_pipe`.
+
+    Raises:
+        ValueError: diffusers has none for this pipeline's transformer.
+    """
+    import diffusers
+
+    return (
+        image_to_image_of(type(pipe))
+        if hasattr(pipe, "transformer")
+        else diffusers.AutoPipelineForImage2Image
+    )
+
+
+def image_to_image_of(kind: type) -> Any:
+    """The same of a class of pipelines with a transformer.
+
+    Raises:
+        ValueError: diffusers has none.
+    """
+    import diffusers
+
+    # By name, since diffusers' table of them leaves Chroma's out and has others that take no strength.
+    name = kind.__name__
+    found = getattr(diffusers, name.removesuffix("Pipeline") + "Img2ImgPipeline", None)
+    if found is None:
+        raise ValueError(
+            f"{name} with a cascade: diffusers has no image-to-image pipeline for it that takes a strength; sample it "
+            "once"
+        )
+    return found
 
 
 def accepted(pipe: Pipeline, arguments: dict[str, Any]) -> dict[str, Any]:
@@ -235,9 +270,9 @@ def _pipeline(pipe: UNetPipeline, inputs: Inputs) -> UNetPipeline:
     return _derived(kind, pipe, **extra)
 
 
-def _derived(kind: Any, pipe: UNetPipeline, **extra: Any) -> UNetPipeline:
+def _derived(kind: Any, pipe: Pipeline, **extra: Any) -> Any:
     """A pipeline of another task with the same models."""
-    derived: UNetPipeline = kind.from_pipe(pipe, **extra)
+    derived = kind.from_pipe(pipe, **extra)
     derived.set_progress_bar_config(**getattr(pipe, "_progress_bar_config", {}))
     return derived
 
