@@ -22,7 +22,7 @@ from typing import Annotated, Any
 
 import typer
 
-from .joint_cells import CELLS, DIRECT, TRAINING, Cell
+from .joint_cells import CELLS, DIRECT, STUDIED, TRAINING, Cell
 from .quality import RESULTS, SEED, chosen, judge_pieces, judge_version, percent, read_verdicts, share
 from .study import difference
 
@@ -175,26 +175,32 @@ def summarise(
 
 
 def to_markdown(rows: list[dict[str, Any]], about: dict[str, Any]) -> str:
-    def points(value: dict[str, float] | None) -> str:
-        if value is None:
-            return ""
-        return "{fraction:+.0f} ({low:+.0f} to {high:+.0f})".format(**{k: 100 * v for k, v in value.items()})
-
-    lines = [
-        "| model, width x height, sampling | images | repeated | correct | points more than direct | seconds |",
-        "|---|---|---|---|---|---|",
-    ]
-    lines += [
-        f"| {row['cell']} | {row['count']} | {percent(row['repeated'])} | {percent(row['correct'])} "
-        f"| {points(row['correct_difference'])} | {row['seconds']:.1f} |"
-        for row in rows
-    ]
     note = "; ".join(f"{name} {value}" for name, value in about.items())
     intervals = (
-        "In brackets 95% intervals: of shares Wilson's, of points Newcombe's for pairs. Seconds: the median of a "
-        "picture's, alone in its process"
+        "Right / repeated, in brackets Wilson's 95% interval, then the number of pictures. Seconds: the median of a "
+        "picture's, alone in its process, of the first model named"
     )
-    return "\n".join([*lines, "", f"{intervals}. {note}.", ""])
+    return "\n".join([*table(rows), "", f"{intervals}. {note}.", ""])
+
+
+def table(rows: list[dict[str, Any]]) -> list[str]:
+    """One line a size and way, the models side by side."""
+    cells = {tuple(row["cell"].split(", ", 2)): row for row in rows}  # model, size, way
+    models = [model for model in (*STUDIED, "joint") if any(model == key[0] for key in cells)]
+    lines = [
+        f"| width x height | sampling | {' | '.join(f'`{model}`' for model in models)} | seconds |",
+        f"|---|---|{'---|' * len(models)}---|",
+    ]
+    for size, way in dict.fromkeys(key[1:] for key in cells):
+        found = [cells.get((model, size, way)) for model in models]
+        seconds = next(f"{row['seconds']:.1f}" for row in found if row)
+        shares = " | ".join(_shares(row) if row else "" for row in found)
+        lines.append(f"| {size} | {way} | {shares} | {seconds} |")
+    return lines
+
+
+def _shares(row: dict[str, Any]) -> str:
+    return " / ".join(percent(row[name]) for name in ("correct", "repeated")) + f", {row['count']}"
 
 
 def main(

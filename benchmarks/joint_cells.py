@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 TRAINING = (128, 128)
-_STUDIED = ("joint-masked", "joint-registers")
+STUDIED = ("joint-masked", "joint-registers")
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,7 @@ def _cells() -> list[Cell]:
     for size, (most, usual, others) in _SIZES.items():
         for name, way in (_FINALISTS | others).items():
             finalist = name in _FINALISTS
-            models = _PADDED if way.padding else (*_STUDIED, "joint") if finalist else _STUDIED
+            models = _PADDED if way.padding else (*STUDIED, "joint") if finalist else STUDIED
             found += [Cell(model, name, way, size, most if finalist else usual) for model in models]
     return found
 

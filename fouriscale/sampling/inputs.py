@@ -6,7 +6,7 @@ import contextlib
 import functools
 import inspect
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -201,32 +201,24 @@ def resumed(
     Raises:
         ValueError: see `image_to_image`.
     """
+    from diffusers import AutoPipelineForImage2Image
+
     arguments = _arguments(inputs, height, width)
     if inputs.controls:
         arguments["control_image"] = arguments.pop("image")
-    return _derived(image_to_image(runner), runner), arguments | {"image": start}
+    if not hasattr(runner, "transformer"):
+        return _derived(AutoPipelineForImage2Image.from_pipe, runner), arguments | {"image": start}
+    kind = image_to_image(type(runner))
+    # Not by `from_pipe`, which casts the models, and so `runner`'s, to float32.
+    parts = {name: part for name, part in runner.components.items() if part is not None}
+    return _derived(lambda _: kind(**parts), runner), arguments | {"image": start}
 
 
-def image_to_image(pipe: Pipeline) -> Any:
-    """The class that makes a text-to-image pipeline one that goes on from pictures, by its `from_pipe`.
-
-    Raises:
-        ValueError: diffusers has none for this pipeline's transformer.
-    """
-    import diffusers
-
-    return (
-        image_to_image_of(type(pipe))
-        if hasattr(pipe, "transformer")
-        else diffusers.AutoPipelineForImage2Image
-    )
-
-
-def image_to_image_of(kind: type) -> Any:
-    """The same of a class of pipelines with a transformer.
+def image_to_image(kind: type) -> Any:
+    """The class of diffusers that goes on from pictures where a class of pipelines with a transformer begins with text.
 
     Raises:
-        ValueError: diffusers has none.
+        ValueError: there is none.
     """
     import diffusers
 
@@ -267,12 +259,12 @@ def _pipeline(pipe: UNetPipeline, inputs: Inputs) -> UNetPipeline:
     if inputs.controls:
         nets = [controlnets.load(model, pipe) for model, _, _ in inputs.controls]
         extra["controlnet"] = nets if len(nets) > 1 else nets[0]
-    return _derived(kind, pipe, **extra)
+    return _derived(kind.from_pipe, pipe, **extra)
 
 
-def _derived(kind: Any, pipe: Pipeline, **extra: Any) -> Any:
-    """A pipeline of another task with the same models."""
-    derived = kind.from_pipe(pipe, **extra)
+def _derived(make: Callable[..., Any], pipe: Pipeline, **extra: Any) -> Any:
+    """A pipeline of another task with the same models, and as loud."""
+    derived = make(pipe, **extra)
     derived.set_progress_bar_config(**getattr(pipe, "_progress_bar_config", {}))
     return derived
 

@@ -102,7 +102,7 @@ def refuse(pipe: Pipeline, inputs: Inputs, cascade: Cascade | None, size: Size) 
     check_for_transformer(inputs, cascade)
     check_sides(size, token_pixels(pipe), type(pipe).__name__)
     if cascade is not None:
-        image_to_image(pipe)
+        image_to_image(type(pipe))
 
 
 def token_pixels(pipe: Pipeline) -> int:
