@@ -72,7 +72,7 @@ def judge_batch(
     scenes = sample_scenes(cell.count, SEED, 1)[first : first + cell.batch]
     _pipeline(cell.model, device)  # loading it is no part of a picture's time
     begun = time.perf_counter()
-    pictures = _sampled(cell, [scene.caption for scene in scenes], first, steps, device)
+    pictures = sampled(cell, [scene.caption for scene in scenes], first, steps, device)
     seconds = (time.perf_counter() - begun) / len(scenes)
     verdicts = []
     for index, (scene, picture) in enumerate(zip(scenes, pictures, strict=True), first):
@@ -85,7 +85,8 @@ def judge_batch(
     return verdicts
 
 
-def _sampled(cell: Cell, prompts: list[str], first: int, steps: int | None, device: str) -> list[Any]:
+def sampled(cell: Cell, prompts: list[str], first: int, steps: int | None, device: str) -> list[Any]:
+    """The pictures of scenes `first` and those behind it in a cell's way."""
     import contextlib
 
     import torch
