@@ -31,11 +31,11 @@ def either(one: Axes, other: Axes) -> Axes:
 
 
 def check_sides(size: Size, multiple: int, wrap: Axes) -> None:
-    """Refuse a wrapped side that the UNet's strides, or tokens, do not divide: its two ends would meet out of step.
+    """Refuse a wrapped side that the UNet's strides do not divide: its two ends would meet out of step.
 
     Args:
         size: (height, width) of the picture in pixels.
-        multiple: pixels from one place of the coarsest map to the next, or from one token to the next.
+        multiple: pixels from one place of the coarsest map to the next.
 
     Raises:
         ValueError: the sentence names the nearest side that wraps.

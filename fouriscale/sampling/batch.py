@@ -27,7 +27,7 @@ from ..maths.wrap import WRAPS, check_sides
 from ..position_config import PositionConfig
 from ..recognise import class_of, config_for
 from .cascade import Cascade, config_for_run
-from .cascade_checks import check_cascade, check_prompt_alone
+from .cascade_checks import check_cascade, check_for_transformer
 from .generate import check_request, generate, sampling_defaults
 from .inputs import Inputs
 from .parameters import parameters_of
@@ -57,7 +57,7 @@ class FouriScaleInstrument:
             inputs.check_steps(steps)
         cascade = _cascade(job)
         if isinstance(known, PositionConfig):
-            check_prompt_alone(inputs, cascade)
+            check_for_transformer(inputs, cascade)
         config = _foreseen_config(job) if cascade else None
         wanted = _size(None, job, config, inputs) if config else None
         direct = job.preset == DIRECT

@@ -6,7 +6,7 @@ import contextlib
 import functools
 import inspect
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -188,8 +188,8 @@ def prepared(
 
 
 def resumed(
-    runner: UNetPipeline, inputs: Inputs, height: int, width: int, start: Any
-) -> tuple[UNetPipeline, dict[str, Any]]:
+    runner: Pipeline, inputs: Inputs, height: int, width: int, start: Any
+) -> tuple[Pipeline, dict[str, Any]]:
     """The image-to-image pipeline that goes on from pictures or latents, and arguments for its call.
 
     Args:
@@ -197,13 +197,40 @@ def resumed(
         inputs: those.
         height, width: what the ControlNets' pictures are scaled to, in pixels.
         start: images, or latents (B, C, height, width).
+
+    Raises:
+        ValueError: see `image_to_image`.
     """
     from diffusers import AutoPipelineForImage2Image
 
     arguments = _arguments(inputs, height, width)
     if inputs.controls:
         arguments["control_image"] = arguments.pop("image")
-    return _derived(AutoPipelineForImage2Image, runner), arguments | {"image": start}
+    if not hasattr(runner, "transformer"):
+        return _derived(AutoPipelineForImage2Image.from_pipe, runner), arguments | {"image": start}
+    kind = image_to_image(type(runner))
+    # Not by `from_pipe`, which casts the models, and so `runner`'s, to float32.
+    parts = {name: part for name, part in runner.components.items() if part is not None}
+    return _derived(lambda _: kind(**parts), runner), arguments | {"image": start}
+
+
+def image_to_image(kind: type) -> Any:
+    """The class of diffusers that goes on from pictures where a class of pipelines with a transformer begins with text.
+
+    Raises:
+        ValueError: there is none.
+    """
+    import diffusers
+
+    # By name, since diffusers' table of them leaves Chroma's out and has others that take no strength.
+    name = kind.__name__
+    found = getattr(diffusers, name.removesuffix("Pipeline") + "Img2ImgPipeline", None)
+    if found is None:
+        raise ValueError(
+            f"{name} with a cascade: diffusers has no image-to-image pipeline for it that takes a strength; sample it "
+            "once"
+        )
+    return found
 
 
 def accepted(pipe: Pipeline, arguments: dict[str, Any]) -> dict[str, Any]:
@@ -232,12 +259,12 @@ def _pipeline(pipe: UNetPipeline, inputs: Inputs) -> UNetPipeline:
     if inputs.controls:
         nets = [controlnets.load(model, pipe) for model, _, _ in inputs.controls]
         extra["controlnet"] = nets if len(nets) > 1 else nets[0]
-    return _derived(kind, pipe, **extra)
+    return _derived(kind.from_pipe, pipe, **extra)
 
 
-def _derived(kind: Any, pipe: UNetPipeline, **extra: Any) -> UNetPipeline:
-    """A pipeline of another task with the same models."""
-    derived: UNetPipeline = kind.from_pipe(pipe, **extra)
+def _derived(make: Callable[..., Any], pipe: Pipeline, **extra: Any) -> Any:
+    """A pipeline of another task with the same models, and as loud."""
+    derived = make(pipe, **extra)
     derived.set_progress_bar_config(**getattr(pipe, "_progress_bar_config", {}))
     return derived
 

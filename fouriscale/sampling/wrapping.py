@@ -45,7 +45,6 @@ def check_wrap(pipe: Any, config: Config | None, size: Size) -> None:
     from ..hooks.applied import wrap_multiple
     from ..hooks.pipelines import denoiser_of
     from ..hooks.registry import own_wrap
-    from ..hooks.rotary_families import family_of
 
     wanted, applied = wrap_name(config), name_of(own_wrap(pipe))
     if applied not in ("none", wanted):
@@ -53,14 +52,11 @@ def check_wrap(pipe: Any, config: Config | None, size: Size) -> None:
             f"wrap={applied!r} is applied to this pipeline and the config says {wanted!r}: give a config with "
             f"wrap={applied!r}, or call remove_wrap(pipe) first"
         )
-    if wanted == "none":
-        return
     denoiser = denoiser_of(pipe)
-    if isinstance(denoiser, UNet2DConditionModel):
-        multiple = wrap_multiple(denoiser, pipe.vae_scale_factor)
-    else:
-        multiple = family_of(denoiser).token_pixels(pipe)
-    check_sides(size, multiple, WRAPS[wanted])
+    if wanted != "none" and isinstance(
+        denoiser, UNet2DConditionModel
+    ):  # a transformer's tokens are whole anyway
+        check_sides(size, wrap_multiple(denoiser, pipe.vae_scale_factor), WRAPS[wanted])
 
 
 def resized(picture: Image.Image, size: Size, wrap: Axes) -> Image.Image:

@@ -11,7 +11,7 @@ from diffusers import FluxPipeline, QwenImagePipeline
 from fouriscale import FouriScaleConfig, PositionConfig
 from fouriscale.loading.pipeline import load_pipeline
 from fouriscale.sampling.cascade import Cascade
-from fouriscale.sampling.generate import cascade, generate, remake, sampling_defaults
+from fouriscale.sampling.generate import generate, remake, sampling_defaults
 from fouriscale.sampling.inputs import Inputs
 from fouriscale.sampling.recipe import Recipe
 from fouriscale.sampling.schedulers import recorded_scheduler
@@ -70,8 +70,8 @@ def test_a_picture_is_remade_from_its_recipe_and_prompts_are_sampled_alone(pipe)
     ("settings", "sentence"),
     [
         (
-            {"cascade": Cascade(), "config": CONFIG},
-            "cascade_strength=0.5: a cascade is for UNets; a transformer's",
+            {"cascade": Cascade(upsampling="latents"), "config": CONFIG},
+            "cascade_upsampling='latents': a transformer's",
         ),
         ({"height": 132, "config": CONFIG}, "132"),
     ],
@@ -91,8 +91,6 @@ def test_inputs_and_settings_of_unets_are_refused(pipe, tmp_path):
         generate(pipe, PROMPT, inputs=Inputs(image=tmp_path / "a.png"), steps=2, config=CONFIG, **SIZE)
     with pytest.raises(TypeError, match="must be a PositionConfig for a FluxTransformer2DModel"):
         generate(pipe, PROMPT, steps=1, config=FouriScaleConfig.preset("sd15"), **SIZE)
-    with pytest.raises(ValueError, match=r"cascade_strength=0\.3: a cascade is for UNets"):
-        cascade(pipe, PROMPT, strength=0.3, **SIZE)
 
 
 def test_a_size_is_a_whole_number_of_tokens():
