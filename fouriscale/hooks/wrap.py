@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Iterator
 from typing import Any, TypeVar
 
-from diffusers import AutoencoderKL, ControlNetModel, T2IAdapter, UNet2DConditionModel
+from diffusers import ControlNetModel, T2IAdapter, UNet2DConditionModel
 from torch import nn
 
 from picturelab.bounds import shown
@@ -19,7 +19,7 @@ from .pipelines import OwnLoop, bare_unet, denoiser_of
 from .registry import drop, kept, put, put_anew, settings_of
 from .rotary import AppliedPositions
 
-_PARTS = (AutoencoderKL, ControlNetModel, T2IAdapter)
+_PARTS = (*wrapping.AUTOENCODERS, ControlNetModel, T2IAdapter)
 
 Host = TypeVar("Host", bound="UNetPipeline | nn.Module")
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import Any, NoReturn, Protocol
 
 import torch
-from diffusers import AutoencoderKL
+from diffusers import AutoencoderKL, AutoencoderKLFlux2
 from torch import nn
 
 from picturelab.hooks.checkpointing import CheckpointFollower
@@ -28,6 +28,7 @@ from .call import COPYING, Call, Running, plain_values
 from .pipelines import bare_unet, running_pipeline
 
 ATTRIBUTE = "_fouriscale"  # where a model keeps what is attached to it
+AUTOENCODERS = (AutoencoderKL, AutoencoderKLFlux2)
 _DENOISERS = ("unet", "transformer")  # where pipelines keep what their settings are attached to
 _NETS = ("controlnet", "adapter")  # where pipelines keep what looks at a control picture
 # How an autoencoder works in tiles: {method: whether it decodes}. Which of the first two depends on diffusers' version.
@@ -65,10 +66,10 @@ def _models(pipe: Any) -> list[nn.Module]:
     parts = []
     vae = getattr(pipe, "vae", None)
     if vae is not None:
-        if not isinstance(bare_unet(vae), AutoencoderKL):
+        if not isinstance(bare_unet(vae), AUTOENCODERS):
             raise ValueError(
                 f"{type(pipe).__name__}'s autoencoder is a {type(vae).__name__}: pictures wrap with an AutoencoderKL "
-                "only"
+                "or FLUX.2's only"
             )
         parts.append(bare_unet(vae))
     return parts + [net for name in _NETS for net in _nets(getattr(pipe, name, None))]
@@ -179,7 +180,7 @@ class WrappedPart:
             for part in self._called():
                 undo.callback(part.register_forward_pre_hook(self._before).remove)
                 undo.callback(part.register_forward_hook(self._after, always_call=True).remove)
-            for name in _TILED if isinstance(self.model, AutoencoderKL) else ():
+            for name in _TILED if isinstance(self.model, AUTOENCODERS) else ():
                 if hasattr(self.model, name):
                     tiled = functools.partial(self._tiled, getattr(self.model, name), _TILED[name])
                     setattr(self.model, name, tiled)
@@ -190,7 +191,7 @@ class WrappedPart:
 
     def _called(self) -> Iterator[nn.Module]:
         """The modules that pipelines call: an autoencoder's two halves, of others the model itself."""
-        if isinstance(self.model, AutoencoderKL):
+        if isinstance(self.model, AUTOENCODERS):
             yield from (self.model.encoder, self.model.decoder)
         else:
             yield self.model

@@ -119,7 +119,7 @@ def test_noise_rolled_with_its_texts_place_gives_the_rolled_answer(tiny, name, c
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", FAMILIES)
+@pytest.mark.parametrize("name", [*FAMILIES, "flux2"])
 def test_a_pipelines_autoencoder_wraps_with_it(tiny, name):
     pipe = tiny(name)
     plain = text_pipelines.run(pipe, name, PROMPT)
