@@ -182,12 +182,12 @@ def refused(name, families, sentence):
     return cell(TRANSFORMERS, name, families, sentence, modes=("positions",), absent="not tried")
 
 
-@refused("text to image that wraps, with a table of positions", ["sd3"], "whose ends do not meet")
+@refused("text to image that wraps", ["sd3"], "whose ends do not meet")
 def table(family):
     return Setting(text_pipelines.pipeline(family), None, config=lambda mode: CONFIG.replace(wrap="both"))
 
 
-@refused("text to image that wraps, with a video's autoencoder", ["qwen_image", "krea2"], "autoencoder is a")
+@refused("text to image that wraps", ["qwen_image", "krea2"], "autoencoder is a")
 def video_autoencoder(family):
     return table(family)
 
