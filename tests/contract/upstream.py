@@ -201,12 +201,16 @@ LEANS = (
         lambda: _padded_before() == (5, 5),
     ),
     Lean(
-        "AutoencoderKL calls tiled_decode and _tiled_encode of itself, whose tiles these sizes decide",
+        "AutoencoderKL and FLUX.2's call tiled_decode and _tiled_encode of themselves, whose tiles these sizes decide",
         "hooks/wrapping.py",
-        lambda: (
-            "self.tiled_decode(z" in inspect.getsource(diffusers.AutoencoderKL._decode)
-            and "tiled_encode(x" in inspect.getsource(diffusers.AutoencoderKL._encode)
-            and {"tile_latent_min_size", "tile_overlap_factor"} <= vars(diffusers.AutoencoderKL()).keys()
+        lambda: all(
+            "self.tiled_decode(z" in inspect.getsource(kind._decode)
+            and "tiled_encode(x" in inspect.getsource(kind._encode)
+            and all(
+                f"self.{name} =" in inspect.getsource(kind)
+                for name in ("tile_latent_min_size", "tile_overlap_factor")
+            )
+            for kind in (diffusers.AutoencoderKL, diffusers.AutoencoderKLFlux2)
         ),
     ),
     Lean(

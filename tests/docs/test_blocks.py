@@ -23,7 +23,14 @@ from tests.docs.walk import PARSED_ONLY, walk
 from tests.tiny import painters
 
 # A dozen runs of a pipeline each.
-SLOW = ("docs/audit.md", "docs/command-line.md", "docs/joint.md", "docs/padtone.md", "docs/pipelines.md")
+SLOW = (
+    "docs/audit.md",
+    "docs/command-line.md",
+    "docs/joint.md",
+    "docs/padtone.md",
+    "docs/pipelines.md",
+    "docs/wrap.md",
+)
 
 
 @pytest.fixture(scope="module")
