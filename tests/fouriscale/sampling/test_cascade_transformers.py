@@ -98,7 +98,9 @@ def test_it_is_remade_from_its_recipe_and_sampled_once_where_nothing_is_to_be_en
 @pytest.mark.parametrize("family", ["flux2", "lumina2", "krea2"])
 def test_families_without_image_to_image_are_refused(family):
     pipe = tiny.pipeline(family)
-    sentence = f"^{type(pipe).__name__} with a cascade: diffusers has no image-to-image pipeline for it"
+    sentence = (
+        f"^{type(pipe).__name__} draws from a prompt alone: diffusers has no image-to-image pipeline for it"
+    )
     with pytest.raises(ValueError, match=sentence):
         cascade(pipe, PROMPT, config=CONFIG, **CALL)
 
