@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 # What imports torch is imported where it is used, so that a command refuses a cascade at once.
 
 UPSAMPLINGS = ("pixels", "latents")
-_LONGEST = 1.5  # times as long as the training size a side of a transformer's first picture is, its other side as trained
+_LONGEST = 1.5  # times the training side: how long the one side of a transformer's first picture may be
 
 
 class Cascade(Settings):
