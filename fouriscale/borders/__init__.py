@@ -1,0 +1,1 @@
+"""What a UNet takes from its borders: the report of `fouriscale borders`."""
