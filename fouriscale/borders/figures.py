@@ -13,7 +13,7 @@ from .measure import Denoiser
 from .run import Piece, pieces
 from .settings import PROBES, BordersSettings
 from .signal import Figure, distances, mean_figure, ratio
-from .ways import COMPARISONS, DIRECT, GRADIENTS, SCALES, WRAPPED, Comparison, Way, size_at
+from .ways import COMPARISONS, DIRECT, FURTHER, SCALES, WRAPPED, Comparison, Way, size_at
 
 Measured = Iterable[tuple[Piece, Mapping[str, Any]]]
 """Pieces with what they found."""
@@ -124,8 +124,10 @@ def _mean_map(maps: Sequence[Sequence[Sequence[float]]]) -> list[list[float]]:
 
 def _errors(
     measured: Measured, kind: str, comparison: Comparison, way: Way, wrapped: bool, latent_size: Sequence[int]
-) -> dict[str, Any]:
+) -> dict[str, Any] | None:
     """{"total", "rings", "bands"} of the squared error of the predicted noise, the mean over noise levels.
+
+    None where it was not measured.
 
     Args:
         kind: of the pieces that hold it: "error" of pictures as they are, "position" of rolled ones.
@@ -135,6 +137,8 @@ def _errors(
         if piece.kind == kind and piece.comparison == comparison:
             own = notes[_entry_name(way, wrapped)]
             found.append(own["error"] if kind == "position" else own)
+    if not found:
+        return None
     rings = [mean_figure(level) for level in zip(*(one["rings"] for one in found), strict=True)]
     return {
         "total": mean_figure([one["total"] for one in found]),
@@ -147,7 +151,7 @@ def _gradient(
     measured: Measured, comparison: Comparison, way: Way, wrapped: bool, latent_size: Sequence[int]
 ) -> dict[str, Any] | None:
     """{"rings", "bands", "map"}; None where it was not measured."""
-    if comparison not in GRADIENTS:
+    if comparison not in FURTHER:
         return None
     notes = next(
         notes for piece, notes in measured if piece.kind == "gradient" and piece.comparison == comparison

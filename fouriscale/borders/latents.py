@@ -131,7 +131,9 @@ class Latents:
         rolled, stride, repeat = how
         clean, noise, shift = [], [], (0, 0)
         for i in inputs:
-            generator = torch.Generator().manual_seed((self._seed << 20) + (repeat << 16) + i)
+            words = f"{self._seed} {repeat} {i}"
+            own_seed = int.from_bytes(hashlib.sha256(words.encode()).digest()[:7])
+            generator = torch.Generator().manual_seed(own_seed)
             latents = self._latents(used[i], size)
             height, width = latents.shape[-2:]
             draw = torch.rand(4, generator=generator).tolist()

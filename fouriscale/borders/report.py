@@ -86,9 +86,10 @@ def make_report(
 
 def _source_in_words(settings: BordersSettings) -> str:
     if settings.pictures is not None:
+        folder = printable(settings.pictures)
         return (
-            f"The latents are of the pictures in {printable(settings.pictures)}, cut and resized to each size; the UNet "
-            "was given an empty prompt."
+            f"The latents are of the pictures in {folder}, cut and resized to each size; the UNet was given an empty "
+            "prompt."
         )
     return (
         f"The latents are of {settings.inputs} pictures that the model sampled itself at its training size, enlarged "

@@ -22,7 +22,7 @@ from ..sampling.generate import generate
 from .latents import Latents, Source
 from .measure import Denoiser, errors, gradients, position
 from .settings import PROBES, BordersSettings
-from .ways import COMPARISONS, GRADIENTS, WRAPPED, Comparison, Way, size_at
+from .ways import COMPARISONS, FURTHER, WRAPPED, Comparison, Way, size_at
 
 _BATCH = 4  # inputs of a call at the training size, 1 at four times that
 
@@ -58,8 +58,9 @@ def pieces(settings: BordersSettings) -> list[Piece]:
     for comparison in COMPARISONS:
         names = (*(way.name for way in comparison.ways), WRAPPED)
         for timestep in settings.timesteps:
-            found += [Piece(kind, comparison, timestep, names) for kind in ("position", "error")]
-    for comparison in GRADIENTS:
+            kinds = ("position", "error") if comparison in FURTHER else ("position",)
+            found += [Piece(kind, comparison, timestep, names) for kind in kinds]
+    for comparison in FURTHER:
         names = (*(way.name for way in comparison.ways), WRAPPED)
         found.append(Piece("gradient", comparison, settings.gradient_timestep, names))
     return found

@@ -72,8 +72,8 @@ COMPARISONS = (
     Comparison(4, DILATED),
     Comparison(4, DEEP),
 )
-# Those whose gradients are measured; at 4 times the size a probe takes sixteen times as long and shows no more.
-GRADIENTS = tuple(one for one in COMPARISONS if one.scale < 4)
+# Those of which more than position is measured; at 4 times the size an input takes thirty times as long.
+FURTHER = tuple(one for one in COMPARISONS if one.scale < 4)
 SCALES = tuple(dict.fromkeys(one.scale for one in COMPARISONS))
 
 
