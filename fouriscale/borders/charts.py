@@ -36,7 +36,7 @@ def signal_chart(ways: Sequence[Mapping[str, Any]], blocks: Sequence[str], *, by
         by_border: whether they differ by their border, and not by their method and size.
     """
     with styled():
-        figure = Figure(figsize=(5.6, 3.6), layout="constrained")
+        figure = Figure(figsize=(5.6, 4.2), layout="constrained")
         axes = figure.subplots()
         places = np.arange(len(blocks))
         for i, way in enumerate(ways):
@@ -45,32 +45,29 @@ def signal_chart(ways: Sequence[Mapping[str, Any]], blocks: Sequence[str], *, by
             ends = np.array([[one["value"] - one["low"], one["high"] - one["value"]] for one in snr]).T
             axes.errorbar(
                 places + 0.07 * (i - (len(ways) - 1) / 2), value, yerr=np.maximum(ends, 0), capsize=2,
-                linewidth=1.2, elinewidth=0.8, markersize=4, **_look(way, by_border),
+                linewidth=1.2, elinewidth=0.6, markersize=4, **_look(way, by_border),
             )  # fmt: skip
         axes.set_xticks(places, blocks, rotation=40, ha="right")
         axes.set_ylabel("position signal (SNR)")
         axes.set_ylim(0)
-        _legend(axes)
+        _legend(figure)
         return svg(figure)
 
 
 def rings_chart(
-    ways: Sequence[Mapping[str, Any]], entry: Sequence[str], label: str, *, by_border: bool, most: int
+    ways: Sequence[Mapping[str, Any]], entry: str, label: str, *, by_border: bool, most: int
 ) -> str:
     """A figure by distance to the border, with intervals as bands.
 
     Args:
-        entry: the names that lead to the list of figures in an entry of `ways`.
+        entry: the name in an entry of `ways` under whose "rings" the figures are.
         most: latent pixels of distance that are shown.
     """
     with styled():
-        figure = Figure(figsize=(5.6, 3.4), layout="constrained")
+        figure = Figure(figsize=(5.6, 3.8), layout="constrained")
         axes = figure.subplots()
         for way in ways:
-            rings: Any = way
-            for name in entry:
-                rings = rings[name]
-            rings = rings[:most]
+            rings = way[entry]["rings"][:most]
             x = np.arange(len(rings))
             look = _look(way, by_border) | {"marker": ""}
             axes.plot(x, [one["value"] for one in rings], linewidth=1.4, **look)
@@ -80,7 +77,7 @@ def rings_chart(
             )  # fmt: skip
         axes.set(xlabel="distance to the border, latent pixels", ylabel=label)
         axes.set_ylim(0)
-        _legend(axes)
+        _legend(figure)
         return svg(figure)
 
 
@@ -126,5 +123,6 @@ def _look(way: Mapping[str, Any], by_border: bool) -> dict[str, Any]:
     }
 
 
-def _legend(axes: Any) -> None:
-    axes.legend(frameon=False, fontsize=8, ncols=2)
+def _legend(figure: Figure) -> None:
+    """Below, where it covers no curve."""
+    figure.legend(loc="outside lower center", frameon=False, fontsize=9, ncols=3)

@@ -13,7 +13,7 @@ from .measure import Denoiser
 from .run import Piece, pieces
 from .settings import PROBES, BordersSettings
 from .signal import Figure, distances, mean_figure, ratio
-from .ways import COMPARISONS, DIRECT, FURTHER, SCALES, WRAPPED, Comparison, Way, size_at
+from .ways import COMPARISONS, DIRECT, SCALES, WRAPPED, Comparison, Way, size_at
 
 Measured = Iterable[tuple[Piece, Mapping[str, Any]]]
 """Pieces with what they found."""
@@ -151,13 +151,12 @@ def _gradient(
     measured: Measured, comparison: Comparison, way: Way, wrapped: bool, latent_size: Sequence[int]
 ) -> dict[str, Any] | None:
     """{"rings", "bands", "map"}; None where it was not measured."""
-    if comparison not in FURTHER:
-        return None
-    notes = next(
-        notes for piece, notes in measured if piece.kind == "gradient" and piece.comparison == comparison
-    )
-    own = notes[_entry_name(way, wrapped)]
-    return {**own, "bands": _bands(own["rings"], latent_size)}
+    for piece, notes in measured:
+        of_these = (piece.comparison.scale, piece.comparison.method) == (comparison.scale, comparison.method)
+        if piece.kind == "gradient" and of_these and _entry_name(way, wrapped) in notes:
+            own = notes[_entry_name(way, wrapped)]
+            return {**own, "bands": _bands(own["rings"], latent_size)}
+    return None
 
 
 def _bands(rings: Sequence[Figure], latent_size: Sequence[int]) -> dict[str, Figure]:

@@ -92,36 +92,36 @@ class Latents:
 
     Args:
         pipe: a pipeline of Stable Diffusion's kind.
-        source: where pictures come from; used in turn where there are fewer than `count`.
-        count: inputs of a size.
+        source: where pictures come from.
         seed: of noise and shifts.
         told_size: (height, width) in pixels, that a UNet of SDXL's kind is told.
     """
 
-    def __init__(self, pipe: UNetPipeline, source: Source, count: int, seed: int, told_size: Size):
-        self._pipe, self._source, self._count, self._seed = pipe, source, count, seed
+    def __init__(self, pipe: UNetPipeline, source: Source, seed: int, told_size: Size):
+        self._pipe, self._source, self._seed = pipe, source, seed
         self._told_size = told_size
         self._encoded: dict[tuple[int, Size], torch.Tensor] = {}
         self._texts: dict[str, Mapping[str, torch.Tensor]] = {}
 
     def batches(
-        self, size: Size, most: int, *, rolled: bool, stride: int = 1, repeats: int = 1
+        self, size: Size, *, count: int, most: int, rolled: bool, stride: int = 1, repeats: int = 1
     ) -> Iterator[Inputs]:
-        """All inputs at a size, each batch of one group.
+        """Inputs at a size, each batch of one group.
 
         Args:
             size: (height, width) in pixels.
-            most: inputs of a batch.
+            count: how many; pictures are used in turn where there are fewer.
+            most: of them in a batch.
             rolled: whether each is rolled by a random shift, so that every place is alike.
             stride: latent pixels by whose multiples the check of the wrapped network rolls.
             repeats: how often each picture is used, with other noise and another shift.
         """
         # Picture i is in group i % GROUPS each time it is used, so that groups have nothing in common.
         pictures = len(self._source.texts)
-        used = [i % (pictures // GROUPS * GROUPS) for i in range(self._count)]
+        used = [i % (pictures // GROUPS * GROUPS) for i in range(count)]
         for repeat in range(repeats):
             for group in range(GROUPS):
-                own = list(range(group, self._count, GROUPS))
+                own = list(range(group, count, GROUPS))
                 for first in range(0, len(own), most):
                     yield self._batch(own[first : first + most], used, size, group, (rolled, stride, repeat))
 

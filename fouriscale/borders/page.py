@@ -15,7 +15,7 @@ from picturelab.reports.pages import environment, thumbnail
 from . import charts
 from .measure import PREDICTION
 from .ways import DIRECT, WRAPPED
-from .words import number, sentences, way
+from .words import number, sentences, strongest_block, way
 
 _CURVE = 32  # latent pixels of distance that curves show
 
@@ -49,8 +49,13 @@ def render(results: Mapping[str, Any]) -> str:
     """
     ways = results["ways"]
     plain = [one for one in ways if one["border"] == "zeros"]
-    bordered = {scale: _bordered(ways, scale, method) for scale, method in _compared(ways)}
-    strongest = _strongest(results)
+    bordered = {
+        f"borders, {method}, {scale}x": [
+            one for one in ways if (one["scale"], one["method"]) == (scale, method)
+        ]
+        for scale, method in _compared(ways)
+    }
+    last = next(block for block in reversed(results["blocks"]) if block != PREDICTION)
     return (
         environment("fouriscale.borders")
         .get_template("borders.html.j2")
@@ -65,7 +70,7 @@ def render(results: Mapping[str, Any]) -> str:
                     for title, several in bordered.items()
                 },
             },
-            maps=[_maps(ways, block, f"{block}") for block in dict.fromkeys((PREDICTION, strongest))],
+            maps=[_maps(ways, block) for block in dict.fromkeys((strongest_block(results), last))],
             errors=_curves(ways, bordered, "error"),
             rolled_errors=_curves(ways, bordered, "rolled_error"),
             gradients=_curves(ways, bordered, "gradient"),
@@ -80,31 +85,28 @@ def _compared(ways: Sequence[Mapping[str, Any]]) -> list[tuple[int, str]]:
     return list(dict.fromkeys(pairs))
 
 
-def _bordered(ways: Sequence[Mapping[str, Any]], scale: int, method: str) -> list[Mapping[str, Any]]:
-    return [one for one in ways if (one["scale"], one["method"]) == (scale, method)]
-
-
-def _strongest(results: Mapping[str, Any]) -> str:
-    """The block in which direct sampling at the training size has the largest signal."""
-    blocks = way(results, 1, DIRECT)["blocks"]
-    return max(blocks, key=lambda block: float(blocks[block]["snr"]["value"]))
-
-
-def _maps(ways: Sequence[Mapping[str, Any]], block: str, title: str) -> dict[str, Any]:
+def _maps(ways: Sequence[Mapping[str, Any]], block: str) -> dict[str, Any]:
     powers = {
         one["title"]: one["maps"][block] for one in ways if one["border"] != WRAPPED or one["scale"] == 1
     }
-    top = max(math.sqrt(max(max(max(row) for row in power), 0)) for power in powers.values()) or 1.0
+    # One bright pixel is not to darken all others.
+    top = max(_nearly_most(power) for power in powers.values()) or 1.0
     pictures = charts.map_pictures(powers, top)
     return {
-        "block": title,
+        "block": block,
         "scale": charts.colour_scale(top, "pattern over the pictures' deviation"),
         "pictures": {name: thumbnail(image, max(image.size)) for name, image in pictures.items()},
     }
 
 
+def _nearly_most(power: Sequence[Sequence[float]]) -> float:
+    """The root of a map's power that a place in fifty exceeds."""
+    values = sorted(value for row in power for value in row)
+    return math.sqrt(max(values[len(values) * 49 // 50], 0))
+
+
 def _curves(
-    ways: Sequence[Mapping[str, Any]], bordered: Mapping[Any, Sequence[Mapping[str, Any]]], entry: str
+    ways: Sequence[Mapping[str, Any]], bordered: Mapping[str, Sequence[Mapping[str, Any]]], entry: str
 ) -> dict[str, str]:
     """{what differs: a drawing of a figure by distance to the border}."""
     label = {
@@ -113,12 +115,9 @@ def _curves(
         "gradient": "energy of the gradient, mean 1",
     }[entry]
     plain = [one for one in ways if one["border"] == "zeros" and one[entry] is not None]
-    drawings = {
-        "ways of sampling": charts.rings_chart(plain, (entry, "rings"), label, by_border=False, most=_CURVE)
-    }
-    for several in bordered.values():
-        first = several[0]
-        drawings[f"borders, {first['method']}, {first['scale']}x"] = charts.rings_chart(
-            several, (entry, "rings"), label, by_border=True, most=_CURVE
-        )
+    drawings = {"ways of sampling": charts.rings_chart(plain, entry, label, by_border=False, most=_CURVE)}
+    for title, several in bordered.items():
+        if any(one[entry] is None for one in several):
+            continue
+        drawings[title] = charts.rings_chart(several, entry, label, by_border=True, most=_CURVE)
     return drawings

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,12 +58,16 @@ def pieces(settings: BordersSettings) -> list[Piece]:
     found = []
     for comparison in COMPARISONS:
         names = (*(way.name for way in comparison.ways), WRAPPED)
+        further = comparison in FURTHER
         for timestep in settings.timesteps:
-            kinds = ("position", "error") if comparison in FURTHER else ("position",)
+            kinds = ("position", "error") if further else ("position",)
             found += [Piece(kind, comparison, timestep, names) for kind in kinds]
-    for comparison in FURTHER:
-        names = (*(way.name for way in comparison.ways), WRAPPED)
-        found.append(Piece("gradient", comparison, settings.gradient_timestep, names))
+        if further:
+            # Larger, of all borders there are zeros alone, since a gradient takes three times as long as a prediction.
+            borders = comparison.borders if comparison.scale == 1 else comparison.borders[:1]
+            own = Comparison(comparison.scale, comparison.method, borders)
+            names = (*(way.name for way in own.ways), WRAPPED)
+            found.append(Piece("gradient", own, settings.gradient_timestep, names))
     return found
 
 
@@ -97,7 +102,6 @@ def carry_out(
         latents = Latents(
             pipe,
             source(run, progress),
-            settings.inputs,
             settings.seed,
             size_at(denoiser.unet, denoiser.config, 1, denoiser.vae_scale_factor),
         )
@@ -120,17 +124,20 @@ def _measure(
     denoiser: Denoiser, settings: BordersSettings, latents: Latents, piece: Piece
 ) -> dict[str, dict[str, Any]]:
     comparison, factor = piece.comparison, denoiser.vae_scale_factor
-    size = size_at(denoiser.unet, denoiser.config, comparison.scale, factor)
-    most = max(_BATCH // comparison.scale, 1)
+    inputs = functools.partial(
+        latents.batches,
+        size_at(denoiser.unet, denoiser.config, comparison.scale, factor),
+        count=settings.inputs_at(comparison.scale),
+        most=max(_BATCH // comparison.scale, 1),
+    )
     if piece.kind == "error":  # pictures as they are
-        return errors(denoiser, comparison, latents.batches(size, most, rolled=False), piece.timestep)
+        return errors(denoiser, comparison, inputs(rolled=False), piece.timestep)
     if piece.kind == "position":
         stride = wrap_multiple(denoiser.unet, factor) // factor
-        batches = latents.batches(size, most, rolled=True, stride=stride)
-        return position(denoiser, comparison, batches, piece.timestep)
+        return position(denoiser, comparison, inputs(rolled=True, stride=stride), piece.timestep)
 
     def energy(way: Way, wrapped: bool = False) -> dict[str, Any]:
-        batches = latents.batches(size, most, rolled=True, repeats=PROBES // settings.inputs)
+        batches = inputs(rolled=True, repeats=PROBES // settings.inputs)
         return gradients(denoiser, way, batches, piece.timestep, settings.seed, wrapped=wrapped)
 
     found = {way.name: energy(way) for way in comparison.ways}

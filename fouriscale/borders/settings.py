@@ -14,6 +14,7 @@ from .signal import GROUPS
 PROBES = 64  # of the gradients of each way
 _FULL = (32, (0.2, 0.5, 0.8))
 _QUICK = (16, (0.5,))
+_LARGE = 4  # times the training size, where an input takes thirty times as long
 _MIDDLE = 0.5  # the part of training's timesteps at which gradients are measured
 
 
@@ -34,7 +35,7 @@ class BordersSettings(Settings):
     """FouriScale's settings."""
 
     inputs: int
-    """Noised latents of each noise level and size, in eight groups."""
+    """Noised latents of each noise level and size, in eight groups; at four times the training size half of them."""
 
     timesteps: tuple[int, ...]
     """The noise levels."""
@@ -56,6 +57,10 @@ class BordersSettings(Settings):
 
     device: str
     """Where it runs, such as "cuda"."""
+
+    def inputs_at(self, scale: int) -> int:
+        """Inputs at so many times the training size."""
+        return max(self.inputs // 2, GROUPS) if scale >= _LARGE else self.inputs
 
     @model_validator(mode="after")
     def _check(self) -> BordersSettings:

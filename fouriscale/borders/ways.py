@@ -60,6 +60,7 @@ class Comparison:
 
     @property
     def ways(self) -> list[Way]:
+        """One a border."""
         return [Way(self.scale, self.method, border) for border in self.borders]
 
 
@@ -72,7 +73,7 @@ COMPARISONS = (
     Comparison(4, DILATED),
     Comparison(4, DEEP),
 )
-# Those of which more than position is measured; at 4 times the size an input takes thirty times as long.
+# Those of which errors of pictures as they are and gradients are measured.
 FURTHER = tuple(one for one in COMPARISONS if one.scale < 4)
 SCALES = tuple(dict.fromkeys(one.scale for one in COMPARISONS))
 

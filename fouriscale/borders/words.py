@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from .ways import DEEP, DILATED, DIRECT, WRAPPED
 
-_METHODS = {DIRECT: "sampled directly", DILATED: "with dilated convolutions", DEEP: "on the deep grid"}
+_METHODS = {DIRECT: "sampling directly", DILATED: "dilated convolutions", DEEP: "the deep grid"}
 
 
 def sentences(results: Mapping[str, Any]) -> tuple[str, str]:
@@ -17,12 +17,12 @@ def sentences(results: Mapping[str, Any]) -> tuple[str, str]:
         results: the content of report.json.
     """
     base, wrapped = way(results, 1, DIRECT), way(results, 1, DIRECT, WRAPPED)
-    strongest = max(base["blocks"], key=lambda block: base["blocks"][block]["snr"]["value"])
+    strongest = strongest_block(results)
     first = (
         f"At its training size, the fixed pattern that zero padding alone writes into the maps of "
         f"{results['settings']['model']} has {_figure(base['signal'])} times the variance that pictures cause there "
-        f"(the mean over blocks and noise levels), most in {strongest}: "
-        f"{_figure(base['blocks'][strongest]['snr'])}; wrapped, without a border, it reads "
+        f"(the mean over blocks and noise levels), most in the block {strongest!r}: "
+        f"{_figure(base['blocks'][strongest]['snr'])}; without a border, wrapped, it reads "
         f"{_tiny(wrapped['signal']['value'])}."
     )
     return first, _second(results)
@@ -31,17 +31,24 @@ def sentences(results: Mapping[str, Any]) -> tuple[str, str]:
 def _second(results: Mapping[str, Any]) -> str:
     large = [one for one in results["ways"] if one["scale"] > 1 and one["border"] == "zeros"]
     if any(one["share"] is None for one in large):
-        told = [_clause(method, large, "signal", _figure) for method in _METHODS]
-        return f"That is 0 within its interval, and there is nothing to keep; it reads {'; '.join(told)}."
-    told = [_clause(method, large, "share", _percent) for method in _METHODS]
-    return f"Of that signal there is {'; '.join(told)}."
+        return (
+            f"That is 0 within its interval; larger it reads {_clauses(large, 'signal', _figure, 'with ')}."
+        )
+    return f"Of that signal, {_clauses(large, 'share', _percent)}."
 
 
-def _clause(method: str, large: Iterable[Mapping[str, Any]], entry: str, shown: Any) -> str:
-    figures = [
-        f"{shown(one[entry])} at {one['scale']} times the size" for one in large if one["method"] == method
-    ]
-    return f"{_METHODS[method]} {' and '.join(figures)}"
+def _clauses(
+    large: Sequence[Mapping[str, Any]], entry: str, shown: Callable[[Any], str], before: str = ""
+) -> str:
+    """What each method reads, the sizes said once."""
+    clauses = []
+    for method, name in _METHODS.items():
+        own = [one for one in large if one["method"] == method]
+        verb = "" if before or clauses else "keeps "
+        sizes = [f" at {one['scale']} times the size" if not clauses else "" for one in own]
+        figures = [f"{shown(one[entry])}{size}" for one, size in zip(own, sizes, strict=True)]
+        clauses.append(f"{before}{name} {verb}{' and '.join(figures)}")
+    return "; ".join(clauses)
 
 
 def way(results: Mapping[str, Any], scale: int, method: str, border: str = "zeros") -> Mapping[str, Any]:
@@ -54,6 +61,12 @@ def way(results: Mapping[str, Any], scale: int, method: str, border: str = "zero
     return entry
 
 
+def strongest_block(results: Mapping[str, Any]) -> str:
+    """The block in which direct sampling at the training size has the largest signal."""
+    blocks = way(results, 1, DIRECT)["blocks"]
+    return max(blocks, key=lambda block: float(blocks[block]["snr"]["value"]))
+
+
 def _figure(figure: Mapping[str, float]) -> str:
     return f"{number(figure['value'])} ({number(figure['low'])} to {number(figure['high'])})"
 
@@ -64,8 +77,8 @@ def _percent(figure: Mapping[str, float]) -> str:
 
 
 def number(value: float) -> str:
-    """Three decimals; two digits of what is smaller."""
-    return f"{value:.3f}" if value >= 0.01 or value == 0 else f"{value:.2g}"
+    """Three decimals."""
+    return f"{value:.3f}"
 
 
 def _tiny(value: float) -> str:
