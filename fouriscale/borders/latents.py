@@ -15,18 +15,15 @@ from diffusers import AutoencoderKL, UNet2DConditionModel
 from PIL import Image, ImageOps
 
 from picturelab import worlds
-from picturelab.failures import printable, told_as
-from picturelab.files import sha256
-from picturelab.formats import SUFFIXES
-from picturelab.pictures import picture_of, size_of
+from picturelab.pictures import picture_of
 from picturelab.pipeline import UNetPipeline
 
 from ..hooks.pipelines import bare_unet
 from ..hooks.wrap import wrap
 from ..maths.sizes import Size
 from ..sampling.prompts import encode
+from . import GROUPS
 from .measure import Inputs
-from .signal import GROUPS
 
 _SIZED = "text_time"  # the addition_embed_type of UNets that are also told sizes, as SDXL's
 
@@ -44,38 +41,8 @@ class Source:
     picture: Callable[[int], Image.Image]
 
 
-def picture_files(folder: Path) -> list[Path]:
-    """The pictures of a folder, by name.
-
-    Raises:
-        ValueError: it is none, cannot be read, or holds fewer than one picture a group.
-    """
-    name = printable(str(folder))
-    with told_as(f"{name} cannot be read", OSError, ValueError):
-        is_folder = folder.is_dir()
-        files = sorted(p for p in folder.iterdir() if p.suffix.lower() in SUFFIXES) if is_folder else []
-    if not is_folder:
-        raise ValueError(f"pictures={name}: is no folder; give one that holds pictures")
-    if len(files) < GROUPS:
-        raise ValueError(
-            f"pictures={name}: holds {len(files)} pictures; give a folder with {GROUPS} or more that end in "
-            f"{', '.join(SUFFIXES)}"
-        )
-    for file in files:
-        size_of(file)
-    return files
-
-
-def fingerprint(files: Sequence[Path]) -> str:
-    """Of the content of files in their order.
-
-    Raises:
-        ValueError: one cannot be read.
-    """
-    return hashlib.sha256("".join(map(sha256, files)).encode()).hexdigest()[:16]
-
-
 def from_files(files: Sequence[Path]) -> Source:
+    """Pictures of files, of which no text is known."""
     return Source(("",) * len(files), lambda i: picture_of(files[i]))
 
 

@@ -11,12 +11,12 @@ from picturelab.models import origin
 from picturelab.runs.folder import OnProgress, RunFolder
 
 from ..config import FouriScaleConfig
-from ..config_kinds import Config
 from ..hooks.pipelines import unet_of
 from ..recognise import config_for
 from ..reports.validate import our_prompts
 from .figures import results
-from .latents import Source, fingerprint, from_files, own_prompts, refuse_unmeasured
+from .folder import fingerprint
+from .latents import Source, from_files, own_prompts, refuse_unmeasured
 from .measure import PREDICTION_TYPES
 from .page import write_report
 from .run import carry_out, denoiser_for, sampled_source
@@ -27,7 +27,7 @@ from .words import sentences
 
 def make_report(
     pipe: Any,
-    config: Config | None,
+    config: FouriScaleConfig | None,
     folder: Path,
     *,
     pictures: Path | None,
@@ -53,8 +53,7 @@ def make_report(
     """
     unet = unet_of(pipe)
     refuse_unmeasured(pipe, unet, PREDICTION_TYPES)
-    own = config or config_for(unet)
-    assert isinstance(own, FouriScaleConfig)  # of a UNet
+    own: Any = config or config_for(unet)
     where = origin(pipe)
     settings = BordersSettings(
         model=where.model,

@@ -9,7 +9,7 @@ from pydantic import model_validator
 from picturelab.bounds import check
 from picturelab.settings import Settings
 
-from .signal import GROUPS
+from . import GROUPS
 
 PROBES = 64  # of the gradients of each way
 _FULL = (32, (0.2, 0.5, 0.8))

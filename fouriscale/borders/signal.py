@@ -16,7 +16,8 @@ from typing import Any
 
 import torch
 
-GROUPS = 8  # of inputs, of which the intervals leave out one at a time
+from . import GROUPS
+
 _STUDENT = 2.365  # 97.5% point of Student's t with 7 degrees of freedom
 _CHANNELS = 64  # of a map at most, evenly chosen
 

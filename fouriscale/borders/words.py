@@ -41,7 +41,7 @@ def _clauses(
     large: Sequence[Mapping[str, Any]], entry: str, shown: Callable[[Any], str], before: str = ""
 ) -> str:
     """What each method reads, the sizes said once."""
-    clauses = []
+    clauses: list[str] = []
     for method, name in _METHODS.items():
         own = [one for one in large if one["method"] == method]
         verb = "" if before or clauses else "keeps "

@@ -43,30 +43,30 @@ def borders(
     """
     from picturelab.model_names import check_dtype
 
+    from ..borders.folder import picture_files
     from ..loading.names import locate, part_here
 
     require("fouriscale borders", "audit", "matplotlib")
     check_dtype(dtype)
     locate(model)
-    if part_here(model) == "transformer":
-        raise ValueError(
-            f"model={model}: has a transformer, which has no convolutions and no zeros beyond a border: give a model "
-            "with a UNet"
-        )
-    config = chosen_config(preset, model, {})
+    _refuse_transformer(part_here(model), model)
+    config: Any = chosen_config(preset, model, {})
+    files = None if pictures is None else picture_files(pictures)
     quieten()
     from picturelab.models import choose_device, choose_dtype
     from picturelab.runs.places import check_folder
 
+    from ..borders.report import make_report
+    from ..config_kinds import check_kind
+    from ..loading.configs import denoiser_part
+    from ..loading.pipeline import load_pipeline
+
     check("seed", seed)
     check_folder(out)
     choose_dtype(dtype, choose_device(device))
-    from ..borders.latents import picture_files
-
-    files = None if pictures is None else picture_files(pictures)
-    from ..borders.report import make_report
-    from ..loading.pipeline import load_pipeline
-
+    _refuse_transformer(denoiser_part(model), model)
+    if config is not None:
+        check_kind(config, "unet", model)
     pipe: Any = load_pipeline(model, device=device, dtype=dtype, preset=preset)
     pipe.set_progress_bar_config(disable=True)
     with stage_bars() as progress:
@@ -74,3 +74,11 @@ def borders(
             pipe, config, out, pictures=pictures, files=files, quick=quick, seed=seed, progress=progress
         )
     say("\n".join([*told, str(page)]))
+
+
+def _refuse_transformer(part: str | None, model: str) -> None:
+    if part == "transformer":
+        raise ValueError(
+            f"model={model}: has a transformer, which has no convolutions and no zeros beyond a border: give a model "
+            "with a UNet"
+        )

@@ -36,5 +36,18 @@ def _options(
     """Sample a pretrained UNet or transformer beyond its training size with FouriScale."""
 
 
-for command in (generate, show, remake, presets, explain, demo, validate, borders, page, batch, status, verify):
+for command in (
+    generate,
+    show,
+    remake,
+    presets,
+    explain,
+    demo,
+    validate,
+    borders,
+    page,
+    batch,
+    status,
+    verify,
+):
     app.command()(command)

@@ -8,9 +8,9 @@ import pytest
 import yaml
 from PIL import Image
 
+from fouriscale.borders import GROUPS
 from fouriscale.borders import run as borders_run
 from fouriscale.borders import settings as borders_settings
-from fouriscale.borders.signal import GROUPS
 from fouriscale.cli import main
 from tests.tiny import unet_pipelines as models
 

@@ -5,16 +5,16 @@ import torch
 from diffusers import AutoencoderTiny, DDIMScheduler
 from PIL import Image
 
+from fouriscale.borders import GROUPS
+from fouriscale.borders.folder import picture_files
 from fouriscale.borders.latents import (
     Latents,
     Source,
     from_files,
     own_prompts,
-    picture_files,
     refuse_unmeasured,
 )
 from fouriscale.borders.measure import PREDICTION_TYPES
-from fouriscale.borders.signal import GROUPS
 from tests.tiny import unet_pipelines as models
 
 

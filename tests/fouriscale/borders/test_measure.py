@@ -7,8 +7,8 @@ import torch
 from torch.nn import functional as F
 
 from fouriscale import fouriscale
+from fouriscale.borders import GROUPS
 from fouriscale.borders.measure import Denoiser, Inputs, errors, gradients, noise_error, position
-from fouriscale.borders.signal import GROUPS
 from fouriscale.borders.ways import COMPARISONS, DEEP, DILATED, DIRECT, Comparison, Way
 from fouriscale.hooks.block_maps import block_maps
 from fouriscale.hooks.border import bordered

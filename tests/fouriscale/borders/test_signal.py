@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from fouriscale.borders import signal
-from fouriscale.borders.signal import GROUPS, PositionSums, RingSums
+from fouriscale.borders import GROUPS, signal
+from fouriscale.borders.signal import PositionSums, RingSums
 
 
 def test_distances_and_the_means_over_their_rings():
