@@ -67,7 +67,7 @@ class Latents:
     def __init__(self, pipe: UNetPipeline, source: Source, seed: int, told_size: Size):
         self._pipe, self._source, self._seed = pipe, source, seed
         self._told_size = told_size
-        self._encoded: dict[tuple[int, Size], torch.Tensor] = {}
+        self._encoded: dict[tuple[int, Size, bool], torch.Tensor] = {}
         self._texts: dict[str, Mapping[str, torch.Tensor]] = {}
 
     def batches(
@@ -101,7 +101,7 @@ class Latents:
             words = f"{self._seed} {repeat} {i}"
             own_seed = int.from_bytes(hashlib.sha256(words.encode()).digest()[:7])
             generator = torch.Generator().manual_seed(own_seed)
-            latents = self._latents(used[i], size)
+            latents = self._latents(used[i], size, rolled)
             height, width = latents.shape[-2:]
             draw = torch.rand(4, generator=generator).tolist()
             if rolled:
@@ -116,21 +116,23 @@ class Latents:
         return Inputs(group, torch.cat(clean), torch.cat(noise), _joined(call), shift)
 
     @torch.no_grad()
-    def _latents(self, i: int, size: Size) -> torch.Tensor:
-        """(1, C, height, width) of picture i, cut and resized to `size`, from an encoder that wraps.
+    def _latents(self, i: int, size: Size, rolled: bool) -> torch.Tensor:
+        """(1, C, height, width) of picture i, cut and resized to `size`.
 
-        The encoder's own border would be one more that is the same in all latents.
+        Those that are to be rolled come from an encoder that wraps, for its own border would be rolled with them;
+        others as they were made for training.
         """
-        if (i, size) not in self._encoded:
+        key = i, size, rolled
+        if key not in self._encoded:
             image = ImageOps.fit(self._source.picture(i), size[::-1], Image.Resampling.LANCZOS)
             pixels = torch.frombuffer(bytearray(image.tobytes()), dtype=torch.uint8)
             pixels = pixels.view(1, *size, 3).permute(0, 3, 1, 2) / 127.5 - 1
             vae, unet = self._pipe.vae, bare_unet(self._pipe.unet)
-            with _encoding(vae), wrap(vae, "both"):
+            with _encoding(vae), wrap(vae, "both" if rolled else "none"):
                 latents = vae.encode(pixels.to(vae.device, vae.dtype)).latent_dist.mode()
             latents = (latents - (getattr(vae.config, "shift_factor", None) or 0)) * vae.config.scaling_factor
-            self._encoded[i, size] = latents.to(unet.device, unet.dtype)
-        return self._encoded[i, size]
+            self._encoded[key] = latents.to(unet.device, unet.dtype)
+        return self._encoded[key]
 
     def _call(self, text: str) -> Mapping[str, torch.Tensor]:
         """What the UNet is told of a picture, one row each."""
