@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import matplotlib as mpl
@@ -25,7 +25,7 @@ _BORDERS = {
 _LINES = {1: "-", 2: "--", 4: ":"}
 _MARKERS = {1: "o", 2: "s", 4: "^"}
 _MAP = "magma"
-_TILE = 160  # pixels of a map's longer side
+_TILE = 192  # pixels of a map's longer side
 
 
 def signal_chart(ways: Sequence[Mapping[str, Any]], blocks: Sequence[str], *, by_border: bool = False) -> str:
@@ -95,6 +95,11 @@ def map_pictures(powers: Mapping[str, Sequence[Sequence[float]]], top: float) ->
         times = max(_TILE // max(image.size), 1)
         pictures[name] = image.resize((image.width * times, image.height * times), Image.Resampling.NEAREST)
     return pictures
+
+
+def brightest(powers: Iterable[Sequence[Sequence[float]]]) -> float:
+    """The `top` for several maps; a place in fifty may exceed it, so that no bright pixel darkens all others."""
+    return max(float(np.sqrt(max(np.quantile(np.array(power), 0.98), 0))) for power in powers) or 1.0
 
 
 def colour_scale(top: float, label: str) -> str:

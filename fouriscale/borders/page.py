@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -89,20 +88,13 @@ def _maps(ways: Sequence[Mapping[str, Any]], block: str) -> dict[str, Any]:
     powers = {
         one["title"]: one["maps"][block] for one in ways if one["border"] != WRAPPED or one["scale"] == 1
     }
-    # One bright pixel is not to darken all others.
-    top = max(_nearly_most(power) for power in powers.values()) or 1.0
+    top = charts.brightest(powers.values())
     pictures = charts.map_pictures(powers, top)
     return {
         "block": block,
         "scale": charts.colour_scale(top, "pattern over the pictures' deviation"),
         "pictures": {name: thumbnail(image, max(image.size)) for name, image in pictures.items()},
     }
-
-
-def _nearly_most(power: Sequence[Sequence[float]]) -> float:
-    """The root of a map's power that a place in fifty exceeds."""
-    values = sorted(value for row in power for value in row)
-    return math.sqrt(max(values[len(values) * 49 // 50], 0))
 
 
 def _curves(

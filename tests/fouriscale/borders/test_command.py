@@ -25,7 +25,8 @@ def words(tmp_path, monkeypatch):
     """Options for a small model and small pictures, in the current folder, and few inputs."""
     monkeypatch.setattr(borders_settings, "_QUICK", (GROUPS, (0.5,)))
     monkeypatch.setattr(borders_run, "PROBES", GROUPS)
-    models.pipeline("SD").save_pretrained(tmp_path / "model")
+    blocks = dict(down_block_types=["DownBlock2D"] * 2, up_block_types=["UpBlock2D"] * 2)
+    models.pipeline("SD", unet=models.unet("SD", **blocks)).save_pretrained(tmp_path / "model")
     (tmp_path / "own.yaml").write_text(
         yaml.safe_dump(models.CONFIG.replace(training_sizes=[[64, 64]]).to_dict())
     )
@@ -67,7 +68,7 @@ def test_a_report_and_how_a_killed_run_goes_on(run, words, tmp_path):
     )  # four sets of charts, two colour scales
 
     pieces = tmp_path / "report" / "pieces"
-    gone, damaged = pieces / "position-deep-grid-2x-500.json", pieces / "gradient-direct-1x-500.json"
+    gone, damaged = pieces / "position-deep-grid-2x-500.json", pieces / "error-direct-2x-500.json"
     gone.unlink()
     damaged.write_text('{"direct": 1}')
     before = {path: path.stat().st_mtime_ns for path in pieces.iterdir()}
