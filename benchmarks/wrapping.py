@@ -1,14 +1,16 @@
 """Whether a picture that wraps shows where its ends meet, and what wrapping costs in correct pictures.
 
 `python -m benchmarks.wrapping` samples the same scenes with and without `wrap` and measures in each picture the mean
-step from its last column to its first, beside the mean step between neighbouring columns of the same picture, and the
-same for rows. Where wrapping works, the paired difference has 0 in its 95% interval. The checker judges pictures that
-wrap as such, others plainly. Writes `benchmarks/results/wrapping.json` and `wrapping.md`; every picture's figures are
-kept at once, so a killed run goes on.
+step from its last column to its first, beside the steps between neighbouring columns elsewhere in the same picture,
+whole strides of the UNet away; and the same for rows. Where wrapping works, the paired difference has 0 in its 95%
+interval, for a roll by whole strides changes nothing. The checker judges pictures that wrap as such, others plainly.
+Writes `benchmarks/results/wrapping.json` and `wrapping.md`; every picture's figures are kept at once, so a killed run
+goes on.
 """
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 from collections.abc import Iterable
@@ -22,18 +24,20 @@ from rich.console import Console
 from rich.progress import track
 from scipy.stats import bootstrap
 
-from .quality import RESULTS, SEED, circumstances, judge_version, pipeline, read_verdicts, share
+from .quality import RESULTS, SEED, circumstances, judge_version, read_verdicts, share
 
 _AXES = {"width": 1, "height": 0}
+_STRIDE = 16  # pixels from one place of the shipped UNet's coarsest map to the next
 
 
 @dataclass(frozen=True)
 class Row:
-    """One way to sample: (height, width) in pixels, and the settings that differ from the shapeworld preset's."""
+    """One way to sample: (height, width) in pixels, and the settings that differ from the model's preset's."""
 
     name: str
     size: tuple[int, int]
     changes: dict[str, Any]
+    model: str = "unet"
 
     @property
     def wrap(self) -> str:
@@ -49,17 +53,26 @@ ROWS = [
         "wrap both": {"wrap": "both"},
         **({"paper mode, wrap both": {"mode": "paper", "wrap": "both"}} if height > 128 else {}),
     }.items()
+] + [
+    Row(f"{model}, 128x128, {name}", (128, 128), {} if wrap == "none" else {"wrap": wrap}, model)
+    for model in ("joint-masked", "joint-registers")
+    for name, wrap in {"no wrap": "none", "wrap width": "width", "wrap both": "both"}.items()
 ]
 
 
 def steps(pixels: np.ndarray) -> dict[str, dict[str, float]]:
-    """{axis: mean step "across" the two ends and "inside"} of a picture (height, width, 3), in levels of 255."""
+    """{axis: mean steps} of a picture (height, width, 3), in levels of 255.
+
+    "across" its two ends, "inside" at whole strides from them, and "anywhere" inside.
+    """
     measured = {}
     for name, axis in _AXES.items():
         values = np.moveaxis(pixels.astype(float), axis, 0)
+        each = np.abs(values - np.roll(values, 1, 0)).mean((1, 2))  # from the one before
         measured[name] = {
-            "across": float(np.abs(values[0] - values[-1]).mean()),
-            "inside": float(np.abs(np.diff(values, axis=0)).mean()),
+            "across": float(each[0]),
+            "inside": float(each[_STRIDE::_STRIDE].mean()),
+            "anywhere": float(each[1:].mean()),
         }
     return measured
 
@@ -75,30 +88,53 @@ def difference(pictures: Iterable[dict[str, float]]) -> dict[str, float] | None:
 
 def key(row: Row, weights: str) -> str:
     """Stands for what a picture's figures depend on besides its scene's number."""
-    from fouriscale import FouriScaleConfig
     from shapeworld import SAMPLING
     from shapeworld.judge import wrapped
 
-    config = FouriScaleConfig.preset("shapeworld", **row.changes).to_dict()
+    config = row_config(row).to_dict()
     judge = hashlib.sha256(Path(str(wrapped.__file__)).read_bytes()).hexdigest()[:16]
-    parts = [row.name, row.size, weights, config, SAMPLING["unet"].call, judge_version(), judge]
+    parts = [row.name, row.size, weights, config, SAMPLING[row.model].call, judge_version(), judge]
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def row_config(row: Row) -> Any:
+    """The settings with which a row is sampled."""
+    from fouriscale import FouriScaleConfig, PositionConfig
+
+    if row.model == "unet":
+        return FouriScaleConfig.preset("shapeworld", **row.changes)
+    return PositionConfig.preset("shapeworld-joint", **row.changes)
+
+
+@functools.cache
+def _pipeline(model: str) -> Any:
+    import diffusers
+
+    from fouriscale.loading.pipeline import load_pipeline
+
+    diffusers.utils.logging.disable_progress_bar()
+    pipe = load_pipeline(f"shapeworld/{model}")
+    pipe.set_progress_bar_config(disable=True)
+    return pipe
 
 
 def look_at(row: Row, scene_number: int) -> dict[str, Any]:
     """Sample a scene and measure its picture."""
     import torch
 
-    from fouriscale import FouriScaleConfig
     from fouriscale.sampling.generate import generate
     from shapeworld import check, sample_scenes
 
     torch.set_num_threads(1)
     scene = sample_scenes(scene_number + 1, SEED, 1)[-1]
     height, width = row.size
-    config = FouriScaleConfig.preset("shapeworld", **row.changes)
     (picture,) = generate(
-        pipeline(), scene.caption, height=height, width=width, seed=scene_number, config=config
+        _pipeline(row.model),
+        scene.caption,
+        height=height,
+        width=width,
+        seed=scene_number,
+        config=row_config(row),
     )
     report = check(picture.image, scene, wrap=row.wrap)
     return {
@@ -128,6 +164,21 @@ def summarise(row: Row, figures: list[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
+def _about(weights: dict[str, str]) -> dict[str, Any]:
+    """What the figures depend on; steps and guidance are each model's own."""
+    from shapeworld import SAMPLING
+
+    own = {
+        model: {
+            "steps": SAMPLING[model].steps,
+            "guidance": SAMPLING[model].guidance,
+            "weights": weights[model],
+        }
+        for model in weights
+    }
+    return own | {k: v for k, v in circumstances("").items() if k not in ("steps", "guidance", "weights")}
+
+
 def to_markdown(rows: list[dict[str, Any]], about: dict[str, Any]) -> str:
     def portion(value: dict[str, float]) -> str:
         return f"{value['fraction']:.0%} ({value['low']:.0%} to {value['high']:.0%})"
@@ -150,8 +201,8 @@ def to_markdown(rows: list[dict[str, Any]], about: dict[str, Any]) -> str:
         lines.append(f"| {row['row']} | {row['count']} | {across} | {down} | {shares} |")
     note = "; ".join(f"{name} {value}" for name, value in about.items())
     said = (
-        "Times the mean step between neighbours in the same pictures, and the mean of the paired difference in levels "
-        f"of 255 with its 95% interval; shares with theirs. {note}."
+        f"Times the mean step between neighbours elsewhere in the same pictures, every {_STRIDE} pixels, and the mean "
+        f"of the paired difference in levels of 255 with its 95% interval; shares with theirs. {note}."
     )
     return "\n".join([*lines, "", said, ""])
 
@@ -170,8 +221,8 @@ def main(
     chosen = [row for row in ROWS if only in row.name]
     if not chosen:
         raise typer.BadParameter(f"no row's name holds {only!r}; rows are {'; '.join(r.name for r in ROWS)}")
-    weights = fingerprint(WEIGHTS / "unet")
-    keys = {row.name: key(row, weights) for row in chosen}
+    weights = {model: fingerprint(WEIGHTS / model) for model in dict.fromkeys(row.model for row in chosen)}
+    keys = {row.name: key(row, weights[row.model]) for row in chosen}
     verdict_file.parent.mkdir(parents=True, exist_ok=True)
     kept = read_verdicts(verdict_file)
     missing = [
@@ -188,7 +239,7 @@ def main(
         figures = [kept[keys[row.name], scene] for scene in range(count) if (keys[row.name], scene) in kept]
         if figures:
             rows.append(summarise(row, figures))
-    about = circumstances(weights)
+    about = _about(weights)
     out.mkdir(parents=True, exist_ok=True)
     (out / "wrapping.json").write_text(json.dumps({"about": about, "rows": rows}, indent=2) + "\n")
     (out / "wrapping.md").write_text(to_markdown(rows, about))

@@ -12,10 +12,13 @@ from picturelab.bounds import shown
 from . import config_values, presets
 from .maths import sizes
 from .maths.choices import POSITION_RULES, TEMPERATURES
+from .maths.wrap import WRAPS
 from .preset_settings import PresetSettings
 
 AXES = ("one", "each")
 SHIFTS = ("training", "pipeline")
+# Left out of plain values where it is as usual, so that what is kept by the hash of those is found again.
+_LATER = ("wrap",)
 
 
 class PositionConfig(PresetSettings):
@@ -46,13 +49,17 @@ class PositionConfig(PresetSettings):
     """the schedule's shift (mu) where the pipeline raises it with the number of tokens: at most that of the
     "training" size, the "pipeline"'s own, or at most a number."""
 
+    wrap: str = "none"
+    """on which axes opposite edges of the picture are neighbours, at every size and in every step: "width", "height" or
+    "both"; tokens there are turned by whole turns around the picture."""
+
     @model_validator(mode="before")
     @classmethod
     def _check(cls, values: dict[str, Any]) -> dict[str, Any]:
         """Everything in one place and in this order, so that the first fault named is always the same."""
         values = {name: field.default for name, field in cls.model_fields.items()} | values
         values["training_sizes"] = config_values.sizes(values["training_sizes"])
-        for name, known in (("rule", POSITION_RULES), ("axes", AXES)):
+        for name, known in (("rule", POSITION_RULES), ("axes", AXES), ("wrap", WRAPS)):
             if not (isinstance(values[name], str) and values[name] in known):
                 raise ValueError(f"{name}={shown(values[name])}: must be one of {', '.join(known)}")
         if not isinstance(values["dynamic"], bool):
@@ -85,8 +92,13 @@ class PositionConfig(PresetSettings):
         return max(by_axis[0], 1.0), max(by_axis[1], 1.0)
 
     def to_dict(self) -> dict[str, Any]:
-        """The settings as plain values, ready for JSON or YAML, which say that they are for a transformer."""
-        return {presets.DENOISER_KEY: self.DENOISER} | super().to_dict()
+        """The settings as plain values, ready for JSON or YAML, which say that they are for a transformer.
+
+        Without `wrap` where pictures do not.
+        """
+        usual = {name for name in _LATER if getattr(self, name) == type(self).model_fields[name].default}
+        values = {name: value for name, value in super().to_dict().items() if name not in usual}
+        return {presets.DENOISER_KEY: self.DENOISER} | values
 
     @classmethod
     def _unknown(cls, values: Mapping[str, Any]) -> str:

@@ -17,7 +17,7 @@ from ..position_config import PositionConfig
 from ..recognise import config_for
 from .applied import Applied
 from .pipelines import OwnLoop, Sampler, bare_unet, denoiser_of
-from .registry import drop, kept, own_wrap, put, settings_of
+from .registry import drop, kept, own_wrap, put, put_anew, settings_of
 from .rotary import AppliedPositions
 
 Host = TypeVar("Host", bound="UNetPipeline | UNet2DConditionModel")
@@ -96,7 +96,7 @@ def remove_fouriscale(pipe: Host) -> Host:
     """
     for entry in settings_of(pipe):
         if any(entry.own_wrap):
-            put(Applied(entry.pipe, entry.unet, None, entry.own_wrap))
+            put_anew(entry, None, entry.own_wrap)
         else:
             drop(entry)
     return pipe
@@ -129,7 +129,7 @@ def _positions(pipe: Any, transformer: nn.Module, config: Any, settings: dict[st
             "PositionConfig.preset('flux')"
         )
     config = config.replace(**settings) if settings else config
-    return AppliedPositions(pipe, transformer, config)
+    return AppliedPositions(pipe, transformer, config, own_wrap(pipe))
 
 
 def _caller(

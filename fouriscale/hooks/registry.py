@@ -44,8 +44,7 @@ def put(entry: Any) -> None:
     if host is entry.denoiser:
         earlier = [one for one in settings_of(host) if entry.config or isinstance(one.pipe, OwnLoop)]
     attachment.put(entry)  # may refuse; then nothing has changed
-    if isinstance(entry, Applied):
-        entry.wrap_parts()
+    entry.wrap_parts()
     for other in earlier:
         if other is not None:
             drop(other)
@@ -65,6 +64,11 @@ def drop(entry: Any) -> None:
     host = host_of(entry)
     if vars(host).get(ATTRIBUTE) is entry:
         del vars(host)[ATTRIBUTE]
+
+
+def put_anew(entry: Any, config: Any, own_wrap: Axes = NOWHERE) -> None:
+    """Let other settings hold in place of these."""
+    put(type(entry)(entry.pipe, entry.denoiser, config, own_wrap))
 
 
 @contextlib.contextmanager

@@ -14,11 +14,11 @@ from typing import Any
 import torch
 from torch import nn
 
-from ..maths.positions import frequencies, stock_frequencies, temperature
+from ..maths.positions import frequencies, stock_frequencies, temperature, whole_turns
 from ..maths.token_grid import Tokens, grid_tokens
-from ..maths.wrap import NOWHERE
+from ..maths.wrap import NOWHERE, WRAPS, Axes, either, name_of
 from ..position_config import PositionConfig
-from . import shift
+from . import rotary_wrap, shift, wrapping
 from .applied import ATTRIBUTE
 from .pipelines import caller_of
 from .rotary_call import Turns
@@ -29,23 +29,33 @@ class AppliedPositions:
     """Settings for one pipeline with a transformer.
 
     Attributes:
-        pipe, denoiser, config: what they were made for.
-        own_wrap, wrap: as those of a UNet's settings; a transformer's pictures do not wrap.
+        pipe, denoiser, config: what they were made for; without a config positions are the model's own, but for
+            wrapping.
+        own_wrap, wrap: as those of a UNet's settings.
     """
 
-    own_wrap = wrap = NOWHERE
-
-    def __init__(self, pipe: Any, transformer: nn.Module, config: PositionConfig):
-        self.pipe, self.denoiser, self.config = pipe, transformer, config
+    def __init__(
+        self, pipe: Any, transformer: nn.Module, config: PositionConfig | None, own_wrap: Axes = NOWHERE
+    ):
+        self.pipe, self.denoiser, self.config, self.own_wrap = pipe, transformer, config, own_wrap
+        self.wrap = either(own_wrap, WRAPS[config.wrap] if config else NOWHERE)
         self.family = family_of(transformer)
+        if any(self.wrap):
+            rotary_wrap.refuse(pipe, transformer, self.wrap)
         self.family.check(pipe, transformer, config)
+        self._parts = wrapping.parts_of(pipe) if any(self.wrap) else []
         self._undo = ExitStack()
         self._known: tuple[weakref.ref[torch.Tensor], int, Tokens] | None = None
 
     def follow_the_pipeline(self) -> None:
         """Let its schedule be shifted no further than the settings say."""
-        if self.config.shift != "pipeline":
+        if self.config is not None and self.config.shift != "pipeline":
             shift.cap(self.pipe.scheduler, self, self._undo)
+
+    def wrap_parts(self) -> None:
+        """Let the pipeline's other models wrap, until `close`."""
+        for part in self._parts:
+            self._undo.callback(wrapping.put(part, self))
 
     def close(self) -> None:
         """Leave the pipeline as it was."""
@@ -69,6 +79,8 @@ class AppliedPositions:
         Raises:
             ValueError: they are, and nothing caps the schedule's shift any more.
         """
+        if self.config is None:
+            return None
         scales = self.config.scales(*self.pixels(tokens))
         if scales == (1.0, 1.0):
             return None
@@ -82,7 +94,9 @@ class AppliedPositions:
         return scales
 
     def training_tokens(self, tokens: tuple[int, int]) -> tuple[int, int]:
-        """(rows, columns) in training of a picture of so many tokens."""
+        """(rows, columns) in training of a picture of so many tokens; without a config as many."""
+        if self.config is None:
+            return tokens
         height, width = self.config.training_size(*self.pixels(tokens))
         each = self.family.token_pixels(self.pipe)
         return height // each, width // each
@@ -97,16 +111,29 @@ class AppliedPositions:
             given: the transformer's arguments.
         """
         scales = self.scales(tokens.size)
-        if scales is None:
+        if scales is None and not any(self.wrap):
             return None
         lengths = self.training_tokens(tokens.size)
-        noise = self.family.noise(given) if self.config.dynamic else None
         angles = {}
-        for place, (axis, scale, length) in enumerate(zip(self.family.axes, scales, lengths, strict=True)):
-            stock = stock_frequencies(channels_of(maker)[axis], maker.theta, tokens.places.device)
-            by_rule = frequencies(self.config.rule, stock, scale, length, noise)
-            angles[axis] = tokens.places[:, place, None].to(by_rule.dtype) * by_rule
+        for place, axis in enumerate(self.family.axes):
+            if scales is None and not self.wrap[place]:
+                continue
+            each = stock_frequencies(channels_of(maker)[axis], maker.theta, tokens.places.device)
+            if scales is not None and self.config is not None:
+                noise = self.family.noise(given) if self.config.dynamic else None
+                each = frequencies(self.config.rule, each, scales[place], lengths[place], noise)
+            if self.wrap[place]:
+                each = whole_turns(each, tokens.size[place])
+            angles[axis] = tokens.places[:, place, None].to(each.dtype) * each
         return Turns(angles, self.temperature(tokens.size, text))
+
+    def refuse_references(self) -> None:
+        """ValueError if the picture wraps, for a reference's tokens lie where they lay in training."""
+        if any(self.wrap):
+            raise ValueError(
+                f"wrap={name_of(self.wrap)!r}: this {type(self.pipe).__name__} has reference pictures beside its own, "
+                "which would no longer lie where it looks for them; leave them or the wrap out"
+            )
 
     def temperature(self, tokens: tuple[int, int], text: int) -> float:
         """What to multiply queries and keys of a picture's tokens by; 1 within the training size.
@@ -116,7 +143,7 @@ class AppliedPositions:
             text: rows of text beside them.
         """
         scales = self.scales(tokens)
-        if scales is None:
+        if scales is None or self.config is None:
             return 1.0
         kind = self.config.temperature
         if not isinstance(kind, str):
@@ -135,6 +162,8 @@ class AppliedPositions:
         image_ids = ids[first:]
         time = image_ids[:, 0]
         own = time == time[0]
+        if not bool(own.all()):
+            self.refuse_references()
         rows = image_ids[own, self.family.axes[0]]
         # In bf16 neighbouring rows have equal ids from 256 on, but the first row's is its own.
         columns = int((rows == rows[0]).sum())
@@ -145,7 +174,7 @@ class AppliedPositions:
 
     def most_shift(self, kwargs: dict[str, Any]) -> float | None:
         """The largest shift for these arguments of `set_timesteps`; None: whatever the pipeline says."""
-        if self.config.shift == "pipeline":
+        if self.config is None or self.config.shift == "pipeline":
             return None
         if not isinstance(self.config.shift, str):
             return self.config.shift

@@ -18,7 +18,7 @@ from torch import nn
 
 from picturelab.hooks.checkpointing import CheckpointFollower
 
-from . import compiled
+from . import compiled, rotary_wrap
 from .applied import ATTRIBUTE
 from .call import COPYING
 from .entries import Entries
@@ -81,6 +81,8 @@ class RotaryAttachment(Entries[AppliedPositions]):
         caller = caller_of(self.transformer, "transformer")
         followed = self.followed(caller.pipe) if caller.pipe is not None else self.entries[-1:]
         self._enter(None)
+        if followed and caller.pipe is not None:
+            rotary_wrap.refuse_running(caller.pipe, followed[0].wrap)
         if followed:
             given = dict(zip(self._parameters, args, strict=False)) | kwargs
             self.latest.call = TransformerCall(followed[0], given)

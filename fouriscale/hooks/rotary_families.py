@@ -57,11 +57,11 @@ def _hook_maker(attachment: Any, transformer: nn.Module, undo: ExitStack) -> Non
     undo.callback(maker.register_forward_hook(attachment.replaced).remove)
 
 
-def _takes_all(pipe: Any, transformer: nn.Module, config: PositionConfig) -> None:
+def _takes_all(pipe: Any, transformer: nn.Module, config: PositionConfig | None) -> None:
     """Nothing is refused."""
 
 
-def _check_layers(pipe: Any, transformer: nn.Module, config: PositionConfig) -> None:
+def _check_layers(pipe: Any, transformer: nn.Module, config: PositionConfig | None) -> None:
     """Qwen-Image-Layered samples many pictures at once, which only its own positions tell apart."""
     if transformer.config.get("use_layer3d_rope"):  # type: ignore[union-attr, operator]
         raise ValueError(
@@ -82,7 +82,8 @@ class RotaryFamily:
         noise: the share of noise, 1 to 0, of a call with these arguments, as a tensor.
         token_pixels: pixels a token on each axis.
         attach: has a `RotaryAttachment` asked where positions are made.
-        check: refuses settings that the family cannot have, by a ValueError.
+        check: refuses settings that the family cannot have, by a ValueError; there are none where a picture wraps and
+            no more.
         layers: what gives the image's queries and keys, where positions cannot carry a temperature.
     """
 
@@ -93,7 +94,7 @@ class RotaryFamily:
     noise: Callable[[dict[str, Any]], torch.Tensor] = _sigma
     token_pixels: Callable[[Any], int] = _packed
     attach: Callable[[Any, nn.Module, ExitStack], None] = _hook_maker
-    check: Callable[[Any, nn.Module, PositionConfig], None] = _takes_all
+    check: Callable[[Any, nn.Module, PositionConfig | None], None] = _takes_all
     layers: Callable[[nn.Module], list[nn.Module]] | None = None
 
 
@@ -102,8 +103,9 @@ def _one_minus_time(given: dict[str, Any]) -> torch.Tensor:
     return 1 - _sigma(given)
 
 
-def _check_table(pipe: Any, transformer: nn.Module, config: PositionConfig) -> None:
-    position_table.check(transformer, config, _packed(pipe))
+def _check_table(pipe: Any, transformer: nn.Module, config: PositionConfig | None) -> None:
+    if config is not None:
+        position_table.check(transformer, config, _packed(pipe))
 
 
 _FLUX = RotaryFamily(of_all_ids)

@@ -60,6 +60,8 @@ def of_shapes(call: TransformerCall, maker: Any, args: tuple, made: Rotations) -
     if turns is None:
         return None
     own = rows * columns
+    if len(image) > own:
+        call.entry.refuse_references()
     return torch.cat([_complex(image[:own], turns, maker.axes_dim), image[own:]]), text
 
 
@@ -90,6 +92,8 @@ def of_pictures(call: TransformerCall, maker: Any, args: tuple, made: torch.Tens
     for row, caption in zip(call.given["x"], call.given["cap_feats"], strict=True):
         *references, own = row if isinstance(row, list) else [row]
         captions = caption if isinstance(caption, list) else [caption]
+        if references:
+            call.entry.refuse_references()
         first += sum(_PADDED if one is None else _padded(one, size) for one in references)
         rows, columns = (side // size for side in own.shape[-2:])
         text = sum(_whole(len(one)) for one in captions)

@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Iterator
 from typing import Any, TypeVar
 
-from diffusers import AutoencoderKL, ControlNetModel, T2IAdapter, UNet2DConditionModel
+from diffusers import ControlNetModel, T2IAdapter, UNet2DConditionModel
 from torch import nn
 
 from picturelab.bounds import shown
@@ -16,9 +16,10 @@ from ..maths.wrap import NOWHERE, WRAPS, Axes, name_of
 from . import wrapping
 from .applied import Applied
 from .pipelines import OwnLoop, bare_unet, denoiser_of
-from .registry import drop, kept, put, settings_of
+from .registry import drop, kept, put, put_anew, settings_of
+from .rotary import AppliedPositions
 
-_PARTS = (AutoencoderKL, ControlNetModel, T2IAdapter)
+_PARTS = (*wrapping.AUTOENCODERS, ControlNetModel, T2IAdapter)
 
 Host = TypeVar("Host", bound="UNetPipeline | nn.Module")
 
@@ -27,21 +28,24 @@ def apply_wrap(pipe: Host, wrap: str, *, vae_scale_factor: int = 8) -> Host:
     """Have a pipeline's pictures wrap: tiles and panoramas. Returns what it was given.
 
     On a wrapped axis the picture's opposite edges are neighbours for every convolution of the UNet, the autoencoder,
-    ControlNets and T2I-Adapters, at every size and every step. Within the UNet's training size that is all there is to
-    do; beyond it `FouriScaleConfig` has the same as a setting. A second call replaces the first; FouriScale's settings
-    stay, before and after, and pictures wrap where either says so. Settings belong to the pipeline, as with
-    `apply_fouriscale`. A picture to start from, a mask or a control picture must itself wrap.
+    ControlNets and T2I-Adapters, at every size and every step. A transformer's tokens are turned by whole turns around
+    the picture, so that the one behind the last is the first; its text keeps its place. Within the training size that
+    is all there is to do; beyond it `FouriScaleConfig` and `PositionConfig` have the same as a setting. A second call
+    replaces the first; FouriScale's settings stay, before and after, and pictures wrap where either says so. Settings
+    belong to the pipeline, as with `apply_fouriscale`. A picture to start from, a mask or a control picture must itself
+    wrap.
 
     Args:
-        pipe: a diffusers pipeline with a UNet2DConditionModel, or for a loop of your own such a UNet, an AutoencoderKL,
-            a ControlNetModel or a T2IAdapter by itself.
+        pipe: a diffusers pipeline with a UNet2DConditionModel or a transformer that turns its tokens, or for a loop of
+            your own such a UNet, an AutoencoderKL, a ControlNetModel or a T2IAdapter by itself.
         wrap: "width", "height" or "both"; "none" is `remove_wrap`.
         vae_scale_factor: for a UNet: pixels a latent pixel.
 
     Raises:
-        ValueError: `wrap` is none of these, the pipeline has a transformer or no such UNet, its autoencoder is of
-            another kind, or a convolution is already patched. Later, when it samples: a wrapped side is no multiple of
-            what the UNet's strides divide.
+        ValueError: `wrap` is none of these, the pipeline has no such UNet or transformer, its autoencoder is of
+            another kind, a convolution is already patched, or a transformer adds its positions from a table or has a
+            ControlNet. Later, when it samples: a wrapped side is no multiple of what the UNet's strides divide, or
+            there are reference pictures beside a transformer's own.
     """
     axes = axes_of(wrap)
     if axes == NOWHERE:
@@ -50,13 +54,17 @@ def apply_wrap(pipe: Host, wrap: str, *, vae_scale_factor: int = 8) -> Host:
         wrapping.put_by_itself(pipe, axes)
         return pipe
     denoiser = denoiser_of(pipe)
-    if not isinstance(denoiser, UNet2DConditionModel):
-        raise ValueError(
-            f"wrap={shown(wrap)}: {type(pipe).__name__} samples with a {type(denoiser).__name__}, and pictures wrap "
-            "with a UNet only"
-        )
     caller: Any = pipe
-    unet, settings = denoiser, settings_of(pipe)
+    settings = settings_of(pipe)
+    if not isinstance(denoiser, UNet2DConditionModel):
+        if bare_unet(pipe) is denoiser:
+            raise ValueError(
+                f"wrap={shown(wrap)}: {type(denoiser).__name__} without a pipeline: give the pipeline, whose "
+                "autoencoder wraps with it"
+            )
+        put(AppliedPositions(pipe, denoiser, settings[0].config if settings else None, axes))
+        return pipe
+    unet = denoiser
     if bare_unet(pipe) is unet:
         settings = [entry for entry in settings if isinstance(entry.pipe, OwnLoop)]
         caller = settings[0].pipe if settings else OwnLoop(unet, None, vae_scale_factor, guided=False)
@@ -81,7 +89,7 @@ def remove_wrap(pipe: Host) -> Host:
         if entry.config is None:
             drop(entry)
         else:
-            put(Applied(entry.pipe, entry.unet, entry.config))
+            put_anew(entry, entry.config)
     return pipe
 
 
@@ -96,7 +104,7 @@ def wrap(pipe: Host, wrap: str, *, vae_scale_factor: int = 8) -> Iterator[Host]:
         yield pipe
 
 
-def current_wrap(pipe: UNetPipeline | UNet2DConditionModel) -> str:
+def current_wrap(pipe: Any) -> str:
     """On which axes the pipeline's pictures wrap, by FouriScale's settings or `apply_wrap`; a key of `WRAPS`."""
     return name_of(next((entry.wrap for entry in settings_of(pipe)), NOWHERE))
 

@@ -1,4 +1,4 @@
-"""What wraps besides the UNet: a pipeline's autoencoder, its ControlNets and T2I-Adapters.
+"""What wraps besides the UNet or transformer: a pipeline's autoencoder, its ControlNets and T2I-Adapters.
 
 Their convolutions get a `_conv_forward` as the UNet's do. A hook where the model begins asks which pipeline is running
 and whether its settings wrap, so that pipelines may share a model and differ. An autoencoder that works in tiles gets
@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import Any, NoReturn, Protocol
 
 import torch
-from diffusers import AutoencoderKL
+from diffusers import AutoencoderKL, AutoencoderKLFlux2
 from torch import nn
 
 from picturelab.hooks.checkpointing import CheckpointFollower
@@ -28,6 +28,8 @@ from .call import COPYING, Call, Running, plain_values
 from .pipelines import bare_unet, running_pipeline
 
 ATTRIBUTE = "_fouriscale"  # where a model keeps what is attached to it
+AUTOENCODERS = (AutoencoderKL, AutoencoderKLFlux2)
+_DENOISERS = ("unet", "transformer")  # where pipelines keep what their settings are attached to
 _NETS = ("controlnet", "adapter")  # where pipelines keep what looks at a control picture
 # How an autoencoder works in tiles: {method: whether it decodes}. Which of the first two depends on diffusers' version.
 _TILED = {"_tiled_encode": False, "tiled_encode": False, "tiled_decode": True}
@@ -48,7 +50,7 @@ class OwnPart:
 
 
 def parts_of(pipe: Any) -> list[nn.Module]:
-    """The models of a pipeline that have to wrap with its UNet.
+    """The models of a pipeline that have to wrap with its UNet or transformer.
 
     Raises:
         ValueError: its autoencoder is of a kind that is not known to wrap, or a convolution is patched by anything
@@ -64,10 +66,10 @@ def _models(pipe: Any) -> list[nn.Module]:
     parts = []
     vae = getattr(pipe, "vae", None)
     if vae is not None:
-        if not isinstance(bare_unet(vae), AutoencoderKL):
+        if not isinstance(bare_unet(vae), AUTOENCODERS):
             raise ValueError(
                 f"{type(pipe).__name__}'s autoencoder is a {type(vae).__name__}: pictures wrap with an AutoencoderKL "
-                "only"
+                "or FLUX.2's only"
             )
         parts.append(bare_unet(vae))
     return parts + [net for name in _NETS for net in _nets(getattr(pipe, name, None))]
@@ -90,7 +92,7 @@ def refuse_unwrapped(pipe: Any, wrap: Axes) -> None:
     for part in _models(pipe):
         if getattr(part, ATTRIBUTE, None) is None:
             raise ValueError(
-                f"this {type(pipe).__name__} has a {type(part).__name__} that does not wrap with its UNet: call "
+                f"this {type(pipe).__name__} has a {type(part).__name__} that does not wrap with its denoiser: call "
                 "apply_wrap or apply_fouriscale on this pipeline"
             )
 
@@ -178,7 +180,7 @@ class WrappedPart:
             for part in self._called():
                 undo.callback(part.register_forward_pre_hook(self._before).remove)
                 undo.callback(part.register_forward_hook(self._after, always_call=True).remove)
-            for name in _TILED if isinstance(self.model, AutoencoderKL) else ():
+            for name in _TILED if isinstance(self.model, AUTOENCODERS) else ():
                 if hasattr(self.model, name):
                     tiled = functools.partial(self._tiled, getattr(self.model, name), _TILED[name])
                     setattr(self.model, name, tiled)
@@ -189,7 +191,7 @@ class WrappedPart:
 
     def _called(self) -> Iterator[nn.Module]:
         """The modules that pipelines call: an autoencoder's two halves, of others the model itself."""
-        if isinstance(self.model, AutoencoderKL):
+        if isinstance(self.model, AUTOENCODERS):
             yield from (self.model.encoder, self.model.decoder)
         else:
             yield self.model
@@ -212,7 +214,9 @@ class WrappedPart:
         pipe = running_pipeline()
         if pipe is None:
             return self.entries[-1].wrap
-        attachment = getattr(bare_unet(getattr(pipe, "unet", None)), ATTRIBUTE, None)
+        denoisers = (getattr(pipe, name, None) for name in _DENOISERS)
+        attachments = (getattr(bare_unet(one), ATTRIBUTE, None) for one in denoisers)
+        attachment = next(filter(None, attachments), None)
         followed = attachment.followed(pipe) if attachment is not None else []
         by_itself = [entry.wrap for entry in self.entries if isinstance(entry, OwnPart)]
         return next(iter([entry.wrap for entry in followed[:1]] + by_itself[-1:]), NOWHERE)

@@ -12,6 +12,12 @@ WRAPS: dict[str, Axes] = {
     "height": (True, False),
     "both": (True, True),
 }
+EDGES = {
+    "width": "left and right edge are neighbours",
+    "height": "top and bottom edge are neighbours",
+    "both": "opposite edges are neighbours",
+}
+"""What wrapping means, in words."""
 
 
 def name_of(axes: Axes) -> str:

@@ -12,11 +12,13 @@ import numpy as np
 import torch
 from diffusers import FlowMatchEulerDiscreteScheduler
 
+from ..hooks import rotary_wrap
 from ..hooks.patch import fouriscale
 from ..hooks.rotary_families import family_of
 from ..loading.configs import TransformerParts
 from ..maths import sizes
 from ..maths.positions import temperature
+from ..maths.wrap import EDGES, WRAPS
 from ..position_config import PositionConfig
 from ..sampling.cascade import Cascade, first_size, sentence
 from ..sampling.relatives import IMAGE_TO_IMAGE, class_for
@@ -116,8 +118,8 @@ def explain_positions(
     The transformer is built from its config without values, so hardly any memory is taken.
 
     Raises:
-        ValueError: the size is no whole number of tokens, `steps` is below 1, nobody has said how such a
-            transformer makes its positions, or it has no such cascade.
+        ValueError: the size is no whole number of tokens, `steps` is below 1, the picture is to wrap and cannot,
+            nobody has said how such a transformer makes its positions, or it has no such cascade.
     """
     sizes.check_size(height, width, sizes.SIZE_MULTIPLE)
     if steps < 1:
@@ -126,6 +128,8 @@ def explain_positions(
     with torch.device("meta"):
         transformer = getattr(diffusers, kind).from_config(dict(parts.transformer)).eval()
     pipe = _stand_in(parts, transformer)
+    if config.wrap != "none":
+        rotary_wrap.refuse(pipe, transformer, WRAPS[config.wrap])
     pixels = family_of(transformer).token_pixels(pipe)
     check_sides((height, width), pixels, type(pipe).__name__)
     training_size = config.training_size(height, width)
@@ -139,6 +143,7 @@ def explain_positions(
     first = None
     if cascade is not None:
         cascade.check_transformer()
+        cascade.check_wrap(config.wrap)
         if parts.pipeline is not None:
             class_for(parts.pipeline, IMAGE_TO_IMAGE)
         first = first_size(config, height, width, pixels)
@@ -206,6 +211,7 @@ def position_sentences(explanation: PositionsExplanation) -> list[str]:
     """An explanation in words, one line a subject."""
     return [
         f"size: {_sides(explanation.size)}",
+        *_of_the_wrap(explanation.config),
         *_of_the_positions(explanation),
         f"tokens: {explanation.tokens} of the image and up to {explanation.text_tokens} of the text, at the training "
         f"size {explanation.training_tokens} of the image: {_times(explanation):.2f} times as many in all",
@@ -220,10 +226,20 @@ def _times(explanation: PositionsExplanation) -> float:
     return (explanation.tokens + text) / (explanation.training_tokens + text)
 
 
+def _of_the_wrap(config: PositionConfig) -> list[str]:
+    if config.wrap == "none":
+        return []
+    return [
+        f"wrap: {EDGES[config.wrap]}: tokens are turned by whole turns around the picture, and every convolution of "
+        "the autoencoder goes round, in all steps"
+    ]
+
+
 def _of_the_positions(explanation: PositionsExplanation) -> list[str]:
     base, config = _sides(explanation.training_size), explanation.config
     if not explanation.active:
-        return [f"training size: {base}; the size is at most a tenth beyond it, so no position is changed"]
+        what = "no position is changed" if config.wrap == "none" else "nothing else is done"
+        return [f"training size: {base}; the size is at most a tenth beyond it, so {what}"]
     down, across = explanation.scales
     scale = f"{down:.2f} on both axes" if down == across else f"{down:.2f} in height, {across:.2f} in width"
     when = "following the noise, strongest at first" if config.dynamic else "the same at every step"

@@ -6,18 +6,13 @@ import math
 
 from ..config import FouriScaleConfig
 from ..maths import sizes
-from ..maths.wrap import WRAPS
+from ..maths.wrap import EDGES, WRAPS
 from ..sampling.cascade import sentence
 from .explain import Explanation, GridPhase
 
 _OF_THE_FULL_GRID = (
     "unfiltered", "stop", "anneal", "floor", "weak_dilation_divisor", "convolution", "size_rule", "border"
 )  # fmt: skip
-_WRAPS = {
-    "width": "left and right edge are neighbours",
-    "height": "top and bottom edge are neighbours",
-    "both": "opposite edges are neighbours",
-}
 _ATTENTION = {
     "full": "full self-attention",
     "polyphase": "polyphase self-attention",
@@ -48,7 +43,7 @@ def sentences(explanation: Explanation) -> list[str]:
         size.append(f"cascade: {parts}")
     if explanation.config.wrap != "none":
         size.append(
-            f"wrap: {_WRAPS[explanation.config.wrap]} for every convolution of UNet and autoencoder, in all steps"
+            f"wrap: {EDGES[explanation.config.wrap]} for every convolution of UNet and autoencoder, in all steps"
         )
     if explanation.fit.dilation == 1:
         within = "lies within it, so"

@@ -122,7 +122,7 @@ class FouriScaleInstrument:
 def _effective(config: Config) -> dict[str, Any]:
     """The settings that decide pictures, with nothing left to the mode."""
     if isinstance(config, PositionConfig):
-        return config.to_dict()
+        return {"wrap": config.wrap} | config.to_dict()
     resolved = config.resolved()
     return {
         name: value

@@ -7,7 +7,6 @@ from typing import Any
 
 from PIL import Image
 
-from ..config import FouriScaleConfig
 from ..config_kinds import Config
 from ..maths.sizes import Size
 from ..maths.wrap import WRAPS, Axes, check_sides, name_of
@@ -19,12 +18,12 @@ _REACH = 3  # of its pixels to either side
 
 
 def wrap_name(config: Config | None) -> str:
-    """On which axes pictures with these settings wrap, a key of `WRAPS`; a transformer's do not.
+    """On which axes pictures with these settings wrap, a key of `WRAPS`.
 
     Args:
         config: None are the settings of direct sampling.
     """
-    return config.wrap if isinstance(config, FouriScaleConfig) else "none"
+    return config.wrap if config else "none"
 
 
 def wrap_of(config: Config | None) -> Axes:
@@ -41,8 +40,10 @@ def check_wrap(pipe: Any, config: Config | None, size: Size) -> None:
     Raises:
         ValueError: the strides do not divide a wrapped side, or what `apply_wrap` was called for is not in the config.
     """
+    from diffusers import UNet2DConditionModel
+
     from ..hooks.applied import wrap_multiple
-    from ..hooks.pipelines import unet_of
+    from ..hooks.pipelines import denoiser_of
     from ..hooks.registry import own_wrap
 
     wanted, applied = wrap_name(config), name_of(own_wrap(pipe))
@@ -51,8 +52,11 @@ def check_wrap(pipe: Any, config: Config | None, size: Size) -> None:
             f"wrap={applied!r} is applied to this pipeline and the config says {wanted!r}: give a config with "
             f"wrap={applied!r}, or call remove_wrap(pipe) first"
         )
-    if wanted != "none":
-        check_sides(size, wrap_multiple(unet_of(pipe), pipe.vae_scale_factor), WRAPS[wanted])
+    denoiser = denoiser_of(pipe)
+    if wanted != "none" and isinstance(
+        denoiser, UNet2DConditionModel
+    ):  # a transformer's tokens are whole anyway
+        check_sides(size, wrap_multiple(denoiser, pipe.vae_scale_factor), WRAPS[wanted])
 
 
 def resized(picture: Image.Image, size: Size, wrap: Axes) -> Image.Image:

@@ -7,11 +7,16 @@ from benchmarks import wrapping
 
 
 def test_steps_by_hand():
-    pixels = np.zeros((2, 4, 3), np.uint8)
-    pixels[:, :, :] = np.array([0, 10, 20, 60], np.uint8)[None, :, None]
+    pixels = np.zeros((32, 48, 3), np.uint8)
+    pixels[:, :16], pixels[:, 16:32], pixels[:, 32:] = 10, 30, 70
     measured = wrapping.steps(pixels)
-    assert measured["width"] == {"across": 60, "inside": pytest.approx(60 / 3)}
-    assert measured["height"] == {"across": 0, "inside": 0}
+    assert measured["width"] == {
+        "across": 60,
+        "inside": pytest.approx((20 + 40) / 2),
+        "anywhere": pytest.approx((20 + 40) / 47),
+    }
+    pixels = pixels.transpose(1, 0, 2)
+    assert wrapping.steps(pixels)["height"] == measured["width"]
 
 
 def test_a_seam_shows_and_none_does_not():

@@ -30,7 +30,10 @@ ANSWERS = [
     (["fouriscale", "generate", "a red circle", "--wrap", "sideways"], "wrap='sideways': must be one of"),
     (["fouriscale", "generate", "a red circle", "--wrap", "both", "--cascade"], "wrap='both' with a cascade"),
     (["fouriscale", "generate", "a red circle", *JOINT, "--mode", "fast"], "is no setting of a transformer"),
-    (["fouriscale", "generate", "a red circle", *JOINT, "--wrap", "width"], "is no setting of a transformer"),
+    (
+        ["fouriscale", "generate", "a red circle", *JOINT, "--wrap", "sideways"],
+        "wrap='sideways': must be one of",
+    ),
     (["fouriscale", "generate", "a red circle", *JOINT, "--preset", "sd15"], "joint has a transformer"),
     (["fouriscale", "generate", "a red circle", *JOINT, "--cascade"], "a cascade is for UNets"),
     (["fouriscale", "explain", "--size", "64x64", "--model", "flux", "--cascade"], "a cascade is for UNets"),

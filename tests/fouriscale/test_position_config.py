@@ -21,6 +21,7 @@ from fouriscale.position_config import PositionConfig
         ({"temperature": 3}, ValueError, "temperature=3: must be from 0.5 to 2"),
         ({"shift": None}, TypeError, "shift=None: must be a number"),
         ({"shift": "none"}, ValueError, "shift='none': must be one of training, pipeline or a number"),
+        ({"wrap": "sideways"}, ValueError, "wrap='sideways': must be one of none, width, height, both"),
         ({"stop": 0.6}, TypeError, "stop"),
     ],
 )
@@ -29,6 +30,15 @@ def test_what_is_wrong_is_one_sentence(changes, error, sentence):
         error, match=sentence if "\\" in sentence else sentence.replace("(", r"\(").replace(")", r"\)")
     ):
         PositionConfig(**{"training_sizes": (1024, 1024), **changes})
+
+
+def test_what_was_kept_before_pictures_could_wrap_is_found_again():
+    config = PositionConfig((128, 128))
+    assert "wrap" not in config.to_dict()
+    wrapped = config.replace(wrap="both")
+    assert wrapped.to_dict() == config.to_dict() | {"wrap": "both"}
+    assert PositionConfig.from_dict(wrapped.to_dict()) == wrapped
+    assert PositionConfig.from_dict(config.to_dict()) == config
 
 
 def test_one_scale_for_both_axes_squeezes_nothing():

@@ -20,6 +20,7 @@ from tests.tiny.unet_pipelines import CONFIG, FAMILIES
 REFERENCE = "the method computed plainly"
 BOTH = ("paper", "fast")
 LAYERWISE = "Layerwise mode"  # the group of cells in that mode alone
+WRAP = "Pictures that wrap"  # the group of cells with UNets whose opposite edges are neighbours
 TRANSFORMERS = "Transformers"  # the group of cells whose positions are scaled, in the one mode "positions"
 # The same in every mode but for what the mode says. Of fast mode's four steps, three are on the deep grid.
 SETTINGS = {mode: CONFIG.replace(mode=mode) for mode in (*BOTH, "layerwise")}

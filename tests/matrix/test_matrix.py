@@ -14,9 +14,10 @@ from tests.matrix import (
     cells_pipelines,  # noqa: F401
     cells_samplers,  # noqa: F401
     cells_transformers,  # noqa: F401
+    cells_wrap,  # noqa: F401
 )
 from tests.matrix import table as matrix_table
-from tests.matrix.cell import CELLS, LAYERWISE, REFERENCE, TRANSFORMERS, Result, check
+from tests.matrix.cell import CELLS, LAYERWISE, REFERENCE, TRANSFORMERS, WRAP, Result, check
 
 GROUPS = [
     "Pipelines",
@@ -25,6 +26,7 @@ GROUPS = [
     "Memory and speed",
     "Loops of your own",
     LAYERWISE,
+    WRAP,
     TRANSFORMERS,
 ]
 ORDERED = sorted(CELLS, key=lambda cell: GROUPS.index(cell.group))

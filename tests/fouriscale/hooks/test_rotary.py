@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pytest
 import torch
 
-from fouriscale import apply_fouriscale, apply_wrap, remove_fouriscale, remove_wrap
+from fouriscale import apply_fouriscale, remove_fouriscale
 from fouriscale.hooks.patch import current_state
 from fouriscale.hooks.rotary_families import FAMILIES
 from fouriscale.position_config import PositionConfig
@@ -56,16 +56,6 @@ def test_settings_by_name(tiny):
         assert current_state(pipe).config.rule == "ntk"
     finally:
         remove_fouriscale(pipe)
-
-
-def test_a_transformers_pictures_do_not_wrap(tiny):
-    pipe = tiny("flux")
-    with pytest.raises(
-        ValueError,
-        match=r"^wrap='width': FluxPipeline samples with a FluxTransformer2DModel, and pictures wrap",
-    ):
-        apply_wrap(pipe, "width")
-    remove_wrap(pipe)
 
 
 @pytest.mark.parametrize("name", NAMES)

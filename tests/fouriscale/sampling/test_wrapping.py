@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fouriscale import FouriScaleConfig, apply_wrap, remove_wrap
+from fouriscale import FouriScaleConfig, PositionConfig, apply_wrap, remove_wrap
 from fouriscale.cli import main
 from fouriscale.hooks.wrap import current_wrap
 from fouriscale.loading.configs import unet_config
@@ -123,3 +123,39 @@ def test_the_command_line_refuses_in_one_sentence(run_command):
     code, said, _ = run("explain", "--model", "shapeworld", "--size", "128x128", "--wrap", "both")
     assert (code, "opposite edges are neighbours" in said) == (0, True)
     assert "nothing else is done" in said
+
+
+@pytest.mark.slow
+def test_a_transformers_picture_that_wraps():
+    pipe = load_pipeline("shapeworld/joint-masked", device="cpu")
+    pipe.set_progress_bar_config(disable=True)
+    config, small = PositionConfig.preset("shapeworld-joint"), dict(height=64, width=64, steps=1)
+    plain, wrapped = (
+        generate(pipe, "a red circle", config=one, **small)[0]
+        for one in (config, config.replace(wrap="width"))
+    )
+    assert "wrap" not in plain.recipe.config
+    assert wrapped.recipe.config["wrap"] == "width"
+    assert (np.asarray(wrapped.image) != np.asarray(plain.image)).any()
+    assert (np.asarray(remake(pipe, wrapped.recipe)) == np.asarray(wrapped.image)).all()
+    assert (np.asarray(remake(pipe, plain.recipe)) == np.asarray(plain.image)).all()
+    assert current_wrap(pipe) == "none"
+    wide = config.replace(wrap="width")
+    with pytest.raises(ValueError, match=r"^wrap='width' with a cascade, whose enlarging does not go round"):
+        generate(pipe, "a red circle", config=wide, cascade=Cascade(), **small)
+
+
+def test_a_transformers_job_and_its_explanation(run_command):
+    job = Job(id="a", prompt="a", model="shapeworld/joint-masked", wrap="width", config={"rule": "ntk"})
+    FouriScaleInstrument().check(job)
+    plain = PositionConfig.preset("shapeworld-joint", rule="ntk").to_dict()
+    named = job.model_copy(update={"preset": "shapeworld-joint"})
+    changed = FouriScaleInstrument().changed_settings(named, {"config": plain})
+    assert changed == "wrap 'none' instead of 'width'"
+    options = ("explain", "--model", "shapeworld/joint", "--size", "128x128", "--wrap", "height")
+    code, said, _ = run_command(main, *options)
+    assert code == 0
+    assert "wrap: top and bottom edge are neighbours: tokens are turned by whole turns" in said
+    assert "nothing else is done" in said
+    code, _, said = run_command(main, "explain", "--model", "sd3", "--size", "1024x1024", "--wrap", "both")
+    assert (code, "adds positions from a table, whose ends do not meet" in said) == (2, True)
