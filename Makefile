@@ -7,8 +7,8 @@ STAMP := $(VENV)/.installed
 # Idle OpenMP threads sleep instead of spinning: on a few cores shared with others it is much faster.
 export OMP_WAIT_POLICY := PASSIVE
 
-.PHONY: install lock demo app test test-quick test-contract test-browser test-compile test-faults test-hostile \
-	test-examples test-families test-matrix test-oldest test-wheels docs coverage check bench bench-quick pictures \
+.PHONY: install lock demo app test test-quick test-contract test-browser test-comfyui test-compile test-faults \
+	test-hostile test-examples test-families test-matrix test-oldest test-wheels docs coverage check bench bench-quick pictures \
 	screenshots which-settings clean
 
 PIP := -m pip install --disable-pip-version-check --quiet
@@ -100,6 +100,16 @@ test-hostile: install
 test-browser: install
 	$(PYTEST) -q tests/browser
 
+# The nodes for ComfyUI, against its source, which is brought by hand: `make test-comfyui COMFYUI=/path`; two minutes.
+# einops is all that ComfyUI needs there besides what .venv has, and it stands apart from that.
+COMFYUI_NEEDS := .comfyui-needs
+test-comfyui: install $(COMFYUI_NEEDS)/.installed
+	PYTHONPATH=$(COMFYUI_NEEDS) COMFYUI=$(COMFYUI) $(PYTEST) -q tests/comfyui
+
+$(COMFYUI_NEEDS)/.installed:
+	$(BIN)/python $(PIP) --no-deps --upgrade --target $(COMFYUI_NEEDS) einops
+	touch $@
+
 # The core on the oldest diffusers of the supported range, in an environment of its own.
 OLDEST := 0.41.0
 OLD := .venv-oldest
@@ -165,4 +175,4 @@ screenshots: install
 	$(BIN)/python -m benchmarks.screenshots
 
 clean:
-	rm -rf $(VENV) $(OLD) $(QUANTISERS) $(WEBSITE) site .coverage .import_linter_cache build dist .pytest_cache .ruff_cache .mypy_cache .hypothesis
+	rm -rf $(VENV) $(OLD) $(QUANTISERS) $(COMFYUI_NEEDS) $(WEBSITE) site .coverage .import_linter_cache build dist .pytest_cache .ruff_cache .mypy_cache .hypothesis

@@ -43,8 +43,18 @@ def key(cell: Cell, steps: int | None, device: str) -> str:
     if cell.way.padding is None:  # as in verdicts from before there was a choice
         del way["padding"]
     parts = [cell.model, _weights(cell.model), way, cell.size, cell.batch, cell.call(steps)]
+    if cell.way.strength is not None and (first := _first_size(cell)) != TRAINING:
+        parts.append(first)
     text = json.dumps([*parts, SAMPLING[cell.model].masking, device, judge_version()], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _first_size(cell: Cell) -> tuple[int, int]:
+    """Of a cascade."""
+    from fouriscale.position_config import PositionConfig
+    from fouriscale.sampling.cascade import first_size
+
+    return first_size(PositionConfig(TRAINING), *cell.size) or cell.size
 
 
 @functools.cache
@@ -93,7 +103,7 @@ def sampled(cell: Cell, prompts: list[str], first: int, steps: int | None, devic
 
     from fouriscale import cascade, fouriscale
     from fouriscale.position_config import PositionConfig
-    from fouriscale.sampling.cascade import enlarged, first_size
+    from fouriscale.sampling.cascade import enlarged
     from padtone import mask_padding, trim_padding
 
     pipe, way, call = _pipeline(cell.model, device), cell.way, cell.call(steps)
@@ -107,8 +117,8 @@ def sampled(cell: Cell, prompts: list[str], first: int, steps: int | None, devic
             steps=call["num_inference_steps"],
         )  # fmt: skip
         return [picture.image for picture in made]
-    if way.strength == 0 and config:
-        config, (height, width) = None, first_size(config, height, width) or cell.size
+    if way.strength == 0:
+        config, (height, width) = None, _first_size(cell)
     if "negative_prompt" in call:
         call["negative_prompt"] = [call["negative_prompt"]] * len(prompts)
     call |= {"prompt": prompts, "generator": [torch.Generator().manual_seed(seed) for seed in seeds]}

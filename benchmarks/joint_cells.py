@@ -61,6 +61,7 @@ _EACH = {"interpolate, temperature yarn, a scale for each axis": Way(_BEST | {"a
 _ALL = _rules() | _SHIFTS | {"direct, shift 2": Way(None, 2.0)}
 # (height, width): pictures of a finalist and of each other way, and the others; those with changed padding beside.
 _SIZES: dict[tuple[int, int], tuple[int, int, dict[str, Way]]] = {
+    (128, 192): (128, 64, _rules()),
     (192, 192): (128, 64, _rules() | _CASCADES),
     (256, 256): (128, 128, _ALL | _CASCADES | _PADDINGS),
     (256, 384): (128, 64, _rules() | _EACH | _CASCADES),

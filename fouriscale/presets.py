@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,8 @@ BESIDE_SETTINGS = (*_NOTES, "recognise")  # what a preset file says besides the 
 DENOISER_KEY = "denoiser"  # by which a file of settings says for which kind of denoiser they are
 UNET, TRANSFORMER = "unet", "transformer"  # of which the first need not be said
 DENOISERS = (UNET, TRANSFORMER)
+CLASS_KEY = "class"  # what a transformer's preset names first under `recognise`; presets of UNets are all of one class
+_SIZED = "text_time"  # the addition_embed_type of UNets that are also told sizes, as SDXL's
 
 
 def preset_names(denoiser: str | None = None) -> list[str]:
@@ -60,6 +63,21 @@ def preset_settings(name: str) -> dict[str, Any]:
         ValueError: no preset has this name.
     """
     return {key: value for key, value in read_yaml(preset_file(name)).items() if key not in BESIDE_SETTINGS}
+
+
+def fits(config: Mapping[str, Any], marks: Mapping[str, Any]) -> bool:
+    """Whether a denoiser's config has what a preset names under `recognise`, whatever its class."""
+    # Left out means "not told sizes", since a preset for one kind does not serve the other.
+    sized = config.get("addition_embed_type") == _SIZED
+    if sized and "addition_embed_type" not in marks:
+        return False
+    return all(_among(config.get(key), wanted) for key, wanted in marks.items() if key != CLASS_KEY)
+
+
+def _among(value: Any, wanted: Any) -> bool:
+    """Whether a config's value is the one wanted, or one of several."""
+    value = list(value) if isinstance(value, tuple) else value
+    return bool(value == wanted or (isinstance(wanted, list) and value in wanted))
 
 
 def presets_folder() -> Path:

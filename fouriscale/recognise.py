@@ -17,10 +17,8 @@ from picturelab.remarks import remark
 from .config import FouriScaleConfig
 from .config_kinds import Config, named_config
 from .maths.layers import derive_layers, has_mid_block
-from .presets import UNET, preset_file, preset_names, read_yaml
+from .presets import CLASS_KEY, UNET, fits, preset_file, preset_names, read_yaml
 
-_SIZED = "text_time"  # the addition_embed_type of UNets that are also told sizes, as SDXL's
-_CLASS = "class"  # what a transformer's preset names first; presets of UNets are all of one class
 _UNET_CLASS = UNet2DConditionModel.__name__
 
 
@@ -45,7 +43,7 @@ def recognise_preset(denoiser: nn.Module | Mapping[str, Any]) -> str:
             marks[name] = _marks(preset_file(name)) if classes[name] == kind else {}
         except ValueError as error:
             remark(f"{error}; this preset is left out")
-    fitting = [name for name in marks if marks[name] and _fits(config, marks[name])]
+    fitting = [name for name in marks if marks[name] and fits(config, marks[name])]
     if fitting:
         return max(fitting, key=lambda name: len(marks[name]))
     if kind == _UNET_CLASS:
@@ -78,7 +76,7 @@ def config_for(denoiser: nn.Module | Mapping[str, Any]) -> Config:
     """
     name, config = recognise_preset(denoiser), _config(denoiser)
     marks = _marks(preset_file(name))
-    if _CLASS in marks:
+    if CLASS_KEY in marks:
         return named_config(name)
     published = _several(marks["block_out_channels"])[0]
     if len(config["down_block_types"]) == len(published) and has_mid_block(config):
@@ -119,10 +117,10 @@ def class_in(path: Path) -> str | None:
         return None
     if not isinstance(marks, dict):
         raise ValueError(f"{path}: recognise={marks!r}: must hold 'key: value' lines of a denoiser's config")
-    kind = marks.get(_CLASS, _UNET_CLASS)
+    kind = marks.get(CLASS_KEY, _UNET_CLASS)
     if not isinstance(kind, str):
         raise ValueError(
-            f"{path}: recognise: {_CLASS}={kind!r}: must be a name, such as FluxTransformer2DModel"
+            f"{path}: recognise: {CLASS_KEY}={kind!r}: must be a name, such as FluxTransformer2DModel"
         )
     return kind
 
@@ -141,13 +139,11 @@ def _marks(path: Path) -> dict[str, Any]:
     marks: dict[str, Any] = read_yaml(path)["recognise"]
     known = usual_config(kind)
     for key in marks:
-        if key not in known and key != _CLASS:
+        if key not in known and key != CLASS_KEY:
             raise ValueError(f"{path}: recognise: {key!r} is no key of a {kind}'s config")
-    if _CLASS in marks:
+    if CLASS_KEY in marks:
         return marks
     channels = marks.get("block_out_channels")
-    if _CLASS in marks:
-        return marks
     if not isinstance(channels, list) or not all(
         isinstance(shape, list) and shape and all(type(width) is int for width in shape)
         for shape in _several(channels)
@@ -162,17 +158,3 @@ def _marks(path: Path) -> dict[str, Any]:
 def _several(channels: list) -> list[list[int]]:
     """One list of channels or many, as many. The first is that which the preset's layers were written for."""
     return channels if channels and isinstance(channels[0], list) else [channels]
-
-
-def _fits(config: Mapping[str, Any], marks: Mapping[str, Any]) -> bool:
-    # Left out means "not told sizes", since a preset for one kind does not serve the other.
-    sized = config.get("addition_embed_type") == _SIZED
-    if sized and "addition_embed_type" not in marks:
-        return False
-    return all(_among(config.get(key), wanted) for key, wanted in marks.items() if key != _CLASS)
-
-
-def _among(value: Any, wanted: Any) -> bool:
-    """Whether a config's value is the one wanted, or one of several."""
-    value = list(value) if isinstance(value, tuple) else value
-    return bool(value == wanted or (isinstance(wanted, list) and value in wanted))

@@ -9,6 +9,7 @@ import typer
 from picturelab.cli.batch import batch, status, verify
 from picturelab.cli.run import print_version
 
+from .borders import borders
 from .demo import demo
 from .explain import explain
 from .generate import generate
@@ -35,5 +36,18 @@ def _options(
     """Sample a pretrained UNet or transformer beyond its training size with FouriScale."""
 
 
-for command in (generate, show, remake, presets, explain, demo, validate, page, batch, status, verify):
+for command in (
+    generate,
+    show,
+    remake,
+    presets,
+    explain,
+    demo,
+    validate,
+    borders,
+    page,
+    batch,
+    status,
+    verify,
+):
     app.command()(command)

@@ -130,12 +130,12 @@ def generate(
         height_width = check_sampled(*inputs.size)
     checked_size = height_width or (SIZE_MULTIPLE, SIZE_MULTIPLE)
     check_room(kind, checked_size[0], checked_size[1] * (2 if compare else 1), prompt, negative)
-    if steps is not None:
-        inputs.check_steps(steps)
     of_transformer = TRANSFORMER in (part_here(model), config and config.DENOISER)
     if of_transformer:
         check_for_transformer(inputs, parts)
     early = None if of_transformer else steps  # for a transformer no strength is too small
+    if early is not None:
+        inputs.check_steps(early)
     check_cascade(parts, inputs, early, direct=False, config=config, size=height_width, wrap=wrap)
     remark_unknown_words(model, prompt, negative)
     quieten()
@@ -158,7 +158,7 @@ def generate(
         check_for_transformer(inputs, parts)
     known_steps = usual_call(model).get("num_inference_steps") if steps is None else steps
     if known_steps is not None:
-        inputs.check_steps(known_steps)
+        inputs.check_steps(known_steps, denoiser=config.DENOISER)
         check_cascade(parts, inputs, known_steps, direct=False, config=config, size=height_width)
 
     with Console(stderr=True).status(loading(model)):

@@ -21,7 +21,7 @@ from ..maths.positions import temperature
 from ..maths.wrap import EDGES, WRAPS
 from ..position_config import PositionConfig
 from ..sampling.cascade import Cascade, first_size, sentence
-from ..sampling.inputs import image_to_image
+from ..sampling.relatives import IMAGE_TO_IMAGE, class_for
 from ..sampling.transformers import check_sides
 from .transformer_cost import CallCost, call_cost
 
@@ -145,7 +145,7 @@ def explain_positions(
         cascade.check_transformer()
         cascade.check_wrap(config.wrap)
         if parts.pipeline is not None:
-            image_to_image(parts.pipeline)
+            class_for(parts.pipeline, IMAGE_TO_IMAGE)
         first = first_size(config, height, width, pixels)
     return PositionsExplanation(
         size=(height, width),

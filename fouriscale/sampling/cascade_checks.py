@@ -57,10 +57,10 @@ def check_cascade(
 
 
 def check_for_transformer(inputs: Inputs, cascade: Cascade | None) -> None:
-    """Refuse what a transformer's picture is not made of: all but the prompt, and enlarged latents.
+    """Refuse what a transformer's picture is not made of.
 
     Raises:
-        ValueError: there are inputs, or a cascade of latents.
+        ValueError: there is a ControlNet, a LoRA, or a cascade of latents.
     """
     inputs.refuse_transformer()
     if cascade is not None:

@@ -19,6 +19,7 @@ from ..config_kinds import Config, config_of
 from ..hooks.patch import current_state
 from ..hooks.pipelines import denoiser_of
 from ..maths.sizes import SIZE_MULTIPLE, check_size
+from ..presets import TRANSFORMER, UNET
 from . import recipe as recipes
 from . import transformers
 from .cascade import Cascade, config_for_run
@@ -70,7 +71,7 @@ def generate(
         steps, guidance: None takes `sampling_defaults`.
         negative_prompt: for all pictures.
         config: FouriScale's settings; None samples directly.
-        inputs: a picture to start from, a mask, ControlNets, LoRAs; with a UNet.
+        inputs: a picture to start from, a mask; with a UNet also ControlNets and LoRAs.
         vae_tiling: whether the VAE decodes in tiles; None does where the decoder would not fit into memory.
         on_step, on_latents: called after every step; what they raise ends the run.
         texts: each prompt's encodings, from `prompts.encode` with this pipeline; None encodes them here.
@@ -89,7 +90,8 @@ def generate(
     guidance = usual_guidance if guidance is None else float(guidance)
     check_request(height, width, seeds, steps, guidance)
     inputs = inputs or Inputs()
-    inputs.check_steps(steps)
+    denoiser = TRANSFORMER if transformers.has_transformer(pipe) else UNET
+    inputs.check_steps(steps, denoiser=denoiser)
     check_cascade(cascade, inputs, steps, direct=config is None, config=config, size=(height, width))
     if len(seeds) != len(prompts) or not prompts:
         raise ValueError(
@@ -104,13 +106,13 @@ def generate(
     orders = [Order(*order) for order in zip(prompts, seeds, strict=True)]
     shared: dict[str, Any] = dict(
         size=(height, width), steps=steps, guidance=guidance, negative=negative_prompt, config=config,
-        vae_tiling=vae_tiling, on_step=on_step, on_latents=on_latents, cascade=cascade,
+        vae_tiling=vae_tiling, on_step=on_step, on_latents=on_latents, inputs=inputs, cascade=cascade,
     )  # fmt: skip
-    if transformers.has_transformer(pipe):
+    if denoiser == TRANSFORMER:
         transformers.refuse(pipe, inputs, cascade, (height, width))
         made = sample_alone(pipe, orders, **shared)
     else:
-        made = sample_together(pipe, orders, inputs=inputs, texts=texts, **shared)
+        made = sample_together(pipe, orders, texts=texts, **shared)
     recorded = _shared_recipe(pipe) | dict(
         negative_prompt=negative_prompt,
         height=height,

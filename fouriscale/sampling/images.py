@@ -66,6 +66,7 @@ def sample_alone(
     vae_tiling: bool | None,
     on_step: OnStep | None,
     on_latents: OnLatents | None,
+    inputs: Inputs,
     cascade: Cascade | None,
 ) -> Images:
     """Pictures of a pipeline with a transformer, each in a call of its own; see `generate` for the arguments."""
@@ -75,19 +76,20 @@ def sample_alone(
         )
     tiled = decodes_in_tiles(pipe.vae, vae_tiling, size, 1)
     remark_cuts(pipe, [order.prompt for order in orders], negative, guidance)
+    recorded = inputs.recorded()  # before they are read, and not after minutes in which they may change
     images = []
-    with tiling(pipe.vae, tiled):
+    with tiling(pipe.vae, tiled), prepared(pipe, inputs, *size, wrap_of(config)) as (runner, extra):
         for order in orders:
-            call = text_arguments(pipe, order.prompt, negative, guidance)
+            call = text_arguments(pipe, order.prompt, negative, guidance) | extra
             call |= {"num_inference_steps": steps, "generator": _noise(order.seed)}
             if cascade is None or config is None:
-                images += run(pipe, call, size, config, reporter(on_step, on_latents)).images
+                images += run(runner, call, size, config, reporter(on_step, on_latents)).images
             else:
                 images += run_cascade(
-                    pipe, call, inputs=Inputs(), cascade=cascade, sizes=(first, size), config=config,
+                    runner, call, inputs=inputs, cascade=cascade, sizes=(first, size), config=config,
                     on_step=on_step, on_latents=on_latents,
                 )  # fmt: skip
-    return Images(images, 1, tiled, Conditioning(), cascade)
+    return Images(images, 1, tiled, recorded, cascade)
 
 
 def sample_together(

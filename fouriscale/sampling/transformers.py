@@ -24,7 +24,8 @@ from ..hooks.rotary_families import family_of
 from ..maths.sizes import Size
 from .cascade import Cascade
 from .cascade_checks import check_for_transformer
-from .inputs import Inputs, image_to_image
+from .inputs import Inputs
+from .relatives import IMAGE_TO_IMAGE, class_for
 
 GUIDANCE_SCALE, TRUE_GUIDANCE = "guidance_scale", "true_cfg_scale"
 # What `generate` decides, of the arguments that a model's folder names.
@@ -96,13 +97,14 @@ def refuse(pipe: Pipeline, inputs: Inputs, cascade: Cascade | None, size: Size) 
         size: (height, width) in pixels.
 
     Raises:
-        ValueError: there are inputs, a cascade that diffusers has no pipeline for, or a size that the pipeline would
-            not keep to.
+        ValueError: there are a ControlNet, a LoRA, a picture to start from or a cascade that diffusers has no pipeline
+            for, or a size that the pipeline would not keep to.
     """
     check_for_transformer(inputs, cascade)
     check_sides(size, token_pixels(pipe), type(pipe).__name__)
-    if cascade is not None:
-        image_to_image(type(pipe))
+    task = IMAGE_TO_IMAGE if cascade is not None else inputs.task
+    if task is not None:
+        class_for(type(pipe), task)
 
 
 def token_pixels(pipe: Pipeline) -> int:

@@ -20,7 +20,7 @@ def test_every_row_has_a_name_and_settings_that_there_are():
         if cell.way.positions is not None:
             PositionConfig((128, 128), **cell.way.positions)
     finalists = [cell.name for cell in CELLS if cell.model == "joint" and cell.way.padding is None]
-    assert len(finalists) == 8  # two at each of four sizes
+    assert len(finalists) == 10  # two at each of five sizes
 
 
 @pytest.mark.parametrize(

@@ -35,6 +35,7 @@ from tests.docs.pages import ROOT
 PARSED_ONLY = {
     r"^fouriscale .*path/to/sd15.safetensors": "gigabytes of weights",
     r"^fouriscale validate": "weights from a hub",
+    r"^fouriscale borders": "minutes; tests/fouriscale/borders measures a tiny UNet",
     r"^fouriscale explain --model sdxl": "a quarter of a minute; tests/fouriscale/reports explains it",
     r"^fouriscale explain --model flux": "half a minute; tests/fouriscale/reports explains a smaller one",
     r"^fouriscale generate .*joint-masked .*--compare": "fifty steps; tests/end_to_end samples fewer",

@@ -10,6 +10,7 @@ from PIL import Image
 
 from fouriscale.cli import main
 from fouriscale.sampling.recipe import read
+from tests.tiny import lora_files
 
 MODEL = "shapeworld/joint-masked"
 QUICK = ["--size", "160x144", "--steps", "1", "--device", "cpu"]
@@ -71,7 +72,7 @@ def test_what_a_cascade_would_do(run):
     code, out, err = run("explain", "--model", "flux2", "--size", "2048x2048", "--cascade")
     assert (code, out) == (2, "")
     assert err.startswith(
-        "Error: Flux2Pipeline with a cascade: diffusers has no image-to-image pipeline for it"
+        "Error: Flux2Pipeline draws from a prompt alone: diffusers has no image-to-image pipeline"
     )
 
 
@@ -111,9 +112,9 @@ SETTINGS = "its settings are training_sizes, rule, dynamic, axes, temperature, s
             "cascade_upsampling='latents': a transformer's image to image starts from pictures only; enlarge pixels",
         ),
         (
-            ["--image", "a.png"],
-            "image=a.png: a transformer's pictures are made from the prompt alone here; in Python, apply_fouriscale "
-            "takes a pipeline that starts from a picture",
+            ["--lora", "style.safetensors"],
+            "lora=style.safetensors: a transformer's pictures are made without one here; in Python, apply_fouriscale "
+            "takes a pipeline with LoRAs",
         ),
         (
             ["--preset", "sd15"],
@@ -122,7 +123,7 @@ SETTINGS = "its settings are training_sizes, rule, dynamic, axes, temperature, s
     ],
 )
 def test_what_a_transformer_does_not_take_is_one_sentence(generate, arguments, sentence):
-    Image.new("RGB", (16, 16)).save("a.png")
+    lora_files.write("style.safetensors", lora_files.kohya("lora_unet_mid", 2, 4))
     code, out, err = generate("--steps", "2", "--out", "b.png", *arguments)
     assert (code, out) == (2, "")
     assert err.startswith(f"Error: {sentence}")

@@ -40,6 +40,8 @@ ANSWERS = [
     (["fouriscale", "explain", "--size", "64x64", "--model", "flux", "--memory", "12"], "flux has a transf"),
     (["fouriscale", "validate", "--out", "r", *JOINT, "--mode", "paper"], "is no setting of a transformer"),
     (["fouriscale", "validate", "--out", "r", "--model", "sd15"], "'sd15' is a preset"),
+    (["fouriscale", "borders", "--out", "r", *JOINT], "has a transformer, which has no convolutions"),
+    (["fouriscale", "borders", "--out", "r", "--pictures", "absent"], "pictures=absent: is no folder"),
     (["fouriscale", "page", "--model", "sdxl"], "'sdxl' is a preset"),
     (["fouriscale", "remake", "absent.png", "--out", "b.png"], "absent.png cannot be read"),
     (["padtone", "ite", "a red circle", "--model", "shapeworld/unte"], "shipped is shapeworld/unet,"),

@@ -75,8 +75,8 @@ def test_it_is_the_pipelines_own_calls(family):
     # Of 3 steps the last 2 are sampled at the size that is wanted, for these pipelines round up.
     assert steps == [(done, 5) for done in range(1, 6)]
     assert [sizes.count(size) for size in dict.fromkeys(sizes)] == [3, 2]
-    # Root 6 times smaller is 13.06 x 19.6: in tokens of 16 pixels 16 x 16, in tokens of 4 pixels 12 x 20.
-    first = (16, 16) if family == "qwen_image" else (12, 20)
+    # The shorter side as trained: 16 x 24, and in tokens of 16 pixels 16 x 32.
+    first = (16, 32) if family == "qwen_image" else (16, 24)
     assert (pixels(picture.image) == pixels(by_hand(pipe, family, first))).all()
     assert current_state(pipe) is None
     assert picture.recipe.cascade == {"strength": 0.5, "upsampling": "pixels", "vae_tiling": False}
@@ -98,7 +98,9 @@ def test_it_is_remade_from_its_recipe_and_sampled_once_where_nothing_is_to_be_en
 @pytest.mark.parametrize("family", ["flux2", "lumina2", "krea2"])
 def test_families_without_image_to_image_are_refused(family):
     pipe = tiny.pipeline(family)
-    sentence = f"^{type(pipe).__name__} with a cascade: diffusers has no image-to-image pipeline for it"
+    sentence = (
+        f"^{type(pipe).__name__} draws from a prompt alone: diffusers has no image-to-image pipeline for it"
+    )
     with pytest.raises(ValueError, match=sentence):
         cascade(pipe, PROMPT, config=CONFIG, **CALL)
 
