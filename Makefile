@@ -159,6 +159,7 @@ which-settings: install
 
 pictures: install
 	$(BIN)/python -m benchmarks.pictures
+	$(BIN)/python -m benchmarks.demo_pictures
 
 screenshots: install
 	$(BIN)/python -m benchmarks.screenshots
