@@ -1,6 +1,6 @@
 """The demo's sheet for README, and its last pair under a moving slider.
 
-`python -m benchmarks.demo_pictures` samples what `make demo` samples and writes `docs/demo.png`, with 256 colours, and
+`python -m benchmarks.demo_pictures` samples what `make demo` samples and writes `docs/demo.png` and
 `docs/slider.webp`, an animation. To be made again when the shipped UNet or the fast mode has changed; look at them.
 """
 
@@ -67,8 +67,7 @@ def write_slider(pair: tuple[JudgedPicture, ...], path: Path) -> None:
 
 def main() -> None:
     pairs = sample(SIZES, METHODS)
-    few = lay_out(pairs).quantize(256, Image.Quantize.MAXCOVERAGE)
-    save(few, DOCS / "demo.png", shown(pairs))
+    save(lay_out(pairs), DOCS / "demo.png", shown(pairs))
     write_slider(pairs[-1], DOCS / "slider.webp")
     print("wrote docs/demo.png and docs/slider.webp")
 
