@@ -32,17 +32,12 @@ def end_token(scores: Scores) -> dict[str, Any] | None:
 
 
 def _sentence(eos: Interval, padding: Interval, difference: Interval) -> str:
-    more = (
-        "more than"
-        if difference.low > 0
-        else "less than"
-        if difference.high < 0
-        else "not provably more or less than"
-    )
-    return (
-        f"The end token alone shows {more} the padding alone: likeness to its own prompt's picture, beyond other "
-        f"prompts', {_text(eos)} against {_text(padding)}."
-    )
+    said = {
+        difference.low > 0: "The end token alone shows more of the prompt than the padding alone",
+        difference.high < 0: "The end token alone shows less of the prompt than the padding alone",
+    }.get(True, "Whether the end token alone shows more of the prompt than the padding alone is unclear")
+    against = f"{_text(eos)} against {_text(padding)}"
+    return f"{said}: likeness to the prompt's own picture, beyond other prompts', {against}."
 
 
 def _text(figure: Interval) -> str:

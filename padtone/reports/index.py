@@ -55,7 +55,7 @@ def _side_by_side(reports: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
             for folder, results in reports.items()
         }
         for label, arms, figure in (
-            ("likeness to its own prompt's picture, beyond other prompts'", _CARRIED, "own_full"),
+            ("likeness to the own prompt's picture", _CARRIED, "own_full"),
             ("likeness to the full picture", _CHANGED, "to_full"),
         )
     }
