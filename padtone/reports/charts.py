@@ -121,6 +121,34 @@ def place_chart(places: Sequence[str], series: Mapping[str, Sequence[Mapping[str
         return svg(figure)
 
 
+def token_chart(encoders: Mapping[str, Mapping[str, Any]], label: str) -> str:
+    """A figure of the end token and of each padding token, a line with its interval an encoder.
+
+    Args:
+        encoders: {name: {"eos": a figure or None, "padding": one a token}}, each with "mean", "low" and "high".
+    """
+    with styled():
+        figure = Figure(figsize=(_WIDTH, 2.9), layout="constrained")
+        axes = figure.subplots()
+        most = max(len(places["padding"]) for places in encoders.values())
+        end = 1 - max(1.5, most / 8)
+        for (name, places), color in zip(encoders.items(), COLOURS, strict=False):
+            mean, low, high = (
+                [value[part] for value in places["padding"]] for part in ("mean", "low", "high")
+            )
+            x = np.arange(1, len(mean) + 1)
+            axes.fill_between(x, low, high, color=color, alpha=0.2, linewidth=0)
+            axes.plot(x, mean, color=color, marker="o", markersize=3, label=name)
+            if places["eos"] is not None:
+                _errorbars(axes, np.array([end]), [places["eos"]], upright=True, color=color)
+        ticks = sorted({1, *range(10, most + 1, max(10, 10 * round(most / 60)))})
+        axes.set_xticks([end, *ticks], ["end", *map(str, ticks)])
+        axes.set(xlabel="padding token", ylabel=label)
+        if len(encoders) > 1:
+            figure.legend(loc="outside upper left", frameon=False, ncols=2)
+        return svg(figure)
+
+
 def models_chart(models: Mapping[str, Mapping[str, Mapping[str, Any] | None]], label: str) -> str:
     """One figure of some arms, models side by side: {model: {arm: interval; None: it has no such arm}}."""
     arms = list(next(iter(models.values())))

@@ -71,3 +71,12 @@ def places_chart(results: Mapping[str, Any]) -> str | None:
         if group
     }
     return charts.place_chart([places[arm] for arm in shown], series, "likeness beyond other prompts'")
+
+
+def token_places_chart(results: Mapping[str, Any]) -> str | None:
+    """How alike two prompts' rows are at the end token and at each padding token; None: it was not measured."""
+    return (
+        charts.token_chart(results["tokens"], "likeness of two prompts' rows")
+        if results.get("tokens")
+        else None
+    )

@@ -15,7 +15,7 @@ from ..audit.arms import ANOTHER_SEED, FULL
 from ..audit.folder import run_folder
 from ..maths import verdict
 from ..maths.verdict import FEWEST_PROMPTS
-from .evidence import ATTRIBUTES, attributes, places_chart, questions
+from .evidence import ATTRIBUTES, attributes, places_chart, questions, token_places_chart
 from .full_audit import full_audit
 from .glance import cases
 from .grids import all_grids, keep_grids, main_grids, without_yardstick
@@ -95,6 +95,7 @@ def render(results: Mapping[str, Any], pictures: RunFolder) -> str:
             questions=questions(results),
             attributes=attributes(results),
             places_chart=places_chart(results),
+            token_chart=token_places_chart(results),
             keep_chart=charts.keep_chart(results["keep_k"]["curve"], results["keep_k"]["padding"], noise),
             arm_charts=_arm_charts(arms, ite),
             attention_chart=_attention_chart(results["attention"]["groups"]),

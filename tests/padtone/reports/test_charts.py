@@ -14,6 +14,7 @@ from padtone.reports.charts import (
     keep_chart,
     models_chart,
     place_chart,
+    token_chart,
 )
 from picturelab.reports.drawing import LINE, NOISE, SOFT
 
@@ -139,3 +140,20 @@ def test_models_stand_side_by_side_and_may_lack_an_arm():
     assert {"one", "two", "padding", "in diffusion", "likeness"} <= set(words(root))
     counts = [len(markers(root, color)) for color in COLOURS[:2]]
     assert counts[0] - counts[1] == 3, "a point and the ends of its interval"
+
+
+def test_every_padding_token_has_its_place_behind_the_end_token():
+    encoders = {
+        "text_encoder": {"eos": interval(0.5), "padding": [interval(0.4), interval(0.6), interval(0.8)]},
+        "text_encoder_2": {"eos": None, "padding": [interval(1.0)] * 3},
+    }
+    root = drawing(token_chart(encoders, "likeness"))
+    assert {"end", "1", "padding token", "likeness", *encoders} <= set(words(root))
+    points = markers(root, LINE)
+    (x, y), (eos, _) = (
+        zip(*points[1:4], strict=True),
+        points[6],
+    )  # behind the band's corner; the ends of its interval
+    assert eos < x[0] < x[1] < x[2]
+    assert y[0] - y[1] == pytest.approx(y[1] - y[2], rel=1e-3)
+    assert y[0] > y[1], "upward"
