@@ -170,6 +170,7 @@ which-settings: install
 
 pictures: install
 	$(BIN)/python -m benchmarks.pictures
+	$(BIN)/python -m benchmarks.demo_pictures
 
 screenshots: install
 	$(BIN)/python -m benchmarks.screenshots

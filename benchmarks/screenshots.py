@@ -3,7 +3,9 @@
     make screenshots         # or: python -m benchmarks.screenshots
 
 starts the page on the embedded model, works it in Chromium (CHROMIUM, or Debian's) and writes docs/page-*.png, with
-256 colours. To be done again whenever the page or the shipped weights have changed; look at the pictures.
+256 colours: every tab on a laptop's screen, the first one on a telephone's too, and the pictures under the slider by
+themselves. It ends with an error where no picture is on the screen before, during or after a run. To be done again
+whenever the page or the shipped weights have changed; look at the pictures.
 """
 
 from __future__ import annotations
@@ -22,7 +24,13 @@ from playwright.sync_api import Page, expect, sync_playwright
 ROOT = Path(__file__).parents[1]
 PATIENCE = 300_000  # milliseconds
 DONE = re.compile("Done in")
-WIDE = {"width": 1280, "height": 1100}
+WIDE, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
+# A picture of some size that lies in the viewport by more than half.
+_ON_SCREEN = """() => [...document.querySelectorAll('img, canvas')].some(picture => {
+    const box = picture.getBoundingClientRect()
+    const seen = Math.min(box.bottom, innerHeight) - Math.max(box.top, 0)
+    return box.width >= 200 && box.height >= 120 && seen > box.height / 2
+})"""
 
 
 def main() -> None:
@@ -48,12 +56,16 @@ def main() -> None:
 
 
 def _take(browser: Any, url: str) -> None:
-    page = browser.new_page(viewport=WIDE)
-    page.set_default_timeout(PATIENCE)
-    page.goto(f"{url}?__theme=light")
-    expect(page.locator("#hires-plan table")).to_be_visible()  # now the link has filled the fields
+    page = _visit(browser, url, PHONE)
+    _run(page, "High resolution", "hires")
+    _save(page, "phone")
+    page.close()
+    page = _visit(browser, url, WIDE)
     _run(page, "High resolution", "hires")
     _save(page, "high-resolution")
+    slider = page.locator("#hires-slider")
+    slider.screenshot(path=_path("slider"), animations="disabled")
+    _fewer_colours("slider")
     page.get_by_role("button", name="Spectrum", exact=False).click()
     spectrum = page.get_by_alt_text("Low-pass windows", exact=False)
     expect(spectrum).to_be_visible()
@@ -73,6 +85,27 @@ def _take(browser: Any, url: str) -> None:
     _save(page, "shapeworld")
 
 
+def _visit(browser: Any, url: str, viewport: dict[str, int]) -> Page:
+    page: Page = browser.new_page(viewport=viewport, device_scale_factor=2 if viewport is PHONE else 1)
+    page.set_default_timeout(PATIENCE)
+    page.goto(f"{url}?__theme=light")
+    expect(page.locator("#hires-plan summary")).to_be_visible()  # now the link has filled the fields
+    _check_screen(page, "before a run")
+    return page
+
+
+def _check_screen(page: Page, when: str) -> None:
+    """Is a picture on the screen, without scrolling?
+
+    Raises:
+        RuntimeError: there is none.
+    """
+    page.evaluate("scrollTo(0, 0)")
+    page.wait_for_timeout(500)
+    if not page.evaluate(_ON_SCREEN):
+        raise RuntimeError(f"no picture is on a screen of {page.viewport_size} {when}")
+
+
 def _open(page: Page, tab: str) -> None:
     page.get_by_role("tab", name=tab, exact=True).click()
 
@@ -82,8 +115,10 @@ def _run(page: Page, tab: str, key: str) -> None:
     button = page.get_by_role("button", name="Generate", exact=True).locator("visible=true")
     button.click()
     expect(button).to_be_disabled()
+    _check_screen(page, f"during a run of {tab}")
     expect(page.locator(f"#{key}-status")).to_contain_text(DONE)
     expect(button).to_be_enabled()
+    _check_screen(page, f"after a run of {tab}")
 
 
 def _save(page: Page, name: str) -> None:

@@ -86,6 +86,9 @@ class World(Protocol):
     def objects_correct(self, image: Image.Image, scene: Any, report: Any) -> bool:
         """Whether a scene's objects are right in a picture, on whatever background; `report` is what `check` said."""
 
+    def attributes_correct(self, scene: Any, report: Any) -> Mapping[str, bool]:
+        """{what of a scene: whether it is right in a picture}, such as its background; each whatever the others are."""
+
     def words(self) -> list[str]:
         """Every word that the models can read."""
 

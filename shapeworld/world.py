@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from . import captions, shipped
+from .judge.attributes import attributes_correct
 from .judge.checker import Report, check
 from .scenes import Scene, sample_scenes
 
@@ -45,6 +46,9 @@ class Shapeworld:
         if report.background == scene.background:
             return report.correct
         return check(image, dataclasses.replace(scene, background=report.background)).correct
+
+    def attributes_correct(self, scene: Scene, report: Report) -> dict[str, bool]:
+        return attributes_correct(scene, report)
 
     def words(self) -> list[str]:
         return captions.words()

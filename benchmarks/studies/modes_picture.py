@@ -8,14 +8,15 @@ A study of 25 November 2026.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from PIL import Image
 
-from fouriscale.reports.demo import JudgedPicture, lay_out, sample
+from fouriscale.reports.demo import JudgedPicture, sample
 from picturelab.recipes import save
-from picturelab.reports.grid import labelled_row
+from picturelab.reports.grid import beneath, beside, captioned, framed, labelled_row
 
 from ..quality import PAPER
 
@@ -26,6 +27,7 @@ METHODS: dict[str, dict[str, Any] | None] = {
     "fast": {"mode": "fast"},
 }
 _SIZES = ((256, 256, 2), (256, 384, 1), (512, 512, 1))  # height, width, scenes
+_GAP, _STRIP = 12, 26  # pixels between pictures, and above them for the label
 _CROP, _ENLARGED = 64, 4  # pixels a side, and times
 
 
@@ -35,6 +37,20 @@ def main() -> None:
     for name, picture in {"modes": lay_out(rows), "modes-crops": crops}.items():
         save(picture, DOCS / f"{name}.png", None, "fouriscale")
         print(f"wrote docs/{name}.png")
+
+
+def lay_out(scenes: Sequence[Sequence[JudgedPicture]]) -> Image.Image:
+    """All pictures on white, as many scenes a row as there are of one size; each under its caption."""
+    rows: dict[tuple[int, int], list[Image.Image]] = {}
+    for pictures in scenes:
+        rows.setdefault(pictures[0].image.size, []).append(_block(pictures))
+    return framed(beneath([beside(row, _GAP) for row in rows.values()], _GAP), _GAP)
+
+
+def _block(pictures: Sequence[JudgedPicture]) -> Image.Image:
+    width, height = pictures[0].image.size
+    row = [captioned(picture.image, picture.method, _STRIP, 14, colour="dimgray") for picture in pictures]
+    return captioned(beside(row, 4), f"{pictures[0].scene.caption}, {width} x {height}", _STRIP, 14)
 
 
 def _crop(shown: JudgedPicture) -> Image.Image:

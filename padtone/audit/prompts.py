@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 _DRAWN = 8  # scenes drawn for each one wanted, at most
 SCENES_SEED = 4000  # no scene that a model was trained on or judged with elsewhere
 Judge = Callable[["Image.Image", int], dict[str, float]]
-"""Figures of a picture that some ground truth gives, by the prompt's position."""
+"""Figures of a picture that some ground truth gives, by the prompt's position; one that its prompt does not ask for,
+such as a relation, is left out."""
 
 
 @dataclass(frozen=True)
@@ -136,11 +137,11 @@ def scene_prompts(world: World, count: int) -> Prompts:
 
     def judge(image: Any, i: int) -> dict[str, float]:
         report = world.check(image, chosen[i])
+        attributes = world.attributes_correct(chosen[i], report)
         return {
             "all correct": float(report.correct),
-            "background correct": float(report.background == chosen[i].background),
             "objects correct": float(world.objects_correct(image, chosen[i], report)),
-        }
+        } | {f"{name} correct": float(right) for name, right in attributes.items()}
 
     kinds = tuple("two objects" if scene.relation else "one object" for scene in chosen)
     return Prompts(tuple(scene.caption for scene in chosen), kinds, judge)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import statistics
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -11,11 +12,14 @@ import numpy as np
 from ..maths import verdict
 from ..maths.metrics import bootstrap
 from .arms import ANOTHER_SEED, FULL, OTHER, keep_arm
+from .end_token import end_token
 from .folder import AuditPictures
 from .kid import KID_MINIMUM, kid
+from .more_prompts import more_prompts
 from .plan import AuditPlan
 from .scores import ROUNDED, Scores, arm_names
 
+_DOTS = ("to_full", "to_prompt", "own_full")  # figures of which every prompt's is kept
 _TICK = 1e-6  # seconds, the least that a piece notes
 _FEWEST = 2  # prompts of an arm; one is like none other, and has no interval
 
@@ -50,6 +54,9 @@ def results(audit: AuditPictures, scores: Scores) -> dict[str, Any]:
         "padding": plan.padding,
         "speedup": speedup,
         "findings": [f.to_dict() for f in decision.findings],
+        "answers": verdict.answers(decision.findings),
+        "end_token": end_token(scores),
+        "more_prompts": more_prompts(decision, curve, smallest),
         "arms": arms,
         "keep_k": keep_k,
         "attention": _attention(audit),
@@ -110,7 +117,12 @@ def _group(scores: Scores, group: str, arms: Sequence[str]) -> dict[str, verdict
 def _arm(scores: Scores, arm: str) -> dict[str, Any]:
     """Figures over the prompts that have the arm's pictures; KID to the full pictures of the same prompts."""
     rows = scores.rows(arm)
-    figures = {name: bootstrap(table[rows].mean(1)).to_dict() for name, table in scores.arms[arm].items()}
+    by_prompt = {name: table[rows].mean(1) for name, table in scores.arms[arm].items()}
+    figures = {  # a judge leaves out what a prompt does not ask for
+        name: bootstrap(values[np.isfinite(values)]).to_dict()
+        for name, values in by_prompt.items()
+        if np.isfinite(values).any()
+    }
     own, full = (scores.embeds[name][rows].flatten(0, 1) for name in (arm, FULL))
     distance = None if arm == FULL else kid(full, own)
     return {
@@ -118,6 +130,7 @@ def _arm(scores: Scores, arm: str) -> dict[str, Any]:
         "left_out": int((~rows & scores.rows(FULL)).sum()),
         **figures,
         "kid": distance.to_dict() if distance else None,
+        "by_prompt": {name: _rounded(by_prompt[name]) for name in _DOTS},
     }
 
 
@@ -135,7 +148,16 @@ def _another_seed(scores: Scores) -> dict[str, Any]:
         "to_prompt": bootstrap(scores.arms[FULL]["to_prompt"][rows].mean(1)).to_dict(),
         **figures,
         "kid": distance.to_dict() if distance else None,
+        "by_prompt": {
+            "to_full": _rounded(scores.pairs["to_full"][rows]),
+            "to_prompt": _rounded(scores.arms[FULL]["to_prompt"][rows].mean(1)),
+        },
     }
+
+
+def _rounded(values: np.ndarray) -> list[float]:
+    """Four digits, for a dot in a drawing."""
+    return [round(float(value), 4) for value in values]
 
 
 def _kid_note(arms: dict[str, dict[str, Any]]) -> list[str]:
@@ -162,39 +184,43 @@ def _kid_note(arms: dict[str, dict[str, Any]]) -> list[str]:
 def _keep_k(
     audit: AuditPictures, scores: Scores, curve: Sequence[verdict.KeepPoint], smallest: int | None
 ) -> dict[str, Any]:
-    """The curve; the last entry is the full text. Time is compared prompt by prompt, and the median taken."""
+    """The curve; the last entry is the full text. Time is compared prompt by prompt; means of ratios are geometric."""
     plan = audit.plan
     base = audit.seconds(None)
     rows = []
     for point in curve:
         own = audit.seconds(point.k)
-        ratios = [base[i] / max(own[i], _TICK) for i in base.keys() & own.keys()]
+        speed = _speed([base[i] / max(own[i], _TICK) for i in sorted(base.keys() & own.keys())])
         rows.append(
             {"k": point.k, "dropped": plan.dropped(point.k), "changes": point.answer}
             | _arm(scores, keep_arm(point.k))
             | {
-                "seconds": _median(own.values()),
-                "speedup": _median(ratios),
-                "speedup_range": _middle_half(ratios),
+                "seconds": round(statistics.fmean(own.values()), ROUNDED),
+                "speedup": speed["mean"],
+                "speedup_interval": [speed["low"], speed["high"]],
                 "findings": [f.to_dict() for f in point.findings],
             }
         )
     everything = {"k": None, "dropped": 0, "changes": verdict.NO} | _arm(scores, FULL)
     rows.append(
         everything
-        | {"seconds": _median(base.values()), "speedup": 1.0, "speedup_range": [1.0, 1.0], "findings": []}
+        | {
+            "seconds": round(statistics.fmean(base.values()), ROUNDED),
+            "speedup": 1.0,
+            "speedup_interval": [1.0, 1.0],
+            "findings": [],
+        }
     )
     typical = statistics.median_low(plan.readings[i].longest for i in plan.used)
-    at = next((row["speedup_range"] for row in rows[:-1] if row["k"] == smallest), None)
-    return {"smallest": smallest, "speedup_range": at, "padding": typical, "curve": rows}
+    at = next((row["speedup_interval"] for row in rows[:-1] if row["k"] == smallest), None)
+    return {"smallest": smallest, "speedup_interval": at, "padding": typical, "curve": rows}
 
 
-def _median(values: Iterable[float]) -> float:
-    return round(statistics.median(values), ROUNDED)
-
-
-def _middle_half(values: Sequence[float]) -> list[float]:
-    return [round(float(q), ROUNDED) for q in np.quantile(values, [0.25, 0.75])]
+def _speed(ratios: Sequence[float]) -> dict[str, float]:
+    """The geometric mean of ratios of time, and its interval."""
+    logarithms = bootstrap([math.log(max(ratio, _TICK)) for ratio in ratios])
+    ends = {"mean": logarithms.mean, "low": logarithms.low, "high": logarithms.high}
+    return {name: round(math.exp(value), ROUNDED) for name, value in ends.items()}
 
 
 def _attention(audit: AuditPictures) -> dict[str, Any]:

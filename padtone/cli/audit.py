@@ -127,7 +127,8 @@ def audit(
         if workers is not None:
             raise ValueError(f"workers is {workers}, and the model {model}; workers are for shapeworld/all")
         with stage_bars() as progress:
-            typer.echo(_summary(*_audit(model, out, design, options, progress)))
+            finished = _audit(model, out, design, options, progress)
+        typer.echo(_summary(*finished))
         return
     _audit_all(out, design, options, workers)
 
@@ -139,7 +140,7 @@ def _audit_all(out: Path, study: Study | None, options: AuditOptions, workers: i
     from picturelab.models import choose_device
     from picturelab.runs.processes import side_by_side
 
-    from ..reports.page import write_index
+    from ..reports.index import write_index
 
     if options.steps is None and study is None:
         options = replace(options, steps=_QUICK_STEPS)
@@ -198,7 +199,7 @@ def _audit(
 
 
 def _summary(results: dict[str, Any], page: Path) -> str:
-    """The verdict in a line or two, and where the report is."""
+    """The verdict, what stands beside it, what it leaves open, and where the report is."""
     from ..reports.page import keep_of
 
     settings = results["settings"]
@@ -209,7 +210,9 @@ def _summary(results: dict[str, Any], page: Path) -> str:
             f" {results['droppable']} of {results['padding']} padding tokens can go "
             f"({results['speedup']:.2f}x as fast): padtone.trim_padding(pipe, keep={keep_of(results)})"
         )
-    return "\n".join([line, *_left_out_lines(results["left_out"], page), f"{page}"])
+    beside = [results["end_token"]["sentence"]] if results["end_token"] else []
+    more = [sentence] if (sentence := results["more_prompts"]["sentence"]) else []
+    return "\n".join([line, *beside, *more, *_left_out_lines(results["left_out"], page), f"{page}"])
 
 
 def _left_out_lines(left_out: Sequence[Mapping[str, Any]], page: Path) -> list[str]:

@@ -105,18 +105,22 @@ def make_grid(options: GridOptions) -> None:
 
 
 def write_grid(pipe: Pipeline, request: Request, path: Path) -> None:
-    """Draw what is requested, write it with its recipe, and say where it is.
+    """Draw what is requested, write it with its recipe, and say where it is and what it shows.
 
     Raises:
-        ValueError: the pipeline cannot do it, see `padtone.runs.request.draw`.
+        ValueError: the pipeline cannot do it, see `padtone.runs.request.make_arms`.
     """
     from ..recipe import save_with_recipe
-    from ..runs.request import draw
+    from ..reports.distance import distance_sentence
+    from ..runs.request import lay_out, make_arms
 
-    grid = draw(pipe, request)
-    save_with_recipe(grid, path, request.model_dump())
+    images = make_arms(pipe, request)
+    save_with_recipe(lay_out(request, images), path, request.model_dump())
     arms = [*(["donor"] if request.command == "idp" else []), *map(str, request.arms)]
     say(f"arms {', '.join(arms)}; seeds {', '.join(map(str, request.seeds))}: {path}")
+    whole = {"ite": "full", "idp": "donor"}.get(request.command)
+    if whole and (sentence := distance_sentence(images, whole)):
+        say(sentence)
 
 
 def _span(text: str) -> tuple[float, float]:

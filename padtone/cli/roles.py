@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -71,6 +72,32 @@ def roles(
             say(f"  {line}")
     family = family_of(pipe)
     say(f"{family.title}: {family.note}")
+    say(_found(entries, family.denoiser_masks, changes))
+
+
+def _found(entries: Sequence[TokenRoles], masked: bool, changes: dict[str, list[float]] | None) -> str:
+    """How much of the denoiser's text is padding, and what becomes of it."""
+    from ..maths.roles import shared_rows
+
+    stretches = shared_rows(entries)
+    rows = sum(len(stretch.rows) for stretch in stretches)
+    padding = sum(len(stretch.at("padding")) for stretch in stretches)
+    if not padding:
+        return f"none of the denoiser's {rows} rows of text is padding"
+    what = "it masks them" if masked else "it attends to them"
+    sentence = (
+        f"{padding} of the denoiser's {rows} rows of text are padding ({padding / rows:.0%}), and {what}"
+    )
+    own = [
+        change
+        for entry in entries
+        for change, role in zip((changes or {}).get(entry.name, ()), entry.roles, strict=False)
+        if role == "padding" and not math.isnan(change)
+    ]
+    if not own:
+        return sentence
+    mean = sum(own) / len(own)
+    return f"{sentence}; one word replaced changes them {mean:.2f} times as much as another prompt does"
 
 
 def _changes(pipe: Pipeline, prompt: str, options: dict[str, Any]) -> dict[str, list[float]]:

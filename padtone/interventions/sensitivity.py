@@ -102,7 +102,7 @@ def sensitivity(
             f"unrelated is {shown(unrelated)}; it is two or more different prompts beside {shown(prompt)} and what it "
             "becomes with other words"
         )
-    read = _Reader(pipe, family, options)
+    read = Reader(pipe, family, options)
     compared = _Compared(read(prompt, warn_cut=True))
     for done, text in enumerate(plan.texts, 1):
         compared.add(text, read(text), keep=text in plan.unrelated)
@@ -133,7 +133,7 @@ class _Plan:
 
 
 @dataclass(frozen=True)
-class _Rows:
+class EncoderRows:
     """What one encoder makes of one text: (rows, width), and the token and the role of each row."""
 
     name: str
@@ -143,18 +143,18 @@ class _Rows:
     roles: tuple[str, ...]
 
 
-class _Reader:
+class Reader:
     """Texts encoded by the pipeline, encoder by encoder, and behind them its pooled vectors."""
 
     def __init__(self, pipe: Pipeline, family: Family, options: dict) -> None:
         self._pipe, self._family, self._options = pipe, family, options
 
-    def __call__(self, text: str, warn_cut: bool = False) -> list[_Rows]:
+    def __call__(self, text: str, warn_cut: bool = False) -> list[EncoderRows]:
         encoding = encode_prompts(self._pipe, [text], self._options, warn_cut=warn_cut)
         found = [self._rows(encoding, *place) for place in self._places(encoding.roles[0])]
         for name, value in encoding.arguments.items():
             if name.startswith("pooled"):
-                found.append(_Rows(name, value[:1].float().cpu(), ("",), (-1,), (POOLED,)))
+                found.append(EncoderRows(name, value[:1].float().cpu(), ("",), (-1,), (POOLED,)))
         return found
 
     def _places(self, entries: Sequence[TokenRoles]) -> list[tuple[TokenRoles, slice]]:
@@ -168,7 +168,7 @@ class _Reader:
                 start += width or 0
         return places
 
-    def _rows(self, encoding: Encoding, entry: TokenRoles, channels: slice) -> _Rows:
+    def _rows(self, encoding: Encoding, entry: TokenRoles, channels: slice) -> EncoderRows:
         assert entry.rows is not None  # `by_stretch` has left out those without
         start, stop = entry.rows.start, entry.rows.stop
         for name in self._family.text_names:
@@ -180,7 +180,7 @@ class _Reader:
                 break
             start, stop = start - text.shape[0], stop - text.shape[0]
         values = text[start:stop, channels].float().cpu()
-        return _Rows(entry.name, values, entry.tokens, entry.ids, entry.roles)
+        return EncoderRows(entry.name, values, entry.tokens, entry.ids, entry.roles)
 
 
 class _Compared:
@@ -190,13 +190,13 @@ class _Compared:
         base: the prompt's rows, encoder by encoder.
     """
 
-    def __init__(self, base: list[_Rows]) -> None:
+    def __init__(self, base: list[EncoderRows]) -> None:
         self.base = base
-        self._unrelated: list[list[_Rows]] = []
+        self._unrelated: list[list[EncoderRows]] = []
         self._squares: dict[str, list[torch.Tensor]] = {}
         self._changed: dict[str, list[tuple[int, ...]]] = {}
 
-    def add(self, text: str, rows: list[_Rows], keep: bool) -> None:
+    def add(self, text: str, rows: list[EncoderRows], keep: bool) -> None:
         """Take in a text.
 
         Args:

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import combinations, groupby
 from typing import Any
 
 import numpy as np
 
-from .metrics import Interval, bootstrap
+from .metrics import Interval, bootstrap, short
 
 IGNORED, TEXT, DIFFUSION, INCONCLUSIVE = (
     "ignored",
@@ -72,6 +72,7 @@ class Finding:
         noise: what another seed does to the same figure; 0 where it is compared with chance.
         excess: effect - noise, with its interval; the answer is whether that lies above 0.
         prompts: how many it rests on.
+        by_prompt: effect - noise of each of them.
     """
 
     question: str
@@ -81,6 +82,7 @@ class Finding:
     excess: Interval
     answer: str
     prompts: int
+    by_prompt: tuple[float, ...]
 
     def to_dict(self) -> dict[str, Any]:
         plain = {"question": self.question, "figure": self.figure, "answer": self.answer}
@@ -89,6 +91,7 @@ class Finding:
             "noise": float(f"{self.noise:.6g}"),
             "excess": self.excess.to_dict(),
             "prompts": self.prompts,
+            "by_prompt": [short(value) for value in self.by_prompt],
         }
 
 
@@ -133,7 +136,16 @@ def finding(question: str, figure: str, effect: np.ndarray, noise: np.ndarray) -
     effect, noise = effect[both], noise[both]
     excess = bootstrap(effect - noise)
     answer = YES if excess.low > 0 else NO if excess.high <= 0 else UNCLEAR
-    return Finding(question, figure, float(effect.mean()), float(noise.mean()), excess, answer, len(effect))
+    return Finding(
+        question=question,
+        figure=figure,
+        effect=float(effect.mean()),
+        noise=float(noise.mean()),
+        excess=excess,
+        answer=answer,
+        prompts=len(effect),
+        by_prompt=tuple((effect - noise).tolist()),
+    )
 
 
 def changes(question: str, arm: Figures, full: Figures, noise: Noise) -> tuple[Finding, Finding]:
@@ -172,6 +184,13 @@ def either(findings: Sequence[Finding]) -> str:
     """Yes if any finding says so, no if all say no, else unclear."""
     answers = {f.answer for f in findings}
     return YES if YES in answers else NO if answers == {NO} else UNCLEAR
+
+
+def answers(findings: Sequence[Finding]) -> dict[str, str]:
+    """{question: its answer}, by the rule for its kind: `shows` asks by three figures, `changes` by two."""
+    questions = groupby(findings, key=lambda finding: finding.question)
+    joined = {question: list(group) for question, group in questions}
+    return {question: (shown if len(group) == 3 else either)(group) for question, group in joined.items()}
 
 
 def judge(

@@ -13,6 +13,7 @@ from picturelab.runs.folder import RunFolder
 
 from ..audit.arms import FULL
 from ..audit.folder import picture_name
+from .grids import small_picture
 
 Judge = Callable[[Image.Image, int], Mapping[str, float]]
 
@@ -28,7 +29,7 @@ MARKS = {
     "objects correct": "objects",
 }  # a judge's figures, as they are marked
 
-_SHOWN = 5  # prompts
+_SHOWN, _NARROW = 5, 3  # prompts; on a narrow screen
 _SIDE, _GAP, _STRIP = 112, 8, 34  # pixels: of a picture, between two, under each for its marks
 _LEFT, _RIGHT, _TOP = 232, 176, 84  # of the margins
 _YES, _NO, _SOFT = "#1b7f3b", "#b3261e", "#5f6b76"
@@ -98,17 +99,42 @@ def _marks(draw: ImageDraw.ImageDraw, place: tuple[int, int], judged: Mapping[st
 
 def _shares(draw: ImageDraw.ImageDraw, left: int, top: int, figures: Mapping[str, Any], marked: bool) -> None:
     """What all of a row's pictures have."""
-    if marked:
-        lines = [
-            f"{word} right in {f['mean']:.0%}\n  {f['low']:.0%} to {f['high']:.0%}"
-            for name, word in MARKS.items()
-            for f in [figures[name]]
-        ]
-    else:
-        f = figures["to_full"]
-        lines = [f"likeness {f['mean']:.2f}\n  {f['low']:.2f} to {f['high']:.2f}"]
+    lines = [f"{what}\n  {interval}" for what, interval in _parts(figures, marked)]
     text = "\n".join([*lines, f"({figures['images']} pictures)"])
     draw.multiline_text((left, top + _SIDE // 2), text, fill="black", font=_font(11), anchor="lm", spacing=3)
+
+
+def _parts(figures: Mapping[str, Any], marked: bool) -> list[tuple[str, str]]:
+    """What an arm's pictures have, and its interval."""
+    if not marked:
+        f = figures["to_full"]
+        return [(f"likeness {f['mean']:.2f}", f"{f['low']:.2f} to {f['high']:.2f}")]
+    return [
+        (f"{word} right in {f['mean']:.0%}", f"{f['low']:.0%} to {f['high']:.0%}")
+        for name, word in MARKS.items()
+        for f in [figures[name]]
+    ]
+
+
+def cases(results: Mapping[str, Any], pictures: RunFolder) -> list[dict[str, Any]]:
+    """The same for a narrow screen: each arm's text and question, three pictures, and what all of its pictures have.
+
+    Raises:
+        ValueError: a picture cannot be read.
+    """
+    marked = set(MARKS) <= set(_figures(results, FULL) or ())
+    prompts = results["settings"]["prompts_used"][:_NARROW]
+    return [
+        {
+            "text": text,
+            "question": question,
+            "pictures": [(i, small_picture(results, pictures, arm, i, 0)) for i in prompts],
+            "shares": [f"{what} ({interval})" for what, interval in _parts(figures, marked)],
+        }
+        for arm, (text, question) in ROWS.items()
+        for figures in [_figures(results, arm)]
+        if figures is not None
+    ]
 
 
 def _picture(pictures: RunFolder, name: str) -> Image.Image:

@@ -8,19 +8,19 @@ from typing import Any
 
 from picturelab.failures import told_as
 from picturelab.files import write_whole
-from picturelab.reports.pages import data_address, environment, thumbnail
+from picturelab.reports.pages import data_address, environment
 from picturelab.runs.folder import RunFolder
 
-from ..audit.arms import ANOTHER_SEED, FULL, keep_arm
-from ..audit.folder import picture_name, run_folder
+from ..audit.arms import ANOTHER_SEED, FULL
+from ..audit.folder import run_folder
 from ..maths import verdict
 from ..maths.verdict import FEWEST_PROMPTS
+from .evidence import ATTRIBUTES, attributes, places_chart, questions, token_places_chart
+from .full_audit import full_audit
+from .glance import cases
+from .grids import all_grids, keep_grids, main_grids, without_yardstick
 
 GLANCE = "glance.png"  # in an audit's folder
-_SHOWN = 4  # prompts in the grid of the main arms
-_DETAILED = 2  # prompts in the grid of all arms
-_SEEDS = 2  # seeds in a grid
-_SIDE = 176  # pixels of a thumbnail
 
 HEADLINES = {
     verdict.IGNORED: "The padding tokens are ignored.",
@@ -65,27 +65,12 @@ def write_report(results: Mapping[str, Any], folder: Path) -> Path:
     return path
 
 
-def write_index(reports: Mapping[str, Mapping[str, Any]], folder: Path) -> Path:
-    """A page that leads to several reports.
-
-    Args:
-        reports: {subfolder: content of its report.json}.
-    """
-    page = environment("padtone.reports").get_template("index.html.j2")
-    path = folder / "index.html"
-    with told_as(f"{path} cannot be written", OSError):
-        write_whole(path, page.render(reports=reports, headlines=HEADLINES), sync=True)
-    return path
-
-
 def render(results: Mapping[str, Any], pictures: RunFolder) -> str:
     """The page."""
     from . import charts
 
     arms = results["arms"]
-    ite = {arm: arms["ite"][arm] for arm in (FULL, ANOTHER_SEED, *_without(arms["ite"]))}
-    reach = max((abs(f["excess"][end]) for f in results["findings"] for end in ("low", "high")), default=1)
-    likeness = results["keep_k"]["curve"]
+    ite = {arm: arms["ite"][arm] for arm in (FULL, ANOTHER_SEED, *without_yardstick(arms["ite"]))}
     noise = arms["ite"][ANOTHER_SEED]["to_full"]["mean"]
     return (
         environment("padtone.reports")
@@ -98,19 +83,22 @@ def render(results: Mapping[str, Any], pictures: RunFolder) -> str:
             fewest=FEWEST_PROMPTS,
             code=code_line(results),
             fastest=fastest_length(results),
+            full_audit=full_audit(results, pictures.folder),
             glance=_glance(pictures.folder / GLANCE),
+            cases=cases(results, pictures),
             judged=judged_figures(arms["ite"][FULL]),
             with_kid=arms["ite"]["clean"]["kid"] is not None,
             ite=ite,
-            main=_grids(results, pictures, _main_arms(results), _SHOWN),
-            everything=_grids(results, pictures, _all_arms(results), _DETAILED),
-            keeps=_grids(results, pictures, _keep_arms(results), 1),
-            keep_chart=charts.keep_chart(likeness, results["keep_k"]["padding"], noise),
+            main=main_grids(results, pictures),
+            everything=all_grids(results, pictures),
+            keeps=keep_grids(results, pictures),
+            questions=questions(results),
+            attributes=attributes(results),
+            places_chart=places_chart(results),
+            token_chart=token_places_chart(results),
+            keep_chart=charts.keep_chart(results["keep_k"]["curve"], results["keep_k"]["padding"], noise),
             arm_charts=_arm_charts(arms, ite),
             attention_chart=_attention_chart(results["attention"]["groups"]),
-            strip=lambda excess: charts.interval_bar(
-                excess["low"], excess["mean"], excess["high"], reach or 1.0
-            ),
         )
     )
 
@@ -149,13 +137,10 @@ def code_line(results: Mapping[str, Any]) -> str | None:
 
 
 def judged_figures(full: Mapping[str, Any]) -> list[str]:
-    """Names of the figures that a ground truth gave, such as shapeworld's checker."""
-    known = {"images", "left_out", "kid", "distance", *FIGURES}
+    """Names of the figures that a ground truth gave, such as shapeworld's checker, but those of `attributes`."""
+    apart = {f"{name} correct" for name in ATTRIBUTES if name != "background"}
+    known = {"images", "left_out", "kid", "distance", "by_prompt", *FIGURES, *apart}
     return [name for name in full if name not in known]
-
-
-def _without(arms: Mapping[str, Any]) -> list[str]:
-    return [arm for arm in arms if arm not in (FULL, ANOTHER_SEED)]
 
 
 def _arm_charts(arms: Mapping[str, Any], ite: Mapping[str, Any]) -> dict[str, dict[str, str]]:
@@ -169,45 +154,3 @@ def _arm_charts(arms: Mapping[str, Any], ite: Mapping[str, Any]) -> dict[str, di
         }
         for name, group in groups.items()
     }
-
-
-def _main_arms(results: Mapping[str, Any]) -> dict[str, str]:
-    """{heading: folder of pictures}."""
-    folders = {FULL: FULL} | {a: f"ite {a}" for a in ("prompt", "padding", "other padding", "clean")}
-    if results["arms"]["idp"]:
-        folders |= {"prompt, in diffusion": "idp prompt", "padding, in diffusion": "idp padding"}
-    return folders
-
-
-def _all_arms(results: Mapping[str, Any]) -> dict[str, str]:
-    folders = {FULL: FULL} | {arm: f"ite {arm}" for arm in _without(results["arms"]["ite"])}
-    return folders | {f"{arm}, in diffusion": f"idp {arm}" for arm in results["arms"]["idp"]}
-
-
-def _keep_arms(results: Mapping[str, Any]) -> dict[str, str]:
-    counts = [row["k"] for row in results["keep_k"]["curve"] if row["k"] is not None]
-    return {keep_arm(count): keep_arm(count) for count in counts} | {FULL: FULL}
-
-
-def _grids(
-    results: Mapping[str, Any], pictures: RunFolder, arms: Mapping[str, str], prompts: int
-) -> list[dict]:
-    """One grid a prompt: a row a seed, a column an arm; None where the prompt has no such picture."""
-    settings = results["settings"]
-    absent = {(entry["prompt"], arm) for entry in results["left_out"] for arm in entry["arms"]}
-    grids = []
-    for i in settings["prompts_used"][:prompts]:
-        rows = [
-            {
-                arm: None if (i, where) in absent else _thumbnail(pictures, picture_name(where, i, seed))
-                for arm, where in arms.items()
-            }
-            for seed in range(min(_SEEDS, settings["seeds"]))
-        ]
-        grids.append({"prompt": settings["prompts"][i], "rows": rows})
-    return grids
-
-
-def _thumbnail(pictures: RunFolder, name: str) -> str:
-    with told_as(f"{pictures.folder / 'images' / name} cannot be read; the same command makes it again"):
-        return thumbnail(pictures.picture(name), _SIDE)

@@ -24,6 +24,7 @@ from ..audit.run import Audit
 from ..audit.scores import score
 from ..audit.settings import AuditSettings
 from ..audit.studies import Study, beside_paper
+from ..audit.token_places import token_places
 from ..recipe import RECIPE
 from ..reports.glance import glance
 from ..reports.page import GLANCE, write_report
@@ -72,6 +73,8 @@ def carry_out(
     content = results(audit.pictures, score(audit.pictures, clip, progress))
     smallest = content["keep_k"]["smallest"]
     content["keep_k"]["timed"] = None if smallest is None else audit.timed_lengths(smallest).model_dump()
+    used = [settings.prompts[i] for i in content["settings"]["prompts_used"]]
+    content["tokens"] = token_places(pipe, used, settings.call)
     content["study"] = beside_paper(study, content) if study else None
     content["looked_with"] = {
         "clip": settings.clip,

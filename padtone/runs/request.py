@@ -57,17 +57,12 @@ class Request(PromptRecipe):
         return [arm for arm in self.arms if isinstance(arm, list)]
 
 
-def draw(pipe: Pipeline, request: Request) -> Image.Image:
-    """The grid of a request: one column an arm, one row a seed.
+def make_arms(pipe: Pipeline, request: Request) -> dict[str, list[Image.Image]]:
+    """The pictures of a request, {arm: one per seed}; IDP's donor is an arm too.
 
     Raises:
         ValueError: the pipeline cannot do what is asked, see `padtone.ite` and `padtone.idp_arms`.
     """
-    return lay_out(request, make_arms(pipe, request))
-
-
-def make_arms(pipe: Pipeline, request: Request) -> dict[str, list[Image.Image]]:
-    """The pictures of a request, {arm: one per seed}; IDP's donor is an arm too. Raises what `draw` does."""
     if request.command == "idp":
         return idp.idp_arms(
             pipe,

@@ -75,7 +75,7 @@ def _curve(curve: Curve) -> str:
     chart = keep_chart(curve.rows(), curve.padding, curve.noise)
     return (
         "<h3>How many padding tokens are needed</h3>"
-        f'<div class="scroll"><img class="chart" src="{chart}" '
+        f'<div class="scroll"><img class="chart" style="{_NARROW}" src="{chart}" '
         'alt="Likeness to the full picture and time per picture against the padding tokens kept"></div>'
         '<p class="soft">One prompt, two seeds; bars go from one seed to the other. Points below the dashed line '
         "differ from the full picture more than another seed would.</p>"
@@ -96,10 +96,11 @@ def _attention(shares: AttentionResult) -> str:
     groups = {group: {"layers": table} for group, table in shares.groups.items()}
     chart = attention_chart(groups, ("prompt", "padding"))
     alt = "Heat maps of the picture's attention to each part of the text, by layer and step"
-    image = f'<div class="scroll"><img class="chart" src="{chart}" alt="{alt}"></div>'
+    image = f'<div class="scroll"><img class="chart" style="{_NARROW}" src="{chart}" alt="{alt}"></div>'
     return f"<h3>Where the attention goes</h3>{image}{_ATTENTION_TEXT}"
 
 
+_NARROW = "width: auto; min-width: 0; max-width: 100%"  # these drawings fit a telephone
 _ATTENTION_TEXT = """<p class="soft">The share of the picture's attention that each part of the text gets, mean over
 heads and pixels: layers from top to bottom, steps from left to right. A token that is looked at need not matter.</p>"""
 

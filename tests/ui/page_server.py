@@ -15,14 +15,15 @@ ROOT = Path(__file__).parents[2]
 
 
 @contextlib.contextmanager
-def page_server(output: Path, *switches: str) -> Iterator[str]:
+def page_server(output: Path, *switches: str, script: str = "app.py") -> Iterator[str]:
     """`python app.py` on a free port; gives its address.
 
     Args:
         output: the page's output folder.
         switches: further words of the command line.
+        script: another one that starts the page, in the checkout.
     """
-    command = [sys.executable, str(ROOT / "app.py"), "--output", str(output), *switches]
+    command = [sys.executable, str(ROOT / script), "--output", str(output), *switches]
     usual = {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1", "HF_HUB_OFFLINE": "1"}
     process = subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=os.environ | usual

@@ -65,9 +65,9 @@ def test_verdict(tmp_path, name, expected, smallest):
 def without_times(results):
     """A copy without what a clock has measured."""
     results = json.loads(json.dumps(results))
-    del results["speedup"], results["keep_k"]["speedup_range"]
+    del results["speedup"], results["keep_k"]["speedup_interval"]
     for row in results["keep_k"]["curve"]:
-        del row["seconds"], row["speedup"], row["speedup_range"]
+        del row["seconds"], row["speedup"], row["speedup_interval"]
     return results
 
 

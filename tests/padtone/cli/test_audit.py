@@ -50,10 +50,21 @@ def test_audit_of_a_folder(tiny_model, clip, prompts, tmp_path):
     out = tmp_path / "report"
     typed = ("audit", "--model", tiny_model, "--clip", clip, "--prompts", prompts, "--out", out, *SMALL)
     result = run(*typed)
-    assert result.stdout.splitlines() == [
-        f"{tiny_model}, 2 prompts, 2 seeds: inconclusive. There are 2 prompts; a verdict needs 6 or more.",
-        f"{out / 'report.html'}",
+    verdict, eos, more, page = result.stdout.splitlines()
+    assert (
+        verdict
+        == f"{tiny_model}, 2 prompts, 2 seeds: inconclusive. There are 2 prompts; a verdict needs 6 or more."
+    )
+    assert "he end token alone shows " in eos
+    assert more.startswith("2 prompts cannot decide or name how many padding tokens can go; ")
+    assert page == str(out / "report.html")
+    told = result.stderr.splitlines()
+    assert [line for line in told if line.startswith("looking")] == [
+        "looking: 0 of 2",
+        "looking: 1 of 2",
+        "looking: 2 of 2",
     ]
+    assert told[0].startswith("pictures: 0 of "), "lines, for nobody watches"
     report = json.loads((out / "report.json").read_text())
     assert report["settings"]["call"].items() >= {"width": 64, "height": 64, "num_inference_steps": 1}.items()
     assert [row["k"] for row in report["keep_k"]["curve"]] == [0, 2, None]

@@ -2,6 +2,7 @@
 
 import functools
 import json
+import re
 import subprocess
 import sys
 
@@ -34,8 +35,9 @@ def test_roles(run, tiny_model):
     lines = out.splitlines()
     assert (code, err) == (0, "")
     assert lines[0] == "text_encoder: 24 tokens, rows 0 to 23"
-    assert lines[-1].startswith("Stable Diffusion 1 and 2: SD 1 pads with the end token")
-    assert [line.split()[:2] for line in lines[1:-1]] == [
+    assert lines[-2].startswith("Stable Diffusion 1 and 2: SD 1 pads with the end token")
+    assert lines[-1] == "19 of the denoiser's 24 rows of text are padding (79%), and it attends to them"
+    assert [line.split()[:2] for line in lines[1:-2]] == [
         ["0", "bos"],
         ["1", "prompt"],
         ["2", "prompt"],
@@ -65,7 +67,13 @@ def test_grid_and_remake(run, tiny_model, tmp_path, command):
     settings = ("--model", tiny_model, "--arms", "full,padding 1/2", "--seeds", "0,2", *QUICK)
     code, out, err = run(command, PROMPT, *settings, *more, "--negative", "blue", "--out", "grid.png")
     arms = "full, padding 1/2" if command == "ite" else "donor, full, padding 1/2"
-    assert (code, out) == (0, f"arms {arms}; seeds 0, 2: grid.png\n"), err
+    assert code == 0, err
+    where, found = out.splitlines()
+    assert where == f"arms {arms}; seeds 0, 2: grid.png"
+    whole, others = ("donor", r"full \d+%, padding 1/2") if command == "idp" else ("full", "padding 1/2")
+    assert re.match(
+        rf"difference from the {whole} picture, 100% being the pixels' range: {others} \d+% \(", found
+    )
     recipe = read_recipe("grid.png")
     assert (recipe["command"], recipe["prompt"], recipe["model"]) == (command, PROMPT, str(tiny_model))
     assert recipe["revision"].startswith("sha256:")

@@ -1,12 +1,21 @@
 """The report's drawings, read back from the SVG that they are."""
 
 import base64
-import re
 import xml.etree.ElementTree as ET
 
 import pytest
 
-from padtone.reports.charts import arm_chart, attention_chart, interval_bar, keep_chart
+from padtone.reports.charts import (
+    COLOURS,
+    DOT,
+    arm_chart,
+    attention_chart,
+    finding_chart,
+    keep_chart,
+    models_chart,
+    place_chart,
+    token_chart,
+)
 from picturelab.reports.drawing import LINE, NOISE, SOFT
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -44,7 +53,7 @@ def test_keep_chart_has_a_point_a_number_and_the_noise_line():
     ]
     root = drawing(keep_chart(curve, padding=17, noise=0.75))
     shown = words(root)
-    assert all(shown.count(label) >= 2 for label in ("1", "4", "8", "all 17")), "below both halves"
+    assert all(shown.count(label) >= 2 for label in ("1", "4", "8", "all 17")), "below both"
     assert "20" not in shown
     assert {"another seed", "Likeness to the full picture", "Time for a picture", "seconds"} <= set(shown)
     points = markers(root, LINE)
@@ -91,19 +100,60 @@ def test_the_same_figures_give_the_same_drawing():
     assert arm_chart(arms, "x", "likeness") == arm_chart(arms, "x", "likeness")
 
 
-@pytest.mark.parametrize(
-    ("figures", "ends", "middle", "color"),
-    [
-        ((0.25, 0.5, 0.75), (74.0, 102.0), 88.0, LINE),
-        ((-0.5, -0.25, 0.0), (32.0, 60.0), 46.0, SOFT),
-        ((-0.25, 0.0, 0.25), (46.0, 74.0), 60.0, NOISE),
-        ((0.5, 2.0, 3.0), (88.0, 116.0), 116.0, LINE),  # what lies beyond stands at the end
-    ],
-)
-def test_a_strip_by_hand(figures, ends, middle, color):
-    """60 is zero, and 1 is 56 to the right."""
-    strip = interval_bar(*figures, reach=1.0)
-    bar = re.search(r'x1="([\d.]+)" x2="([\d.]+)" y1="8" y2="8" stroke="(#\w+)"', strip)
-    assert (float(bar[1]), float(bar[2]), bar[3]) == (*ends, color)
-    dot = re.search(r'cx="([\d.]+)" cy="8" r="4" fill="(#\w+)"', strip)
-    assert (float(dot[1]), dot[2]) == (middle, color)
+@pytest.mark.parametrize(("answer", "color"), [("yes", LINE), ("no", SOFT), ("unclear", NOISE)])
+def test_a_question_has_a_dot_a_prompt_and_its_mean_between_them(answer, color):
+    values = [-0.2, 0.1, 0.4]
+    excess = {"mean": 0.1, "low": -0.1, "high": 0.3}
+    root = drawing(finding_chart({"answer": answer, "by_prompt": values, "excess": excess}, "difference"))
+    assert "difference" in words(root)
+    left, middle, right = (x for x, _ in markers(root, DOT))
+    assert (middle - left) / (right - left) == pytest.approx(0.5, abs=1e-3)
+    ((mean, _),) = markers(root, color)
+    assert mean == pytest.approx(middle, abs=0.1)
+
+
+def test_dots_of_an_arm_stand_beside_its_mean():
+    arms = {"padding": {"to_full": interval(0.5), "by_prompt": {"to_full": [0.4, 0.6]}}}
+    root = drawing(arm_chart(arms, "to_full", "likeness"))
+    low, high = (x for x, _ in markers(root, DOT))
+    assert low < markers(root, LINE)[-1][0] < high
+
+
+def test_places_go_from_left_to_right_and_series_lie_side_by_side():
+    series = {
+        name: [interval(mean) | {"by_prompt": [mean]} for mean in means]
+        for name, means in (("in the encoding", (0.1, 0.2)), ("in diffusion", (0.3, 0.4)))
+    }
+    root = drawing(place_chart(["end token", "fifth"], series, "likeness"))
+    assert {"end token", "fifth", "likeness", *series} <= set(words(root))
+    first, second = (markers(root, color)[6:8] for color in COLOURS[:2])  # behind two dots and four ends
+    assert first[0][0] < second[0][0] < first[1][0] < second[1][0]
+    assert first[0][1] > first[1][1] > second[0][1] > second[1][1], "upward"
+
+
+def test_models_stand_side_by_side_and_may_lack_an_arm():
+    models = {
+        "one": {"padding": interval(0.2), "in diffusion": interval(0.6)},
+        "two": {"padding": interval(0.4), "in diffusion": None},
+    }
+    root = drawing(models_chart(models, "likeness"))
+    assert {"one", "two", "padding", "in diffusion", "likeness"} <= set(words(root))
+    counts = [len(markers(root, color)) for color in COLOURS[:2]]
+    assert counts[0] - counts[1] == 3, "a point and the ends of its interval"
+
+
+def test_every_padding_token_has_its_place_behind_the_end_token():
+    encoders = {
+        "text_encoder": {"eos": interval(0.5), "padding": [interval(0.4), interval(0.6), interval(0.8)]},
+        "text_encoder_2": {"eos": None, "padding": [interval(1.0)] * 3},
+    }
+    root = drawing(token_chart(encoders, "likeness"))
+    assert {"end", "1", "padding token", "likeness", *encoders} <= set(words(root))
+    points = markers(root, LINE)
+    (x, y), (eos, _) = (
+        zip(*points[1:4], strict=True),
+        points[6],
+    )  # behind the band's corner; the ends of its interval
+    assert eos < x[0] < x[1] < x[2]
+    assert y[0] - y[1] == pytest.approx(y[1] - y[2], rel=1e-3)
+    assert y[0] > y[1], "upward"

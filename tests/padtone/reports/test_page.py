@@ -9,7 +9,10 @@ import pytest
 from padtone.audit.run import Audit
 from padtone.audit.settings import AuditSettings
 from padtone.maths import verdict
-from padtone.reports.page import HEADLINES, MEANINGS, code_line, render, write_index, write_report
+from padtone.reports.evidence import attributes
+from padtone.reports.index import write_index
+from padtone.reports.page import HEADLINES, MEANINGS, code_line, render, write_report
+from tests.padtone.reports.test_charts import drawing, words
 from tests.tiny import painters
 
 VOID = {"meta", "img", "br", "line", "circle"}
@@ -83,7 +86,38 @@ def test_page(made, name):
     assert "KID needs 50 pictures an arm; here are 12" in text
     assert "warm" in text
     assert "shapeworld's checker" not in text
-    assert text.count("unclear") + text.count("yes") + text.count("no") >= len(results["findings"])
+    assert "Nobody can tell here" in text, "no checker, no attributes"
+    assert results["end_token"]["sentence"] in text
+    for question, answer in results["answers"].items():
+        assert f"{question} {answer}" in text
+    for finding in results["findings"]:
+        assert f"{finding['excess']['low']:.3f}"[:5] in text
+
+
+@pytest.mark.slow
+def test_what_is_right_by_attribute(made):
+    """As a checker would have judged it; no prompt of one object asks for a relation."""
+    results, folder = made["register"]
+    share = {"mean": 0.75, "low": 0.5, "high": 0.875}
+    judged = {f"{name} correct": share for name in ("background", "colour", "shape", "count")}
+    judged |= {"objects correct": share}
+    arms = {group: {arm: f | judged for arm, f in of.items()} for group, of in results["arms"].items()}
+    curve = [row | judged for row in results["keep_k"]["curve"]]
+    changed = results | {"arms": arms, "keep_k": results["keep_k"] | {"curve": curve}}
+    assert list(attributes(changed)["padding alone"].values()) == [share] * 4
+    text = " ".join(" ".join(Outline(render(changed, folder)).text).split())
+    assert "text background colour shape count" in text
+    assert "empty text: chance 75% 50\u201388%" in text
+
+
+def test_few_prompts_say_how_many_it_would_take(made):
+    results, folder = made["zero padding"]
+    sentence = "6 prompts cannot decide; about 20 would, if the effects stay as they are here."
+    more = {"prompts": 6, "verdict": 17, "number": None, "sentence": sentence}
+    page = render(results | {"more_prompts": more}, folder)
+    assert sentence in page
+    assert "<code>--count</code>" in page
+    assert "<code>--count</code>" not in render(results, folder)
 
 
 @pytest.mark.slow
@@ -176,7 +210,9 @@ def test_index(made, tmp_path):
     page = write_index({"one": made["zero padding"][0], "two": made["register"][0]}, tmp_path).read_text()
     outline = Outline(page)
     assert outline.links == ["one/report.html", "two/report.html"]
-    assert re.search(r"<b>used in diffusion</b>", page)
+    assert re.search(r'<p class="head">used in diffusion</p>', page)
+    assert len(outline.sources) == 2, "two charts of both models"
+    assert all({"zero padding", "register"} <= set(words(drawing(source))) for source in outline.sources)
 
 
 @pytest.mark.slow

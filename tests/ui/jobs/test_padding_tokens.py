@@ -9,7 +9,7 @@ from padtone.audit.clip import Clip
 from padtone.interventions.ite import ite
 from padtone.maths.roles import TokenRoles
 from padtone.recipe import read_recipe
-from padtone.runs.request import Request, draw
+from padtone.runs.request import Request, lay_out, make_arms
 from picturelab import models
 from picturelab_ui.jobs.curve import keep_curve
 from picturelab_ui.jobs.padding_tokens import attention, audit_prompts, both_interventions
@@ -54,7 +54,7 @@ def test_both_interventions_and_their_grids(run, pipe, tmp_path):
     assert [image[0].tobytes() for image in plain.values()] == [i.tobytes() for i in pictures["ite"].values()]
     with Image.open(job.result.grids["ite"]) as grid:
         assert (
-            draw(pipe, recipe).tobytes() == grid.convert("RGB").tobytes()
+            lay_out(recipe, make_arms(pipe, recipe)).tobytes() == grid.convert("RGB").tobytes()
         )  # `padtone remake` makes it again
 
 

@@ -1,0 +1,58 @@
+"""What an audit of more prompts would answer."""
+
+import pytest
+
+from padtone.audit.more_prompts import more_prompts
+from padtone.maths.metrics import Interval
+from padtone.maths.verdict import IGNORED, INCONCLUSIVE, NO, UNCLEAR, YES, Finding, KeepPoint, Verdict
+
+
+def pair(question, mean, reach, prompts=8):
+    answer = YES if mean > reach else NO if mean < -reach else UNCLEAR
+    interval = Interval(mean, mean - reach, mean + reach)
+    return tuple(Finding(question, name, mean, 0.0, interval, answer, prompts, ()) for name in ("a", "b"))
+
+
+SEEN = pair("Does the text change the picture at all?", 0.5, 0.1)
+
+
+def asked(name, smallest=None, prompts=8, sees=True, other=(-0.1, 0.2), most_kept=(-0.1, 0.25)):
+    findings = (*pair(SEEN[0].question, 0.5, 0.1, prompts), *pair("Does it change?", *other, prompts))
+    decision = Verdict(name, "", findings, sees)
+    kept = pair("Does keeping 8 change it?", *most_kept, prompts)
+    return more_prompts(decision, [KeepPoint(8, kept, kept[0].answer)], smallest)
+
+
+def test_nothing_is_said_where_all_is_known():
+    assert asked(IGNORED, smallest=4)["sentence"] == ""
+
+
+def test_a_number_of_tokens_takes_more_prompts():
+    answer = asked(IGNORED)
+    assert answer["verdict"] is None
+    # c(n) / sqrt(n), with Student's t of n - 1 degrees: 0.894 of 8, and 0.3542 of 34 < 0.894 / 2.5 < 0.3600 of 33.
+    assert answer["number"] == 34
+    assert answer["sentence"] == (
+        "8 prompts cannot name how many padding tokens can go; about 35 would, if the effects stay as they are here."
+    )
+
+
+def test_a_verdict_too():
+    answer = asked(INCONCLUSIVE)
+    assert answer["verdict"] < answer["number"]
+    assert answer["sentence"].startswith(
+        "8 prompts cannot decide or name how many padding tokens can go; about 35 w"
+    )
+
+
+def test_where_more_would_not_help():
+    answer = asked(IGNORED, most_kept=(0.1, 0.2))
+    assert answer["number"] is None
+    assert answer["sentence"].endswith("; as the effects stand here, more of them would not either.")
+    assert "about 25 would decide, if" in asked(INCONCLUSIVE, most_kept=(0.1, 0.2))["sentence"]
+
+
+@pytest.mark.parametrize("prompts", [2, 5])
+def test_fewer_than_a_verdict_takes(prompts):
+    answer = asked(INCONCLUSIVE, prompts=prompts, sees=False, other=(-0.3, 0.1), most_kept=(-0.3, 0.1))
+    assert (answer["verdict"], answer["number"]) == (6, 6)
