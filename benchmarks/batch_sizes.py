@@ -115,7 +115,7 @@ def read(path: Path) -> list[dict[str, Any]]:
     return list(found["sections"])
 
 
-def _check_clock(processor: bool, device: torch.device) -> None:
+def check_clock(processor: bool, device: torch.device) -> None:
     """Refuse processor time where it is not the time that work takes.
 
     Raises:
@@ -149,7 +149,7 @@ def main(
         if not names:
             raise ValueError(f"no shipped model is called {shown(model)}; there are {', '.join(models())}")
         where = chosen_device(device)
-        _check_clock(processor, where)
+        check_clock(processor, where)
         kind = choose_dtype(dtype, where)
         sides = numbers(side, "--side", "height", _MULTIPLE)
         counts = sorted(numbers(pictures, "--pictures", "batch"))
