@@ -17,7 +17,7 @@ from .errors import sentence, without_paths
 from .high_resolution import order
 from .high_resolution import tab as high_resolution
 from .high_resolution.config_fields import to_fields
-from .jobs.runner import PageJob
+from .jobs.page_job import PageJob
 from .padding_tokens import order as padding_order
 from .padding_tokens import tab as padding_tokens
 from .padding_tokens.tokens import tokens_of

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from html import escape
 
 from .errors import sentence, without_paths
-from .jobs.runner import PageJob, Runner
+from .jobs.page_job import PageJob
+from .jobs.runner import MODELS, Runner, Standing
 
 
 def status(runner: Runner, job: PageJob | None, results: str = "") -> str:
@@ -26,13 +27,27 @@ def status(runner: Runner, job: PageJob | None, results: str = "") -> str:
         remarks = "".join(f"<p>{escape(without_paths(text))}</p>" for text in job.remarks)
         return _box("done", f"<span>Done in {_seconds(job.seconds)}.{see}</span>", remarks)
     if job.state == "waiting":
-        ahead = runner.position(job)
-        return _box("waiting", f"Waiting: {ahead} {'job' if ahead == 1 else 'jobs'} before yours.")
+        return _box("waiting", f"Waiting: {_before(runner.standing(job))}.")
     left = ""
     if job.of and 1 < job.done < job.of:
         left = f", about {_seconds(job.seconds * (job.of - job.done) / job.done)} left"
     bar = f'<progress max="{job.of or 1}" value="{job.done}" aria-label="Progress"></progress>'
-    return _box("running", f"{escape(job.note or 'starting')}{left}", bar)
+    others = runner.standing(job).others
+    turns = f", in turn with {_count(others, 'other job')}" if others else ""
+    return _box("running", f"{escape(job.note or 'starting')}{left}{turns}", bar)
+
+
+def _before(standing: Standing) -> str:
+    """What a job waits for that has not begun."""
+    if standing.waits_for == "model":
+        return f"{MODELS} models fit here, and yours is loaded when the jobs with one of the others are done"
+    if standing.waits_for == "place":
+        return f"{_count(standing.before, 'job')} before yours"
+    return f"{_count(standing.before, 'turn')} before yours"
+
+
+def _count(number: int, word: str) -> str:
+    return f"{number} {word}{'' if number == 1 else 's'}"
 
 
 def remark(text: str) -> str:

@@ -26,15 +26,16 @@ from picturelab.bounds import shown
 
 from .errors import hide
 from .host import Host
-from .jobs.runner import PageJob, Runner
+from .jobs.own_pipeline import own_pipeline
+from .jobs.page_job import PageJob
+from .jobs.runner import MODELS, Runner
 
-_LOADED = 2  # pipelines that are held at once
 _LONGEST = 300  # letters of a model's name
 _LOOK, _LONGEST_WAIT = 0.1, 60.0  # seconds, for a model to be loaded
 
 
 class Models:
-    """One page's models, by the names that visitors know. Pipelines are used in the runner's thread only.
+    """One page's models, by the names that visitors know. Pipelines are loaded and used by the job whose turn it is.
 
     A folder or file of the host is known by its last part: where it lies is the host's own affair.
     """
@@ -97,18 +98,30 @@ class Models:
             models.locate(name, check_index)
 
     def pipeline(self, name: str) -> Any:
-        """A loaded pipeline; the last two stay loaded, and the host's own. For the runner's thread."""
+        """A pipeline of a job's own, for that job in its turn; see `own_pipeline`.
+
+        The last two models stay loaded, and the host's own before others; none that a job needs which takes turns.
+        """
+        return own_pipeline(self._loaded(name))
+
+    def _loaded(self, name: str) -> Any:
         if name not in self._pipes:
-            while len(self._pipes) >= _LOADED:
-                oldest = next((loaded for loaded in self._pipes if loaded != self._own), self._own)
-                del self._pipes[oldest]
-                self._readers.pop(oldest, None)
+            while len(self._pipes) >= MODELS and (unused := self._unused()):
+                del self._pipes[unused[0]]
+                self._readers.pop(unused[0], None)
             pipe: Any = models.load_pipeline(self.address(name))
             pipe.set_progress_bar_config(disable=True)
             self._pipes[name] = pipe
             with contextlib.suppress(ValueError):  # padtone does not know it: `_bring_reader` says so
                 self._readers[name] = _with_own_encoders(pipe)
         return self._pipes[name]
+
+    def _unused(self) -> list[str]:
+        """Loaded models that no job needs which takes turns, the host's own last."""
+        needed = self._runner.models()
+        return sorted(
+            (name for name in self._pipes if name not in needed), key=lambda name: name == self._own
+        )
 
     async def until_readable(self, name: str, group: str) -> None:
         """Wait until a model's prompts can be read, without holding anything that others need.
@@ -151,11 +164,13 @@ class Models:
             return None
         job = self._loading.get(name)
         if job is None or job.finished:
-            job = self._loading[name] = self._runner.submit(lambda _: self._bring_reader(name), group=group)
+            job = self._loading[name] = self._runner.submit(
+                lambda _: self._bring_reader(name), group=group, model=name
+            )
         return job
 
     def _bring_reader(self, name: str) -> None:
-        pipe = self.pipeline(name)
+        pipe = self._loaded(name)
         if name not in self._readers:
             self._readers[name] = _with_own_encoders(pipe)
 

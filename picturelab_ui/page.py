@@ -100,8 +100,10 @@ def launch(
     os.environ["GRADIO_TEMP_DIR"] = str(output / CACHE)  # uploads and copies stay in the output folder too
     os.environ["FORWARDED_ALLOW_IPS"] = host.behind_proxy  # read by uvicorn, which else trusts 127.0.0.1
     workshop = Workshop(host)
-    workshop.models.first()  # refuses here what the page cannot open with
-    workshop.runner.submit(lambda _: workshop.models.pipeline(host.model))  # loads while the page opens
+    first = workshop.models.first()  # refuses here what the page cannot open with
+    workshop.runner.submit(
+        lambda _: workshop.models.pipeline(first), model=first
+    )  # loads while the page opens
     page = build(workshop)
     _, url, _ = page.launch(
         server_name=address,

@@ -11,7 +11,7 @@ import gradio as gr
 from . import links, messages
 from .events import AT_ONCE, QUIET, News, answer
 from .forms import FieldError
-from .jobs.runner import PageJob
+from .jobs.page_job import PageJob
 from .visitors import Visitor, visitor_of
 from .workshop import Workshop
 

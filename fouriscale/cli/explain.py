@@ -66,6 +66,9 @@ def explain(
     measure: Annotated[
         bool, typer.Option("--measure", help="Time a step on this machine, with a UNet of this shape.")
     ] = False,
+    batch: Annotated[
+        bool, typer.Option("--batch", help="Time a step of 1, 2, 4 and 8 pictures at once here, and choose.")
+    ] = False,
     device: Device = None,
     dtype: Dtype = None,
 ) -> None:
@@ -86,6 +89,7 @@ def explain(
     parts = Cascade.chosen(cascade, cascade_strength, cascade_upsampling)
     if part_here(model) == TRANSFORMER:
         _refuse_card(model, memory, measure)
+        _refuse_batch(model, batch)
         if parts is not None:
             parts.check_transformer()
     quieten()
@@ -106,7 +110,10 @@ def explain(
     lines = explanation_sentences(explanation)
     if isinstance(explanation, PositionsExplanation):
         _refuse_card(model, memory, measure)
+        _refuse_batch(model, batch)
     else:
+        if batch:
+            lines.append(_batches(explanation, model, preset, where, dtype))
         lines += _on_a_card(explanation, model, preset, where, dtype=dtype, memory=memory, measure=measure)
     say("\n".join(lines))
 
@@ -119,6 +126,44 @@ def _refuse_card(model: str, memory: float | None, measure: bool) -> None:
             f"{option}: what a card must hold and how long a step takes is told of UNets, and {model} has a "
             "transformer; leave it out"
         )
+
+
+def _refuse_batch(model: str, batch: bool) -> None:
+    """Refuse to choose how many pictures of a transformer are made at once."""
+    if batch:
+        raise ValueError(
+            f"--batch: {model} has a transformer, whose pictures are made one at a time; leave it out"
+        )
+
+
+def _batches(
+    explanation: Explanation, model: str, preset: str | None, device: torch.device, dtype: str | None
+) -> str:
+    """How many pictures to make at once on this machine.
+
+    Raises:
+        ValueError: not even one fits.
+    """
+    from picturelab.memory import memory_of
+    from picturelab.models import choose_dtype
+
+    from ..loading.configs import unet_config, vae_scale_factor
+    from ..loading.parameters import sizes_of
+    from ..reports import batch_words, fit_words
+    from ..reports.measure import measure_batches
+
+    precision = choose_dtype(dtype, device)
+    held = fit_words.parts_of(explanation, sizes_of(model, preset), precision)
+    pictures = batch_words.fitting(held, memory_of(device))
+    times = measure_batches(
+        unet_config(model, preset),
+        explanation,
+        pictures,
+        device=device,
+        dtype=precision,
+        vae_scale_factor=vae_scale_factor(model, preset),
+    )
+    return batch_words.batch_sentence(times)
 
 
 def _on_a_card(

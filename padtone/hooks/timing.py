@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import torch
+
+from picturelab import clock
 
 
 @contextmanager
@@ -32,7 +33,7 @@ def timed_calls(module: torch.nn.Module) -> Iterator[list[float]]:
 
 
 def now() -> float:
-    """Seconds of a clock, once the GPU has done what it was given."""
+    """Seconds of a clock, once the GPU has done what it was given; see `picturelab.clock`."""
     if torch.cuda.is_available():
         torch.cuda.synchronize()
-    return time.perf_counter()
+    return clock.now()

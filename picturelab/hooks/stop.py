@@ -26,6 +26,20 @@ def before_each_block(denoiser: nn.Module, check: Callable[[], None]) -> Iterato
 
 
 @contextmanager
+def before_each_call(denoiser: nn.Module, wait: Callable[[], None]) -> Iterator[None]:
+    """Call `wait` before every call of a module within a `with` block, while none of its blocks is under way.
+
+    Raises:
+        Exception: what `wait` raises, out of the module's call.
+    """
+    handle = denoiser.register_forward_pre_hook(lambda *_: wait())
+    try:
+        yield
+    finally:
+        handle.remove()
+
+
+@contextmanager
 def after_each_call(denoiser: nn.Module, count: Callable[[], None]) -> Iterator[None]:
     """Call `count` after every call of a module within a `with` block.
 

@@ -13,7 +13,7 @@ from ..events import AT_ONCE, QUIET, News
 from ..forms import Form
 from ..jobs.files import SCALED
 from ..jobs.high_resolution import SamplingResult, sample
-from ..jobs.runner import PageJob
+from ..jobs.page_job import PageJob
 from ..panel import JobPanel, Look, Start
 from ..prompts import unknown_words
 from ..visitors import Visitor
@@ -68,7 +68,7 @@ def submit(workshop: Workshop, visitor: Visitor, values: Mapping[str, Any]) -> P
         workshop.speed.learn(explanation, picture_order.model, last.seconds, last.method == SCALED)
         return result
 
-    return workshop.submit(work, visitor, KIND, folder)
+    return workshop.submit(work, visitor, KIND, folder, picture_order.model)
 
 
 def start(

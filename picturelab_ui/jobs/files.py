@@ -6,7 +6,7 @@ from pathlib import Path
 
 from picturelab.files import slug
 
-from .runner import PageJob
+from .page_job import PageJob
 
 DIRECT, SCALED = "direct", "FouriScale"  # how a picture is sampled
 

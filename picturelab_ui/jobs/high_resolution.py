@@ -18,10 +18,11 @@ from fouriscale.sampling.generate import generate
 from fouriscale.sampling.parameters import parameters_of
 from fouriscale.sampling.recipe import save
 from fouriscale.sampling.transformers import as_map
+from picturelab import clock
 
 from .files import DIRECT, SCALED, sampled_file
+from .page_job import PageJob
 from .previews import preview
-from .runner import PageJob
 from .spectrum import Activity, activity, radial_power
 from .stopping import stoppable
 
@@ -65,7 +66,7 @@ class SampledPicture:
         method: "direct" or "FouriScale".
         path: the PNG, which carries its recipe.
         powers: `radial_power` of the latents after every step.
-        seconds: of sampling and decoding.
+        seconds: of sampling and decoding, without the turns of other jobs.
     """
 
     method: str
@@ -117,7 +118,7 @@ def _sample_one(
     pipe: Any, order: PictureOrder, method: str, folder: Path, job: PageJob, after: int
 ) -> SampledPicture:
     """A method's picture; `after`: how many steps of the job come after it."""
-    seconds, done, powers = job.seconds, job.done, list[torch.Tensor]()
+    begun, done, powers = clock.now(), job.done, list[torch.Tensor]()
     count = order.steps_of(method)
     every = max(1, count // _PREVIEWS)
 
@@ -157,4 +158,4 @@ def _sample_one(
     folder.mkdir(parents=True, exist_ok=True)
     recipe = picture.recipe.model_copy(update={"model": order.model})
     save(picture.image, path, recipe, parameters=parameters_of(recipe))
-    return SampledPicture(method, path, tuple(powers), job.seconds - seconds)
+    return SampledPicture(method, path, tuple(powers), clock.now() - begun)

@@ -29,7 +29,7 @@ from picturelab.textfiles import lines
 
 from .curve import Curve, keep_curve
 from .files import picture_name
-from .runner import PageJob
+from .page_job import PageJob
 from .stopping import counted, stoppable
 
 COMMANDS: tuple[Literal["ite", "idp"], ...] = ("ite", "idp")

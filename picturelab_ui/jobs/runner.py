@@ -1,115 +1,55 @@
-"""Work in the background, one piece at a time: a runner whose jobs outlive the page that asked for them.
+"""Work in the background, one step at a time: a runner whose jobs outlive the page that asked for them, and take turns.
 
-Knows nothing of pages: a browser finds its job again by the owner's name.
+Each job has a thread of its own, and one thread computes at a time: the one whose turn it is. Knows nothing of pages: a
+browser finds its job again by the owner's name.
 """
 
 from __future__ import annotations
 
 import logging
-import secrets
 import threading
 import time
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
-from picturelab.remarks import passing_remarks
+from picturelab.clock import standing_still
 
-from ..errors import sentence
+from .page_job import PageJob
+from .turns import Rotation
 
-State = Literal["waiting", "running", "done", "failed", "cancelled"]
 _log = logging.getLogger(__name__)
 _LOOK = 0.5  # seconds between two looks at who has gone
+_TURN = 0.5  # seconds that a turn lasts at least, where others wait
+_AT_ONCE = 8  # jobs that take turns; each holds its latents, and what it has drawn so far
+MODELS = 2  # that are held in memory at once
 
 
-class Cancelled(Exception):  # noqa: N818 (no error: somebody asked for it)
-    """Raised inside a job's work once the job is cancelled."""
-
-
-@dataclass
-class PageJob:
-    """One piece of work. The runner's thread writes, everybody reads.
+class Standing(NamedTuple):
+    """Where an unfinished job stands.
 
     Attributes:
-        owner, kind: who asked for it, and what it is, as the one who asked names both.
-        group: with whom its owner shares a limit; "" has none.
-        is_wanted: whether somebody still waits for it; it is cancelled once nobody does.
-        state: finished jobs are "done", "failed" or "cancelled".
-        done, of, note: progress in steps, and what is being done.
-        previews: pictures made on the way, with a label each, oldest first.
-        result: what the work returned.
-        error: a sentence; "" unless failed.
-        remarks: sentences for the one who asked, such as that a prompt was cut.
-        version: grows with every change, so that a watcher can tell whether there is news.
-        seconds: since it began to run, and in all once it is finished.
+        waits_for: its first "turn", a "place" among those that take turns, or room for its "model"; "" for none of
+            these, for it has begun.
+        before: turns or jobs before it.
+        others: other jobs that take turns.
     """
 
-    work: Callable[[PageJob], Any] = field(repr=False)
-    owner: str
-    kind: str
-    group: str = ""
-    is_wanted: Callable[[], bool] = field(default=lambda: True, repr=False)
-    id: str = field(default_factory=lambda: secrets.token_hex(8))
-    state: State = "waiting"
-    done: int = 0
-    of: int = 0
-    note: str = ""
-    previews: list[tuple[Any, str]] = field(default_factory=list)
-    result: Any = None
-    error: str = ""
-    remarks: list[str] = field(default_factory=list)
-    version: int = 0
-    _begun: float = 0.0
-    _ended: float = 0.0
-    _cancel: threading.Event = field(default_factory=threading.Event, repr=False)
-    _finished: threading.Event = field(default_factory=threading.Event, repr=False)
-
-    @property
-    def finished(self) -> bool:
-        return self._finished.is_set()
-
-    @property
-    def seconds(self) -> float:
-        return (self._ended or time.monotonic()) - self._begun if self._begun else 0.0
-
-    def check(self) -> None:
-        """To be called by the work wherever it can stop.
-
-        Raises:
-            Cancelled: the job was cancelled.
-        """
-        if self._cancel.is_set():
-            raise Cancelled
-
-    def report(self, done: int, of: int, note: str = "") -> None:
-        """Progress, from inside the work.
-
-        Raises:
-            Cancelled: the job was cancelled.
-        """
-        self.check()
-        self.done, self.of, self.note = done, of, note
-        self.version += 1
-
-    def add_preview(self, picture: Any, label: str) -> None:
-        """One more preview, from inside the work."""
-        self.previews.append((picture, label))
-        self.version += 1
-
-    def wait(self, seconds: float | None = None) -> bool:
-        """Until it is finished; False if that takes longer than `seconds`."""
-        return self._finished.wait(seconds)
+    waits_for: Literal["", "turn", "place", "model"]
+    before: int
+    others: int
 
 
 class Runner:
-    """Runs the jobs of one device in the order they came, in a thread of its own.
+    """Runs the jobs of one device. They take turns, which they hand on themselves, see `PageJob.hand_on`.
 
     Args:
-        most_waiting: jobs that may wait; one more is refused.
+        most_waiting: jobs that may wait, for a turn or for their first one; one more is refused.
         most_finished: finished jobs that are remembered.
         most_of_a_group: unfinished jobs of one group.
-        after_job: is called in the runner's thread after each job.
+        after_job: is called in the job's thread after each job.
+        before_handing_on: is called in the job's thread where a turn may end.
+        turn: seconds that a turn lasts at least, where others wait.
     """
 
     def __init__(
@@ -119,16 +59,21 @@ class Runner:
         *,
         most_of_a_group: int = 4,
         after_job: Callable[[], None] = lambda: None,
+        before_handing_on: Callable[[], None] = lambda: None,
+        turn: float = _TURN,
     ) -> None:
         self._most_waiting, self._most_finished = most_waiting, most_finished
         self._most_of_a_group, self._after_job = most_of_a_group, after_job
-        self._waiting: deque[PageJob] = deque()
-        self._running: PageJob | None = None
+        self._before_handing_on, self._least_turn = before_handing_on, turn
+        self._rotation: Rotation[PageJob] = Rotation(_AT_ONCE, MODELS)
+        self._waiting: list[PageJob] = []
+        self._begun: list[PageJob] = []
+        self._holder: PageJob | None = None  # whose turn it is
+        self._turn_began = 0.0
+        self._threads: list[threading.Thread] = []
         self._jobs: OrderedDict[str, PageJob] = OrderedDict()
         self._changed = threading.Condition()
         self._closed = False
-        self._thread = threading.Thread(target=self._serve, name="jobs", daemon=True)
-        self._thread.start()
         self._watcher = threading.Thread(target=self._watch, name="wanted jobs", daemon=True)
         self._watcher.start()
 
@@ -139,6 +84,7 @@ class Runner:
         owner: str = "",
         kind: str = "",
         group: str = "",
+        model: str = "",
         is_wanted: Callable[[], bool] = lambda: True,
     ) -> PageJob:
         """Queue work, which is called with its job.
@@ -151,13 +97,15 @@ class Runner:
             if owner and any(not job.finished for job in self._of(owner, kind)):
                 raise ValueError("your last one is not finished: wait for it or cancel it")
             self._check_group(group)
-            if len(self._waiting) >= self._most_waiting:
-                raise ValueError(f"{len(self._waiting)} jobs are waiting, the most here: try again later")
-            job = PageJob(work, owner, kind, group, is_wanted)
+            waiting = len(self._waiting) + len(self._begun) - 1
+            if waiting >= self._most_waiting:
+                raise ValueError(f"{waiting} jobs are waiting, the most here: try again later")
+            job = PageJob(work, owner, kind, group, model, is_wanted, _hand_on=self._hand_on)
             self._jobs[job.id] = job
             self._waiting.append(job)
             self._forget()
-            self._changed.notify_all()
+            if self._holder is None:
+                self._give_turn()
             return job
 
     def newest(self, owner: str, kind: str) -> PageJob | None:
@@ -165,34 +113,46 @@ class Runner:
         with self._changed:
             return next(iter(self._of(owner, kind)), None) if owner else None
 
-    def position(self, job: PageJob) -> int:
-        """How many jobs come before it; 0 once it runs."""
+    def standing(self, job: PageJob) -> Standing:
+        """Where an unfinished job stands."""
         with self._changed:
             if job not in self._waiting:
-                return 0
-            return self._waiting.index(job) + (self._running is not None)
+                return Standing("", 0, len(self._begun) - (job in self._begun))
+            others = len(self._begun)
+            if self._rotation.lacks_room(job, self._begun):
+                return Standing("model", 0, others)
+            order = self._rotation.order(self._taking_turns(), self._waiting)
+            ahead = order[: order.index(job)] if job in order else self._waiting[: self._waiting.index(job)]
+            beginning = sum(one in self._waiting for one in ahead)
+            if others + beginning >= _AT_ONCE or job not in order:
+                return Standing("place", others + beginning, others)
+            turns = sum(one is not self._holder for one in ahead) + (self._holder is not None)
+            return Standing("turn", turns, others)
+
+    def models(self) -> set[str]:
+        """What the jobs that take turns need in memory."""
+        with self._changed:
+            return {job.model for job in self._begun if job.model}
 
     def cancel(self, job: PageJob) -> None:
-        """Stop it: at once while it waits, at its next step while it runs. Finished jobs stay as they are."""
+        """Stop it: at once while it waits, at its next step in its turn. Finished jobs stay as they are."""
         with self._changed:
-            job._cancel.set()
+            job.cancel()
             if job in self._waiting:
                 self._waiting.remove(job)
-                self._finish(job, "cancelled")
-            elif not job.finished:
-                job.note = "stopping"
-                job.version += 1
+                job.finish("cancelled")
+            self._changed.notify_all()
 
     def close(self) -> None:
-        """Cancel everything and let the thread end."""
+        """Cancel everything and let the threads end."""
         with self._changed:
             self._closed = True
-            jobs = [*self._waiting, *([self._running] if self._running else [])]
+            jobs = [*self._waiting, *self._begun]
             self._changed.notify_all()
         for job in jobs:
             self.cancel(job)
-        self._thread.join()
-        self._watcher.join()
+        for thread in (*self._threads, self._watcher):
+            thread.join()
 
     def _check_group(self, group: str) -> None:
         unfinished = sum(job.group == group and not job.finished for job in self._jobs.values())
@@ -228,54 +188,58 @@ class Runner:
         for name in finished[: max(0, len(finished) - self._most_finished)]:
             del self._jobs[name]
 
-    def _serve(self) -> None:
-        while True:
-            with self._changed:
-                self._changed.wait_for(lambda: self._waiting or self._closed)
-                if self._closed:
-                    return
-                job = self._running = self._waiting.popleft()
-                job.state, job._begun = "running", time.monotonic()
-                job.version += 1
-            state = _carry_out(job)
-            with self._changed:
-                self._running = None
-                self._finish(job, state)
-            try:
-                self._after_job()
-            except Exception:  # the next job has nothing to do with it
-                _log.exception("what follows each job failed")
+    def _taking_turns(self) -> list[PageJob]:
+        """Those that have begun, and are not about to end."""
+        return [job for job in self._begun if not job.cancelled]
 
-    def _finish(self, job: PageJob, state: State) -> None:
-        job.state, job._ended = state, time.monotonic()
-        job.version += 1
-        job.work = _nothing  # it may hold a picture or a model
-        job._finished.set()
+    def _give_turn(self) -> None:
+        """Whoever is next computes from now on. The lock is held, and it is nobody's turn."""
+        order = [] if self._closed else self._rotation.order(self._taking_turns(), self._waiting)
+        self._holder = next(iter(order), None)
+        if self._holder is not None:
+            self._rotation.give(self._holder, self._begun, self._waiting)
+            self._turn_began = time.monotonic()
+            if self._holder in self._waiting:
+                self._begin(self._holder)
+        self._changed.notify_all()
 
+    def _begin(self, job: PageJob) -> None:
+        self._waiting.remove(job)
+        self._begun.append(job)
+        job.begin()
+        self._tell_all()
+        thread = threading.Thread(target=self._serve, args=(job,), name="job", daemon=True)
+        self._threads = [*filter(threading.Thread.is_alive, self._threads), thread]
+        thread.start()
 
-def _carry_out(job: PageJob) -> State:
-    """Do a job's work; how it ended."""
-    thread = threading.get_ident()
-
-    def note(remark: str) -> None:
-        # Another thread's remark is about another visitor's prompt.
-        if threading.get_ident() == thread and remark not in job.remarks:
-            job.remarks.append(remark)
-
-    try:
+    def _hand_on(self, job: PageJob) -> None:
+        """Let others compute, until it is the job's turn again."""
+        if job is not self._holder or time.monotonic() - self._turn_began < self._least_turn:
+            return
+        self._before_handing_on()
+        with self._changed, standing_still():
+            self._give_turn()
+            self._changed.wait_for(lambda: self._holder is job or job.cancelled)
         job.check()
-        with passing_remarks(note):
-            job.result = job.work(job)
-    except Cancelled:
-        return "cancelled"
-    except Exception as error:
-        job.error = sentence(error)
-        return "failed"
-    return "done"
 
+    def _serve(self, job: PageJob) -> None:
+        """A job's thread."""
+        state = job.carry_out()
+        with self._changed:
+            self._begun.remove(job)
+            job.finish(state)
+            self._tell_all()
+            if self._holder in (job, None):
+                self._give_turn()
+        try:
+            self._after_job()
+        except Exception:  # the next job has nothing to do with it
+            _log.exception("what follows each job failed")
 
-def _nothing(_: PageJob) -> None:
-    return None
+    def _tell_all(self) -> None:
+        """How many take turns is news to all of them."""
+        for job in self._begun:
+            job.version += 1
 
 
 def _always() -> bool:

@@ -1,4 +1,4 @@
-"""Models that stop between two blocks once their job is cancelled, and that count their calls as its steps."""
+"""Models that hand on their job's turn, stop between two blocks once it is cancelled, and count its steps."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from picturelab.hooks.stop import after_each_call, before_each_block
+from picturelab.hooks.stop import after_each_call, before_each_block, before_each_call
 
-from .runner import PageJob
+from .page_job import PageJob
 
 
 @contextmanager
 def stoppable(model: Any, job: PageJob) -> Iterator[None]:
-    """Ask before every call of a torch module, and before every block in it, whether the job is cancelled.
+    """Hand on the job's turn before every call of a torch module, and ask before every block whether it is cancelled.
 
     Works for whatever calls the module.
     """
-    with before_each_block(model, job.check):
+    with before_each_call(model, job.hand_on), before_each_block(model, job.check):
         yield
 
 

@@ -13,7 +13,7 @@ import gradio as gr
 from ..events import AT_ONCE, QUIET, News
 from ..forms import Form
 from ..jobs.padding_tokens import AuditResult, attention, audit, both_interventions, curve
-from ..jobs.runner import PageJob
+from ..jobs.page_job import PageJob
 from ..panel import JobPanel, Look, Start
 from ..prompts import unknown_words
 from ..visitors import Visitor
@@ -70,7 +70,7 @@ def submit(
         job.report(0, 0, f"loading {model}")
         return work(workshop.models.pipeline(model), job)
 
-    return workshop.submit(run, visitor, KIND, folder)
+    return workshop.submit(run, visitor, KIND, folder, model)
 
 
 def _wire_starters(

@@ -15,7 +15,7 @@ from shapeworld import SAMPLING, Report, Scene, check, sample_scenes
 
 from ..forms import FieldProblems, check_between, check_one_of
 from ..jobs.high_resolution import PictureOrder, sample
-from ..jobs.runner import PageJob
+from ..jobs.page_job import PageJob
 from ..visitors import Visitor
 from ..workshop import Workshop
 from .outlines import outlined
@@ -94,7 +94,7 @@ def submit(workshop: Workshop, visitor: Visitor, values: Mapping[str, Any]) -> P
             add(_scores(folder), Score(picture.method, (height, width), report.repeated, report.correct))
         return JudgedScene(scene, (height, width), pictures)
 
-    return workshop.submit(work, visitor, KIND, folder)
+    return workshop.submit(work, visitor, KIND, folder, MODEL)
 
 
 def scores_of(workshop: Workshop, browser: str) -> Path:

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from picturelab.hooks.stop import after_each_call, before_each_block
+from picturelab.hooks.stop import after_each_call, before_each_block, before_each_call
 
 
 def _model():
@@ -42,3 +42,14 @@ def test_calls_are_counted_when_they_have_ended():
         model(torch.ones(1, 2))
     assert calls == [*["block"] * 5, "call"] * 2
     assert not model._forward_hooks
+
+
+def test_a_call_waits_before_all_of_its_blocks():
+    model, calls = _model(), []
+    with (
+        before_each_call(model, lambda: calls.append("call")),
+        before_each_block(model, lambda: calls.append("block")),
+    ):
+        model(torch.ones(1, 2))
+    assert calls == ["call", *["block"] * 5]
+    assert not model._forward_pre_hooks

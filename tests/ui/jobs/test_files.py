@@ -3,7 +3,7 @@
 import pytest
 
 from picturelab_ui.jobs.files import DIRECT, SCALED, method_of, pair, sampled_file, seed_of
-from picturelab_ui.jobs.runner import PageJob
+from picturelab_ui.jobs.page_job import PageJob
 
 
 @pytest.fixture

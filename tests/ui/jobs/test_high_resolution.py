@@ -15,8 +15,9 @@ from fouriscale.sampling.recipe import read
 from picturelab_ui.high_resolution.spectrum_chart import spectrum_chart
 from picturelab_ui.jobs.files import DIRECT, SCALED
 from picturelab_ui.jobs.high_resolution import PictureOrder, sample
+from picturelab_ui.jobs.page_job import PageJob
 from picturelab_ui.jobs.previews import preview
-from picturelab_ui.jobs.runner import PageJob, Runner
+from picturelab_ui.jobs.runner import Runner
 from picturelab_ui.jobs.spectrum import (
     DILATED,
     FILTERED,

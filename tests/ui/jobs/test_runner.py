@@ -1,11 +1,14 @@
-"""The runner of background jobs: order, limits, progress, cancelling, errors."""
+"""The runner of background jobs: order, turns, limits, progress, cancelling, errors."""
 
 import threading
+from collections import Counter
 
 import pytest
 
+from picturelab.clock import now, standing_still
 from picturelab.remarks import remark
 from picturelab_ui.jobs.runner import Runner
+from tests.waiting import until
 
 
 @pytest.fixture
@@ -28,19 +31,184 @@ class Gate:
         return "through"
 
 
-def test_one_at_a_time_in_order_with_positions(runner):
+class Steps:
+    """Work of so many steps, which waits until it is let through, and notes each step in a shared list."""
+
+    def __init__(self, name, count, seen, release):
+        self.name, self.count, self.seen, self.release = name, count, seen, release
+
+    def __call__(self, job):
+        assert self.release.wait(5)
+        for step in range(1, self.count + 1):
+            job.hand_on()
+            self.seen.append(f"{self.name}{step}")
+        return self.name
+
+
+def test_one_at_a_time_in_order_where_nobody_hands_on(runner):
     gate, order = Gate(), []
     first = runner.submit(gate)
     gate.entered.wait(5)
     second = runner.submit(lambda _: order.append(2))
     third = runner.submit(lambda _: order.append(3))
-    assert [runner.position(job) for job in (first, second, third)] == [0, 1, 2]
+    standings = [runner.standing(job) for job in (first, second, third)]
+    assert standings == [("", 0, 0), ("turn", 1, 1), ("turn", 2, 1)]
     assert (first.state, second.state) == ("running", "waiting")
     with pytest.raises(ValueError, match="2 jobs are waiting"):
         runner.submit(lambda _: None)
     gate.open.set()
     assert third.wait(5)
     assert (order, first.result, first.state) == ([2, 3], "through", "done")
+
+
+def test_jobs_take_turns_by_steps_and_a_short_one_is_done_first():
+    runner, seen, release = Runner(turn=0), [], threading.Event()
+    long = runner.submit(Steps("a", 5, seen, release))
+    short = runner.submit(Steps("b", 2, seen, release))
+    release.set()
+    assert long.wait(5)
+    assert short.wait(5)
+    assert (long.result, short.result) == ("a", "b")
+    # Each hands on before its first step too.
+    assert seen == ["a1", "b1", "a2", "b2", "a3", "a4", "a5"]
+    runner.close()
+
+
+def test_a_turn_lasts_a_while_where_that_is_wanted():
+    runner, seen, release = Runner(turn=60), [], threading.Event()
+    jobs = [runner.submit(Steps(name, 3, seen, release)) for name in "ab"]
+    release.set()
+    assert all(job.wait(5) for job in jobs)
+    assert seen == ["a1", "a2", "a3", "b1", "b2", "b3"]
+    runner.close()
+
+
+def test_one_computes_at_a_time_and_each_change_of_turns_is_announced():
+    computing, most, announced = [], [], []
+    runner = Runner(turn=0, before_handing_on=lambda: announced.append(threading.get_ident()))
+
+    def work(job):
+        for _ in range(20):
+            computing.append(job)
+            most.append(len(computing))
+            computing.remove(job)
+            job.hand_on()
+        return threading.get_ident()
+
+    jobs = [runner.submit(work) for _ in range(4)]
+    assert all(job.wait(20) for job in jobs)
+    assert set(most) == {1}
+    assert {job.result: 20 for job in jobs} == Counter(announced)
+    runner.close()
+
+
+def test_jobs_beyond_the_places_wait_for_one_and_those_in_turn_count_each_other():
+    runner, over = Runner(most_waiting=20, turn=0), threading.Event()
+
+    def work(job):
+        while not over.wait(0.001):
+            job.hand_on()
+
+    jobs = [runner.submit(work) for _ in range(10)]
+    until(lambda: sum(job.state == "running" for job in jobs) == 8)
+    assert [runner.standing(job) for job in (jobs[0], jobs[8], jobs[9])] == [
+        ("", 0, 7),
+        ("place", 8, 8),
+        ("place", 9, 8),
+    ]
+    version = jobs[0].version
+    runner.cancel(jobs[7])
+    assert jobs[7].wait(5)
+    until(lambda: jobs[8].state == "running")
+    assert jobs[0].version > version  # fewer take turns, then as many as before
+    over.set()
+    assert all(job.wait(5) for job in jobs)
+    runner.close()
+
+
+def test_a_third_model_waits_and_the_standing_says_so():
+    runner, gate = Runner(turn=0), Gate()
+    jobs = [runner.submit(gate, model=name) for name in "AABC"]
+    gate.entered.wait(5)
+    assert runner.models() == {"A"}
+    assert runner.standing(jobs[3]) == ("turn", 3, 1)
+    gate.open.set()
+    assert all(job.wait(5) for job in jobs)
+    over = threading.Event()
+
+    def work(job):
+        while not over.wait(0.001):
+            job.hand_on()
+
+    jobs = [runner.submit(work, model=name) for name in "ABC"]
+    until(lambda: runner.models() == {"A", "B"})
+    assert runner.standing(jobs[2]) == ("model", 0, 2)
+    runner.cancel(jobs[0])
+    until(lambda: runner.models() == {"B", "C"})
+    over.set()
+    assert all(job.wait(5) for job in jobs)
+    runner.close()
+
+
+def test_a_job_that_waits_for_its_turn_is_cancelled_at_once():
+    runner, gate, reached = Runner(turn=0), Gate(), threading.Event()
+
+    def waits(job):
+        reached.set()
+        until(lambda: len(runner._waiting) == 1)
+        job.hand_on()
+
+    waiting = runner.submit(waits)
+    assert reached.wait(5)
+    holder = runner.submit(gate)
+    assert gate.entered.wait(5)
+    runner.cancel(waiting)
+    assert waiting.wait(5)
+    assert (waiting.state, holder.state) == ("cancelled", "running")
+    gate.open.set()
+    assert holder.wait(5)
+    assert holder.result == "through"
+    runner.close()
+
+
+def test_a_job_that_fails_in_its_turn_leaves_the_others_theirs():
+    runner, seen, release = Runner(turn=0), [], threading.Event()
+
+    def fails(job):
+        job.hand_on()
+        raise ValueError("steps=0: must be at least 1")
+
+    others = [runner.submit(Steps(name, 3, seen, release)) for name in "ab"]
+    failing = runner.submit(fails)
+    release.set()
+    assert all(job.wait(5) for job in (*others, failing))
+    assert (failing.state, sorted(seen)) == ("failed", ["a1", "a2", "a3", "b1", "b2", "b3"])
+    runner.close()
+
+
+def test_jobs_in_turn_count_as_waiting_but_for_the_one_that_computes():
+    runner, gate = Runner(most_waiting=2, turn=0), Gate()
+
+    def work(job):
+        while not gate.open.wait(0.001):
+            job.hand_on()
+
+    jobs = [runner.submit(work) for _ in range(3)]
+    until(lambda: all(job.state == "running" for job in jobs))
+    with pytest.raises(ValueError, match="2 jobs are waiting, the most here"):
+        runner.submit(work)
+    gate.open.set()
+    assert all(job.wait(5) for job in jobs)
+    runner.close()
+
+
+def test_the_turns_of_others_do_not_count_as_a_works_own_time(monkeypatch):
+    clock = iter(range(100, 1000, 100))
+    monkeypatch.setattr("picturelab.clock.time.perf_counter", lambda: float(next(clock)))
+    begun = now()  # at 100
+    with standing_still():  # from 200 to 300
+        pass
+    assert now() - begun == 200  # at 400, and 100 of them do not count
 
 
 def test_progress_and_previews_are_seen_and_counted(runner):

@@ -6,7 +6,8 @@ import pytest
 import torch
 from torch import nn
 
-from picturelab_ui.jobs.runner import Cancelled, Runner
+from picturelab_ui.jobs.page_job import Cancelled
+from picturelab_ui.jobs.runner import Runner
 from picturelab_ui.jobs.stopping import counted, stoppable
 
 
