@@ -51,7 +51,7 @@ def _take(browser: Any, url: str) -> None:
     page = browser.new_page(viewport=WIDE)
     page.set_default_timeout(PATIENCE)
     page.goto(f"{url}?__theme=light")
-    expect(page.locator("#hires-plan table")).to_be_visible()  # now the link has filled the fields
+    expect(page.locator("#hires-plan summary")).to_be_visible()  # now the link has filled the fields
     _run(page, "High resolution", "hires")
     _save(page, "high-resolution")
     page.get_by_role("button", name="Spectrum", exact=False).click()

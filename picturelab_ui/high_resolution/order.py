@@ -112,7 +112,9 @@ def problems(workshop: Workshop, values: Mapping[str, Any]) -> FieldProblems:
             check_kind(named_config(values["preset"]), denoiser, values["model"])
     if "width" not in wrong and "height" not in wrong:
         with wrong.at("width"):
-            _check_pixels(values["height"], values["width"], host.max_pixels)
+            check_sides(values["height"], values["width"])
+            if host.max_pixels is not None:
+                _check_pixels(values["height"], values["width"], host.max_pixels)
     with wrong.at("seed"):
         check_between("seed", values["seed"], 0, int(bounds.BOUNDS["seed"].most))
     with wrong.at("steps"):
@@ -151,6 +153,7 @@ def read(workshop: Workshop, values: Mapping[str, Any]) -> PictureOrder:
         prompt=values["prompt"].strip(),
         negative_prompt=(values["negative"] or "").strip() or None,
         model=values["model"],
+        recorded_model=workshop.models.recorded(values["model"]),
         height=height,
         width=width,
         seed=int(values["seed"]),
@@ -164,11 +167,12 @@ def read(workshop: Workshop, values: Mapping[str, Any]) -> PictureOrder:
 
 def of_recipe(workshop: Workshop, recipe: Recipe, sampling: str | None = None) -> dict[str, Any]:
     """The page's values that make a recipe's picture again; `sampling` overrules how it was made."""
+    model = workshop.models.name_of(recipe.model)
     method = BOTH if recipe.compare else SCALED if recipe.config else DIRECT
     plain = {
         "prompt": recipe.prompt,
         "negative": recipe.negative_prompt or "",
-        "model": recipe.model,
+        "model": model,
         "width": recipe.width,
         "height": recipe.height,
         "seed": recipe.seed,
@@ -177,13 +181,13 @@ def of_recipe(workshop: Workshop, recipe: Recipe, sampling: str | None = None) -
         "sampling": sampling or method,
         "preset": AUTO,
     } | _cascade_fields(recipe.cascade)
-    workshop.models.check(recipe.model)
+    workshop.models.check(model)
     if recipe.inputs != Conditioning():
         raise ValueError(
             "that picture was made from other pictures or LoRAs too: `fouriscale remake` makes it again"
         )
     own = recipe.config
-    config = config_of(own) if own else workshop.models.config(recipe.model)
+    config = config_of(own) if own else workshop.models.config(model)
     return plain | to_fields(_left_to_mode(config))
 
 
@@ -275,10 +279,9 @@ def check_sides(height: Any, width: Any) -> None:
 
 
 def _check_pixels(height: float, width: float, most: int) -> None:
-    check_sides(height, width)
     if height * width > most:
         side = int(most**0.5) // SIZE_MULTIPLE * SIZE_MULTIPLE
         raise ValueError(
             f"width {width:g}, height {height:g} is {height * width / 1e6:.1f} million pixels; this page makes up "
-            f"to {most / 1e6:.1f} million, such as {side} x {side}"
+            f"to {most / 1e6:.1f} million, such as {side} x {side} (its host allows more with --max-pixels)"
         )

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import gradio as gr
+from PIL import Image
 
 from fouriscale import FouriScaleConfig
 from fouriscale.sampling.recipe import Recipe
@@ -18,6 +20,13 @@ from ..panel import JobPanel
 from .spectrum_chart import spectrum_chart
 
 _COMPARED = "Direct (left), FouriScale (right)"
+_EXAMPLES = Path(__file__).with_name("examples")  # what the page's first values draw
+_TALLEST = 2000  # pixels: the frame's own height is in the style sheet
+_HOW_IT_WORKS = (
+    "Beyond the size that a model was trained at, it draws its objects twice and breaks them. In the first part of the "
+    "run **FouriScale** shows its deep layers as much as they saw at that size, and leaves out what they can't know; "
+    "to a transformer it shows positions that it has seen. Both ways are drawn from the same noise."
+)
 
 
 @dataclass(frozen=True)
@@ -61,32 +70,30 @@ class HighResolutionViews:
 
 
 def place(panel: JobPanel) -> HighResolutionViews:
-    """All of them, one below the other."""
-    with gr.Accordion("What will be done", open=True):
-        plan = gr.HTML('<p class="soft">working it out</p>', elem_id="hires-plan")
-    panel.place_status()
-    slider = gr.ImageSlider(
-        label=_COMPARED, type="filepath", format="png",
-        interactive=False, elem_id="hires-slider", max_height=640,
-    )  # fmt: skip
+    """All of them, one below the other: the frame first, so that a picture is in sight without scrolling."""
+    frame: dict[str, Any] = dict(type="filepath", format="png", interactive=False, elem_classes="frame")
+    frame["buttons"] = ["fullscreen", "download"]
+    slider = gr.ImageSlider(label=_COMPARED, elem_id="hires-slider", max_height=_TALLEST, **frame)
     image = gr.Image(
-        label="Picture", type="filepath", format="png", interactive=False, visible=False, elem_id="hires-image",
-        alt_text="the picture made last",
-    )  # fmt: skip
-    previews = gr.Gallery(
-        label="Previews", columns=5, height="auto", allow_preview=False, visible=False, elem_id="hires-previews",
-        format="png", interactive=False,
-    )  # fmt: skip
+        label="Picture", visible=False, elem_id="hires-image", alt_text="the picture made last", **frame
+    )
+    panel.place_status()
+    plan = gr.HTML('<p class="soft">working out what will be done</p>', elem_id="hires-plan")
     with gr.Row():
         save_scaled = gr.DownloadButton("Download FouriScale", visible=False, size="sm")
         save_direct = gr.DownloadButton("Download direct", visible=False, size="sm")
     panel.place_link()
-    with gr.Accordion("Spectrum: how it works, on this picture", open=False):
-        spectrum = gr.HTML('<p class="soft">Generate a picture with FouriScale first.</p>')
+    previews = gr.Gallery(
+        label="On the way", columns=5, height="auto", allow_preview=False, visible=False, elem_id="hires-previews",
+        format="png", interactive=False,
+    )  # fmt: skip
     gallery = gr.Gallery(
         label="Your pictures: a click restores their settings", columns=5, height="auto", object_fit="contain",
         fit_columns=False, allow_preview=False, elem_id="hires-gallery", format="png", interactive=False,
     )  # fmt: skip
+    with gr.Accordion("Spectrum: how it works, on this picture", open=False):
+        gr.Markdown(_HOW_IT_WORKS)
+        spectrum = gr.HTML('<p class="soft">Generate a picture with FouriScale first.</p>')
     recipe = gr.File(
         label="Load recipe from image", file_types=[".png"], type="filepath", height=120, elem_id="hires-recipe"
     )  # fmt: skip
@@ -104,6 +111,26 @@ def place(panel: JobPanel) -> HighResolutionViews:
         recipe=recipe,
         recipe_remark=recipe_remark,
     )
+
+
+def show_example(views: HighResolutionViews) -> News:
+    """A pair of pictures for those who have none yet."""
+    with Image.open(_EXAMPLES / "direct.png") as direct, Image.open(_EXAMPLES / "fouriscale.png") as scaled:
+        pair = direct.convert("RGB"), scaled.convert("RGB")
+    return {
+        views.slider: gr.ImageSlider(pair, visible=True, label="Example: direct (left), FouriScale (right)"),
+        views.image: gr.Image(visible=False),
+    }
+
+
+def show_preview(views: HighResolutionViews, previews: list[tuple[Any, str]]) -> News:
+    """The unfinished picture in the frame, and the last ones of the run below."""
+    news: News = {views.previews: gr.Gallery(previews[-10:], visible=bool(previews))}
+    if previews:
+        picture, label = previews[-1]
+        news[views.image] = gr.Image(picture, visible=True, label=f"Unfinished: {label}")
+        news[views.slider] = gr.ImageSlider(visible=False)
+    return news
 
 
 def show_result(views: HighResolutionViews, result: SamplingResult) -> News:

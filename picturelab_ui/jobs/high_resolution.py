@@ -34,6 +34,7 @@ class PictureOrder:
 
     Attributes:
         methods: of `DIRECT` and `SCALED`.
+        recorded_model: what the recipe calls the model.
         cascade: how FouriScale's begins at the training size; None samples it once, as where the size leaves
             nothing to enlarge.
     """
@@ -49,6 +50,7 @@ class PictureOrder:
     methods: tuple[str, ...] = (SCALED, DIRECT)
     negative_prompt: str | None = None
     cascade: Cascade | None = None
+    recorded_model: str = ""
 
     def steps_of(self, method: str) -> int:
         """How many steps a method's picture takes, a cascade's both parts together."""
@@ -154,6 +156,6 @@ def _sample_one(
         )
     path = sampled_file(folder, order.prompt, order.seed, job, method)
     folder.mkdir(parents=True, exist_ok=True)
-    recipe = picture.recipe.model_copy(update={"model": order.model})
+    recipe = picture.recipe.model_copy(update={"model": order.recorded_model or order.model})
     save(picture.image, path, recipe, parameters=parameters_of(recipe))
     return SampledPicture(method, path, tuple(powers), job.seconds - seconds)

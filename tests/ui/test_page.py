@@ -19,9 +19,9 @@ from picturelab_ui.high_resolution.config_fields import (
     from_fields,
     to_fields,
 )
-from picturelab_ui.high_resolution.controls import RATIOS
+from picturelab_ui.high_resolution.controls import FREE, RATIOS
 from picturelab_ui.high_resolution.plan import plan
-from picturelab_ui.high_resolution.sizes import ratio_size
+from picturelab_ui.high_resolution.sizes import free_size, ratio_of, ratio_size
 from picturelab_ui.host import Host
 from picturelab_ui.padding_tokens import order as padding_order
 from picturelab_ui.workshop import Workshop
@@ -116,6 +116,7 @@ WRONG = [
     ("prompt", "", "empty"),
     ("width", 250, "multiples of 8"),
     ("width", None, "empty"),
+    ("width", 32768, "--max-pixels"),
     ("height", 32768, "million pixels"),
     ("seed", -1, "from 0"),
     ("seed", float("inf"), "whole number"),
@@ -256,13 +257,17 @@ def test_the_plan_with_another_models_training_size(workshop, values, monkeypatc
     assert "no preset fits" not in plan(workshop, foreign)
 
 
-def test_ratio_buttons_keep_the_area():
+def test_ratio_buttons_are_true_and_keep_the_area():
     assert ratio_size((1, 1), 2, 128) == (256, 256)
+    assert ratio_size((16, 9), 2, 128) == (384, 216)
     for ratio, (across, down) in RATIOS.items():
         width, height = ratio_size(RATIOS[ratio], 4, 512)
-        assert width % 16 == height % 16 == 0
-        assert width / height == pytest.approx(across / down, rel=0.03)
-        assert width * height == pytest.approx(2048**2, rel=0.03)
+        assert width % 8 == height % 8 == 0
+        assert width * down == height * across
+        assert width * height == pytest.approx(2048**2, rel=0.04)
+        assert ratio_of((width, height)) == ratio
+    assert ratio_of((336, 192)) == FREE
+    assert free_size((512, 128), 4, 128) == (1024, 256)
 
 
 def test_padding_fields_are_checked(workshop):
