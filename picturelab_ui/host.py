@@ -9,6 +9,7 @@ from typing import Any
 from picturelab.worlds import DEFAULT_MODEL
 
 NO_LIMIT = 2**60  # bytes: more than any disk has
+_OWN_PICTURES = 64
 _PUBLIC_PIXELS, _PUBLIC_DISK, _PUBLIC_DISK_OF_A_VISITOR = 2048 * 2048, 2 * 10**9, 2 * 10**8
 
 
@@ -23,6 +24,7 @@ class Host:
         any_model: whether visitors may name hub ids and folders; else the shipped ones, `models` and `model`.
         models: a folder of models that may be chosen; None: there is none.
         max_pixels: of a picture; None: as many as the memory holds.
+        max_pictures: of one order, each method's counted once.
         max_steps: of a run.
         max_waiting: jobs that may wait.
         max_audit: prompts times seeds of an audit.
@@ -38,6 +40,7 @@ class Host:
     any_model: bool = False
     models: Path | None = None
     max_pixels: int | None = _PUBLIC_PIXELS
+    max_pictures: int = 4
     max_steps: int = 200
     max_waiting: int = 8
     max_audit: int = 64
@@ -62,6 +65,7 @@ class Host:
         return cls(
             public=public,
             any_model=any_model or not public,
+            max_pictures=cls.max_pictures if public else _OWN_PICTURES,
             max_pixels=_PUBLIC_PIXELS if public and max_pixels is None else max_pixels,
             max_disk=usual[0] if max_disk is None else max_disk,
             max_disk_per_visitor=usual[1] if max_disk_per_visitor is None else max_disk_per_visitor,

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 
 from fouriscale.config_kinds import Config
-from fouriscale.loading.configs import denoiser_config, denoiser_part, transformer_parts
+from fouriscale.loading.configs import denoiser_config, denoiser_part, part_config, transformer_parts
 from fouriscale.loading.parameters import sizes_of
 from fouriscale.loading.pipeline import load_pipeline, locate
 from fouriscale.presets import TRANSFORMER
@@ -190,6 +190,13 @@ class Models:
         call = {"num_inference_steps": 50, "guidance_scale": 5.0 if "xl" in name.lower() else 7.5}
         call |= models.usual_call(self.address(name))
         return int(call["num_inference_steps"]), float(call.get("true_cfg_scale") or call["guidance_scale"])
+
+    def own_sampler(self, name: str) -> str | None:
+        """The model's own scheduler, without "Scheduler"; None where its folder does not say."""
+        with contextlib.suppress(ValueError):
+            kind = part_config(self.address(name), "scheduler").get("_class_name")
+            return str(kind).removesuffix("Scheduler") if kind else None
+        return None
 
     def check_memory(self, explanation: AnyExplanation, name: str) -> None:
         """Does a run fit into the memory here, decoding in tiles? Of a transformer the run itself tells.

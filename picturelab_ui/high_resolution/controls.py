@@ -13,11 +13,11 @@ from fouriscale import preset_names
 from fouriscale.presets import TRANSFORMER, preset_notes
 from fouriscale.sampling.cascade import UPSAMPLINGS
 
-from ..forms import Form
+from ..forms import Form, bounded
 from ..panel import JobPanel
 from ..prompts import readable
 from ..workshop import Workshop
-from . import every_setting, order
+from . import beside, beside_controls, every_setting, order
 from .method import EXPLANATION, method_of, methods_for
 from .order import AUTO, BOTH, SAMPLINGS
 
@@ -53,6 +53,7 @@ class HighResolutionTools:
         method: the plain choice of how to sample, which writes settings.
         ratio, swap, scale: buttons and slider that write width and height.
         dice, reuse: buttons that write the seed.
+        anew: whether each run writes another one.
         notes: what the preset says of itself.
         of_unets, of_transformers: the parts of the page that hold what is for one kind of model alone.
     """
@@ -64,6 +65,7 @@ class HighResolutionTools:
     scale: gr.Slider
     dice: gr.Button
     reuse: gr.Button
+    anew: gr.Checkbox
     notes: gr.HTML
     of_unets: list[gr.blocks.BlockContext]
     of_transformers: list[gr.blocks.BlockContext]
@@ -103,9 +105,11 @@ def place_settings(
         elem_id="hires-method",
     )
     ratio, swap, scale = _size(form, usual)
-    dice, reuse = _seed(form, usual)
+    dice, reuse, anew = _seed(form, usual, workshop)
     with gr.Accordion("Model and sampling", open=False):
         _sampling(form, usual, workshop)
+    with gr.Accordion("Start picture, LoRA, ControlNet", open=False, visible=not chosen) as others:
+        beside_controls.place(form, usual, workshop)
     with gr.Accordion("Cascade", open=False, visible=not chosen) as cascade:
         _cascade(form, usual)
     with gr.Accordion("Presets", open=False):
@@ -117,7 +121,17 @@ def place_settings(
         convolutions, positions = every_setting.place(form, usual, chosen)
     _examples(form, usual)
     return HighResolutionTools(
-        request, method, ratio, swap, scale, dice, reuse, preset_text, [cascade, convolutions], [positions]
+        request,
+        method,
+        ratio,
+        swap,
+        scale,
+        dice,
+        reuse,
+        anew,
+        preset_text,
+        [others, cascade, convolutions],
+        [positions],
     )
 
 
@@ -128,7 +142,7 @@ def _size(form: Form, usual: Mapping[str, Any]) -> tuple[gr.Radio, gr.Button, gr
     scale = gr.Slider(
         1, 4, 2, step=0.25, label="Scale", info="times the training size, on each side", elem_id="hires-scale"
     )
-    _bound(scale)
+    bounded(scale)
     with gr.Row(elem_classes="beside"):
         for name in ("width", "height"):
             field = gr.Number(
@@ -139,18 +153,24 @@ def _size(form: Form, usual: Mapping[str, Any]) -> tuple[gr.Radio, gr.Button, gr
     return ratio, swap, scale
 
 
-def _bound(slider: gr.Slider) -> None:
-    """Have a typed number beyond an end mean that end; Gradio answers with an error of its own."""
-    preprocess = slider.preprocess
-    slider.preprocess = lambda value: preprocess(min(max(value, slider.minimum), slider.maximum))
-
-
-def _seed(form: Form, usual: Mapping[str, Any]) -> tuple[gr.Button, gr.Button]:
+def _seed(
+    form: Form, usual: Mapping[str, Any], workshop: Workshop
+) -> tuple[gr.Button, gr.Button, gr.Checkbox]:
     with gr.Row(elem_classes="beside"):
         form.add("seed", gr.Number(usual["seed"], label="Seed", precision=0, min_width=110, scale=2))
         dice = gr.Button("Dice", size="sm", min_width=70, scale=1)
         reuse = gr.Button("Reuse", size="sm", min_width=70, scale=1)
-    return dice, reuse
+    with gr.Row():
+        anew = gr.Checkbox(label="A new seed each time", min_width=150, elem_id="hires-anew")
+        count = gr.Number(
+            usual["count"],
+            label="Pictures",
+            info=f"up to {workshop.host.max_pictures}: seed, seed + 1 ...",
+            precision=0,
+            min_width=110,
+        )
+        form.add("count", count)
+    return dice, reuse, anew
 
 
 def _sampling(form: Form, usual: Mapping[str, Any], workshop: Workshop) -> None:
@@ -170,7 +190,8 @@ def _sampling(form: Form, usual: Mapping[str, Any], workshop: Workshop) -> None:
             usual["guidance"], label="Guidance", info="1 and below: none", min_width=100, step=0.5
         )
         form.add("guidance", guidance)
-    form.add("sampling", gr.Radio(list(SAMPLINGS), value=usual["sampling"], label="Sampling"))
+    form.add("sampler", gr.Dropdown(list(beside.SAMPLERS), value=usual["sampler"], label="Sampler"))
+    form.add("sampling", gr.Radio(list(SAMPLINGS), value=usual["sampling"], label="Pictures to make"))
 
 
 def _cascade(form: Form, usual: Mapping[str, Any]) -> None:
@@ -189,8 +210,7 @@ def _cascade(form: Form, usual: Mapping[str, Any]) -> None:
         label="Strength",
         info="how much of the run finishes it: less keeps more of the first picture, more draws more anew",
     )
-    _bound(strength)
-    form.add("cascade_strength", strength)
+    form.add("cascade_strength", bounded(strength))
     form.add(
         "cascade_upsampling",
         gr.Radio(

@@ -47,11 +47,15 @@ def _line(workshop: Workshop, picture_order: PictureOrder, explanation: AnyExpla
         explanation.fit.training_size if isinstance(explanation, Explanation) else explanation.training_size
     )
     times = math.sqrt(height * width / (own_height * own_width))
-    count = len(picture_order.methods)
     return (
         f"{width} x {height}, {times:.2f} times {own_width} x {own_height} on each side; {picture_order.steps} steps; "
-        f"{'both pictures' if count == 2 else 'the picture'}: {_time(workshop, picture_order, explanation)}"
+        f"{_pictures(picture_order)}: {_time(workshop, picture_order, explanation)}"
     )
+
+
+def _pictures(picture_order: PictureOrder) -> str:
+    count = len(picture_order.methods) * picture_order.count
+    return "the picture" if count == 1 else "both pictures" if count == 2 else f"{count} pictures"
 
 
 def _time(workshop: Workshop, picture_order: PictureOrder, explanation: AnyExplanation) -> str:
@@ -61,7 +65,9 @@ def _time(workshop: Workshop, picture_order: PictureOrder, explanation: AnyExpla
         for method in picture_order.methods
     ]
     known = [seconds for seconds in times if seconds is not None]
-    return f"about {sum(known):.0f} s here" if known else "known after the first picture"
+    return (
+        f"about {picture_order.count * sum(known):.0f} s here" if known else "known after the first picture"
+    )
 
 
 def foretold(workshop: Workshop, picture_order: PictureOrder) -> AnyExplanation:
@@ -99,8 +105,7 @@ def _rows(
             listed = ", ".join(f"{w}x{h}" for h, w in own[:3])
             rows.insert(2, ("mind", f"these are not this model's own training sizes ({listed})"))
     model = picture_order.model
-    both = "both pictures" if len(picture_order.methods) == 2 else "the picture"
-    rows.append(("time", f"{_time(workshop, picture_order, explanation)}, for {both}"))
+    rows.append(("time", f"{_time(workshop, picture_order, explanation)}, for {_pictures(picture_order)}"))
     decoding = workshop.models.decoder_bytes(model, picture_order.height, picture_order.width)
     if decoding is not None:
         peak = f"about {decoding / 1e9:.2f} GB at its peak"

@@ -18,7 +18,7 @@ from ..panel import JobPanel, Look, Start
 from ..prompts import unknown_words
 from ..visitors import Visitor
 from ..workshop import Workshop
-from . import controls, order, restore, sizes
+from . import beside, controls, order, restore, sizes
 from .config_fields import SETTINGS, to_fields
 from .controls import HighResolutionTools
 from .method import choose as choose_method
@@ -28,6 +28,7 @@ from .views import HighResolutionViews, show_example, show_gallery, show_picture
 from .views import place as place_views
 
 KIND = "picture"
+_SEEDS = 2**31  # that are drawn from: more can be typed
 
 
 def build(workshop: Workshop, owner: gr.BrowserState, named: Any) -> None:
@@ -42,15 +43,15 @@ def build(workshop: Workshop, owner: gr.BrowserState, named: Any) -> None:
         with gr.Column(elem_classes="settings"):
             tools = controls.place_settings(form, usual, request, workshop)
     sizes.wire(form, tools)
-    tools.dice.click(lambda: random.randrange(2**31), None, form["seed"], **AT_ONCE)
+    tools.dice.click(lambda: random.randrange(_SEEDS), None, form["seed"], **AT_ONCE)
     _follow_choices(workshop, form, tools)
     _follow_method(workshop, form, tools)
     _follow_plan(workshop, form, tools, views)
     panel.start_on(
         [request.generate.click, form["prompt"].submit],
-        partial(start, workshop, form, views),
-        form.values(),
-        [views.previews],
+        partial(start, workshop, form, tools, views),
+        [*form.values(), tools.anew],
+        [views.previews, form["seed"]],
     )
     opened = panel.follow(named, partial(show, workshop, views), views.of_a_job)
     restore.wire(workshop, form, tools, views, panel.status)
@@ -68,6 +69,7 @@ def submit(workshop: Workshop, visitor: Visitor, values: Mapping[str, Any]) -> P
     explanation = foretold(workshop, picture_order)
 
     def work(job: PageJob) -> SamplingResult:
+        beside.inputs_of(values)  # whose remarks, such as on a mask, are the visitor's
         job.report(0, 0, f"loading {picture_order.model}")
         result = sample(workshop.models.pipeline(picture_order.model), picture_order, folder=folder, job=job)
         last = result.pictures[-1]  # the first one also pays for what happens once
@@ -78,13 +80,21 @@ def submit(workshop: Workshop, visitor: Visitor, values: Mapping[str, Any]) -> P
 
 
 def start(
-    workshop: Workshop, form: Form, views: HighResolutionViews, visitor: Visitor, inputs: Mapping[Any, Any]
+    workshop: Workshop,
+    form: Form,
+    tools: HighResolutionTools,
+    views: HighResolutionViews,
+    visitor: Visitor,
+    inputs: Mapping[Any, Any],
 ) -> Start:
     """What Generate does."""
     values = form.read(inputs)
+    if inputs[tools.anew]:
+        values["seed"] = random.randrange(_SEEDS)
     job = submit(workshop, visitor, values)
     hidden = gr.Gallery(visible=False)  # of the run before
-    return Start(job, order.link(workshop, values), {views.previews: hidden})
+    news = {views.previews: hidden, form["seed"]: values["seed"]}
+    return Start(job, order.link(workshop, values), news)
 
 
 def show(workshop: Workshop, views: HighResolutionViews, look: Look) -> News:
@@ -151,7 +161,8 @@ def _follow_plan(
 ) -> None:
     """The plan follows everything that it depends on, and the method what it stands for."""
     decisive = [
-        form[name] for name in ("model", "width", "height", "steps", "sampling", *order.CASCADE, *SETTINGS)
+        form[name]
+        for name in ("model", "width", "height", "steps", "sampling", "count", *order.CASCADE, *SETTINGS)
     ]
 
     def follow(inputs: Mapping[Any, Any]) -> News:

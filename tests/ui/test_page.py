@@ -12,7 +12,7 @@ from fouriscale import FouriScaleConfig
 from fouriscale.sampling.recipe import Recipe, read, save
 from picturelab_ui import links
 from picturelab_ui.folders import Folders
-from picturelab_ui.high_resolution import order
+from picturelab_ui.high_resolution import from_picture, order
 from picturelab_ui.high_resolution.config_fields import (
     TRANSFORMER_SETTINGS,
     UNET_SETTINGS,
@@ -216,7 +216,7 @@ def test_a_tab_takes_only_its_own_link():
 def test_a_recipe_fills_every_field(workshop, values, tmp_path, served):
     client, *_ = served
     (file,) = client.predict("a red circle", 64, 64, 5, 1, compare=False, api_name="/generate")
-    restored = order.of_recipe(workshop, Recipe.parse(read(file)))
+    restored = from_picture.of_recipe(workshop, Recipe.parse(read(file)))
     expected = values | {"prompt": "a red circle", "width": 64, "height": 64, "seed": 5, "steps": 1}
     for name in set(TRANSFORMER_SETTINGS) - set(UNET_SETTINGS):
         del expected[name]  # a UNet's picture says nothing of them
@@ -225,7 +225,7 @@ def test_a_recipe_fills_every_field(workshop, values, tmp_path, served):
     with Image.open(file) as image:
         save(image, tmp_path / "other.png", changed)
     with pytest.raises(ValueError, match="does not load 'owner/name'"):
-        order.of_recipe(workshop, Recipe.parse(read(tmp_path / "other.png")))
+        from_picture.of_recipe(workshop, Recipe.parse(read(tmp_path / "other.png")))
 
 
 @pytest.mark.slow

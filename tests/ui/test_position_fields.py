@@ -5,7 +5,7 @@ import pytest
 from fouriscale import FouriScaleConfig, PositionConfig
 from fouriscale.loading.pipeline import load_pipeline
 from fouriscale.sampling.recipe import Recipe, read
-from picturelab_ui.high_resolution import order
+from picturelab_ui.high_resolution import from_picture, order
 from picturelab_ui.high_resolution.config_fields import (
     TRANSFORMER_SETTINGS,
     from_fields,
@@ -107,5 +107,5 @@ def test_a_job(workshop, values, tmp_path):
     assert [picture.method for picture in result.pictures] == [SCALED, DIRECT]
     assert len(result.pictures[0].powers) == 2
     assert [label for _, label in job.previews] == [f"{SCALED} 1", f"{DIRECT} 1"]
-    restored = order.of_recipe(workshop, Recipe.parse(read(result.path(SCALED))))
+    restored = from_picture.of_recipe(workshop, Recipe.parse(read(result.path(SCALED))))
     assert (restored["model"], restored["rule"]) == (MODEL, "interpolate")
