@@ -18,7 +18,7 @@ from ..panel import JobPanel, Look, Start
 from ..prompts import unknown_words
 from ..visitors import Visitor
 from ..workshop import Workshop
-from . import beside, controls, order, restore, sizes
+from . import beside, controls, order, own_pictures, restore, sizes
 from .config_fields import SETTINGS, to_fields
 from .controls import HighResolutionTools
 from .method import choose as choose_method
@@ -54,6 +54,7 @@ def build(workshop: Workshop, owner: gr.BrowserState, named: Any) -> None:
         [views.previews, form["seed"]],
     )
     opened = panel.follow(named, partial(show, workshop, views), views.of_a_job)
+    own_pictures.wire(workshop, owner, views, panel.status)
     restore.wire(workshop, form, tools, views, panel.status)
     restore.on_opening(workshop, form, views, opened)
 

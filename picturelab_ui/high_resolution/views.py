@@ -10,14 +10,18 @@ import gradio as gr
 from PIL import Image
 
 from fouriscale import FouriScaleConfig
+from fouriscale.config_kinds import config_of
+from fouriscale.maths.wrap import NOWHERE, Axes
 from fouriscale.sampling.recipe import Recipe
 from fouriscale.sampling.recipe import read as read_recipe
+from fouriscale.sampling.wrapping import wrap_of
 
 from ..events import News
 from ..jobs.files import DIRECT, SCALED, method_of, seed_of
 from ..jobs.high_resolution import SamplingResult
 from ..panel import JobPanel
 from .spectrum_chart import spectrum_chart
+from .wrapped import AS_IT_IS, VIEWS
 
 _COMPARED = "Direct (left), FouriScale (right)"
 _EXAMPLES = Path(__file__).with_name("examples")  # what the page's first values draw
@@ -35,6 +39,9 @@ class HighResolutionViews:
 
     Attributes:
         files: the gallery's, in its order.
+        shown: the files of the frame, FouriScale's first; none of an example.
+        wrapped: how a picture that wraps is seen.
+        delete, pack, archive: buttons for the visitor's pictures, and the download of all.
         plan: what will be done.
         slider: both pictures.
         image: the only picture, where there is one.
@@ -47,6 +54,11 @@ class HighResolutionViews:
     """
 
     files: gr.State
+    shown: gr.State
+    wrapped: gr.Radio
+    delete: gr.Button
+    pack: gr.Button
+    archive: gr.DownloadButton
     plan: gr.HTML
     slider: gr.ImageSlider
     image: gr.Image
@@ -61,7 +73,7 @@ class HighResolutionViews:
     @property
     def pictures(self) -> list[gr.components.Component]:
         """What `show_pictures` changes."""
-        return [self.slider, self.image, self.save_scaled, self.save_direct]
+        return [self.slider, self.image, self.save_scaled, self.save_direct, self.shown, self.wrapped]
 
     @property
     def of_a_job(self) -> list[gr.components.Component]:
@@ -82,6 +94,9 @@ def place(panel: JobPanel) -> HighResolutionViews:
     with gr.Row():
         save_scaled = gr.DownloadButton("Download FouriScale", visible=False, size="sm")
         save_direct = gr.DownloadButton("Download direct", visible=False, size="sm")
+    wrapped = gr.Radio(
+        VIEWS, value=AS_IT_IS, label="Seen", visible=False, elem_classes="chips", elem_id="hires-wrapped"
+    )
     panel.place_link()
     previews = gr.Gallery(
         label="On the way", columns=5, height="auto", allow_preview=False, visible=False, elem_id="hires-previews",
@@ -91,6 +106,10 @@ def place(panel: JobPanel) -> HighResolutionViews:
         label="Your pictures: a click restores their settings", columns=5, height="auto", object_fit="contain",
         fit_columns=False, allow_preview=False, elem_id="hires-gallery", format="png", interactive=False,
     )  # fmt: skip
+    with gr.Row():
+        delete = gr.Button("Delete the shown picture", size="sm", min_width=120)
+        pack = gr.Button("Pack all as a zip", size="sm", min_width=120)
+        archive = gr.DownloadButton("Download all", visible=False, size="sm", min_width=120)
     with gr.Accordion("Spectrum: how it works, on this picture", open=False):
         gr.Markdown(_HOW_IT_WORKS)
         spectrum = gr.HTML('<p class="soft">Generate a picture with FouriScale first.</p>')
@@ -100,6 +119,11 @@ def place(panel: JobPanel) -> HighResolutionViews:
     recipe_remark = gr.HTML("", elem_id="hires-said")
     return HighResolutionViews(
         files=gr.State([]),
+        shown=gr.State([]),
+        wrapped=wrapped,
+        delete=delete,
+        pack=pack,
+        archive=archive,
         plan=plan,
         slider=slider,
         image=image,
@@ -120,6 +144,10 @@ def show_example(views: HighResolutionViews) -> News:
     return {
         views.slider: gr.ImageSlider(pair, visible=True, label="Example: direct (left), FouriScale (right)"),
         views.image: gr.Image(visible=False),
+        views.save_scaled: _download(None),
+        views.save_direct: _download(None),
+        views.shown: [],
+        views.wrapped: gr.Radio(visible=False),
     }
 
 
@@ -184,7 +212,18 @@ def show_pictures(views: HighResolutionViews, scaled: Path | None, direct: Path 
         views.image: image,
         views.save_scaled: _download(scaled),
         views.save_direct: _download(direct),
+        views.shown: [str(file) for file in (scaled, direct) if file],
+        views.wrapped: gr.Radio(value=AS_IT_IS, visible=scaled is not None and any(wrap_axes(scaled))),
     }
+
+
+def wrap_axes(picture: Path) -> Axes:
+    """On which axes a picture of ours wraps."""
+    try:
+        config = read_recipe(picture)["config"]
+        return wrap_of(config_of(config)) if config else NOWHERE
+    except (ValueError, TypeError, KeyError):  # no recipe: nothing is known
+        return NOWHERE
 
 
 def show_gallery(views: HighResolutionViews, files: list[Path]) -> News:

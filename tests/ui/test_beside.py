@@ -43,10 +43,6 @@ def start_image(own):
         ({"loras": "no/such.safetensors"}, "loras", "must be a .safetensors file that exists"),
         ({"control": "owner/name"}, "control", "give both or neither"),
         ({"control_image": "no.png"}, "control", "give both or neither"),
-        (
-            "control",
-            "must be a ControlNet's folder",
-        ),
         ({"control_scale": 1000}, "control_scale", "from -100 to 100"),
         ({"start_image": "no.png"}, "start_image", "no.png cannot be read"),
     ],
