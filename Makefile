@@ -146,6 +146,7 @@ bench: install
 	$(BIN)/python -m benchmarks.quality
 	$(BIN)/python -m benchmarks.study
 	$(BIN)/python -m benchmarks.studies.modes_picture
+	$(BIN)/python -m benchmarks.studies.joint_picture
 	$(BIN)/python -m benchmarks.speed
 	$(BIN)/python -m benchmarks.operators
 

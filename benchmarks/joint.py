@@ -22,7 +22,7 @@ from typing import Annotated, Any
 
 import typer
 
-from .joint_cells import CELLS, DIRECT, TRAINING, Cell
+from .joint_cells import CELLS, DIRECT, STUDIED, TRAINING, Cell
 from .quality import RESULTS, SEED, chosen, judge_pieces, judge_version, percent, read_verdicts, share
 from .study import difference
 
@@ -40,9 +40,21 @@ def key(cell: Cell, steps: int | None, device: str) -> str:
     from shapeworld import SAMPLING
 
     way = dataclasses.asdict(cell.way)
+    if cell.way.padding is None:  # as in verdicts from before there was a choice
+        del way["padding"]
     parts = [cell.model, _weights(cell.model), way, cell.size, cell.batch, cell.call(steps)]
+    if cell.way.strength is not None and (first := _first_size(cell)) != TRAINING:
+        parts.append(first)
     text = json.dumps([*parts, SAMPLING[cell.model].masking, device, judge_version()], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _first_size(cell: Cell) -> tuple[int, int]:
+    """Of a cascade."""
+    from fouriscale.position_config import PositionConfig
+    from fouriscale.sampling.cascade import first_size
+
+    return first_size(PositionConfig(TRAINING), *cell.size) or cell.size
 
 
 @functools.cache
@@ -70,7 +82,7 @@ def judge_batch(
     scenes = sample_scenes(cell.count, SEED, 1)[first : first + cell.batch]
     _pipeline(cell.model, device)  # loading it is no part of a picture's time
     begun = time.perf_counter()
-    pictures = _sampled(cell, [scene.caption for scene in scenes], first, steps, device)
+    pictures = sampled(cell, [scene.caption for scene in scenes], first, steps, device)
     seconds = (time.perf_counter() - begun) / len(scenes)
     verdicts = []
     for index, (scene, picture) in enumerate(zip(scenes, pictures, strict=True), first):
@@ -83,39 +95,38 @@ def judge_batch(
     return verdicts
 
 
-def _sampled(cell: Cell, prompts: list[str], first: int, steps: int | None, device: str) -> list[Any]:
-    import torch
-    from diffusers import FluxImg2ImgPipeline
+def sampled(cell: Cell, prompts: list[str], first: int, steps: int | None, device: str) -> list[Any]:
+    """The pictures of scenes `first` and those behind it in a cell's way."""
+    import contextlib
 
-    from fouriscale import fouriscale
+    import torch
+
+    from fouriscale import cascade, fouriscale
     from fouriscale.position_config import PositionConfig
     from fouriscale.sampling.cascade import enlarged
+    from padtone import mask_padding, trim_padding
 
     pipe, way, call = _pipeline(cell.model, device), cell.way, cell.call(steps)
+    pipe.scheduler = type(pipe.scheduler).from_config(pipe.scheduler.config, shift=way.shift)
+    config = None if way.positions is None else PositionConfig(TRAINING, **way.positions)  # type: ignore[arg-type]
+    height, width = cell.size
+    seeds = [first + i for i in range(len(prompts))]
+    if way.strength:
+        made = cascade(
+            pipe, prompts, height=height, width=width, strength=way.strength, config=config, seed=seeds,
+            steps=call["num_inference_steps"],
+        )  # fmt: skip
+        return [picture.image for picture in made]
+    if way.strength == 0:
+        config, (height, width) = None, _first_size(cell)
     if "negative_prompt" in call:
         call["negative_prompt"] = [call["negative_prompt"]] * len(prompts)
-    call |= {
-        "prompt": prompts,
-        "generator": [torch.Generator().manual_seed(first + i) for i in range(len(prompts))],
-    }
-    if way.strength is not None:
-        pipe.scheduler = type(pipe.scheduler).from_config(pipe.scheduler.config, shift=1.0)
-        first_size = {"height": TRAINING[0], "width": TRAINING[1]}
-        start = enlarged(pipe(**call | first_size).images, cell.size)
-        if way.strength == 0:
-            return list(start)
-        pipe = FluxImg2ImgPipeline(
-            **{name: part for name, part in pipe.components.items() if part is not None}
-        )
-        pipe.set_progress_bar_config(disable=True)
-        call |= {"image": start, "strength": way.strength}
-    # Img2Img is a pipeline of its own, and the worker's has its shift set anew for every batch.
-    pipe.scheduler = type(pipe.scheduler).from_config(pipe.scheduler.config, shift=way.shift)
-    call |= {"height": cell.size[0], "width": cell.size[1]}
-    if way.positions is None:
-        return list(pipe(**call).images)
-    with fouriscale(pipe, PositionConfig(TRAINING, **way.positions)):  # type: ignore[arg-type]
-        return list(pipe(**call).images)
+    call |= {"prompt": prompts, "generator": [torch.Generator().manual_seed(seed) for seed in seeds]}
+    changed = {None: contextlib.nullcontext, "masked": mask_padding, "trimmed": trim_padding}[way.padding]
+    scaled = contextlib.nullcontext() if config is None else fouriscale(pipe, config)
+    with changed(pipe), scaled:
+        images = pipe(**call, height=height, width=width).images
+    return list(images if way.strength is None else enlarged(images, cell.size))
 
 
 def measure(
@@ -175,26 +186,32 @@ def summarise(
 
 
 def to_markdown(rows: list[dict[str, Any]], about: dict[str, Any]) -> str:
-    def points(value: dict[str, float] | None) -> str:
-        if value is None:
-            return ""
-        return "{fraction:+.0f} ({low:+.0f} to {high:+.0f})".format(**{k: 100 * v for k, v in value.items()})
-
-    lines = [
-        "| model, width x height, sampling | images | repeated | correct | points more than direct | seconds |",
-        "|---|---|---|---|---|---|",
-    ]
-    lines += [
-        f"| {row['cell']} | {row['count']} | {percent(row['repeated'])} | {percent(row['correct'])} "
-        f"| {points(row['correct_difference'])} | {row['seconds']:.1f} |"
-        for row in rows
-    ]
     note = "; ".join(f"{name} {value}" for name, value in about.items())
     intervals = (
-        "In brackets 95% intervals: of shares Wilson's, of points Newcombe's for pairs. Seconds: the median of a "
-        "picture's, alone in its process"
+        "Right / repeated, in brackets Wilson's 95% interval, then the number of pictures. Seconds: the median of a "
+        "picture's, alone in its process, of the first model named"
     )
-    return "\n".join([*lines, "", f"{intervals}. {note}.", ""])
+    return "\n".join([*table(rows), "", f"{intervals}. {note}.", ""])
+
+
+def table(rows: list[dict[str, Any]]) -> list[str]:
+    """One line a size and way, the models side by side."""
+    cells = {tuple(row["cell"].split(", ", 2)): row for row in rows}  # model, size, way
+    models = [model for model in (*STUDIED, "joint") if any(model == key[0] for key in cells)]
+    lines = [
+        f"| width x height | sampling | {' | '.join(f'`{model}`' for model in models)} | seconds |",
+        f"|---|---|{'---|' * len(models)}---|",
+    ]
+    for size, way in dict.fromkeys(key[1:] for key in cells):
+        found = [cells.get((model, size, way)) for model in models]
+        seconds = next(f"{row['seconds']:.1f}" for row in found if row)
+        shares = " | ".join(_shares(row) if row else "" for row in found)
+        lines.append(f"| {size} | {way} | {shares} | {seconds} |")
+    return lines
+
+
+def _shares(row: dict[str, Any]) -> str:
+    return " / ".join(percent(row[name]) for name in ("correct", "repeated")) + f", {row['count']}"
 
 
 def main(

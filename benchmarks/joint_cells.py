@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 TRAINING = (128, 128)
-_STUDIED = ("joint-masked", "joint-registers")
+STUDIED = ("joint-masked", "joint-registers")
 
 
 @dataclass(frozen=True)
@@ -18,11 +18,13 @@ class Way:
         shift: of the schedule, the same at every size; 1 is the models' own.
         strength: of a cascade: the picture at the training size enlarged bicubically and so much of the run sampled at
             the larger size; 0 enlarges and does no more; None samples once.
+        padding: "masked" hides it from the denoiser, "trimmed" takes it out; None leaves it as the model has it.
     """
 
     positions: dict[str, Any] | None
     shift: float = 1.0
     strength: float | None = None
+    padding: str | None = None
 
 
 def _rules() -> dict[str, Way]:
@@ -49,14 +51,21 @@ _CASCADES = {
     "enlarged bicubically": Way(_BEST, strength=0.0),
     **{f"cascade, strength {part:g}": Way(_BEST, strength=part) for part in (0.3, 0.5, 0.7)},
 }
+_PADDED = ("joint", "joint-registers")  # whose denoisers see padding, as trained
+_PADDINGS = {
+    f"{name}, padding {padding}": Way(way.positions, padding=padding)
+    for name, way in _FINALISTS.items()
+    for padding in ("masked", "trimmed")
+}
 _EACH = {"interpolate, temperature yarn, a scale for each axis": Way(_BEST | {"axes": "each"})}
 _ALL = _rules() | _SHIFTS | {"direct, shift 2": Way(None, 2.0)}
-# (height, width): pictures of a finalist and of each other way, and the others.
+# (height, width): pictures of a finalist and of each other way, and the others; those with changed padding beside.
 _SIZES: dict[tuple[int, int], tuple[int, int, dict[str, Way]]] = {
-    (192, 192): (128, 64, _rules()),
-    (256, 256): (128, 128, _ALL | _CASCADES),
-    (256, 384): (128, 64, _rules() | _EACH),
-    (512, 512): (64, 24, _ALL | _TEMPERATURES | _CASCADES),
+    (128, 192): (128, 64, _rules()),
+    (192, 192): (128, 64, _rules() | _CASCADES),
+    (256, 256): (128, 128, _ALL | _CASCADES | _PADDINGS),
+    (256, 384): (128, 64, _rules() | _EACH | _CASCADES),
+    (512, 512): (64, 24, _ALL | _TEMPERATURES | _CASCADES | _PADDINGS),
 }
 
 
@@ -91,7 +100,7 @@ def _cells() -> list[Cell]:
     for size, (most, usual, others) in _SIZES.items():
         for name, way in (_FINALISTS | others).items():
             finalist = name in _FINALISTS
-            models = (*_STUDIED, "joint") if finalist else _STUDIED
+            models = _PADDED if way.padding else (*STUDIED, "joint") if finalist else STUDIED
             found += [Cell(model, name, way, size, most if finalist else usual) for model in models]
     return found
 

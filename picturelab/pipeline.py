@@ -16,6 +16,8 @@ class Pipeline(Protocol):
         config: what it was loaded with; its `_name_or_path` names pipelines that we have not loaded.
         components: {name: module, tokenizer, scheduler ...}, as `from_pipe` takes them.
         device, dtype: of its modules.
+        vae_scale_factor: pixels a latent pixel.
+        num_timesteps: of the latest run.
         _execution_device: where it computes; under offload another than where its weights lie.
     """
 
@@ -23,6 +25,10 @@ class Pipeline(Protocol):
     vae: Any
     config: Any
     components: dict[str, Any]
+    vae_scale_factor: int
+
+    @property
+    def num_timesteps(self) -> int: ...
 
     @property
     def device(self) -> torch.device: ...
@@ -46,12 +52,6 @@ class UNetPipeline(Pipeline, Protocol):
 
     Attributes:
         unet: a UNet2DConditionModel, or torch.compile's wrapper of one.
-        vae_scale_factor: pixels a latent pixel.
-        num_timesteps: of the latest run.
     """
 
     unet: Any
-    vae_scale_factor: int
-
-    @property
-    def num_timesteps(self) -> int: ...

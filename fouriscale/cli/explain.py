@@ -87,7 +87,7 @@ def explain(
     if part_here(model) == TRANSFORMER:
         _refuse_card(model, memory, measure)
         if parts is not None:
-            parts.refuse_transformer()
+            parts.check_transformer()
     quieten()
     from picturelab.models import choose_device
 

@@ -106,7 +106,7 @@ def generate(
     from ..loading.names import locate, part_here
     from ..presets import TRANSFORMER
     from ..sampling.cascade import Cascade
-    from ..sampling.cascade_checks import check_cascade, check_prompt_alone
+    from ..sampling.cascade_checks import check_cascade, check_for_transformer
     from ..sampling.inputs import Inputs
     from ..sampling.wrapping import wrap_name
 
@@ -130,11 +130,13 @@ def generate(
         height_width = check_sampled(*inputs.size)
     checked_size = height_width or (SIZE_MULTIPLE, SIZE_MULTIPLE)
     check_room(kind, checked_size[0], checked_size[1] * (2 if compare else 1), prompt, negative)
-    if steps is not None:
-        inputs.check_steps(steps)
-    if TRANSFORMER in (part_here(model), config and config.DENOISER):
-        check_prompt_alone(inputs, parts)
-    check_cascade(parts, inputs, steps, direct=False, config=config, size=height_width, wrap=wrap)
+    of_transformer = TRANSFORMER in (part_here(model), config and config.DENOISER)
+    if of_transformer:
+        check_for_transformer(inputs, parts)
+    early = None if of_transformer else steps  # for a transformer no strength is too small
+    if early is not None:
+        inputs.check_steps(early)
+    check_cascade(parts, inputs, early, direct=False, config=config, size=height_width, wrap=wrap)
     remark_unknown_words(model, prompt, negative)
     quieten()
     from picturelab.models import choose_device, choose_dtype, usual_call
@@ -153,10 +155,10 @@ def generate(
     config = config or config_for_run(denoiser_config(model, preset), parts).replace(**changes)
     check_kind(config, denoiser_part(model), model)  # which only a hub may have been able to tell
     if config.DENOISER == TRANSFORMER:
-        check_prompt_alone(inputs, parts)
+        check_for_transformer(inputs, parts)
     known_steps = usual_call(model).get("num_inference_steps") if steps is None else steps
     if known_steps is not None:
-        inputs.check_steps(known_steps)
+        inputs.check_steps(known_steps, denoiser=config.DENOISER)
         check_cascade(parts, inputs, known_steps, direct=False, config=config, size=height_width)
 
     with Console(stderr=True).status(loading(model)):

@@ -115,7 +115,7 @@ def explain(
         cascade.check_steps(steps)
         cascade.check_active(config, height, width, steps)
     small = first_size(config, height, width) if cascade else None
-    run = range(steps - cascade.steps(steps) if cascade and small else 0, steps)
+    run = range(steps - cascade.steps(steps, config.DENOISER) if cascade and small else 0, steps)
     fit, schedule = config.fit(height, width), config.schedule(height, width, steps)
     dilations = tuple(map(schedule.at, run))
     latent_size = _latent_size((height, width), vae_scale_factor)

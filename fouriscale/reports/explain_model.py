@@ -35,9 +35,8 @@ def explain_model(
         ValueError: there is no such model; see `explain` and `explain_positions`.
     """
     if isinstance(config, PositionConfig):
-        if cascade is not None:
-            cascade.refuse_transformer()
-        return explain_positions(transformer_parts(model), height, width, steps=steps, config=config)
+        parts = transformer_parts(model)
+        return explain_positions(parts, height, width, steps=steps, config=config, cascade=cascade)
     return explain(
         unet_config(model, preset),
         height,

@@ -18,6 +18,8 @@ from ..loading.configs import TransformerParts
 from ..maths import sizes
 from ..maths.positions import temperature
 from ..position_config import PositionConfig
+from ..sampling.cascade import Cascade, first_size, sentence
+from ..sampling.relatives import IMAGE_TO_IMAGE, class_for
 from ..sampling.transformers import check_sides
 from .transformer_cost import CallCost, call_cost
 
@@ -57,6 +59,9 @@ class PositionsExplanation:
             not known.
         cost: of one call of the transformer, and of one at the training size; None where its arguments are not known.
         parameters: of the transformer.
+        cascade: how the run is to begin at the training size.
+        token_pixels: of a token, on each axis.
+        first_cost: of one call for a cascade's first picture; None where there is none, or it is not known.
     """
 
     size: sizes.Size
@@ -71,8 +76,20 @@ class PositionsExplanation:
     sigmas: tuple[Sigmas, Sigmas] | None
     cost: tuple[CallCost, CallCost] | None
     parameters: int
+    cascade: Cascade | None
+    token_pixels: int
+    first_cost: CallCost | None
 
-    run_cost = 1.0  # times direct sampling's: positions by rule cost nothing
+    @property
+    def run_cost(self) -> float:
+        """Times direct sampling's: positions by rule cost nothing, a cascade's parts each theirs.
+
+        1 where the cost of a call is not known, either.
+        """
+        if self.cascade is None or self.cost is None or self.first_cost is None:
+            return 1.0
+        last = self.cascade.steps(self.steps, self.config.DENOISER)
+        return self.first_cost.multiply_adds / self.cost[0].multiply_adds + last / self.steps
 
     @property
     def direct_cost(self) -> int | None:
@@ -86,15 +103,21 @@ class PositionsExplanation:
 
 
 def explain_positions(
-    parts: TransformerParts, height: int, width: int, *, steps: int, config: PositionConfig
+    parts: TransformerParts,
+    height: int,
+    width: int,
+    *,
+    steps: int,
+    config: PositionConfig,
+    cascade: Cascade | None = None,
 ) -> PositionsExplanation:
     """What would be done at `height` x `width` pixels over `steps` steps.
 
     The transformer is built from its config without values, so hardly any memory is taken.
 
     Raises:
-        ValueError: the size is no whole number of tokens, `steps` is below 1, or nobody has said how such a
-            transformer makes its positions.
+        ValueError: the size is no whole number of tokens, `steps` is below 1, nobody has said how such a
+            transformer makes its positions, or it has no such cascade.
     """
     sizes.check_size(height, width, sizes.SIZE_MULTIPLE)
     if steps < 1:
@@ -113,6 +136,12 @@ def explain_positions(
     if isinstance(m, str):
         m = temperature(m, max(scales), tokens + text, training_tokens + text)
     costs = [call_cost(transformer, grid, text) for grid in grids]
+    first = None
+    if cascade is not None:
+        cascade.check_transformer()
+        if parts.pipeline is not None:
+            class_for(parts.pipeline, IMAGE_TO_IMAGE)
+        first = first_size(config, height, width, pixels)
     return PositionsExplanation(
         size=(height, width),
         training_size=training_size,
@@ -126,6 +155,9 @@ def explain_positions(
         sigmas=_sigmas(pipe, config, tokens, steps),
         cost=None if costs[0] is None or costs[1] is None else (costs[0], costs[1]),
         parameters=sum(parameter.numel() for parameter in transformer.parameters()),
+        cascade=cascade,
+        token_pixels=pixels,
+        first_cost=call_cost(transformer, (first[0] // pixels, first[1] // pixels), text) if first else None,
     )
 
 
@@ -178,6 +210,7 @@ def position_sentences(explanation: PositionsExplanation) -> list[str]:
         f"tokens: {explanation.tokens} of the image and up to {explanation.text_tokens} of the text, at the training "
         f"size {explanation.training_tokens} of the image: {_times(explanation):.2f} times as many in all",
         *_of_the_schedule(explanation),
+        *_of_the_cascade(explanation),
         *_of_the_cost(explanation),
     ]
 
@@ -214,6 +247,24 @@ def _of_the_schedule(explanation: PositionsExplanation) -> list[str]:
         return [f"{line}, by the pipeline's shift of {stock.shift:.2f}"]
     cap = f"the cap on the shift ({explanation.config.shift})"
     return [f"{line}; without {cap}, {stock.shift:.2f}, from {stock.first:.4f} to {stock.last:.4f}"]
+
+
+def _of_the_cascade(explanation: PositionsExplanation) -> list[str]:
+    if explanation.cascade is None:
+        return []
+    parts = sentence(
+        explanation.cascade,
+        explanation.config,
+        *explanation.size,
+        explanation.steps,
+        explanation.token_pixels,
+    )
+    if explanation.first_cost is None:
+        return [f"cascade: {parts}"]
+    return [
+        f"cascade: {parts}; both parts together take {explanation.run_cost:.2f} times the multiply-adds of direct "
+        "sampling"
+    ]
 
 
 def _of_the_cost(explanation: PositionsExplanation) -> list[str]:

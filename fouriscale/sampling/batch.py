@@ -25,9 +25,10 @@ from ..loading.single_file import recognise
 from ..maths.sizes import SIZE_MULTIPLE
 from ..maths.wrap import WRAPS, check_sides
 from ..position_config import PositionConfig
+from ..presets import UNET
 from ..recognise import class_of, config_for
 from .cascade import Cascade, config_for_run
-from .cascade_checks import check_cascade, check_prompt_alone
+from .cascade_checks import check_cascade, check_for_transformer
 from .generate import check_request, generate, sampling_defaults
 from .inputs import Inputs
 from .parameters import parameters_of
@@ -35,7 +36,7 @@ from .prompts import encode
 from .recipe import CHUNK
 from .transformers import has_transformer
 
-_UNET = "UNet2DConditionModel"
+_UNET_CLASS = "UNet2DConditionModel"
 _BEFORE_THE_GRID = ("0.1.0",)  # versions of ours whose fast mode is called layerwise now
 
 
@@ -54,10 +55,10 @@ class FouriScaleInstrument:
         steps = job.steps or usual_call(job.model).get("num_inference_steps")
         inputs = _inputs(job)
         if steps is not None:
-            inputs.check_steps(steps)
+            inputs.check_steps(steps, denoiser=known.DENOISER if known else UNET)
         cascade = _cascade(job)
         if isinstance(known, PositionConfig):
-            check_prompt_alone(inputs, cascade)
+            check_for_transformer(inputs, cascade)
         config = _foreseen_config(job) if cascade else None
         wanted = _size(None, job, config, inputs) if config else None
         direct = job.preset == DIRECT
@@ -155,7 +156,7 @@ def _check_sides(job: Job) -> None:
     """Refuse a size that cannot wrap, where the model's config is within reach."""
     axes = WRAPS[_changes(job).get("wrap", "none")]
     unet = _denoiser_config(job.model, _state(job.model)) if any(axes) else None
-    if unet is None or class_of(unet) != _UNET:
+    if unet is None or class_of(unet) != _UNET_CLASS:
         return
     if job.height is not None and job.width is not None:
         multiple = vae_scale_factor(job.model) * 2 ** (len(unet.get("down_block_types", "1234")) - 1)
@@ -184,7 +185,7 @@ def _model_config(model: str, changes: str, state: tuple[int, int] | None) -> Co
     denoiser, different = _denoiser_config(model, state), json.loads(changes) or {}
     if denoiser is None:
         return None
-    if class_of(denoiser) == _UNET:  # any UNet's preset shows whether the changes fit
+    if class_of(denoiser) == _UNET_CLASS:  # any UNet's preset shows whether the changes fit
         return FouriScaleConfig.preset("sd15", **different)
     return config_for(denoiser).replace(**different)
 

@@ -37,7 +37,7 @@ def check_cascade(
     if cascade is None:
         return
     if isinstance(config, PositionConfig):
-        cascade.refuse_transformer()
+        cascade.check_transformer()
     if direct:
         raise ValueError(
             f"cascade_strength={cascade.strength:g} without FouriScale: finished directly, a picture beyond the "
@@ -49,18 +49,19 @@ def check_cascade(
             "give one or the other"
         )
     cascade.check_wrap(wrap or wrap_name(config))
-    if steps is not None:
+    # A transformer's pipeline rounds up, so that some step is left whatever the strength.
+    if steps is not None and not isinstance(config, PositionConfig):
         cascade.check_steps(steps)
         if isinstance(config, FouriScaleConfig) and size is not None:
             cascade.check_active(config, *size, steps)
 
 
-def check_prompt_alone(inputs: Inputs, cascade: Cascade | None) -> None:
-    """Refuse what a transformer's picture is not made of: all but the prompt.
+def check_for_transformer(inputs: Inputs, cascade: Cascade | None) -> None:
+    """Refuse what a transformer's picture is not made of.
 
     Raises:
-        ValueError: there are inputs or a cascade.
+        ValueError: there is a ControlNet, a LoRA, or a cascade of latents.
     """
     inputs.refuse_transformer()
     if cascade is not None:
-        cascade.refuse_transformer()
+        cascade.check_transformer()

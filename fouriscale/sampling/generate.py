@@ -15,11 +15,11 @@ from picturelab.pipeline import Pipeline
 from picturelab.recipes import versions
 from picturelab.reports.grid import labelled_row
 
-from ..config import FouriScaleConfig
 from ..config_kinds import Config, config_of
 from ..hooks.patch import current_state
 from ..hooks.pipelines import denoiser_of
 from ..maths.sizes import SIZE_MULTIPLE, check_size
+from ..presets import TRANSFORMER, UNET
 from . import recipe as recipes
 from . import transformers
 from .cascade import Cascade, config_for_run
@@ -71,12 +71,12 @@ def generate(
         steps, guidance: None takes `sampling_defaults`.
         negative_prompt: for all pictures.
         config: FouriScale's settings; None samples directly.
-        inputs: a picture to start from, a mask, ControlNets, LoRAs; with a UNet.
+        inputs: a picture to start from, a mask; with a UNet also ControlNets and LoRAs.
         vae_tiling: whether the VAE decodes in tiles; None does where the decoder would not fit into memory.
         on_step, on_latents: called after every step; what they raise ends the run.
         texts: each prompt's encodings, from `prompts.encode` with this pipeline; None encodes them here.
         cascade: sample at the training size first, and finish that at `height` x `width`; up to a tenth beyond the
-            training size there is nothing to finish, so that it is sampled once. None samples once. With a UNet.
+            training size there is nothing to finish, so that it is sampled once. None samples once.
 
     Raises:
         ValueError: a value is out of range, two of them do not go together, or FouriScale cannot be applied to the
@@ -90,7 +90,8 @@ def generate(
     guidance = usual_guidance if guidance is None else float(guidance)
     check_request(height, width, seeds, steps, guidance)
     inputs = inputs or Inputs()
-    inputs.check_steps(steps)
+    denoiser = TRANSFORMER if transformers.has_transformer(pipe) else UNET
+    inputs.check_steps(steps, denoiser=denoiser)
     check_cascade(cascade, inputs, steps, direct=config is None, config=config, size=(height, width))
     if len(seeds) != len(prompts) or not prompts:
         raise ValueError(
@@ -105,13 +106,13 @@ def generate(
     orders = [Order(*order) for order in zip(prompts, seeds, strict=True)]
     shared: dict[str, Any] = dict(
         size=(height, width), steps=steps, guidance=guidance, negative=negative_prompt, config=config,
-        vae_tiling=vae_tiling, on_step=on_step, on_latents=on_latents,
+        vae_tiling=vae_tiling, on_step=on_step, on_latents=on_latents, inputs=inputs, cascade=cascade,
     )  # fmt: skip
-    if transformers.has_transformer(pipe):
+    if denoiser == TRANSFORMER:
         transformers.refuse(pipe, inputs, cascade, (height, width))
         made = sample_alone(pipe, orders, **shared)
     else:
-        made = sample_together(pipe, orders, inputs=inputs, texts=texts, cascade=cascade, **shared)
+        made = sample_together(pipe, orders, texts=texts, **shared)
     recorded = _shared_recipe(pipe) | dict(
         negative_prompt=negative_prompt,
         height=height,
@@ -153,19 +154,20 @@ def cascade(
     width: int,
     strength: float = _USUAL_CASCADE.strength,
     upsampling: str = _USUAL_CASCADE.upsampling,
-    config: FouriScaleConfig | None = None,
+    config: Config | None = None,
     **settings: Any,
 ) -> list[Picture]:
     """One picture a prompt, sampled at the training size, enlarged bicubically and finished with FouriScale.
 
     Args:
-        pipe: a text-to-image pipeline with a UNet; left as it was.
+        pipe: a text-to-image pipeline with a UNet, or with a transformer that diffusers has image to image for; left
+            as it was.
         prompt: one or several.
         height, width: of the finished pictures, in pixels.
         strength: how much of the run is sampled at that size, in (0, 1], as in image to image.
-        upsampling: what is enlarged, the first pictures' "pixels" or their "latents".
-        config: what they are finished with; None takes what is applied to the pipeline, or else its preset in fast
-            mode.
+        upsampling: what is enlarged, the first pictures' "pixels" or, with a UNet, their "latents".
+        config: what they are finished with; None takes what is applied to the pipeline, or else its preset, a UNet's
+            in fast mode.
         settings: more that `generate` takes, such as `seed`, `steps` and `guidance`.
 
     Raises:

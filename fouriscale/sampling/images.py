@@ -19,7 +19,7 @@ from .inputs import Inputs, prepared, usual_strength
 from .prompts import Texts, encode_all, remark_cuts, stacked
 from .recipe import Conditioning
 from .run import OnLatents, OnStep, reporter, run, run_cascade
-from .transformers import text_arguments
+from .transformers import text_arguments, token_pixels
 from .vae import decodes_in_tiles, tiling
 from .wrapping import wrap_of
 
@@ -66,17 +66,30 @@ def sample_alone(
     vae_tiling: bool | None,
     on_step: OnStep | None,
     on_latents: OnLatents | None,
+    inputs: Inputs,
+    cascade: Cascade | None,
 ) -> Images:
     """Pictures of a pipeline with a transformer, each in a call of its own; see `generate` for the arguments."""
+    if cascade is not None and config is not None:
+        cascade, first = _begun(
+            pipe, cascade, vae_tiling, first_size(config, *size, token_pixels(pipe)), size, 1
+        )
     tiled = decodes_in_tiles(pipe.vae, vae_tiling, size, 1)
     remark_cuts(pipe, [order.prompt for order in orders], negative, guidance)
+    recorded = inputs.recorded()  # before they are read, and not after minutes in which they may change
     images = []
-    with tiling(pipe.vae, tiled):
+    with tiling(pipe.vae, tiled), prepared(pipe, inputs, *size, wrap_of(config)) as (runner, extra):
         for order in orders:
-            call = text_arguments(pipe, order.prompt, negative, guidance)
+            call = text_arguments(pipe, order.prompt, negative, guidance) | extra
             call |= {"num_inference_steps": steps, "generator": _noise(order.seed)}
-            images += run(pipe, call, size, config, reporter(on_step, on_latents)).images
-    return Images(images, 1, tiled, Conditioning())
+            if cascade is None or config is None:
+                images += run(runner, call, size, config, reporter(on_step, on_latents)).images
+            else:
+                images += run_cascade(
+                    runner, call, inputs=inputs, cascade=cascade, sizes=(first, size), config=config,
+                    on_step=on_step, on_latents=on_latents,
+                )  # fmt: skip
+    return Images(images, 1, tiled, recorded, cascade)
 
 
 def sample_together(
@@ -104,16 +117,7 @@ def sample_together(
     )
     first = size
     if cascade is not None and config is not None:
-        first = first_size(config, *size) or size
-        if first == size:
-            remark(
-                f"width {size[1]}, height {size[0]} is at most a tenth beyond the training size: it is sampled once"
-            )
-            cascade = None
-        else:
-            asked = vae_tiling if cascade.vae_tiling is None else cascade.vae_tiling
-            tiled = decodes_in_tiles(pipe.vae, asked, first, len(prompts))
-            cascade = cascade.model_copy(update={"vae_tiling": tiled})
+        cascade, first = _begun(pipe, cascade, vae_tiling, first_size(config, *size), size, len(prompts))
     vae_tiling = decodes_in_tiles(pipe.vae, vae_tiling, size, len(prompts))
     remark_cuts(pipe, prompts, negative, guidance)
     recorded = inputs.recorded()  # before they are read, and not after minutes in which they may change
@@ -137,6 +141,20 @@ def sample_together(
                 on_latents=on_latents,
             )
     return Images(images, len(prompts), vae_tiling, recorded, cascade)
+
+
+def _begun(
+    pipe: Any, cascade: Cascade, vae_tiling: bool | None, first: Size | None, size: Size, batch: int
+) -> tuple[Cascade | None, Size]:
+    """The cascade with its tiling decided, None where there is nothing to enlarge, and its first size."""
+    if first is None:
+        remark(
+            f"width {size[1]}, height {size[0]} is at most a tenth beyond the training size: it is sampled once"
+        )
+        return None, size
+    asked = vae_tiling if cascade.vae_tiling is None else cascade.vae_tiling
+    tiled = decodes_in_tiles(pipe.vae, asked, first, batch)
+    return cascade.model_copy(update={"vae_tiling": tiled}), first
 
 
 def _noise(seed: int) -> torch.Generator:

@@ -22,13 +22,15 @@ from picturelab.remarks import remark
 from picturelab.settings import Settings
 
 from ..maths.wrap import NOWHERE, Axes
+from ..presets import UNET
 from . import controlnets, loras
 from . import strength as strengths
 from .recipe import Conditioning, Control, File, Lora
+from .relatives import IMAGE_TO_IMAGE, INPAINTING, TEXT_TO_IMAGE, Task, relative
 from .wrapping import resized
 
 if TYPE_CHECKING:
-    from picturelab.pipeline import Pipeline, UNetPipeline
+    from picturelab.pipeline import Pipeline
 
 # What imports torch is imported where it is used, so that a command refuses a file at once.
 
@@ -36,7 +38,6 @@ _KEPT = "black"  # the colour of what a mask keeps, and so of its transparent pa
 _HALF = 128  # from here on a mask's grey counts as white
 # What apply_fouriscale takes of a transformer all the same, by what is refused here.
 _WITH_TRANSFORMERS = {
-    "image": "a pipeline that starts from a picture",
     "control": "a pipeline with a ControlNet",
     "lora": "a pipeline with LoRAs",
 }
@@ -84,36 +85,43 @@ class Inputs(Settings):
             loras.check(lora)
         return self
 
-    def check_steps(self, steps: int, strength: float | None = None) -> None:
+    def check_steps(self, steps: int, strength: float | None = None, denoiser: str = UNET) -> None:
         """Refuse a strength that leaves none of the steps to sample.
 
         Args:
             strength: the pipeline's own, where none was chosen.
+            denoiser: of a "transformer" some step is left whatever the strength.
 
         Raises:
             ValueError: see `strength.check_steps`.
         """
         strength = self.strength if self.strength is not None else strength
-        if self.image is not None and strength is not None:
+        if self.image is not None and strength is not None and denoiser == UNET:
             strengths.check_steps("strength", strength, steps)
 
     def refuse_transformer(self) -> None:
-        """Refuse to be what a transformer's picture is made from, beside the prompt.
+        """Refuse what no transformer's picture is made from here.
 
         Raises:
-            ValueError: there is a picture, a ControlNet or a LoRA.
+            ValueError: there is a ControlNet or a LoRA.
         """
         named = {
-            "image": [str(self.image)] if self.image else [],
             "control": [model for model, *_ in self.controls],
             "lora": [lora.name for lora in self.loras],
         }
         for name, values in named.items():
             if values:
                 raise ValueError(
-                    f"{name}={printable(values[0])}: a transformer's pictures are made from the prompt alone here; in "
-                    f"Python, apply_fouriscale takes {_WITH_TRANSFORMERS[name]}"
+                    f"{name}={printable(values[0])}: a transformer's pictures are made without one here; in Python, "
+                    f"apply_fouriscale takes {_WITH_TRANSFORMERS[name]}"
                 )
+
+    @property
+    def task(self) -> Task | None:
+        """What the pipeline must do with a picture to start from; None: there is none."""
+        if self.image is None:
+            return None
+        return IMAGE_TO_IMAGE if self.mask is None else INPAINTING
 
     @property
     def size(self) -> tuple[int, int] | None:
@@ -171,8 +179,8 @@ class Inputs(Settings):
 
 @contextlib.contextmanager
 def prepared(
-    pipe: UNetPipeline, inputs: Inputs, height: int, width: int, wrap: Axes = NOWHERE
-) -> Iterator[tuple[UNetPipeline, dict[str, Any]]]:
+    pipe: Any, inputs: Inputs, height: int, width: int, wrap: Axes = NOWHERE
+) -> Iterator[tuple[Any, dict[str, Any]]]:
     """The pipeline that samples with these inputs, and arguments for its call; LoRAs come off at the end.
 
     Args:
@@ -181,15 +189,15 @@ def prepared(
         wrap: the axes on which they wrap.
 
     Raises:
-        ValueError: a ControlNet or LoRA does not fit the pipeline.
+        ValueError: a ControlNet or LoRA does not fit the pipeline; see `relatives.class_for`.
     """
     with loras.with_loras(pipe, inputs.loras):
         yield _pipeline(pipe, inputs), _arguments(inputs, height, width, wrap)
 
 
 def resumed(
-    runner: UNetPipeline, inputs: Inputs, height: int, width: int, start: Any
-) -> tuple[UNetPipeline, dict[str, Any]]:
+    runner: Pipeline, inputs: Inputs, height: int, width: int, start: Any
+) -> tuple[Pipeline, dict[str, Any]]:
     """The image-to-image pipeline that goes on from pictures or latents, and arguments for its call.
 
     Args:
@@ -197,13 +205,14 @@ def resumed(
         inputs: those.
         height, width: what the ControlNets' pictures are scaled to, in pixels.
         start: images, or latents (B, C, height, width).
-    """
-    from diffusers import AutoPipelineForImage2Image
 
+    Raises:
+        ValueError: see `relatives.class_for`.
+    """
     arguments = _arguments(inputs, height, width)
     if inputs.controls:
         arguments["control_image"] = arguments.pop("image")
-    return _derived(AutoPipelineForImage2Image, runner), arguments | {"image": start}
+    return relative(runner, IMAGE_TO_IMAGE), arguments | {"image": start}
 
 
 def accepted(pipe: Pipeline, arguments: dict[str, Any]) -> dict[str, Any]:
@@ -220,26 +229,14 @@ def usual_strength(pipe: Pipeline) -> float | None:
     return None if strength is None else float(strength.default)
 
 
-def _pipeline(pipe: UNetPipeline, inputs: Inputs) -> UNetPipeline:
-    if inputs.image is None and not inputs.controls:
+def _pipeline(pipe: Any, inputs: Inputs) -> Any:
+    if inputs.task is None and not inputs.controls:
         return pipe
-    from diffusers import AutoPipelineForImage2Image, AutoPipelineForInpainting, AutoPipelineForText2Image
-
-    kind: Any = AutoPipelineForText2Image
-    if inputs.image is not None:
-        kind = AutoPipelineForImage2Image if inputs.mask is None else AutoPipelineForInpainting
     extra = {}
     if inputs.controls:
         nets = [controlnets.load(model, pipe) for model, _, _ in inputs.controls]
         extra["controlnet"] = nets if len(nets) > 1 else nets[0]
-    return _derived(kind, pipe, **extra)
-
-
-def _derived(kind: Any, pipe: UNetPipeline, **extra: Any) -> UNetPipeline:
-    """A pipeline of another task with the same models."""
-    derived: UNetPipeline = kind.from_pipe(pipe, **extra)
-    derived.set_progress_bar_config(**getattr(pipe, "_progress_bar_config", {}))
-    return derived
+    return relative(pipe, inputs.task or TEXT_TO_IMAGE, **extra)
 
 
 def _arguments(inputs: Inputs, height: int, width: int, wrap: Axes = NOWHERE) -> dict[str, Any]:

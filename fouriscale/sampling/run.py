@@ -5,18 +5,19 @@ from __future__ import annotations
 import contextlib
 import inspect
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from PIL import Image
 
-from picturelab.pipeline import UNetPipeline
+from picturelab.pipeline import Pipeline
 
 from ..config import FouriScaleConfig
 from ..config_kinds import Config
 from ..hooks.applied import Applied
 from ..hooks.patch import current_state, fouriscale
 from ..maths.sizes import Size
+from ..presets import TRANSFORMER, UNET
 from .cascade import Cascade, enlarged
 from .conditioning import size_conditioning
 from .inputs import Inputs, accepted, resumed
@@ -28,8 +29,21 @@ Report = Callable[..., dict[str, Any]]  # what pipelines call after every step
 _LATENT_CHANNELS = 4  # by which diffusers tells latents from pictures
 
 
+class _Noising(NamedTuple):
+    """What image to image asks of a scheduler."""
+
+    method: str
+    example: str  # of one that has it
+
+
+_NOISING = {
+    UNET: _Noising("add_noise", "EulerDiscrete"),
+    TRANSFORMER: _Noising("scale_noise", "FlowMatchEulerDiscrete"),
+}
+
+
 def run(
-    runner: UNetPipeline,
+    runner: Pipeline,
     call: dict[str, Any],
     size: Size,
     config: Config | None,
@@ -59,13 +73,13 @@ def run(
 
 
 def run_cascade(
-    first: UNetPipeline,
+    first: Pipeline,
     call: dict[str, Any],
     *,
     inputs: Inputs,
     cascade: Cascade,
     sizes: tuple[Size, Size],
-    config: FouriScaleConfig,
+    config: Config,
     on_step: OnStep | None,
     on_latents: OnLatents | None,
 ) -> list[Image.Image]:
@@ -85,10 +99,11 @@ def run_cascade(
             checker made a first picture black.
     """
     small, large = sizes
-    if not hasattr(first.scheduler, "add_noise"):
+    noising = _NOISING[config.DENOISER]
+    if not hasattr(first.scheduler, noising.method):
         raise ValueError(
             f"{type(first.scheduler).__name__} cannot noise a picture, as a cascade's second part begins: take another "
-            "scheduler, such as EulerDiscrete"
+            f"scheduler, such as {noising.example}"
         )
     if cascade.upsampling == "latents" and first.vae.config.latent_channels != _LATENT_CHANNELS:
         raise ValueError(
@@ -100,7 +115,7 @@ def run_cascade(
     # What may be applied to the pipeline stands aside: a size that is trained at is left as it is.
     direct = config.replace(training_sizes=small) if current_state(first) else None
     steps = call["num_inference_steps"]
-    left_out = steps - cascade.steps(steps)
+    left_out = steps - cascade.steps(steps, config.DENOISER)
     as_latents = {"output_type": "latent"} if cascade.upsampling == "latents" else {}
     report = reporter(on_step, on_latents, left_out_later=left_out)
     with tiling(first.vae, bool(cascade.vae_tiling)):

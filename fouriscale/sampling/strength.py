@@ -7,6 +7,8 @@ from typing import Any
 
 from picturelab.bounds import BOUNDS, shown
 
+from ..presets import TRANSFORMER, UNET
+
 USUAL_CASCADE = 0.5  # a cascade's where none is chosen; here, where the command line's help finds it quickly
 
 
@@ -22,8 +24,13 @@ def check_strength(name: str, strength: Any) -> None:
         raise ValueError(f"{name}={value}: must be above 0 and at most 1")
 
 
-def steps_of(strength: float, steps: int) -> int:
-    """How many of a run's last steps image-to-image samples, as diffusers counts."""
+def steps_of(strength: float, steps: int, denoiser: str = UNET) -> int:
+    """How many of a run's last steps image-to-image samples, as diffusers counts.
+
+    Its pipelines with UNets round down, those with transformers up.
+    """
+    if denoiser == TRANSFORMER:
+        return steps - int(steps - min(steps * strength, steps))
     return min(int(steps * strength), steps)
 
 

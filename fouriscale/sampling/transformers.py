@@ -7,6 +7,7 @@ pad the texts of a call to the longest of them.
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -22,8 +23,9 @@ from ..hooks.pipelines import denoiser_of
 from ..hooks.rotary_families import family_of
 from ..maths.sizes import Size
 from .cascade import Cascade
-from .cascade_checks import check_prompt_alone
+from .cascade_checks import check_for_transformer
 from .inputs import Inputs
+from .relatives import IMAGE_TO_IMAGE, class_for
 
 GUIDANCE_SCALE, TRUE_GUIDANCE = "guidance_scale", "true_cfg_scale"
 # What `generate` decides, of the arguments that a model's folder names.
@@ -95,10 +97,19 @@ def refuse(pipe: Pipeline, inputs: Inputs, cascade: Cascade | None, size: Size) 
         size: (height, width) in pixels.
 
     Raises:
-        ValueError: there are inputs or a cascade, or the size is none that the pipeline would keep to.
+        ValueError: there are a ControlNet, a LoRA, a picture to start from or a cascade that diffusers has no pipeline
+            for, or a size that the pipeline would not keep to.
     """
-    check_prompt_alone(inputs, cascade)
-    check_sides(size, family_of(denoiser_of(pipe)).token_pixels(pipe), type(pipe).__name__)
+    check_for_transformer(inputs, cascade)
+    check_sides(size, token_pixels(pipe), type(pipe).__name__)
+    task = IMAGE_TO_IMAGE if cascade is not None else inputs.task
+    if task is not None:
+        class_for(type(pipe), task)
+
+
+def token_pixels(pipe: Pipeline) -> int:
+    """How many pixels a token of a pipeline's pictures has on each axis."""
+    return family_of(denoiser_of(pipe)).token_pixels(pipe)
 
 
 def check_sides(size: Size, pixels: int, name: str) -> None:
@@ -122,13 +133,17 @@ def check_sides(size: Size, pixels: int, name: str) -> None:
 
 
 def as_map(pipe: Any, latents: torch.Tensor, size: Size) -> torch.Tensor | None:
-    """Latents as (batch, channels, latent height, latent width) of a picture of this size; None: not known how.
+    """Latents as (batch, channels, latent height, latent width) of a picture of this size.
+
+    None where that is not known, and where they are of another size, as of a cascade's first picture.
 
     Args:
         latents: as a pipeline's callback gets them, perhaps one row a token.
         size: (height, width) of the picture in pixels.
     """
     if latents.ndim == 3 and hasattr(pipe, "_unpack_latents"):
+        if latents.shape[1] != math.prod(side // token_pixels(pipe) for side in size):
+            return None
         latents = pipe._unpack_latents(latents, *size, pipe.vae_scale_factor)
     if latents.ndim == 5 and latents.shape[2] == 1:  # of one frame
         latents = latents[:, :, 0]

@@ -89,7 +89,7 @@ def note_problems(
         with passing_remarks(_unsaid):
             inputs = inputs_of(values)
         if "steps" not in wrong:
-            inputs.check_steps(int(values["steps"]))
+            inputs.check_steps(int(values["steps"]), denoiser=denoiser)
         if denoiser == TRANSFORMER:
             inputs.refuse_transformer()
         return inputs

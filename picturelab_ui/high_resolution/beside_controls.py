@@ -15,8 +15,8 @@ _PICTURE: dict[str, Any] = dict(
 )
 
 
-def place(form: Form, usual: Mapping[str, Any], workshop: Workshop) -> None:
-    """All of them; those for files of the host on one's own machine only."""
+def place(form: Form, usual: Mapping[str, Any], workshop: Workshop, transformer: bool) -> gr.Column:
+    """All of them, those for files of the host on one's own machine only; the column of those for UNets."""
     with gr.Row():
         form.add("start_image", gr.Image(label="Start from (PNG)", **_PICTURE))
         form.add("mask", gr.Image(label="Mask (PNG): white is drawn anew", **_PICTURE))
@@ -30,7 +30,7 @@ def place(form: Form, usual: Mapping[str, Any], workshop: Workshop) -> None:
     )
     form.add("strength", bounded(strength))
     own = not workshop.host.public
-    with gr.Column(visible=own):
+    with gr.Column(visible=own), gr.Column(visible=not transformer) as of_unets:
         loras = gr.Textbox(
             usual["loras"],
             label="LoRAs",
@@ -48,3 +48,4 @@ def place(form: Form, usual: Mapping[str, Any], workshop: Workshop) -> None:
             form.add("control_image", gr.Image(label="Its picture (PNG): edges, depth ...", **_PICTURE))
             scale = gr.Number(usual["control_scale"], label="Its scale", step=0.05, min_width=90)
             form.add("control_scale", scale)
+    return of_unets

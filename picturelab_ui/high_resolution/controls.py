@@ -108,9 +108,9 @@ def place_settings(
     dice, reuse, anew = _seed(form, usual, workshop)
     with gr.Accordion("Model and sampling", open=False):
         _sampling(form, usual, workshop)
-    with gr.Accordion("Start picture, LoRA, ControlNet", open=False, visible=not chosen) as others:
-        beside_controls.place(form, usual, workshop)
-    with gr.Accordion("Cascade", open=False, visible=not chosen) as cascade:
+    with gr.Accordion("Start picture, LoRA, ControlNet", open=False):
+        further = beside_controls.place(form, usual, workshop, chosen)
+    with gr.Accordion("Cascade", open=False):
         _cascade(form, usual)
     with gr.Accordion("Presets", open=False):
         form.add(
@@ -130,7 +130,7 @@ def place_settings(
         reuse,
         anew,
         preset_text,
-        [others, cascade, convolutions],
+        [further, convolutions],
         [positions],
     )
 
@@ -199,7 +199,7 @@ def _cascade(form: Form, usual: Mapping[str, Any]) -> None:
         usual["cascade"],
         label="Begin at the training size",
         info="FouriScale's picture is sampled directly at the training size, enlarged, noised again and finished at "
-        "the size above, in the mode below; in the mode fast it is the quickest way to large pictures",
+        "the size above, by the method chosen; recommended, it is the quickest way to large pictures",
     )
     form.add("cascade", on)
     strength = gr.Slider(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from fouriscale import FouriScaleConfig, preset_names
+from fouriscale import preset_names
 from fouriscale.config_kinds import Config, check_kind, named_config
 from fouriscale.maths.sizes import SIZE_MULTIPLE, check_size
 from fouriscale.presets import UNET
@@ -137,8 +137,7 @@ def _note_problems(workshop: Workshop, values: Mapping[str, Any], wrong: FieldPr
         if values["guidance"] is None:
             raise ValueError("guidance is empty: give a number")
         bounds.check("guidance", values["guidance"])
-    if denoiser == UNET:  # a transformer's page has no cascade's fields
-        _check_cascade(values, wrong)
+    _check_cascade(values, wrong, denoiser)
     inputs = beside.note_problems(workshop, values, denoiser, wrong)
     try:
         from_fields(values, denoiser)
@@ -146,11 +145,16 @@ def _note_problems(workshop: Workshop, values: Mapping[str, Any], wrong: FieldPr
         said = sentence(error)
         field = max((name for name in SETTINGS if said.startswith(name)), key=len, default="layers")
         wrong.setdefault(field, said)
-    if not wrong and denoiser == UNET:
+    if not wrong:
         parts, size = chosen_cascade(values), (int(values["height"]), int(values["width"]))
         with wrong.at("cascade_strength"):
             check_cascade(
-                parts, inputs, int(values["steps"]), direct=False, config=from_fields(values), size=size
+                parts,
+                inputs,
+                int(values["steps"]),
+                direct=False,
+                config=from_fields(values, denoiser),
+                size=size,
             )
     return inputs
 
@@ -201,13 +205,11 @@ def chosen_cascade(values: Mapping[str, Any]) -> Cascade | None:
 
 
 def _cascade_of(values: Mapping[str, Any], config: Config, height: int, width: int) -> Cascade | None:
-    """The cascade of an order: none with a transformer, whose page does not offer it."""
-    if not isinstance(config, FouriScaleConfig) or first_size(config, height, width) is None:
-        return None
-    return chosen_cascade(values)
+    """The cascade of an order; none where the size leaves nothing to finish."""
+    return None if first_size(config, height, width) is None else chosen_cascade(values)
 
 
-def _check_cascade(values: Mapping[str, Any], wrong: FieldProblems) -> None:
+def _check_cascade(values: Mapping[str, Any], wrong: FieldProblems, denoiser: str) -> None:
     """Note what is wrong with the cascade's fields."""
     on, strength, upsampling = (values[name] for name in CASCADE)
     with wrong.at("cascade"):
@@ -217,7 +219,7 @@ def _check_cascade(values: Mapping[str, Any], wrong: FieldProblems) -> None:
         check_one_of("cascade_upsampling", upsampling, UPSAMPLINGS)
     with wrong.at("cascade_strength"):
         parts = Cascade(strength=strength)
-        if on is True and values["sampling"] != DIRECT and "steps" not in wrong:
+        if on is True and values["sampling"] != DIRECT and "steps" not in wrong and denoiser == UNET:
             parts.check_steps(int(values["steps"]))
 
 

@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from html import escape
 from typing import Any
 
-from fouriscale import FouriScaleConfig
 from fouriscale.reports.explain import Explanation
 from fouriscale.reports.explain_model import AnyExplanation, explanation_sentences
 from fouriscale.sampling.cascade import sentence as cascade_sentence
@@ -30,7 +29,7 @@ def plan(workshop: Workshop, values: Mapping[str, Any]) -> str:
         return f'<p class="wrong" role="alert">{escape(str(error))}.</p>'
     rows = _rows(workshop, picture_order, explanation)
     asked, config = order.chosen_cascade(values), picture_order.config
-    if asked is not None and picture_order.cascade is None and isinstance(config, FouriScaleConfig):
+    if asked is not None and picture_order.cascade is None:
         size = picture_order.height, picture_order.width
         rows.insert(1, ("cascade", cascade_sentence(asked, config, *size, picture_order.steps)))
     cells = "".join(f"<tr><th scope='row'>{escape(a)}</th><td>{escape(b)}</td></tr>" for a, b in rows)

@@ -69,9 +69,10 @@ class PictureOrder:
     def steps_of(self, method: str) -> int:
         """How many steps a method's picture takes, a cascade's both parts together."""
         if self.inputs.strength is not None:
-            return steps_of(self.inputs.strength, self.steps)
-        finishing = self.cascade.steps(self.steps) if self.cascade and method == SCALED else 0
-        return self.steps + finishing
+            return steps_of(self.inputs.strength, self.steps, self.config.DENOISER)
+        if self.cascade is None or method != SCALED:
+            return self.steps
+        return self.steps + self.cascade.steps(self.steps, self.config.DENOISER)
 
 
 @dataclass(frozen=True)
@@ -135,7 +136,7 @@ def sample(pipe: Any, order: PictureOrder, *, folder: Path, job: PageJob) -> Sam
             pipe.unet, order.config, order.height, order.width, order.steps, pipe.vae_scale_factor
         )
         if order.cascade:  # the steps before are made at another size, directly
-            active = active.last(order.cascade.steps(order.steps))
+            active = active.last(order.cascade.steps(order.steps, order.config.DENOISER))
     return SamplingResult(pictures, active)
 
 

@@ -10,6 +10,7 @@ from PIL import Image
 
 from fouriscale.cli import main
 from fouriscale.sampling.recipe import read
+from tests.tiny import lora_files
 
 MODEL = "shapeworld/joint-masked"
 QUICK = ["--size", "160x144", "--steps", "1", "--device", "cpu"]
@@ -50,6 +51,32 @@ def test_a_comparison_its_recipe_and_the_same_again(generate, run):
 
 
 @pytest.mark.slow
+def test_a_cascade_and_the_same_again(generate, run):
+    code, out, err = generate("--cascade", "--cascade-strength", "0.3", "--out", "a.png")
+    said = "width 160, height 144, seed 0, 1 steps, guidance 3, a cascade of strength 0.3: a.png\n"
+    assert (code, out) == (0, said)
+    assert "step 2/2" in err
+    assert read("a.png")["cascade"] == {"strength": 0.3, "upsampling": "pixels", "vae_tiling": False}
+    assert run("remake", "a.png", "--out", "b.png")[0] == 0
+    assert Path("a.png").read_bytes() == Path("b.png").read_bytes()
+
+
+def test_what_a_cascade_would_do(run):
+    code, out, _ = run("explain", "--model", MODEL, "--size", "256x256", "--steps", "15", "--cascade")
+    assert code == 0
+    # The last 8 of 15 steps of 1,024 tokens, and 15 of 256.
+    assert (
+        "cascade: 15 steps at width 128, height 128, sampled directly; enlarged as pixels; then the last 8 of 15 steps "
+        "(strength 0.5) at width 256, height 256; both parts together take 0."
+    ) in out.replace("\n", " ")
+    code, out, err = run("explain", "--model", "flux2", "--size", "2048x2048", "--cascade")
+    assert (code, out) == (2, "")
+    assert err.startswith(
+        "Error: Flux2Pipeline draws from a prompt alone: diffusers has no image-to-image pipeline"
+    )
+
+
+@pytest.mark.slow
 def test_a_validation(run):
     Path("prompts.txt").write_text("a large red circle on a blue background\n")
     code, out, _ = run(
@@ -81,14 +108,13 @@ SETTINGS = "its settings are training_sizes, rule, dynamic, axes, temperature, s
         (["--axes", "both"], "axes='both': must be one of one, each"),
         (["--shift", "99"], "shift=99.0: must be from -10 to 20"),
         (
-            ["--cascade"],
-            "cascade_strength=0.5: a cascade is for UNets; a transformer's picture is sampled once, at the size that "
-            "is wanted",
+            ["--cascade", "--cascade-upsampling", "latents"],
+            "cascade_upsampling='latents': a transformer's image to image starts from pictures only; enlarge pixels",
         ),
         (
-            ["--image", "a.png"],
-            "image=a.png: a transformer's pictures are made from the prompt alone here; in Python, apply_fouriscale "
-            "takes a pipeline that starts from a picture",
+            ["--lora", "style.safetensors"],
+            "lora=style.safetensors: a transformer's pictures are made without one here; in Python, apply_fouriscale "
+            "takes a pipeline with LoRAs",
         ),
         (
             ["--preset", "sd15"],
@@ -97,7 +123,7 @@ SETTINGS = "its settings are training_sizes, rule, dynamic, axes, temperature, s
     ],
 )
 def test_what_a_transformer_does_not_take_is_one_sentence(generate, arguments, sentence):
-    Image.new("RGB", (16, 16)).save("a.png")
+    lora_files.write("style.safetensors", lora_files.kohya("lora_unet_mid", 2, 4))
     code, out, err = generate("--steps", "2", "--out", "b.png", *arguments)
     assert (code, out) == (2, "")
     assert err.startswith(f"Error: {sentence}")

@@ -54,12 +54,13 @@ def test_what_is_wrong_is_said_at_its_field(own, fields, field, sentence):
     assert sentence in wrong[field]
 
 
-def test_a_start_picture_and_a_cascade_or_a_transformer_do_not_go_together(own, start_image):
+def test_a_start_picture_goes_with_any_model_and_no_cascade(own, start_image):
     started = order.start(own) | {"start_image": start_image}
     assert not order.problems(own, started)
     assert "with a cascade" in order.problems(own, started | {"cascade": True})["cascade_strength"]
     joint = from_model(own, "shapeworld/joint") | {"start_image": start_image}
-    assert "from the prompt alone" in order.problems(own, joint)["start_image"]
+    assert not order.problems(own, joint)
+    assert "with a cascade" in order.problems(own, joint | {"cascade": True})["cascade_strength"]
     few = order.problems(own, started | {"steps": 1, "strength": 0.5})
     assert few["strength"].startswith("strength=0.5, steps=1: ")
 

@@ -28,7 +28,7 @@ def job(**values):
             "are for a transformer, and shapeworld/unet has a unet",
         ),
         ({"config": {"rule": "ntk"}, "model": "shapeworld/unet"}, "rule='ntk': is a setting of transformers"),
-        ({"cascade": True}, "cascade_strength=0.5: a cascade is for UNets"),
+        ({"cascade": True, "cascade_upsampling": "latents"}, "cascade_upsampling='latents': a transformer's"),
         (
             {"config": {"rule": "ntk", "mode": "fast"}, "model": "owner/name"},
             "mode='fast': is no setting of a transf",
@@ -47,7 +47,10 @@ def test_a_model_that_is_not_here_may_have_either_kind_of_settings():
 
 @pytest.mark.slow
 def test_a_picture_of_a_job():
-    instrument, asked = FouriScaleInstrument(), job(config={"rule": "ntk", "temperature": 1.1})
+    instrument, asked = (
+        FouriScaleInstrument(),
+        job(config={"rule": "ntk", "temperature": 1.1}, cascade=True, cascade_strength=0.3),
+    )
     instrument.check(asked)
     pipe = instrument.load(asked, "cpu", "float32")
     pipe.set_progress_bar_config(disable=True)
@@ -56,6 +59,7 @@ def test_a_picture_of_a_job():
     assert picture.image.size == (160, 144)
     expected = PositionConfig.preset("shapeworld-joint", rule="ntk", temperature=1.1)
     assert Recipe.parse(picture.recipe).config == expected.to_dict()
+    assert Recipe.parse(picture.recipe).cascade["strength"] == 0.3
     assert instrument.changed_settings(asked, picture.recipe) is None
     other = job(config={"rule": "yarn"})
     assert instrument.changed_settings(other, picture.recipe).startswith("rule 'ntk' instead of 'yarn'")

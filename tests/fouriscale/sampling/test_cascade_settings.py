@@ -6,7 +6,7 @@ import pytest
 import torch
 from PIL import Image
 
-from fouriscale import FouriScaleConfig
+from fouriscale import FouriScaleConfig, PositionConfig
 from fouriscale.sampling.cascade import Cascade, config_for_run, enlarged, first_size, sentence
 from tests.fouriscale.sampling.test_cascade import CONFIG
 
@@ -53,6 +53,22 @@ def test_details_need_a_cascade():
 def test_the_first_size(size, training, first):
     config = FouriScaleConfig(training_sizes=training, layers=["mid_block.*"])
     assert first_size(config, *size) == first
+
+
+@pytest.mark.parametrize(
+    ("size", "multiple", "first"),
+    [
+        ((256, 256), 8, (128, 128)),
+        ((256, 384), 8, (128, 192)),  # half as long again on one side
+        ((384, 256), 8, (192, 128)),
+        ((256, 512), 8, (88, 184)),  # twice as long: the area of 128 x 128
+        ((256, 384), 16, (128, 192)),
+        ((128, 192), 8, None),  # is its own first picture
+        ((136, 136), 8, None),
+    ],
+)
+def test_the_first_size_of_a_transformers_picture(size, multiple, first):
+    assert first_size(PositionConfig((128, 128)), *size, multiple) == first
 
 
 @pytest.mark.parametrize(

@@ -6,14 +6,22 @@ import diffusers
 import numpy as np
 import pytest
 import torch
-from diffusers import FluxPipeline, QwenImagePipeline
+from diffusers import (
+    ChromaPipeline,
+    FluxImg2ImgPipeline,
+    FluxInpaintPipeline,
+    FluxPipeline,
+    QwenImagePipeline,
+)
+from PIL import Image
 
-from fouriscale import FouriScaleConfig, PositionConfig
+from fouriscale import FouriScaleConfig, PositionConfig, fouriscale
 from fouriscale.loading.pipeline import load_pipeline
 from fouriscale.sampling.cascade import Cascade
-from fouriscale.sampling.generate import cascade, generate, remake, sampling_defaults
+from fouriscale.sampling.generate import generate, remake, sampling_defaults
 from fouriscale.sampling.inputs import Inputs
 from fouriscale.sampling.recipe import Recipe
+from fouriscale.sampling.relatives import INPAINTING, class_for
 from fouriscale.sampling.schedulers import recorded_scheduler
 from fouriscale.sampling.transformers import (
     as_map,
@@ -22,6 +30,8 @@ from fouriscale.sampling.transformers import (
     text_arguments,
     usual_settings,
 )
+from picturelab.notation import Weighted
+from tests.tiny import lora_files
 
 PROMPT = "a large red circle on a blue background"
 SIZE = dict(height=160, width=144)
@@ -70,8 +80,8 @@ def test_a_picture_is_remade_from_its_recipe_and_prompts_are_sampled_alone(pipe)
     ("settings", "sentence"),
     [
         (
-            {"cascade": Cascade(), "config": CONFIG},
-            "cascade_strength=0.5: a cascade is for UNets; a transformer's",
+            {"cascade": Cascade(upsampling="latents"), "config": CONFIG},
+            "cascade_upsampling='latents': a transformer's",
         ),
         ({"height": 132, "config": CONFIG}, "132"),
     ],
@@ -82,17 +92,14 @@ def test_what_a_transformer_does_not_take(pipe, settings, sentence):
 
 
 def test_inputs_and_settings_of_unets_are_refused(pipe, tmp_path):
-    from PIL import Image
-
-    Image.new("RGB", (8, 8)).save(tmp_path / "a.png")
+    file = lora_files.write(tmp_path / "style.safetensors", lora_files.kohya("lora_unet_mid", 2, 4))
+    inputs = Inputs(loras=(Weighted(str(file), 1.0),))
     with pytest.raises(
-        ValueError, match=r"image=.*a\.png: a transformer's pictures are made from the prompt alone"
+        ValueError, match=r"lora=.*style.safetensors: a transformer's pictures are made without"
     ):
-        generate(pipe, PROMPT, inputs=Inputs(image=tmp_path / "a.png"), steps=2, config=CONFIG, **SIZE)
+        generate(pipe, PROMPT, inputs=inputs, steps=2, config=CONFIG, **SIZE)
     with pytest.raises(TypeError, match="must be a PositionConfig for a FluxTransformer2DModel"):
         generate(pipe, PROMPT, steps=1, config=FouriScaleConfig.preset("sd15"), **SIZE)
-    with pytest.raises(ValueError, match=r"cascade_strength=0\.3: a cascade is for UNets"):
-        cascade(pipe, PROMPT, strength=0.3, **SIZE)
 
 
 def test_a_size_is_a_whole_number_of_tokens():
@@ -137,3 +144,40 @@ def test_a_schedule_that_follows_the_size_is_set_up_from_a_recipe():
     config = {key: value for key, value in scheduler.config.items() if not key.startswith("_")}
     again = recorded_scheduler({"class": type(scheduler).__name__, "config": config}, 4)
     assert again.config.use_dynamic_shifting
+
+
+@pytest.mark.parametrize("masked", [False, True])
+def test_a_picture_to_start_from_and_its_remake(pipe, tmp_path, masked):
+    noise = np.random.default_rng(0).integers(0, 255, (160, 144, 3), dtype=np.uint8)
+    Image.fromarray(noise).save(tmp_path / "a.png")
+    Image.fromarray(np.repeat(np.uint8([0, 255]), 72)[None].repeat(160, 0)).save(tmp_path / "mask.png")
+    inputs = Inputs(image=tmp_path / "a.png", strength=0.3, mask=tmp_path / "mask.png" if masked else None)
+    (picture,) = generate(pipe, PROMPT, inputs=inputs, seed=3, steps=2, config=CONFIG, **SIZE)
+    kind = FluxInpaintPipeline if masked else FluxImg2ImgPipeline
+    own = kind(**{name: part for name, part in pipe.components.items() if part is not None})
+    own.set_progress_bar_config(disable=True)
+    given = {"mask_image": Image.open(tmp_path / "mask.png")} if masked else {}
+    with fouriscale(own, CONFIG):
+        plain = own(
+            PROMPT,
+            image=Image.open(tmp_path / "a.png"),
+            strength=0.3,
+            negative_prompt="",
+            true_cfg_scale=3.0,
+            max_sequence_length=72,
+            generator=torch.Generator().manual_seed(3),
+            num_inference_steps=2,
+            **given,
+            **SIZE,
+        ).images[0]
+    assert (pixels(picture.image) == pixels(plain)).all()
+    recipe = Recipe.parse(picture.recipe.model_dump())
+    assert (pixels(remake(pipe, recipe)) == pixels(picture.image)).all()
+
+
+def test_an_inpainting_pipeline_that_fails_in_diffusers_is_refused():
+    with pytest.raises(
+        ValueError, match=r"^ChromaPipeline draws from a prompt alone: .* no inpainting pipeline"
+    ):
+        class_for(ChromaPipeline, INPAINTING)
+    assert class_for(FluxPipeline, INPAINTING) is FluxInpaintPipeline
