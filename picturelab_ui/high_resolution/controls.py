@@ -161,7 +161,7 @@ def _seed(
         dice = gr.Button("Dice", size="sm", min_width=70, scale=1)
         reuse = gr.Button("Reuse", size="sm", min_width=70, scale=1)
     with gr.Row():
-        anew = gr.Checkbox(label="A new seed each time", min_width=150, elem_id="hires-anew")
+        anew = gr.Checkbox(label="New each time", min_width=150, elem_id="hires-anew")
         count = gr.Number(
             usual["count"],
             label="Pictures",
