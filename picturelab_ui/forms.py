@@ -40,6 +40,13 @@ class Form(dict[str, Any]):
         return {name: field.value for name, field in self.items()}
 
 
+def bounded(slider: Any) -> Any:
+    """The slider, for which a typed number beyond an end means that end; Gradio answers with an error of its own."""
+    preprocess = slider.preprocess
+    slider.preprocess = lambda value: preprocess(min(max(value, slider.minimum), slider.maximum))
+    return slider
+
+
 class FieldProblems(dict[str, str]):
     """{field: what is wrong with it, a sentence}; of one field the first stays. Empty if all is well."""
 

@@ -12,17 +12,22 @@ from typing import Any
 import torch
 
 from fouriscale.config_kinds import Config
-from fouriscale.loading.configs import denoiser_config, denoiser_part, transformer_parts
-from fouriscale.loading.pipeline import locate
+from fouriscale.loading.configs import denoiser_config, denoiser_part, part_config, transformer_parts
+from fouriscale.loading.parameters import sizes_of
+from fouriscale.loading.pipeline import load_pipeline, locate
 from fouriscale.presets import TRANSFORMER
 from fouriscale.recognise import config_for
+from fouriscale.reports.card import GIB, RESERVED, needed
+from fouriscale.reports.explain import Explanation
 from fouriscale.reports.explain_model import AnyExplanation, explain_model
+from fouriscale.reports.fit_words import parts_of
 from fouriscale.sampling.cascade import Cascade
 from fouriscale.sampling.transformers import usual_settings
 from fouriscale.sampling.vae import decoder_bytes
 from padtone.families.registry import check_index, family_of
 from picturelab import models, worlds
 from picturelab.bounds import shown
+from picturelab.memory import memory_of
 
 from .errors import hide
 from .host import Host
@@ -43,27 +48,41 @@ class Models:
     def __init__(self, host: Host, runner: Runner) -> None:
         self._host, self._runner = host, runner
         self._own = host.model
+        self._addresses: dict[str, str] = {}  # {name: where it lies}
+        if host.models is not None:
+            hide(host.models)
+            self._addresses = _models_in(host.models)
         if Path(host.model).exists():
             hide(host.model)
             self._own = Path(host.model).resolve().name
+            self._addresses[self._own] = host.model
         self._pipes: dict[str, Any] = {}
         self._readers: dict[str, Any] = {}
         self._loading: dict[str, PageJob] = {}  # the jobs that bring readers
         self.config = functools.lru_cache(maxsize=64)(self._config)
         self.denoiser = functools.lru_cache(maxsize=64)(self._denoiser)
         self.explain = functools.lru_cache(maxsize=64)(self._explain)
+        self.sizes = functools.lru_cache(maxsize=64)(lambda name: sizes_of(self.address(name)))
 
     def names(self, for_fouriscale: bool = True) -> list[str]:
         """What may be chosen without typing, the host's own model first."""
         shipped = (
             f"{world}/{name}" for world, content in worlds.worlds().items() for name in content.models()
         )
-        names = dict.fromkeys([self._own, *shipped])
+        names = dict.fromkeys([self._own, *shipped, *self._addresses])
         return [name for name in names if not for_fouriscale or _is_for_fouriscale(self.address(name))]
 
     def address(self, name: str) -> str:
-        """What a model's name stands for here: itself, or the host's folder."""
-        return self._host.model if name == self._own else name
+        """What a model's name stands for here: itself, or a folder or file of the host."""
+        return self._addresses.get(name, name)
+
+    def recorded(self, name: str) -> str:
+        """What recipes call a model: on one's own machine where it lies, so that `fouriscale remake` finds it."""
+        return name if self._host.public else self.address(name)
+
+    def name_of(self, recorded: str) -> str:
+        """The name here of a model that a recipe calls so."""
+        return next((name for name, address in self._addresses.items() if address == recorded), recorded)
 
     def first(self) -> str:
         """The one that the page opens with.
@@ -91,7 +110,9 @@ class Models:
         if name in names:
             return
         if not self._host.any_model:
-            raise ValueError(f"this page does not load {name!r}; it has {', '.join(names)}")
+            raise ValueError(
+                f"this page does not load {name!r}; it has {', '.join(names)} (its host adds some with --models)"
+            )
         if for_fouriscale:
             locate(name)
         else:
@@ -109,7 +130,7 @@ class Models:
             while len(self._pipes) >= MODELS and (unused := self._unused()):
                 del self._pipes[unused[0]]
                 self._readers.pop(unused[0], None)
-            pipe: Any = models.load_pipeline(self.address(name))
+            pipe: Any = load(self.address(name))
             pipe.set_progress_bar_config(disable=True)
             self._pipes[name] = pipe
             with contextlib.suppress(ValueError):  # padtone does not know it: `_bring_reader` says so
@@ -185,6 +206,37 @@ class Models:
         call |= models.usual_call(self.address(name))
         return int(call["num_inference_steps"]), float(call.get("true_cfg_scale") or call["guidance_scale"])
 
+    def own_sampler(self, name: str) -> str | None:
+        """The model's own scheduler, without "Scheduler"; None where its folder does not say."""
+        with contextlib.suppress(ValueError):
+            kind = part_config(self.address(name), "scheduler").get("_class_name")
+            return str(kind).removesuffix("Scheduler") if kind else None
+        return None
+
+    def check_memory(self, explanation: AnyExplanation, name: str) -> None:
+        """Does a run fit into the memory here, decoding in tiles? Of a transformer the run itself tells.
+
+        Raises:
+            ValueError: it does not.
+        """
+        if not isinstance(explanation, Explanation):
+            return
+        device = models.choose_device(None)
+        parts = parts_of(explanation, self.sizes(name), models.choose_dtype(None, device))
+        switches = ["tiles", *(["split"] if explanation.config.split_rows else [])]
+        need, here = needed(parts, switches), memory_of(device)
+        if device.type == "cuda":
+            here -= int(RESERVED)
+        elif name in self._pipes:  # and so taken from what is free already
+            need -= parts.unet + parts.text + parts.vae
+        if need > here:
+            height, width = explanation.size
+            raise ValueError(
+                f"width {width}, height {height} needs {need / GIB:.1f} GiB, decoding in tiles, and {here / GIB:.1f} "
+                f"are free here: choose a smaller size or the mode fast; `fouriscale explain --model {name} --size "
+                f"{width}x{height}` says what else helps"
+            )
+
     def decoder_bytes(self, name: str, height: int, width: int) -> int | None:
         """What decoding takes at its peak; None while the model is not loaded."""
         pipe = self._pipes.get(name)
@@ -216,6 +268,23 @@ class Models:
         cascade: Cascade | None = None,
     ) -> AnyExplanation:
         return explain_model(self.address(name), height, width, steps=steps, config=config, cascade=cascade)
+
+
+def load(address: str) -> Any:
+    """A pipeline of any kind, or a single file with a UNet."""
+    if address.endswith(".safetensors") and Path(address).is_file():
+        return load_pipeline(address)
+    return models.load_pipeline(address)
+
+
+def _models_in(folder: Path) -> dict[str, str]:
+    """{name: path} of the diffusers folders and single files in a folder."""
+    found = sorted(folder.iterdir(), key=lambda path: path.name.lower())
+    return {
+        path.name: str(path)
+        for path in found
+        if (path / "model_index.json").is_file() or (path.suffix == ".safetensors" and path.is_file())
+    }
 
 
 def _is_for_fouriscale(name: str) -> bool:

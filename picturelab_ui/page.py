@@ -27,6 +27,7 @@ from .workshop import Workshop
 
 TITLE = "FouriScale and Padding Tone"
 CSS = Path(__file__).with_name("style.css")
+SCRIPT = Path(__file__).with_name("page.js")
 FONTS = ["system-ui", "-apple-system", "Segoe UI", "Roboto", "DejaVu Sans", "sans-serif"]
 
 
@@ -62,7 +63,7 @@ def build(workshop: Workshop) -> gr.Blocks:
     """
     page_tabs = tabs()
     with gr.Blocks(title=TITLE) as page:
-        gr.Markdown(f"# {TITLE}\n{_summary(with_world=len(page_tabs) > 2)}")
+        gr.Markdown(f"# {TITLE}\n{_summary(with_world=len(page_tabs) > 2)}", elem_id="title")
         # Only a name for this browser's jobs and files; the secret keeps it readable across restarts.
         owner = gr.BrowserState("", storage_key="fouriscale-page", secret="fouriscale-page")
         named = page.load(
@@ -111,6 +112,7 @@ def launch(
         share=share,
         allowed_paths=[str(output)],  # for Gradio's own copies; visitors get what `Door` has named
         css_paths=CSS,
+        js=SCRIPT.read_text(encoding="utf-8"),
         theme=_theme(),
         prevent_thread_lock=True,
         footer_links=["settings"],  # the list of endpoints asks in vain for an MCP server

@@ -88,7 +88,11 @@ class JobPanel:
         """Generate and Cancel, beside each other; gives Generate."""
         with gr.Row():
             generate = self.place_starter(
-                "Generate", variant="primary", elem_id=f"{self._prefix}-generate", min_width=120
+                "Generate",
+                variant="primary",
+                elem_id=f"{self._prefix}-generate",
+                elem_classes="starts",  # at Ctrl+Enter too
+                min_width=120,
             )
             self._cancel_button = gr.Button(
                 "Cancel", variant="stop", interactive=False, elem_id=f"{self._prefix}-cancel", min_width=120

@@ -10,6 +10,8 @@ import gradio as gr
 from fouriscale.reports.validate import our_prompts
 from picturelab import prompts, worlds
 
+_MEANING = "it draws without them, as if one and the same unknown word stood there"
+
 
 def readable(model: str, shapes: Sequence[str]) -> tuple[str, ...]:
     """`shapes` for a model of a toy world, which knows few words; for any other as many of ours."""
@@ -21,4 +23,9 @@ def unknown_words(model: str, prompt: str) -> gr.HTML:
     remark = prompts.unknown_words(model, prompt)
     if remark is None:
         return gr.HTML(visible=False)
-    return gr.HTML(f'<p class="soft">{escape(remark)}</p>', visible=True)
+    unknown, _, known = remark.partition("; ")
+    return gr.HTML(
+        f'<details class="soft" data-kept="words"><summary>{escape(unknown)}: {_MEANING}</summary>'
+        f"<p>{escape(known)}</p></details>",
+        visible=True,
+    )

@@ -25,16 +25,35 @@ def page(
         int | None, typer.Option(parser=Bounded("port"), metavar="<int>", help="From 7860 on if left out.")
     ] = None,
     share: Annotated[bool, typer.Option("--share", help="A public address through Gradio's tunnel.")] = False,
+    public: Annotated[
+        bool,
+        typer.Option(
+            "--public",
+            help="Others than you will come: with limits. So it is anyway with --share, --behind-proxy or a --host "
+            "that is not this machine alone.",
+        ),
+    ] = False,
+    models: Annotated[
+        Path | None,
+        typer.Option(help="A folder of models to choose from: diffusers folders and .safetensors files."),
+    ] = None,
     output: Annotated[Path, typer.Option(help="Where pictures go; nothing else is served.")] = Path(
         "outputs/page"
     ),
     allow_any_model: Annotated[
-        bool, typer.Option("--allow-any-model", help="Visitors may name hub ids and local folders.")
+        bool,
+        typer.Option(
+            "--allow-any-model", help="Visitors of a public page may name hub ids and local folders."
+        ),
     ] = False,
     max_pixels: Annotated[
-        int,
-        typer.Option(parser=Bounded("max-pixels", "pixels"), metavar="<int>", help="Of a picture, at most."),
-    ] = 2048 * 2048,
+        int | None,
+        typer.Option(
+            parser=Bounded("max-pixels", "pixels"),
+            metavar="<int>",
+            help="Of a picture, at most; 2048 x 2048 of a public page, else what the memory holds.",
+        ),
+    ] = None,
     max_waiting: Annotated[
         int,
         typer.Option(
@@ -50,21 +69,21 @@ def page(
         ),
     ] = 4,
     max_disk: Annotated[
-        int,
+        int | None,
         typer.Option(
             parser=Bounded("max-disk", "megabytes"),
             metavar="<int>",
-            help="Megabytes of all files in --output, at most; the oldest go first.",
+            help="Megabytes of all files in --output, at most; the oldest go first. 2000 of a public page.",
         ),
-    ] = 2000,
+    ] = None,
     max_disk_per_visitor: Annotated[
-        int,
+        int | None,
         typer.Option(
             parser=Bounded("max-disk-per-visitor", "megabytes"),
             metavar="<int>",
-            help="Megabytes of one visitor's files.",
+            help="Megabytes of one visitor's files; 200 of a public page.",
         ),
-    ] = 200,
+    ] = None,
     behind_proxy: Annotated[
         str,
         typer.Option(
@@ -76,6 +95,8 @@ def page(
     """Serve the page: high resolution, padding tokens, shapeworld."""
     _check_proxies(behind_proxy)
     _check_address(host, port)
+    if models is not None and not models.is_dir():
+        raise ValueError(f"models={str(models)!r}: must be a folder that exists")
     require("fouriscale page", "app", "gradio", "matplotlib", "scipy", "torchmetrics")
     _check_shipped(model)
     from ..loading.names import locate_any
@@ -85,15 +106,17 @@ def page(
     from picturelab_ui.host import Host
     from picturelab_ui.page import launch
 
-    settings = Host(
-        model,
-        output,
-        allow_any_model,
-        max_pixels,
+    settings = Host.of(
+        public=public or share or bool(behind_proxy) or not _is_this_machine(host),
+        model=model,
+        output=output,
+        any_model=allow_any_model,
+        models=models,
+        max_pixels=max_pixels,
         max_waiting=max_waiting,
         max_per_address=max_per_address,
-        max_disk=max_disk * 10**6,
-        max_disk_per_visitor=max_disk_per_visitor * 10**6,
+        max_disk=None if max_disk is None else max_disk * 10**6,
+        max_disk_per_visitor=None if max_disk_per_visitor is None else max_disk_per_visitor * 10**6,
         behind_proxy=behind_proxy,
     )
     launch(settings, address=host, port=port, share=share)
@@ -112,6 +135,13 @@ def _check_proxies(addresses: str) -> None:
             raise ValueError(
                 f"behind-proxy is {address!r}; it is an address or a network, such as 127.0.0.1 or 10.0.0.0/8"
             ) from None
+
+
+def _is_this_machine(host: str) -> bool:
+    """Whether nobody else can reach what listens there."""
+    with told_as(f"host={host!r}: the page cannot listen there", OSError, UnicodeError):
+        addresses = {str(found[4][0]) for found in socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)}
+    return all(ipaddress.ip_address(address.partition("%")[0]).is_loopback for address in addresses)
 
 
 def _check_address(host: str, port: int | None) -> None:

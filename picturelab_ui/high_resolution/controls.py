@@ -9,19 +9,22 @@ from typing import Any
 
 import gradio as gr
 
-from fouriscale import FouriScaleConfig, PositionConfig, preset_names
+from fouriscale import preset_names
 from fouriscale.presets import TRANSFORMER, preset_notes
 from fouriscale.sampling.cascade import UPSAMPLINGS
 
-from ..forms import Form
+from ..forms import Form, bounded
 from ..panel import JobPanel
 from ..prompts import readable
 from ..workshop import Workshop
-from . import order
-from .config_fields import OFFERED
+from . import beside, beside_controls, every_setting, order
+from .method import EXPLANATION, method_of, methods_for
 from .order import AUTO, BOTH, SAMPLINGS
 
-RATIOS = {"1:1": (1, 1), "3:2": (3, 2), "16:9": (16, 9), "9:16": (9, 16), "21:9": (21, 9)}
+RATIOS = {
+    "1:1": (1, 1), "3:2": (3, 2), "4:3": (4, 3), "16:9": (16, 9), "21:9": (21, 9),
+    "2:3": (2, 3), "3:4": (3, 4), "9:16": (9, 16),
+}  # fmt: skip
 FREE = "free"
 _EXAMPLES = ("prompt", "width", "height", "seed", "steps", "guidance", "sampling")
 # What can be seen at these sizes with the toy model: width, height, seed, steps, guidance.
@@ -29,53 +32,85 @@ _SHAPE_EXAMPLES = ((256, 256, order.SEED, 25, 4.0), (384, 256, 1, 25, 4.0), (512
 
 
 @dataclass(frozen=True)
+class Request:
+    """What is asked first, above everything else.
+
+    Attributes:
+        unknown: the remark on words that the model cannot read.
+        generate: the button.
+    """
+
+    unknown: gr.HTML
+    generate: gr.Button
+
+
+@dataclass(frozen=True)
 class HighResolutionTools:
     """What stands between the fields and is no field itself.
 
     Attributes:
-        unknown: the remark on words that the model cannot read.
-        ratio, scale: buttons and slider that write width and height.
+        request: what is asked first.
+        method: the plain choice of how to sample, which writes settings.
+        ratio, swap, scale: buttons and slider that write width and height.
         dice, reuse: buttons that write the seed.
-        generate: the button.
+        anew: whether each run writes another one.
         notes: what the preset says of itself.
         of_unets, of_transformers: the parts of the page that hold what is for one kind of model alone.
     """
 
-    unknown: gr.HTML
+    request: Request
+    method: gr.Radio
     ratio: gr.Radio
+    swap: gr.Button
     scale: gr.Slider
     dice: gr.Button
     reuse: gr.Button
-    generate: gr.Button
+    anew: gr.Checkbox
     notes: gr.HTML
     of_unets: list[gr.blocks.BlockContext]
     of_transformers: list[gr.blocks.BlockContext]
+
+    @property
+    def by_denoiser(self) -> list[Any]:
+        """What `for_denoiser` changes."""
+        return [*self.of_unets, *self.of_transformers, self.method]
 
     def for_denoiser(self, denoiser: str) -> dict[Any, Any]:
         """The news that show what is for this kind of denoiser, and hide what is for the other."""
         chosen = denoiser == TRANSFORMER
         shown = dict.fromkeys(self.of_transformers, chosen) | dict.fromkeys(self.of_unets, not chosen)
-        return {part: gr.update(visible=visible) for part, visible in shown.items()}
+        news: dict[Any, Any] = {part: gr.update(visible=visible) for part, visible in shown.items()}
+        return news | {self.method: gr.update(choices=methods_for(denoiser))}
 
 
-def place(workshop: Workshop, usual: Mapping[str, Any], panel: JobPanel) -> tuple[Form, HighResolutionTools]:
-    """All fields and buttons, one below the other; `usual` is what they begin with."""
-    chosen = order.denoiser_of(workshop, usual) == TRANSFORMER
-    form = Form("hires")
-    gr.Markdown(
-        "Beyond the size that a model was trained at, it draws its objects twice and breaks them. In the "
-        "first part of the run **FouriScale** shows its deep layers as much as they saw at that size, and leaves out "
-        "what they can't know; to a transformer it shows positions that it has seen. Generate draws both ways from the "
-        "same noise."
-    )
+def place_request(form: Form, usual: Mapping[str, Any], panel: JobPanel) -> Request:
+    """The prompt and the buttons: on a phone they stand above the picture."""
     form.add("prompt", gr.Textbox(usual["prompt"], label="Prompt", lines=2))
-    unknown = gr.HTML(visible=False)
-    ratio, scale = _size(form, usual)
-    dice, reuse = _seed(form, usual)
+    unknown = gr.HTML(visible=False, elem_id="hires-unknown")
     generate = panel.place_buttons()
+    return Request(unknown, generate)
+
+
+def place_settings(
+    form: Form, usual: Mapping[str, Any], request: Request, workshop: Workshop
+) -> HighResolutionTools:
+    """All other fields and buttons, one below the other; `usual` is what they begin with."""
+    chosen = order.denoiser_of(workshop, usual) == TRANSFORMER
+    method = gr.Radio(
+        methods_for(order.denoiser_of(workshop, usual)),
+        value=method_of(workshop, usual),
+        label="Method",
+        info=EXPLANATION,
+        elem_classes="chips",
+        elem_id="hires-method",
+    )
+    ratio, swap, scale = _size(form, usual)
+    dice, reuse, anew = _seed(form, usual, workshop)
     with gr.Accordion("Model and sampling", open=False):
         _sampling(form, usual, workshop)
-    with gr.Accordion("Cascade", open=False, visible=not chosen) as cascade:
+    with gr.Accordion("Start picture, LoRA, ControlNet", open=False):
+        further = beside_controls.place(form, usual, workshop, chosen)
+    with gr.Accordion("Cascade", open=False):
         _cascade(form, usual)
     with gr.Accordion("Presets", open=False):
         form.add(
@@ -83,43 +118,59 @@ def place(workshop: Workshop, usual: Mapping[str, Any], panel: JobPanel) -> tupl
         )
         preset_text = gr.HTML(notes(AUTO))
     with gr.Accordion("Every setting", open=False):
-        convolutions, positions = _settings(form, usual, chosen)
+        convolutions, positions = every_setting.place(form, usual, chosen)
     _examples(form, usual)
-    tools = HighResolutionTools(
-        unknown, ratio, scale, dice, reuse, generate, preset_text, [cascade, convolutions], [positions]
+    return HighResolutionTools(
+        request,
+        method,
+        ratio,
+        swap,
+        scale,
+        dice,
+        reuse,
+        anew,
+        preset_text,
+        [further, convolutions],
+        [positions],
     )
-    return form, tools
 
 
-def _size(form: Form, usual: Mapping[str, Any]) -> tuple[gr.Radio, gr.Slider]:
+def _size(form: Form, usual: Mapping[str, Any]) -> tuple[gr.Radio, gr.Button, gr.Slider]:
     ratio = gr.Radio(
         [*RATIOS, FREE], value="1:1", label="Aspect ratio, width to height", elem_classes="chips"
     )
     scale = gr.Slider(
         1, 4, 2, step=0.25, label="Scale", info="times the training size, on each side", elem_id="hires-scale"
     )
-    _bound(scale)
-    with gr.Row():
+    bounded(scale)
+    with gr.Row(elem_classes="beside"):
         for name in ("width", "height"):
             field = gr.Number(
                 usual[name], label=name.capitalize(), info="pixels", precision=0, step=8, min_width=100
             )
             form.add(name, field)
-    return ratio, scale
+        swap = gr.Button("Swap", size="sm", min_width=70, scale=0)
+    return ratio, swap, scale
 
 
-def _bound(slider: gr.Slider) -> None:
-    """Have a typed number beyond an end mean that end; Gradio answers with an error of its own."""
-    preprocess = slider.preprocess
-    slider.preprocess = lambda value: preprocess(min(max(value, slider.minimum), slider.maximum))
-
-
-def _seed(form: Form, usual: Mapping[str, Any]) -> tuple[gr.Button, gr.Button]:
-    with gr.Row(elem_classes="seed"):
+def _seed(
+    form: Form, usual: Mapping[str, Any], workshop: Workshop
+) -> tuple[gr.Button, gr.Button, gr.Checkbox]:
+    with gr.Row(elem_classes="beside"):
         form.add("seed", gr.Number(usual["seed"], label="Seed", precision=0, min_width=110, scale=2))
         dice = gr.Button("Dice", size="sm", min_width=70, scale=1)
         reuse = gr.Button("Reuse", size="sm", min_width=70, scale=1)
-    return dice, reuse
+    with gr.Row():
+        anew = gr.Checkbox(label="New each time", min_width=150, elem_id="hires-anew")
+        count = gr.Number(
+            usual["count"],
+            label="Pictures",
+            info=f"up to {workshop.host.max_pictures}: seed, seed + 1 ...",
+            precision=0,
+            min_width=110,
+        )
+        form.add("count", count)
+    return dice, reuse, anew
 
 
 def _sampling(form: Form, usual: Mapping[str, Any], workshop: Workshop) -> None:
@@ -128,7 +179,7 @@ def _sampling(form: Form, usual: Mapping[str, Any], workshop: Workshop) -> None:
         workshop.models.names(),
         value=usual["model"],
         label="Model",
-        info="a hub id or a folder works too" if any_model else "what this page has",
+        info="or type a folder, a .safetensors file or a hub id" if any_model else "what this page has",
         allow_custom_value=any_model,
     )
     form.add("model", model)
@@ -139,7 +190,8 @@ def _sampling(form: Form, usual: Mapping[str, Any], workshop: Workshop) -> None:
             usual["guidance"], label="Guidance", info="1 and below: none", min_width=100, step=0.5
         )
         form.add("guidance", guidance)
-    form.add("sampling", gr.Radio(list(SAMPLINGS), value=usual["sampling"], label="Sampling"))
+    form.add("sampler", gr.Dropdown(list(beside.SAMPLERS), value=usual["sampler"], label="Sampler"))
+    form.add("sampling", gr.Radio(list(SAMPLINGS), value=usual["sampling"], label="Pictures to make"))
 
 
 def _cascade(form: Form, usual: Mapping[str, Any]) -> None:
@@ -147,7 +199,7 @@ def _cascade(form: Form, usual: Mapping[str, Any]) -> None:
         usual["cascade"],
         label="Begin at the training size",
         info="FouriScale's picture is sampled directly at the training size, enlarged, noised again and finished at "
-        "the size above, in the mode below; in the mode fast it is the quickest way to large pictures",
+        "the size above, by the method chosen; recommended, it is the quickest way to large pictures",
     )
     form.add("cascade", on)
     strength = gr.Slider(
@@ -158,51 +210,13 @@ def _cascade(form: Form, usual: Mapping[str, Any]) -> None:
         label="Strength",
         info="how much of the run finishes it: less keeps more of the first picture, more draws more anew",
     )
-    _bound(strength)
-    form.add("cascade_strength", strength)
+    form.add("cascade_strength", bounded(strength))
     form.add(
         "cascade_upsampling",
         gr.Radio(
             list(UPSAMPLINGS), value=usual["cascade_upsampling"], label="Enlarged as", elem_classes="chips"
         ),
     )
-
-
-def _settings(form: Form, usual: Mapping[str, Any], transformer: bool) -> tuple[gr.Column, gr.Column]:
-    """A control for every setting; the columns of those for UNets and of those for transformers."""
-    of_unets, of_transformers = FouriScaleConfig.setting_docs(), PositionConfig.setting_docs()
-    for name in of_unets.keys() & of_transformers.keys():
-        form.add(name, _setting(name, of_unets[name], usual[name]))
-    columns = []
-    for docs, visible in ((of_unets, not transformer), (of_transformers, transformer)):
-        with gr.Column(visible=visible) as column:
-            for name in [name for name in docs if name not in form]:
-                form.add(name, _setting(name, docs[name], usual[name]))
-        columns.append(column)
-    return columns[0], columns[1]
-
-
-_ONE_A_LINE = " One a line."
-_HOW_TO_WRITE = {
-    "training_sizes": " Here as WIDTHxHEIGHT, one a line.",
-    "layers": _ONE_A_LINE,
-    "unfiltered": _ONE_A_LINE,
-    "grid_phases": " Here as 0.5: 1, 0.8: 2, or one a line.",
-}
-
-
-def _setting(name: str, sentence: str, value: Any) -> gr.components.Component:
-    """A control for one field of the config, by the kind of its value."""
-    info = sentence.replace("None takes", "empty takes") + _HOW_TO_WRITE.get(name, "")
-    texts: dict[str, Any] = dict(label=name, info=info)
-    if isinstance(value, bool):
-        return gr.Checkbox(value, **texts)
-    if name in OFFERED:
-        return gr.Dropdown(list(OFFERED[name]), value=value, **texts)
-    if isinstance(value, str):
-        return gr.Textbox(value, lines=min(5, 1 + value.count("\n")), max_lines=8, **texts)
-    whole = isinstance(value, int) or name == "grid_level"
-    return gr.Number(value, step=1 if whole else 0.05, **texts)
 
 
 def _examples(form: Form, usual: Mapping[str, Any]) -> None:

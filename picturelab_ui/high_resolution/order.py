@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from fouriscale import FouriScaleConfig, preset_names
-from fouriscale.config import MODES
-from fouriscale.config_kinds import Config, check_kind, config_of, named_config
+from fouriscale import preset_names
+from fouriscale.config_kinds import Config, check_kind, named_config
 from fouriscale.maths.sizes import SIZE_MULTIPLE, check_size
 from fouriscale.presets import UNET
 from fouriscale.sampling.cascade import UPSAMPLINGS, Cascade, first_size
-from fouriscale.sampling.recipe import Conditioning, Recipe
+from fouriscale.sampling.cascade_checks import check_cascade
+from fouriscale.sampling.inputs import Inputs
 from picturelab import bounds
 from picturelab.bounds import shown
-from picturelab.foreign.settings import ForeignSettings
 from picturelab.prompts import check_said
 
 from .. import links
@@ -30,6 +29,7 @@ from ..jobs.files import DIRECT, SCALED
 from ..jobs.high_resolution import PictureOrder
 from ..prompts import readable
 from ..workshop import Workshop
+from . import beside
 from .config_fields import SETTINGS, from_fields, to_fields, usual_fields
 
 AUTO = "recognised from the model"
@@ -37,8 +37,9 @@ BOTH = "both, compared"
 SAMPLINGS = (BOTH, SCALED, DIRECT)
 CASCADE = ("cascade", "cascade_strength", "cascade_upsampling")
 _MAIN = ("prompt", "negative", "model", "width", "height", "seed", "steps", "guidance", "sampling", "preset")
-PLAIN = _MAIN + CASCADE
+PLAIN = _MAIN + CASCADE + beside.FIELDS
 FIELDS = PLAIN + SETTINGS
+_IN_LINKS = tuple(name for name in FIELDS if name not in beside.FILES)
 # With the first and this seed direct sampling repeats its object at 256 x 256, as it does in half of all cases.
 SHAPES = (
     "a small red circle on a blue background",
@@ -88,12 +89,25 @@ def start(workshop: Workshop) -> dict[str, Any]:
     config = config_for_choice(workshop, model, AUTO)
     side = 2 * min(config.training_sizes, key=lambda size: abs(size[0] - size[1]))[0]
     main = (readable(model, SHAPES)[0], "", model, side, side, SEED, steps, guidance, BOTH, AUTO)
-    return dict(zip(_MAIN, main, strict=True)) | _cascade_fields(None) | usual_fields() | to_fields(config)
+    return (
+        dict(zip(_MAIN, main, strict=True))
+        | cascade_fields(None)
+        | beside.USUAL
+        | usual_fields()
+        | to_fields(config)
+    )
 
 
 def problems(workshop: Workshop, values: Mapping[str, Any]) -> FieldProblems:
     """What is wrong with the page's values."""
-    wrong, host = FieldProblems(), workshop.host
+    wrong = FieldProblems()
+    _note_problems(workshop, values, wrong)
+    return wrong
+
+
+def _note_problems(workshop: Workshop, values: Mapping[str, Any], wrong: FieldProblems) -> Inputs:
+    """Note what is wrong with the page's values; what the picture is made from, where nothing is."""
+    host = workshop.host
     for name in ("width", "height"):
         with wrong.at(name):
             check_whole(name, values[name])
@@ -112,7 +126,9 @@ def problems(workshop: Workshop, values: Mapping[str, Any]) -> FieldProblems:
             check_kind(named_config(values["preset"]), denoiser, values["model"])
     if "width" not in wrong and "height" not in wrong:
         with wrong.at("width"):
-            _check_pixels(values["height"], values["width"], host.max_pixels)
+            check_sides(values["height"], values["width"])
+            if host.max_pixels is not None:
+                _check_pixels(values["height"], values["width"], host.max_pixels)
     with wrong.at("seed"):
         check_between("seed", values["seed"], 0, int(bounds.BOUNDS["seed"].most))
     with wrong.at("steps"):
@@ -121,21 +137,26 @@ def problems(workshop: Workshop, values: Mapping[str, Any]) -> FieldProblems:
         if values["guidance"] is None:
             raise ValueError("guidance is empty: give a number")
         bounds.check("guidance", values["guidance"])
-    if denoiser == UNET:  # a transformer's page has no cascade's fields
-        _check_cascade(values, wrong)
+    _check_cascade(values, wrong, denoiser)
+    inputs = beside.note_problems(workshop, values, denoiser, wrong)
     try:
         from_fields(values, denoiser)
     except (ValueError, TypeError) as error:
         said = sentence(error)
         field = max((name for name in SETTINGS if said.startswith(name)), key=len, default="layers")
         wrong.setdefault(field, said)
-    if not wrong and denoiser == UNET and (parts := chosen_cascade(values)) is not None:
-        config = from_fields(values)
-        assert isinstance(config, FouriScaleConfig)
+    if not wrong:
+        parts, size = chosen_cascade(values), (int(values["height"]), int(values["width"]))
         with wrong.at("cascade_strength"):
-            size = int(values["height"]), int(values["width"])
-            parts.check_active(config, *size, int(values["steps"]))
-    return wrong
+            check_cascade(
+                parts,
+                inputs,
+                int(values["steps"]),
+                direct=False,
+                config=from_fields(values, denoiser),
+                size=size,
+            )
+    return inputs
 
 
 def read(workshop: Workshop, values: Mapping[str, Any]) -> PictureOrder:
@@ -144,13 +165,16 @@ def read(workshop: Workshop, values: Mapping[str, Any]) -> PictureOrder:
     Raises:
         FieldError: something is wrong with one of them.
     """
-    problems(workshop, values).refuse()
+    wrong = FieldProblems()
+    inputs = _note_problems(workshop, values, wrong)
+    wrong.refuse()
     sampling, config = values["sampling"], from_fields(values, denoiser_of(workshop, values))
     height, width = int(values["height"]), int(values["width"])
     return PictureOrder(
         prompt=values["prompt"].strip(),
         negative_prompt=(values["negative"] or "").strip() or None,
         model=values["model"],
+        recorded_model=workshop.models.recorded(values["model"]),
         height=height,
         width=width,
         seed=int(values["seed"]),
@@ -159,55 +183,14 @@ def read(workshop: Workshop, values: Mapping[str, Any]) -> PictureOrder:
         config=config,
         methods=(SCALED, DIRECT) if sampling == BOTH else (sampling,),
         cascade=_cascade_of(values, config, height, width),
+        count=int(values["count"]),
+        scheduler=None if values["sampler"] == beside.OWN_SAMPLER else values["sampler"],
+        inputs=inputs,
+        names_only=workshop.host.public,
     )
 
 
-def of_recipe(workshop: Workshop, recipe: Recipe, sampling: str | None = None) -> dict[str, Any]:
-    """The page's values that make a recipe's picture again; `sampling` overrules how it was made."""
-    method = BOTH if recipe.compare else SCALED if recipe.config else DIRECT
-    plain = {
-        "prompt": recipe.prompt,
-        "negative": recipe.negative_prompt or "",
-        "model": recipe.model,
-        "width": recipe.width,
-        "height": recipe.height,
-        "seed": recipe.seed,
-        "steps": recipe.steps,
-        "guidance": recipe.guidance,
-        "sampling": sampling or method,
-        "preset": AUTO,
-    } | _cascade_fields(recipe.cascade)
-    workshop.models.check(recipe.model)
-    if recipe.inputs != Conditioning():
-        raise ValueError(
-            "that picture was made from other pictures or LoRAs too: `fouriscale remake` makes it again"
-        )
-    own = recipe.config
-    config = config_of(own) if own else workshop.models.config(recipe.model)
-    return plain | to_fields(_left_to_mode(config))
-
-
-def of_foreign(found: ForeignSettings) -> dict[str, Any]:
-    """The page's values that a picture of another program says; the other fields stay as they are.
-
-    Not its model, which is a file on somebody's disk.
-    """
-    names = {"negative_prompt": "negative"} | {
-        name: name for name in ("prompt", "width", "height", "seed", "steps", "guidance")
-    }
-    return {ours: found.settings[theirs] for theirs, ours in names.items() if theirs in found.settings}
-
-
-def _left_to_mode(config: Config) -> Config:
-    """The same settings, those left open that are as the mode says: then another mode can be chosen there."""
-    if not isinstance(config, FouriScaleConfig):
-        return config
-    names = (*MODES[config.mode], "grid_phases")
-    usual = config.replace(**dict.fromkeys(names)).resolved()
-    return config.replace(**{name: None for name in names if getattr(config, name) == getattr(usual, name)})
-
-
-def _cascade_fields(recorded: Mapping[str, Any] | None) -> dict[str, Any]:
+def cascade_fields(recorded: Mapping[str, Any] | None) -> dict[str, Any]:
     """The values of the cascade's fields; `recorded` is a recipe's, None where the picture was sampled once."""
     parts = Cascade(**recorded or {})
     return dict(zip(CASCADE, (recorded is not None, parts.strength, parts.upsampling), strict=True))
@@ -222,13 +205,11 @@ def chosen_cascade(values: Mapping[str, Any]) -> Cascade | None:
 
 
 def _cascade_of(values: Mapping[str, Any], config: Config, height: int, width: int) -> Cascade | None:
-    """The cascade of an order: none with a transformer, whose page does not offer it."""
-    if not isinstance(config, FouriScaleConfig) or first_size(config, height, width) is None:
-        return None
-    return chosen_cascade(values)
+    """The cascade of an order; none where the size leaves nothing to finish."""
+    return None if first_size(config, height, width) is None else chosen_cascade(values)
 
 
-def _check_cascade(values: Mapping[str, Any], wrong: FieldProblems) -> None:
+def _check_cascade(values: Mapping[str, Any], wrong: FieldProblems, denoiser: str) -> None:
     """Note what is wrong with the cascade's fields."""
     on, strength, upsampling = (values[name] for name in CASCADE)
     with wrong.at("cascade"):
@@ -238,7 +219,7 @@ def _check_cascade(values: Mapping[str, Any], wrong: FieldProblems) -> None:
         check_one_of("cascade_upsampling", upsampling, UPSAMPLINGS)
     with wrong.at("cascade_strength"):
         parts = Cascade(strength=strength)
-        if on is True and values["sampling"] != DIRECT and "steps" not in wrong:
+        if on is True and values["sampling"] != DIRECT and "steps" not in wrong and denoiser == UNET:
             parts.check_steps(int(values["steps"]))
 
 
@@ -247,7 +228,7 @@ def link(workshop: Workshop, values: Mapping[str, Any]) -> str:
     usual = start(workshop)
     if values["preset"] != AUTO:
         usual |= to_fields(named_config(values["preset"]))
-    changed = {name: values[name] for name in FIELDS if values[name] != usual[name]}
+    changed = {name: values[name] for name in _IN_LINKS if values[name] != usual[name]}
     return links.to_query(links.HOME, changed | {"prompt": values["prompt"]})
 
 
@@ -256,7 +237,7 @@ def of_link(workshop: Workshop, query: Mapping[str, str]) -> dict[str, Any]:
     values = start(workshop)
     if query.get("tab", links.HOME) == links.HOME and query.get("preset") in preset_names():
         values |= to_fields(named_config(query["preset"]))
-    values = links.of_query(links.HOME, query, values)
+    values = links.of_query(links.HOME, {k: v for k, v in query.items() if k not in beside.FILES}, values)
     wrong = problems(workshop, values)
     return values | {name: v for name, v in start(workshop).items() if name in wrong}
 
@@ -275,10 +256,9 @@ def check_sides(height: Any, width: Any) -> None:
 
 
 def _check_pixels(height: float, width: float, most: int) -> None:
-    check_sides(height, width)
     if height * width > most:
         side = int(most**0.5) // SIZE_MULTIPLE * SIZE_MULTIPLE
         raise ValueError(
             f"width {width:g}, height {height:g} is {height * width / 1e6:.1f} million pixels; this page makes up "
-            f"to {most / 1e6:.1f} million, such as {side} x {side}"
+            f"to {most / 1e6:.1f} million, such as {side} x {side} (its host allows more with --max-pixels)"
         )

@@ -1,16 +1,18 @@
-"""The table "What will be done": a plan of the page's values before anything is run."""
+"""What will be done, in a line that unfolds into a table: a plan of the page's values before anything is run."""
 
 from __future__ import annotations
 
 import contextlib
+import math
 from collections.abc import Mapping
 from html import escape
 from typing import Any
 
-from fouriscale import FouriScaleConfig
+from fouriscale.reports.explain import Explanation
 from fouriscale.reports.explain_model import AnyExplanation, explanation_sentences
 from fouriscale.sampling.cascade import sentence as cascade_sentence
 
+from ..forms import FieldProblems
 from ..jobs.files import SCALED
 from ..jobs.high_resolution import PictureOrder
 from ..workshop import Workshop
@@ -27,11 +29,44 @@ def plan(workshop: Workshop, values: Mapping[str, Any]) -> str:
         return f'<p class="wrong" role="alert">{escape(str(error))}.</p>'
     rows = _rows(workshop, picture_order, explanation)
     asked, config = order.chosen_cascade(values), picture_order.config
-    if asked is not None and picture_order.cascade is None and isinstance(config, FouriScaleConfig):
+    if asked is not None and picture_order.cascade is None:
         size = picture_order.height, picture_order.width
         rows.insert(1, ("cascade", cascade_sentence(asked, config, *size, picture_order.steps)))
     cells = "".join(f"<tr><th scope='row'>{escape(a)}</th><td>{escape(b)}</td></tr>" for a, b in rows)
-    return f'<table class="plan">{cells}</table>'
+    return (
+        f'<details data-kept="plan"><summary>{escape(_line(workshop, picture_order, explanation))}</summary>'
+        f'<table class="plan">{cells}</table></details>'
+    )
+
+
+def _line(workshop: Workshop, picture_order: PictureOrder, explanation: AnyExplanation) -> str:
+    """The plan at a glance."""
+    height, width = explanation.size
+    own_height, own_width = (
+        explanation.fit.training_size if isinstance(explanation, Explanation) else explanation.training_size
+    )
+    times = math.sqrt(height * width / (own_height * own_width))
+    return (
+        f"{width} x {height}, {times:.2f} times {own_width} x {own_height} on each side; {picture_order.steps} steps; "
+        f"{_pictures(picture_order)}: {_time(workshop, picture_order, explanation)}"
+    )
+
+
+def _pictures(picture_order: PictureOrder) -> str:
+    count = len(picture_order.methods) * picture_order.count
+    return "the picture" if count == 1 else "both pictures" if count == 2 else f"{count} pictures"
+
+
+def _time(workshop: Workshop, picture_order: PictureOrder, explanation: AnyExplanation) -> str:
+    """How long all pictures take here."""
+    times = [
+        workshop.speed.seconds(explanation, picture_order.model, method == SCALED)
+        for method in picture_order.methods
+    ]
+    known = [seconds for seconds in times if seconds is not None]
+    return (
+        f"about {picture_order.count * sum(known):.0f} s here" if known else "known after the first picture"
+    )
 
 
 def foretold(workshop: Workshop, picture_order: PictureOrder) -> AnyExplanation:
@@ -39,8 +74,9 @@ def foretold(workshop: Workshop, picture_order: PictureOrder) -> AnyExplanation:
 
     Raises:
         ValueError: see `explain`.
+        FieldError: so large a picture does not fit into the memory here, where nothing else bounds it.
     """
-    return workshop.models.explain(
+    explanation = workshop.models.explain(
         picture_order.model,
         picture_order.height,
         picture_order.width,
@@ -48,6 +84,12 @@ def foretold(workshop: Workshop, picture_order: PictureOrder) -> AnyExplanation:
         picture_order.config,
         picture_order.cascade,
     )
+    if workshop.host.max_pixels is None:
+        wrong = FieldProblems()
+        with wrong.at("width"):
+            workshop.models.check_memory(explanation, picture_order.model)
+        wrong.refuse()
+    return explanation
 
 
 def _rows(
@@ -62,10 +104,7 @@ def _rows(
             listed = ", ".join(f"{w}x{h}" for h, w in own[:3])
             rows.insert(2, ("mind", f"these are not this model's own training sizes ({listed})"))
     model = picture_order.model
-    times = [workshop.speed.seconds(explanation, model, method == SCALED) for method in picture_order.methods]
-    known = [seconds for seconds in times if seconds is not None]
-    about = f"about {sum(known):.0f} s here" if known else "known after the first picture"
-    rows.append(("time", f"{about}, for {'both pictures' if len(times) == 2 else 'the picture'}"))
+    rows.append(("time", f"{_time(workshop, picture_order, explanation)}, for {_pictures(picture_order)}"))
     decoding = workshop.models.decoder_bytes(model, picture_order.height, picture_order.width)
     if decoding is not None:
         peak = f"about {decoding / 1e9:.2f} GB at its peak"

@@ -7,11 +7,7 @@ from typing import Any
 
 import gradio as gr
 
-from fouriscale.sampling.recipe import CHUNK, Recipe
 from fouriscale.sampling.recipe import read as read_recipe
-from picturelab.foreign.pictures import foreign_settings
-from picturelab.foreign.settings import ForeignSettings
-from picturelab.recipes import open_texts
 
 from .. import messages
 from ..events import AT_ONCE, QUIET, News, answer
@@ -20,6 +16,7 @@ from ..jobs.files import pair
 from ..workshop import Workshop
 from . import order
 from .controls import HighResolutionTools
+from .from_picture import of_file
 from .plan import plan
 from .views import HighResolutionViews, show_pictures
 
@@ -33,7 +30,7 @@ def wire(
         try:
             file = Path(files[choice.index])
             scaled, direct = pair(file)
-            values = _of_picture(workshop, scaled or direct or file, bool(scaled and direct))
+            values, _ = of_file(workshop, scaled or direct or file, bool(scaled and direct))
         except (ValueError, IndexError) as error:
             return {status: messages.alert(error)}
         remark = messages.remark("Settings and picture restored.")
@@ -43,13 +40,9 @@ def wire(
         if file is None:
             return {views.recipe_remark: ""}
         try:
-            foreign = read_foreign(Path(file))
-            values = order.of_foreign(foreign) if foreign else _of_picture(workshop, Path(file), True)
+            values, said = of_file(workshop, Path(file), both=True)
         except Exception as error:
             return {views.recipe_remark: messages.alert(error)}
-        said = "Settings taken from the picture's recipe."
-        if foreign:
-            said = f"What {foreign.program} says was taken. Mind: {'; '.join(foreign.remarks[:4])}."
         return form.fill(values) | {views.recipe_remark: messages.remark(said)}
 
     def last_seed(files: list[str]) -> Any:
@@ -72,14 +65,3 @@ def on_opening(workshop: Workshop, form: Form, views: HighResolutionViews, opene
         return form.fill(values) | {views.plan: plan(workshop, values)}
 
     opened.then(from_link, None, [*form.values(), views.plan], **QUIET)
-
-
-def read_foreign(file: Path) -> ForeignSettings | None:
-    """What a picture of A1111 or ComfyUI says; None: it is none, or has a recipe of ours."""
-    carried = open_texts(file, "this page")
-    return None if CHUNK in carried.texts else foreign_settings(file.name, carried)
-
-
-def _of_picture(workshop: Workshop, file: Path, both: bool) -> dict[str, Any]:
-    """The values of a picture's recipe; `both`: to be sampled both ways."""
-    return order.of_recipe(workshop, Recipe.parse(read_recipe(file)), order.BOTH if both else None)

@@ -8,17 +8,27 @@ from typing import Any
 
 import gradio as gr
 
+from fouriscale.maths.sizes import SIZE_MULTIPLE
+
 from ..events import AT_ONCE, News, answer
 from ..forms import Form
 from .config_fields import parse_sizes
 from .controls import FREE, RATIOS, HighResolutionTools
 
-_GRID = 16  # pixels: what the ratio buttons round to
+_GRID = 16  # pixels: what sizes of no named ratio are rounded to
 
 
-def ratio_size(ratio: tuple[float, float], scale: float, side: int) -> tuple[int, int]:
-    """(width, height): a rectangle of a ratio (width, height) and the area of (scale x side) squared, rounded."""
-    across, down = ratio
+def ratio_size(ratio: tuple[int, int], scale: float, side: int) -> tuple[int, int]:
+    """(width, height) of exactly a ratio (width, height), nearest to the area of (scale x side) squared."""
+    common = math.gcd(*ratio)
+    across, down = (SIZE_MULTIPLE * part // common for part in ratio)
+    times = max(1, round(scale * side / math.sqrt(across * down)))
+    return across * times, down * times
+
+
+def free_size(shape: tuple[float, float], scale: float, side: int) -> tuple[int, int]:
+    """(width, height): nearly the shape (width, height) of any picture, and the same area, rounded."""
+    across, down = shape
     long = scale * side * math.sqrt(across / down)
     rounded = (max(_GRID, round(v / _GRID) * _GRID) for v in (long, long * down / across))
     width, height = rounded
@@ -43,31 +53,39 @@ def wire(form: Form, tools: HighResolutionTools) -> None:
     width, height, training = form["width"], form["height"], form["training_sizes"]
 
     def resize(values: Mapping[Any, Any]) -> Any:
-        side = training_side(values[training])
-        shape = RATIOS.get(values[tools.ratio], (values[width], values[height]))
+        side, shape = training_side(values[training]), (values[width], values[height])
+        name, scale = values[tools.ratio], values[tools.scale]
         if not side or not all(shape):
             return gr.skip()
-        return dict(zip((width, height), ratio_size(shape, values[tools.scale], side), strict=True))
+        size = ratio_size(RATIOS[name], scale, side) if name in RATIOS else free_size(shape, scale, side)
+        return dict(zip((width, height), size, strict=True))
 
     def follow(values: Mapping[Any, Any]) -> Any:
-        size = values[width], values[height]
-        return answer(_ratio_and_scale(tools, size, training_side(values[training])))
+        size, side = (values[width], values[height]), training_side(values[training])
+        return answer(_ratio_and_scale(tools, size, side, values[tools.scale]))
 
     inputs = {tools.ratio, tools.scale, training, width, height}
     gr.on([tools.ratio.input, tools.scale.release], resize, inputs, [width, height], **AT_ONCE)
-    gr.on(
-        [width.change, height.change],
-        follow,
-        {training, width, height},
-        [tools.ratio, tools.scale],
-        **AT_ONCE,
-    )
+    gr.on([width.change, height.change], follow, inputs, [tools.ratio, tools.scale], **AT_ONCE)
+    tools.swap.click(lambda *size: size[::-1], [width, height], [width, height], **AT_ONCE)
 
 
-def _ratio_and_scale(tools: HighResolutionTools, size: tuple[Any, Any], side: int | None) -> News:
-    """Which ratio button and scale a size (width, height) stands for."""
+def ratio_of(size: tuple[float, float]) -> str:
+    """The button of a size (width, height)."""
+    across, down = size
+    return next((name for name, (a, b) in RATIOS.items() if across * b == down * a), FREE)
+
+
+def _ratio_and_scale(
+    tools: HighResolutionTools, size: tuple[Any, Any], side: int | None, scale: float
+) -> News:
+    """Which ratio button and scale a size (width, height) stands for; `scale`: what the slider says."""
     if not (side and all(size)) or min(size) <= 0:
         return {tools.ratio: FREE}
-    scale = min(max(round(math.sqrt(size[0] * size[1]) / side * 4) / 4, 1), 4)
-    fitting = (name for name, shape in RATIOS.items() if ratio_size(shape, scale, side) == size)
-    return {tools.ratio: next(fitting, FREE), tools.scale: scale}
+    name = ratio_of(size)
+    if name in RATIOS and ratio_size(RATIOS[name], scale, side) == size:
+        return {tools.ratio: name}  # true ratios come in steps: the scale stays where it was put
+    return {
+        tools.ratio: name,
+        tools.scale: min(max(round(math.sqrt(size[0] * size[1]) / side * 4) / 4, 1), 4),
+    }

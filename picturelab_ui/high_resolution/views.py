@@ -4,20 +4,33 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import gradio as gr
+from PIL import Image
 
 from fouriscale import FouriScaleConfig
+from fouriscale.config_kinds import config_of
+from fouriscale.maths.wrap import NOWHERE, Axes
 from fouriscale.sampling.recipe import Recipe
 from fouriscale.sampling.recipe import read as read_recipe
+from fouriscale.sampling.wrapping import wrap_of
 
 from ..events import News
 from ..jobs.files import DIRECT, SCALED, method_of, seed_of
 from ..jobs.high_resolution import SamplingResult
 from ..panel import JobPanel
 from .spectrum_chart import spectrum_chart
+from .wrapped import AS_IT_IS, VIEWS
 
 _COMPARED = "Direct (left), FouriScale (right)"
+_EXAMPLES = Path(__file__).with_name("examples")  # what the page's first values draw
+_TALLEST = 2000  # pixels: the frame's own height is in the style sheet
+_HOW_IT_WORKS = (
+    "Beyond the size that a model was trained at, it draws its objects twice and breaks them. In the first part of the "
+    "run **FouriScale** shows its deep layers as much as they saw at that size, and leaves out what they can't know; "
+    "to a transformer it shows positions that it has seen. Both ways are drawn from the same noise."
+)
 
 
 @dataclass(frozen=True)
@@ -26,6 +39,9 @@ class HighResolutionViews:
 
     Attributes:
         files: the gallery's, in its order.
+        shown: the files of the frame, FouriScale's first; none of an example.
+        wrapped: how a picture that wraps is seen.
+        delete, pack, archive: buttons for the visitor's pictures, and the download of all.
         plan: what will be done.
         slider: both pictures.
         image: the only picture, where there is one.
@@ -38,6 +54,11 @@ class HighResolutionViews:
     """
 
     files: gr.State
+    shown: gr.State
+    wrapped: gr.Radio
+    delete: gr.Button
+    pack: gr.Button
+    archive: gr.DownloadButton
     plan: gr.HTML
     slider: gr.ImageSlider
     image: gr.Image
@@ -52,7 +73,7 @@ class HighResolutionViews:
     @property
     def pictures(self) -> list[gr.components.Component]:
         """What `show_pictures` changes."""
-        return [self.slider, self.image, self.save_scaled, self.save_direct]
+        return [self.slider, self.image, self.save_scaled, self.save_direct, self.shown, self.wrapped]
 
     @property
     def of_a_job(self) -> list[gr.components.Component]:
@@ -61,38 +82,48 @@ class HighResolutionViews:
 
 
 def place(panel: JobPanel) -> HighResolutionViews:
-    """All of them, one below the other."""
-    with gr.Accordion("What will be done", open=True):
-        plan = gr.HTML('<p class="soft">working it out</p>', elem_id="hires-plan")
-    panel.place_status()
-    slider = gr.ImageSlider(
-        label=_COMPARED, type="filepath", format="png",
-        interactive=False, elem_id="hires-slider", max_height=640,
-    )  # fmt: skip
+    """All of them, one below the other: the frame first, so that a picture is in sight without scrolling."""
+    frame: dict[str, Any] = dict(type="filepath", format="png", interactive=False, elem_classes="frame")
+    frame["buttons"] = ["fullscreen", "download"]
+    slider = gr.ImageSlider(label=_COMPARED, elem_id="hires-slider", max_height=_TALLEST, **frame)
     image = gr.Image(
-        label="Picture", type="filepath", format="png", interactive=False, visible=False, elem_id="hires-image",
-        alt_text="the picture made last",
-    )  # fmt: skip
-    previews = gr.Gallery(
-        label="Previews", columns=5, height="auto", allow_preview=False, visible=False, elem_id="hires-previews",
-        format="png", interactive=False,
-    )  # fmt: skip
+        label="Picture", visible=False, elem_id="hires-image", alt_text="the picture made last", **frame
+    )
+    panel.place_status()
+    plan = gr.HTML('<p class="soft">working out what will be done</p>', elem_id="hires-plan")
     with gr.Row():
         save_scaled = gr.DownloadButton("Download FouriScale", visible=False, size="sm")
         save_direct = gr.DownloadButton("Download direct", visible=False, size="sm")
+    wrapped = gr.Radio(
+        VIEWS, value=AS_IT_IS, label="Seen", visible=False, elem_classes="chips", elem_id="hires-wrapped"
+    )
     panel.place_link()
-    with gr.Accordion("Spectrum: how it works, on this picture", open=False):
-        spectrum = gr.HTML('<p class="soft">Generate a picture with FouriScale first.</p>')
+    previews = gr.Gallery(
+        label="On the way", columns=5, height="auto", allow_preview=False, visible=False, elem_id="hires-previews",
+        format="png", interactive=False,
+    )  # fmt: skip
     gallery = gr.Gallery(
         label="Your pictures: a click restores their settings", columns=5, height="auto", object_fit="contain",
         fit_columns=False, allow_preview=False, elem_id="hires-gallery", format="png", interactive=False,
     )  # fmt: skip
+    with gr.Row():
+        delete = gr.Button("Delete the shown picture", size="sm", min_width=120)
+        pack = gr.Button("Pack all as a zip", size="sm", min_width=120)
+        archive = gr.DownloadButton("Download all", visible=False, size="sm", min_width=120)
+    with gr.Accordion("Spectrum: how it works, on this picture", open=False):
+        gr.Markdown(_HOW_IT_WORKS)
+        spectrum = gr.HTML('<p class="soft">Generate a picture with FouriScale first.</p>')
     recipe = gr.File(
         label="Load recipe from image", file_types=[".png"], type="filepath", height=120, elem_id="hires-recipe"
     )  # fmt: skip
     recipe_remark = gr.HTML("", elem_id="hires-said")
     return HighResolutionViews(
         files=gr.State([]),
+        shown=gr.State([]),
+        wrapped=wrapped,
+        delete=delete,
+        pack=pack,
+        archive=archive,
         plan=plan,
         slider=slider,
         image=image,
@@ -104,6 +135,30 @@ def place(panel: JobPanel) -> HighResolutionViews:
         recipe=recipe,
         recipe_remark=recipe_remark,
     )
+
+
+def show_example(views: HighResolutionViews) -> News:
+    """A pair of pictures for those who have none yet."""
+    with Image.open(_EXAMPLES / "direct.png") as direct, Image.open(_EXAMPLES / "fouriscale.png") as scaled:
+        pair = direct.convert("RGB"), scaled.convert("RGB")
+    return {
+        views.slider: gr.ImageSlider(pair, visible=True, label="Example: direct (left), FouriScale (right)"),
+        views.image: gr.Image(visible=False),
+        views.save_scaled: _download(None),
+        views.save_direct: _download(None),
+        views.shown: [],
+        views.wrapped: gr.Radio(visible=False),
+    }
+
+
+def show_preview(views: HighResolutionViews, previews: list[tuple[Any, str]]) -> News:
+    """The unfinished picture in the frame, and the last ones of the run below."""
+    news: News = {views.previews: gr.Gallery(previews[-10:], visible=bool(previews))}
+    if previews:
+        picture, label = previews[-1]
+        news[views.image] = gr.Image(picture, visible=True, label=f"Unfinished: {label}")
+        news[views.slider] = gr.ImageSlider(visible=False)
+    return news
 
 
 def show_result(views: HighResolutionViews, result: SamplingResult) -> News:
@@ -157,7 +212,18 @@ def show_pictures(views: HighResolutionViews, scaled: Path | None, direct: Path 
         views.image: image,
         views.save_scaled: _download(scaled),
         views.save_direct: _download(direct),
+        views.shown: [str(file) for file in (scaled, direct) if file],
+        views.wrapped: gr.Radio(value=AS_IT_IS, visible=scaled is not None and any(wrap_axes(scaled))),
     }
+
+
+def wrap_axes(picture: Path) -> Axes:
+    """On which axes a picture of ours wraps."""
+    try:
+        config = read_recipe(picture)["config"]
+        return wrap_of(config_of(config)) if config else NOWHERE
+    except (ValueError, TypeError, KeyError):  # no recipe: nothing is known
+        return NOWHERE
 
 
 def show_gallery(views: HighResolutionViews, files: list[Path]) -> News:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import dataclasses
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +18,11 @@ from fouriscale.hooks.patch import fouriscale
 from fouriscale.hooks.pipelines import denoiser_of
 from fouriscale.sampling.cascade import Cascade
 from fouriscale.sampling.generate import generate
+from fouriscale.sampling.inputs import Inputs
 from fouriscale.sampling.parameters import parameters_of
-from fouriscale.sampling.recipe import save
+from fouriscale.sampling.recipe import Conditioning, File, save
+from fouriscale.sampling.schedulers import choose_scheduler
+from fouriscale.sampling.strength import steps_of
 from fouriscale.sampling.transformers import as_map
 from picturelab import clock
 
@@ -31,12 +37,17 @@ _PREVIEWS = 5  # a run
 
 @dataclass(frozen=True)
 class PictureOrder:
-    """What to sample: one picture a method, from the same noise. Sizes are in pixels.
+    """What to sample: one picture a method and seed, from the same noise. Sizes are in pixels.
 
     Attributes:
         methods: of `DIRECT` and `SCALED`.
+        recorded_model: what the recipe calls the model.
         cascade: how FouriScale's begins at the training size; None samples it once, as where the size leaves
             nothing to enlarge.
+        count: of seeds, from `seed` on.
+        scheduler: by name; None: the model's own.
+        inputs: what the picture is made from beside the prompt.
+        names_only: whether the recipe names those files without where they lie.
     """
 
     prompt: str
@@ -50,9 +61,16 @@ class PictureOrder:
     methods: tuple[str, ...] = (SCALED, DIRECT)
     negative_prompt: str | None = None
     cascade: Cascade | None = None
+    recorded_model: str = ""
+    count: int = 1
+    scheduler: str | None = None
+    inputs: Inputs = field(default_factory=Inputs)
+    names_only: bool = False
 
     def steps_of(self, method: str) -> int:
         """How many steps a method's picture takes, a cascade's both parts together."""
+        if self.inputs.strength is not None:
+            return steps_of(self.inputs.strength, self.steps, self.config.DENOISER)
         if self.cascade is None or method != SCALED:
             return self.steps
         return self.steps + self.cascade.steps(self.steps, self.config.DENOISER)
@@ -99,11 +117,20 @@ def sample(pipe: Any, order: PictureOrder, *, folder: Path, job: PageJob) -> Sam
         pass
     # FouriScale first: a config that does not fit the size shows early too.
     methods = [method for method in (SCALED, DIRECT) if method in order.methods]
-    job.of = sum(map(order.steps_of, methods))
-    pictures = tuple(
-        _sample_one(pipe, order, method, folder, job, after=sum(map(order.steps_of, methods[number + 1 :])))
-        for number, method in enumerate(methods)
-    )
+    runs = [(order.seed + number, method) for number in range(order.count) for method in methods]
+    job.of = sum(order.steps_of(method) for _, method in runs)
+    with _scheduler(pipe, order.scheduler):
+        pictures = tuple(
+            _sample_one(
+                pipe,
+                dataclasses.replace(order, seed=seed),
+                method,
+                folder,
+                job,
+                after=sum(order.steps_of(later) for _, later in runs[number + 1 :]),
+            )
+            for number, (seed, method) in enumerate(runs)
+        )
     active = None
     if SCALED in methods and isinstance(order.config, FouriScaleConfig):
         active = activity(
@@ -112,6 +139,18 @@ def sample(pipe: Any, order: PictureOrder, *, folder: Path, job: PageJob) -> Sam
         if order.cascade:  # the steps before are made at another size, directly
             active = active.last(order.cascade.steps(order.steps, order.config.DENOISER))
     return SamplingResult(pictures, active)
+
+
+@contextmanager
+def _scheduler(pipe: Any, name: str | None) -> Iterator[None]:
+    """A `with` block in which the pipeline has a scheduler by name; None: its own."""
+    own = pipe.scheduler
+    try:
+        if name is not None:
+            pipe.scheduler = choose_scheduler(name, pipe)
+        yield
+    finally:
+        pipe.scheduler = own
 
 
 def _sample_one(
@@ -153,9 +192,21 @@ def _sample_one(
             on_step=on_step,
             on_latents=on_latents,
             cascade=order.cascade if method == SCALED else None,
+            inputs=order.inputs,
         )
     path = sampled_file(folder, order.prompt, order.seed, job, method)
     folder.mkdir(parents=True, exist_ok=True)
-    recipe = picture.recipe.model_copy(update={"model": order.model})
+    recipe = picture.recipe.model_copy(update={"model": order.recorded_model or order.model})
+    if order.names_only:
+        recipe = recipe.model_copy(update={"inputs": _without_folders(recipe.inputs)})
     save(picture.image, path, recipe, parameters=parameters_of(recipe))
     return SampledPicture(method, path, tuple(powers), clock.now() - begun)
+
+
+def _without_folders(inputs: Conditioning) -> Conditioning:
+    """The same with files that are named by their last part: where they lie is the host's own affair."""
+
+    def last(file: File | None) -> File | None:
+        return None if file is None else file.model_copy(update={"path": Path(file.path).name})
+
+    return inputs.model_copy(update={"image": last(inputs.image), "mask": last(inputs.mask)})

@@ -17,6 +17,7 @@ from fouriscale.maths.grid import DeepGrid, Levels, resampling_matrix
 from fouriscale.maths.lowpass import Window
 from fouriscale.maths.plan import padded_size
 from fouriscale.maths.sizes import Size, size_at
+from fouriscale.maths.wrap import WRAPS
 
 PLAIN, DILATED, FILTERED = 0, 1, 2  # what a step does to a convolution
 ON_GRID = 1  # what it does to a block
@@ -91,7 +92,11 @@ def activity(
         if one.filtered and one.level is not None:
             size = size_at(latent_size, one.level)
             padded = padded_size(
-                size, latent_size=latent_size, training_size=(rows, columns), factor=math.ceil(fit.dilation)
+                size,
+                latent_size=latent_size,
+                training_size=(rows, columns),
+                factor=math.ceil(fit.dilation),
+                wrap=WRAPS[config.wrap],
             )
             label = f"maps {size[1]}x{size[0]}" + (f", stride {stride}" if stride > 1 else "")
             windows[label] = max(padded), stride
@@ -111,7 +116,7 @@ def _of_blocks(
     plain = (PLAIN,) * len(dilations)
     grids = {}
     for factor in dict.fromkeys(dilation for dilation in dilations if dilation > 1):
-        grid = levels.deep_grid(latent_size, factor, config.grid_resampling)
+        grid = levels.deep_grid(latent_size, factor, config.grid_resampling, WRAPS[config.wrap])
         (rows, columns), (small_rows, small_columns) = grid.full(grid.level), grid.size
         grids[f"maps {columns}x{rows} on {small_columns}x{small_rows}"] = grid
     return Activity(
@@ -133,17 +138,28 @@ def _state(dilation: float, stride: int, padded: tuple[int, int] | None, floor: 
 
 def kept(grid: DeepGrid, onto: str | None = None) -> torch.Tensor:
     """(side,): how much of each cosine of the longer axis, the slowest first, is left after going onto a deep grid
-    and off it.
+    and off it. Where the axis wraps, of Fourier's waves, which go round it.
 
     Args:
         onto: how it goes there; None takes the grid's own resampling.
     """
     axis = 0 if grid.full(grid.level)[0] >= grid.full(grid.level)[1] else 1
     full, small = grid.full(grid.level)[axis], grid.size[axis]
-    there = resampling_matrix(full, small, onto or grid.resampling)
-    back = resampling_matrix(small, full, grid.resampling)
-    waves = cosines(full, torch.arange(full, dtype=torch.float64), full)
+    closed, places = grid.wrap[axis], torch.arange(full, dtype=torch.float64)
+    there = resampling_matrix(full, small, onto or grid.resampling, closed)
+    back = resampling_matrix(small, full, grid.resampling, closed)
+    waves = _around(places) if closed else cosines(full, places, full)
     return (waves * (back @ there @ waves)).sum(0)
+
+
+def _around(places: torch.Tensor) -> torch.Tensor:
+    """(places, places): Fourier's orthonormal waves on a closed axis, the slowest first, cosine and sine in turn."""
+    count = len(places)
+    order = torch.arange(count)
+    angles = 2 * math.pi / count * places[:, None] * ((order + 1) // 2)
+    waves = torch.where(order % 2 == 0, angles.sin(), angles.cos()) * math.sqrt(2 / count)
+    alone = (order == 0) | ((order + 1) == count) & (order % 2 == 1)  # of one direction only
+    return torch.where(alone, torch.where(order == 0, 1.0, angles.cos()) / math.sqrt(count), waves)
 
 
 def short_name(layer: str) -> str:

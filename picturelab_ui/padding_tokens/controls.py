@@ -62,7 +62,7 @@ def place(workshop: Workshop, panel: JobPanel) -> tuple[Form, PaddingTokensTools
         elem_classes="chips",
     )
     form.add("arms", arms)
-    with gr.Row(elem_classes="seed"):
+    with gr.Row(elem_classes="beside"):
         form.add("seed", gr.Number(0, label="Seed", precision=0, min_width=110, scale=2))
         dice = gr.Button("Dice", size="sm", min_width=70, scale=1)
         steps, _ = workshop.models.usual_settings(models[0])

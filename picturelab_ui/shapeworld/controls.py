@@ -37,7 +37,7 @@ def place(panel: JobPanel) -> tuple[Form, ShapeworldTools]:
         interactive=False,
         lines=2,
     )
-    with gr.Row(elem_classes="seed"):
+    with gr.Row(elem_classes="beside"):
         form.add("number", gr.Number(1, label="Scene", precision=0, min_width=110, scale=2))
         dice = gr.Button("Dice", size="sm", min_width=70, scale=1)
     form.add("objects", gr.Radio(list(OBJECTS), value=first, label="Objects", elem_classes="chips"))

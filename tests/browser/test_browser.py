@@ -224,9 +224,13 @@ def test_ratio_buttons_and_examples_fill_the_fields(visit):
     page = visit()
     opened = panel(page, "High resolution")
     opened.get_by_label("16:9", exact=True).check()
-    expect(opened.get_by_label("Width")).to_have_value("336")
-    expect(opened.get_by_label("Height")).to_have_value("192")
-    expect(page.locator("#hires-plan")).to_contain_text("width 336, height 192")
+    expect(opened.get_by_label("Width")).to_have_value("384")
+    expect(opened.get_by_label("Height")).to_have_value("216")
+    expect(page.locator("#hires-plan")).to_contain_text("width 384, height 216")
+    opened.get_by_role("button", name="Swap").click()
+    expect(opened.get_by_label("Height")).to_have_value("384")
+    expect(opened.get_by_label("9:16", exact=True)).to_be_checked()
+    expect(page.locator("#hires-scale input[type=number]")).to_have_value("2")
     opened.get_by_label("Width").fill("320")
     expect(opened.get_by_label("free")).to_be_checked()
     opened.get_by_text("a small purple square on a white background, 512 x 512").click()
@@ -372,12 +376,67 @@ def test_both_themes_are_readable(visit, theme):
         assert page.evaluate(CONTRAST) == []
 
 
-def test_on_a_phone_a_start_leads_to_its_progress(visit):
-    page = visit(SMALL, width=390)
-    expect(status(page)).not_to_be_in_viewport()
+SCREENS = pytest.mark.parametrize(("width", "height"), [(1280, 900), (390, 844)])
+
+
+@SCREENS
+def test_a_picture_is_in_sight_before_during_and_after_a_run(visit, width, height):
+    page = visit("width=192&height=192&steps=10", width=width, height=height)
+
+    def in_sight(frame):
+        picture = page.locator(f"#hires-{frame} img").first
+        expect(picture).to_be_in_viewport(ratio=0.9)
+        assert picture.bounding_box()["height"] > height / 3
+
+    expect(page.locator("#hires-slider")).to_contain_text("Example")
+    in_sight("slider")
     generate(page)
+    expect(page.locator("#hires-image")).to_contain_text("Unfinished: FouriScale")
+    in_sight("image")
     expect(status(page)).to_be_in_viewport()
-    expect(status(page)).to_contain_text("Done")
+    expect(status(page)).to_contain_text(DONE)
+    expect(page.locator("#hires-slider")).to_contain_text("seed 7")
+    in_sight("slider")
+    assert page.evaluate("scrollY") == 0
+
+
+def test_the_plan_is_a_line_that_unfolds_and_stays_open(visit):
+    page = visit(SMALL)
+    line, table = page.locator("#hires-plan summary"), page.locator("#hires-plan table")
+    expect(line).to_contain_text("192 x 192, 1.50 times 128 x 128 on each side; 3 steps")
+    expect(table).not_to_be_visible()
+    line.press("Enter")
+    expect(table).to_be_visible()
+    panel(page, "High resolution").get_by_label("Width").fill("256")
+    expect(line).to_contain_text("256 x 192")
+    expect(table).to_be_visible()
+
+
+def test_ctrl_enter_draws_and_keys_move_the_divider(visit):
+    page = visit(SMALL)
+    page.locator("#hires-prompt textarea").press("Control+Enter")
+    expect(status(page)).to_contain_text(DONE)
+    divider = page.get_by_role("slider", name="Divider between the two pictures")
+    before = divider.bounding_box()["x"]
+    divider.press("ArrowRight")
+    expect(divider).to_have_attribute("aria-valuenow", "52")
+    assert divider.bounding_box()["x"] > before
+    divider.press("Home")
+    expect(divider).to_have_attribute("aria-valuenow", "0")
+
+
+def test_the_method_writes_settings_and_follows_them(visit):
+    page = visit()
+    opened = panel(page, "High resolution")
+    expect(opened.get_by_label("recommended", exact=True)).to_be_checked()
+    opened.get_by_label("paper", exact=True).check()
+    page.locator("#hires-plan summary").click()
+    expect(page.locator("#hires-plan")).to_contain_text("the first 15 of 25 active")
+    opened.locator("#hires-method").get_by_label("direct", exact=True).check()
+    opened.get_by_role("button", name="Model and sampling").click()
+    expect(opened.locator("#hires-sampling").get_by_label("direct", exact=True)).to_be_checked()
+    opened.locator("#hires-sampling").get_by_label("FouriScale", exact=True).check()
+    expect(opened.get_by_label("paper", exact=True)).to_be_checked()
 
 
 def test_a_phone_shows_everything_without_sideways_scrolling(visit):

@@ -26,7 +26,7 @@ def values(workshop):
 def served(tmp_path_factory):
     """The page on a free port: a client of it, its output folder and its address."""
     output = tmp_path_factory.mktemp("page")
-    with page_server(output, "--max-pixels", f"{256 * 256}", "--max-waiting", "60") as url:
+    with page_server(output, "--public", "--max-pixels", f"{256 * 256}", "--max-waiting", "60") as url:
         client = Client(url, verbose=False, download_files=tmp_path_factory.mktemp("downloads"))
         yield client, output, url
         client.close()

@@ -9,7 +9,7 @@ from fouriscale import FouriScaleConfig
 from fouriscale.config import MODES
 from fouriscale.sampling.cascade import Cascade
 from fouriscale.sampling.recipe import Recipe, read
-from picturelab_ui.high_resolution import order
+from picturelab_ui.high_resolution import from_picture, order
 from picturelab_ui.high_resolution.config_fields import AS_MODE
 from picturelab_ui.high_resolution.plan import foretold, plan
 from picturelab_ui.jobs.files import DIRECT, SCALED
@@ -64,7 +64,7 @@ def test_the_plan_of_a_cascade(workshop, values):
 def test_a_cascades_recipe_fills_its_fields(workshop, values):
     config = FouriScaleConfig.preset("shapeworld").to_dict()
     recipe = Recipe.parse(read(OLD))
-    restored = order.of_recipe(
+    restored = from_picture.of_recipe(
         workshop, recipe.model_copy(update={"cascade": {"strength": 0.3}, "config": config})
     )
     assert [restored[name] for name in order.CASCADE] == [True, 0.3, "pixels"]
@@ -75,14 +75,14 @@ def test_a_cascades_recipe_fills_its_fields(workshop, values):
 def test_a_recipe_leaves_open_what_is_as_its_mode_says(workshop, values, mode):
     own = FouriScaleConfig.preset("shapeworld", mode=mode, attention="polyphase")
     recipe = Recipe.parse(read(OLD)).model_copy(update={"config": own.resolved().to_dict()})
-    restored = order.of_recipe(workshop, recipe)
+    restored = from_picture.of_recipe(workshop, recipe)
     assert (restored["mode"], restored["attention"]) == (mode, "polyphase")
     assert restored["third_branch"] == restored["grid"] == AS_MODE
     assert order.read(workshop, restored).config.resolved() == own.resolved()
 
 
 def test_an_old_fast_picture_shows_the_mode_that_it_was_made_in(workshop):
-    restored = order.of_recipe(workshop, Recipe.parse(read(OLD)))
+    restored = from_picture.of_recipe(workshop, Recipe.parse(read(OLD)))
     assert (restored["mode"], restored["cascade"]) == ("layerwise", False)
     assert not order.read(workshop, restored).config.deep
 
@@ -119,5 +119,5 @@ def test_a_job_counts_the_steps_of_both_parts(workshop, values, tmp_path):
     assert read(direct.path)["cascade"] is None
     with Image.open(scaled.path) as image:
         assert image.size == (192, 192)
-    restored = order.of_recipe(workshop, Recipe.parse(read(scaled.path)), order.BOTH)
+    restored = from_picture.of_recipe(workshop, Recipe.parse(read(scaled.path)), order.BOTH)
     assert order.read(workshop, restored).cascade == Cascade(strength=0.5)

@@ -5,8 +5,8 @@ import json
 import pytest
 from PIL import Image, PngImagePlugin
 
-from picturelab_ui.high_resolution import order
-from picturelab_ui.high_resolution.restore import read_foreign
+from picturelab_ui.high_resolution import from_picture
+from picturelab_ui.high_resolution.from_picture import read_foreign
 from tests.picturelab.foreign.test_a1111 import THEIRS
 from tests.picturelab.foreign.test_comfyui import GRAPH
 
@@ -20,11 +20,13 @@ def png(path, **texts):
 
 
 def test_what_is_known_fills_fields_and_the_model_stays(tmp_path, values):
-    said = order.of_foreign(read_foreign(png(tmp_path / "a.png", parameters=THEIRS)))
-    assert said.keys() == {"prompt", "negative", "seed", "steps", "guidance", "width", "height"}
+    said = from_picture.of_foreign(read_foreign(png(tmp_path / "a.png", parameters=THEIRS)))
+    assert said.keys() == {"prompt", "negative", "seed", "steps", "guidance", "width", "height", "sampler"}
     assert (said["seed"], said["width"], said["height"]) == (1234567890123, 512, 768)
     assert said.keys() <= values.keys()
-    assert "model" not in order.of_foreign(read_foreign(png(tmp_path / "b.png", prompt=json.dumps(GRAPH))))
+    assert "model" not in from_picture.of_foreign(
+        read_foreign(png(tmp_path / "b.png", prompt=json.dumps(GRAPH)))
+    )
 
 
 def test_a_recipe_of_ours_is_no_foreign_one(tmp_path):

@@ -12,16 +12,16 @@ from fouriscale import FouriScaleConfig
 from fouriscale.sampling.recipe import Recipe, read, save
 from picturelab_ui import links
 from picturelab_ui.folders import Folders
-from picturelab_ui.high_resolution import order
+from picturelab_ui.high_resolution import from_picture, order
 from picturelab_ui.high_resolution.config_fields import (
     TRANSFORMER_SETTINGS,
     UNET_SETTINGS,
     from_fields,
     to_fields,
 )
-from picturelab_ui.high_resolution.controls import RATIOS
+from picturelab_ui.high_resolution.controls import FREE, RATIOS
 from picturelab_ui.high_resolution.plan import plan
-from picturelab_ui.high_resolution.sizes import ratio_size
+from picturelab_ui.high_resolution.sizes import free_size, ratio_of, ratio_size
 from picturelab_ui.host import Host
 from picturelab_ui.padding_tokens import order as padding_order
 from picturelab_ui.workshop import Workshop
@@ -116,6 +116,7 @@ WRONG = [
     ("prompt", "", "empty"),
     ("width", 250, "multiples of 8"),
     ("width", None, "empty"),
+    ("width", 32768, "--max-pixels"),
     ("height", 32768, "million pixels"),
     ("seed", -1, "from 0"),
     ("seed", float("inf"), "whole number"),
@@ -215,7 +216,7 @@ def test_a_tab_takes_only_its_own_link():
 def test_a_recipe_fills_every_field(workshop, values, tmp_path, served):
     client, *_ = served
     (file,) = client.predict("a red circle", 64, 64, 5, 1, compare=False, api_name="/generate")
-    restored = order.of_recipe(workshop, Recipe.parse(read(file)))
+    restored = from_picture.of_recipe(workshop, Recipe.parse(read(file)))
     expected = values | {"prompt": "a red circle", "width": 64, "height": 64, "seed": 5, "steps": 1}
     for name in set(TRANSFORMER_SETTINGS) - set(UNET_SETTINGS):
         del expected[name]  # a UNet's picture says nothing of them
@@ -224,7 +225,7 @@ def test_a_recipe_fills_every_field(workshop, values, tmp_path, served):
     with Image.open(file) as image:
         save(image, tmp_path / "other.png", changed)
     with pytest.raises(ValueError, match="does not load 'owner/name'"):
-        order.of_recipe(workshop, Recipe.parse(read(tmp_path / "other.png")))
+        from_picture.of_recipe(workshop, Recipe.parse(read(tmp_path / "other.png")))
 
 
 @pytest.mark.slow
@@ -256,13 +257,17 @@ def test_the_plan_with_another_models_training_size(workshop, values, monkeypatc
     assert "no preset fits" not in plan(workshop, foreign)
 
 
-def test_ratio_buttons_keep_the_area():
+def test_ratio_buttons_are_true_and_keep_the_area():
     assert ratio_size((1, 1), 2, 128) == (256, 256)
+    assert ratio_size((16, 9), 2, 128) == (384, 216)
     for ratio, (across, down) in RATIOS.items():
         width, height = ratio_size(RATIOS[ratio], 4, 512)
-        assert width % 16 == height % 16 == 0
-        assert width / height == pytest.approx(across / down, rel=0.03)
-        assert width * height == pytest.approx(2048**2, rel=0.03)
+        assert width % 8 == height % 8 == 0
+        assert width * down == height * across
+        assert width * height == pytest.approx(2048**2, rel=0.04)
+        assert ratio_of((width, height)) == ratio
+    assert ratio_of((336, 192)) == FREE
+    assert free_size((512, 128), 4, 128) == (1024, 256)
 
 
 def test_padding_fields_are_checked(workshop):

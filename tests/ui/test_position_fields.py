@@ -4,8 +4,9 @@ import pytest
 
 from fouriscale import FouriScaleConfig, PositionConfig
 from fouriscale.loading.pipeline import load_pipeline
+from fouriscale.sampling.cascade import Cascade
 from fouriscale.sampling.recipe import Recipe, read
-from picturelab_ui.high_resolution import order
+from picturelab_ui.high_resolution import from_picture, order
 from picturelab_ui.high_resolution.config_fields import (
     TRANSFORMER_SETTINGS,
     from_fields,
@@ -51,7 +52,7 @@ def test_fields_hold_a_config(config):
 def test_fields_of_the_other_kind_do_not_matter(workshop, values):
     assert set(values) == set(order.FIELDS)
     asked = order.read(workshop, values | {"layers": "", "stop": 7, "cascade": True})
-    assert (asked.config, asked.cascade) == (CONFIG, None)
+    assert (asked.config, asked.cascade) == (CONFIG, Cascade())
     of_a_unet = order.start(workshop) | {"temperature": "hot"}
     assert order.read(workshop, of_a_unet).config == FouriScaleConfig.preset("shapeworld")
 
@@ -87,7 +88,7 @@ def test_a_link_and_a_recipe_bring_the_settings_back(workshop, values):
 def test_the_plan(workshop, values):
     said = plan(workshop, values)
     assert "2.00 on both axes" in said
-    assert "cascade" not in plan(workshop, values | {"cascade": True})
+    assert "sampled directly; enlarged as pixels" in plan(workshop, values | {"cascade": True})
     assert foretold(workshop, order.read(workshop, values)).run_cost == 1.0
     assert "width 256, height 255" in plan(workshop, values | {"height": 255})
 
@@ -107,5 +108,5 @@ def test_a_job(workshop, values, tmp_path):
     assert [picture.method for picture in result.pictures] == [SCALED, DIRECT]
     assert len(result.pictures[0].powers) == 2
     assert [label for _, label in job.previews] == [f"{SCALED} 1", f"{DIRECT} 1"]
-    restored = order.of_recipe(workshop, Recipe.parse(read(result.path(SCALED))))
+    restored = from_picture.of_recipe(workshop, Recipe.parse(read(result.path(SCALED))))
     assert (restored["model"], restored["rule"]) == (MODEL, "interpolate")

@@ -10,7 +10,7 @@ from fouriscale.reports.validate import our_prompts
 from fouriscale.sampling.recipe import Recipe, read
 from picturelab.worlds import DEFAULT_MODEL
 from picturelab_ui import page
-from picturelab_ui.high_resolution import order
+from picturelab_ui.high_resolution import from_picture, order
 from picturelab_ui.high_resolution import tab as high_resolution
 from picturelab_ui.host import Host
 from picturelab_ui.jobs.padding_tokens import audit_prompts
@@ -70,7 +70,7 @@ def test_the_model_draws_and_reads(workshop, tiny_model):
     assert (job.error, len(job.result.pictures)) == ("", 2)
     recipe = Recipe.parse(read(job.result.pictures[0].path))
     assert recipe.model == tiny_model.name  # where it lies is the host's own affair
-    assert order.of_recipe(workshop, recipe)["model"] == tiny_model.name
+    assert from_picture.of_recipe(workshop, recipe)["model"] == tiny_model.name
     (entry,) = read_tokens(workshop, tiny_model.name, "a red circle")
     assert "padding" in entry.roles
     assert len(audit_prompts(str(tiny_model), "", 3).texts) == 3

@@ -212,6 +212,21 @@ def test_the_deep_grid_keeps_the_low_frequencies_of_the_longer_axis(pipe):
     assert kept(grid, onto="area")[12] != kept(grid)[12]
 
 
+def test_what_wraps_keeps_waves_that_go_round_and_pads_nothing(pipe):
+    config = DEEP.replace(grid_phases=None, wrap="both")
+    (grid,) = activity(pipe.unet, config, 384, 256, 2, pipe.vae_scale_factor).grids.values()
+    passes = kept(grid)
+    assert passes[:19].tolist() == pytest.approx([1.0] * 19, abs=1e-9)
+    assert passes[21:].tolist() == pytest.approx([0.0] * 27, abs=1e-9)
+    layers = dict(mode="paper", grid="full")
+    padded, around = (
+        activity(pipe.unet, DEEP.replace(**layers, wrap=wrap), 320, 320, 2, pipe.vae_scale_factor).windows
+        for wrap in ("none", "both")
+    )
+    assert padded.keys() == around.keys()
+    assert all(around[name][0] < padded[name][0] for name in padded)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("changes", [{}, {"third_branch": True}, {"grid_phases": [[0.5, 4]]}])
 def test_the_deep_grid_is_drawn(pipe, changes):
