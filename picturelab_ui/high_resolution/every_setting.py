@@ -18,6 +18,7 @@ SHARED: dict[str, tuple[str, tuple[str, ...]]] = {
         "What the model has seen: everything else is measured by it. Recognised from the model.",
         ("training_sizes",),
     ),
+    "Pictures that wrap": ("Tiles and panoramas, whose opposite edges meet.", ("wrap",)),
 }
 OF_UNETS: dict[str, tuple[str, tuple[str, ...]]] = {
     "Mode": (
@@ -41,8 +42,8 @@ OF_UNETS: dict[str, tuple[str, tuple[str, ...]]] = {
         ("grid", "grid_phases", "grid_level", "grid_resampling"),
     ),
     "Edges": (
-        "Pictures that wrap: tiles and panoramas, whose opposite edges meet.",
-        ("wrap", "border"),
+        "What dilated convolutions see beyond the edge of a picture that does not wrap; an experiment.",
+        ("border",),
     ),
     "Memory": ("Less of it, in more time.", ("split_rows",)),
 }
