@@ -22,6 +22,7 @@ from picturelab.bounds import (
     Threads,
     Width,
 )
+from picturelab.text_lengths import Encoding
 
 from ..config_kinds import config_of
 from .cascade import Cascade
@@ -96,6 +97,7 @@ class Recipe(BaseModel):
     versions: dict[str, str]
     inputs: Conditioning = Conditioning()
     cascade: dict[str, Any] | None = None  # Cascade's fields; None where it was sampled once
+    encoding: Encoding = None  # of the text; None: as the pipeline pads it
 
     @classmethod
     def parse(cls, values: Mapping[str, Any]) -> Recipe:

@@ -15,6 +15,7 @@ from picturelab.batch.jobs import Job
 from picturelab.bounds import Batch, Name, Seed
 from picturelab.pipeline import Pipeline
 from picturelab.recipes import versions
+from picturelab.text_lengths import Encoding, encoded_as, way_of
 
 from ..families.registry import check_index, family_of
 from ..hooks.handing_over import drawn
@@ -32,6 +33,7 @@ class Arm(PromptRecipe):
 
     Attributes:
         keep: the arm, by the name that jobs files have for it.
+        encoding: the way in which texts were encoded; None: as the pipeline pads them.
     """
 
     command: str = "batch"
@@ -39,6 +41,7 @@ class Arm(PromptRecipe):
     seed: Seed
     batch_size: Batch
     batch_index: int
+    encoding: Encoding = None
 
     @model_validator(mode="after")
     def _together(self) -> Self:
@@ -53,11 +56,13 @@ class PadToneInstrument:
     """Makes jobs with `keep`: the rows that it names from the prompt's encoding, the rest from the clean one."""
 
     chunk = RECIPE
-    reads_text = True  # the pipeline encodes the negative prompt itself
 
     def check(self, job: Job) -> None:
         check_rows(job.keep or "")
         _located(job.model)
+
+    def encoder_stays(self, job: Job) -> str | None:
+        return "with an arm, the pipeline encodes the negative prompt itself"
 
     def changed_settings(self, job: Job, recipe: Mapping[str, Any]) -> str | None:
         return None  # a job says all itself
@@ -66,7 +71,8 @@ class PadToneInstrument:
         return models.load_pipeline(job.model, device=device, dtype=dtype, check=check_index)
 
     def encode(self, pipe: Pipeline, job: Job) -> EncodedText | None:
-        (text,) = encode_arms(pipe, job.prompt, (job.keep or "full",), options=_call(pipe, job))
+        with encoded_as(pipe, way_of(pipe, bool(job.pad_text))):
+            (text,) = encode_arms(pipe, job.prompt, (job.keep or "full",), options=_call(pipe, job))
         return text
 
     def paint(
@@ -74,7 +80,9 @@ class PadToneInstrument:
     ) -> list[JobPicture]:
         call = _call(pipe, jobs[0])
         texts = [_moved(text, pipe._execution_device) for text in encodings if text is not None]
-        images = _sampled(pipe, texts, [job.seed for job in jobs], call)
+        way = way_of(pipe, bool(jobs[0].pad_text))
+        with encoded_as(pipe, way):
+            images = _sampled(pipe, texts, [job.seed for job in jobs], call)
         where = models.origin(pipe)
         shared: dict[str, Any] = dict(
             model=where.model,
@@ -85,6 +93,7 @@ class PadToneInstrument:
             dtype=str(pipe.dtype).removeprefix("torch."),
             threads=torch.get_num_threads(),
             versions=versions(),
+            encoding=way,
         )
         arms = [
             Arm(prompt=job.prompt, keep=job.keep or "full", seed=job.seed, batch_index=i, **shared)
@@ -96,9 +105,11 @@ class PadToneInstrument:
 def remake(pipe: Pipeline, arm: Arm) -> Image.Image:
     """The picture of a recipe once more. Sets torch's thread count to the recorded one."""
     torch.set_num_threads(arm.threads)
-    (text,) = encode_arms(pipe, arm.prompt, (arm.keep,), options=arm.call)
-    # Its neighbours in the batch do not matter, their number does.
-    return _sampled(pipe, [text] * arm.batch_size, [arm.seed] * arm.batch_size, arm.call)[arm.batch_index]
+    with encoded_as(pipe, arm.encoding):
+        (text,) = encode_arms(pipe, arm.prompt, (arm.keep,), options=arm.call)
+        # Its neighbours in the batch do not matter, their number does.
+        images = _sampled(pipe, [text] * arm.batch_size, [arm.seed] * arm.batch_size, arm.call)
+    return images[arm.batch_index]
 
 
 def _sampled(

@@ -58,6 +58,7 @@ class GroupPlan:
         contents: {name: hash} of every file and model that jobs name.
         begun_with: the version of ours that the folder was begun with; None: this one.
         file_defaults: of the files of jobs that do not say, see `BatchOrder`.
+        pad_text: of jobs that do not say.
     """
 
     jobs_file: JobsFile
@@ -69,6 +70,7 @@ class GroupPlan:
     contents: dict[str, str] = field(default_factory=dict)
     begun_with: str | None = None
     file_defaults: Mapping[str, Any] = field(default_factory=dict)
+    pad_text: bool = False
 
     @property
     def total(self) -> int:
@@ -102,6 +104,8 @@ class GroupPlan:
         usual = dict(self.file_defaults)
         if values.get("format") is not None:  # a quality is of the format that it is given with
             usual = {name: value for name, value in usual.items() if name == "a1111"}
+        if self.pad_text:
+            usual["pad_text"] = True
         return parse({"model": self.model} | usual | self.paths.with_places(values), number)
 
     def note_contents(self, job: Job) -> None:

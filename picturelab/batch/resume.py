@@ -61,6 +61,11 @@ def settle(before: dict[str, Any], now: dict[str, Any], plan: GroupPlan, record:
                 "(--batch, --model, --skip-bad, --format, --quality, --no-a1111)"
             )
         raise ValueError(f"the folder holds {what}: give the same, or another folder")
+    if now["pad_text"] and not before.get("pad_text", True):
+        raise ValueError(
+            "the folder holds a run begun with texts at their true length instead of --pad-text; give the same, or "
+            "another folder"
+        )
     differing = [name for name in _COMPARED if before.get(name, now[name]) != now[name]]
     if differing:
         was = ", ".join(f"{name} {before[name]} instead of {now[name]}" for name in differing)
@@ -153,6 +158,7 @@ def _from_pictures(store: Store, plan: GroupPlan, record: Record) -> dict[str, A
             raise _other_jobs(store, entry)
         note |= {name: recipe[name] for name in _COMPARED if name in recipe}
         note["device"] = str(note.get("device", "cpu")).split(":")[0]
+        note["pad_text"] = note.get("pad_text", True) and recipe.get("encoding") is None
     return note
 
 

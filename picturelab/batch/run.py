@@ -101,7 +101,7 @@ def run(order: BatchOrder, on_note: OnNote = lambda dispatcher, plan: None) -> B
     with store.begin(order.wait):
         _check_places(store, plan)
         record = store.record()
-        dispatcher = Dispatcher(plan, store, record, order.retry)
+        dispatcher = Dispatcher(plan, store, record, order.retry, None if _holds(order, store) else _stays)
         settings = _begun(order, store, plan, record, device, dispatcher.left > 0)
         _note_bad(store, plan, record)
         on_note(dispatcher, plan)
@@ -155,8 +155,11 @@ def _begun(
         "device": device.type,
         "dtype": str(models.choose_dtype(order.dtype or before.get("dtype"), device)).removeprefix("torch."),
         "threads": order.threads or before.get("threads") or usual,
+        # A folder that was begun before there was a choice goes on as it was begun.
+        "pad_text": order.pad_text or bool(before.get("pad_text", "device" in before)),
     }
     settle(before, now, plan, record)
+    plan.pad_text = now["pad_text"]
     plan.begun_with = before.get("versions", {}).get(recipes.OURS)
     if left:
         check_settings(store, plan, record)
@@ -168,6 +171,17 @@ def _begun(
         store=store.address,
         encodings=str(_encodings(order, store, now["plan"])),
     )
+
+
+def _stays(job: Job) -> bool:
+    """Whether a job's picture needs the text encoders."""
+    return instrument(job.instrument).encoder_stays(job) is not None
+
+
+def _holds(order: BatchOrder, store: Store) -> bool:
+    """Whether text encoders are held: that was asked for, or workers do not see each other's encodings."""
+    apart = order.engine != "local" and (order.cache is not None or not isinstance(store, Folder))
+    return order.keep_encoder or apart
 
 
 def _encodings(order: BatchOrder, store: Store, digest: str) -> Path:

@@ -1,0 +1,47 @@
+"""How long the texts are that encoders read: as a pipeline pads them, or without padding at the right."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from typing import Literal
+
+from .hooks.text_encoders import at_true_length
+from .pipeline import Pipeline
+
+Encoding = Literal["true length"] | None
+"""The way in which a picture's text was encoded, as recipes have it; None: as the pipeline pads it."""
+
+TRUE_LENGTH: Literal["true length"] = "true length"
+
+PIPELINES = frozenset(
+    {
+        "AuraFlowPipeline",  # the padding's rows are set to zero
+        "HunyuanImagePipeline",
+        "Lumina2Pipeline",
+        "OvisImagePipeline",  # zero too
+        "PRXPipeline",
+        "PixArtAlphaPipeline",
+        "PixArtSigmaPipeline",
+        "SanaPipeline",
+        "ZImagePipeline",
+    }
+)
+"""Those in which a prompt's rows do not depend on its padding, and the padding's rows reach no picture: the encoder
+is causal or masked, and the rows are dropped, masked or zero. Of no other kind is padding left out."""
+
+
+def way_of(pipe: Pipeline, pad_text: bool) -> Encoding:
+    """How a pipeline's texts are encoded.
+
+    Args:
+        pad_text: as the pipeline pads them, whatever its kind.
+    """
+    return TRUE_LENGTH if not pad_text and type(pipe).__name__ in PIPELINES else None
+
+
+@contextlib.contextmanager
+def encoded_as(pipe: Pipeline, way: Encoding) -> Iterator[None]:
+    """Inside the block, a pipeline's text encoders read texts in a way of `way_of`."""
+    with contextlib.nullcontext() if way is None else at_true_length(pipe):
+        yield
