@@ -69,6 +69,9 @@ class FouriScaleInstrument:
         preset = None if job.preset == DIRECT else job.preset
         return load_pipeline(job.model, device=device, dtype=dtype, preset=preset)
 
+    def text_length(self, job: Job) -> int | None:
+        return None  # a UNet's texts are of one length, and a transformer samples each alone
+
     def encoder_stays(self, job: Job) -> str | None:
         if job.lora:
             return "a LoRA may change them"

@@ -7,17 +7,22 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Self
 
 import torch
+from diffusers import DiffusionPipeline
+from huggingface_hub.errors import HFValidationError
 from pydantic import model_validator
+from transformers import AutoTokenizer
 
-from picturelab import models
+from picturelab import hub, models
 from picturelab.batch.instruments import EncodedText, JobPicture
 from picturelab.batch.jobs import Job
 from picturelab.bounds import Batch, Name, Seed
 from picturelab.pipeline import Pipeline
 from picturelab.recipes import versions
 from picturelab.text_lengths import Encoding, encoded_as, way_of
+from picturelab.worlds import split
 
 from ..families.registry import check_index, family_of
+from ..families.table import FAMILIES
 from ..hooks.handing_over import drawn
 from ..interventions.ite import encode_arms, pipe_arguments, stack_arguments
 from ..maths.roles import check_rows
@@ -60,6 +65,10 @@ class PadToneInstrument:
     def check(self, job: Job) -> None:
         check_rows(job.keep or "")
         _located(job.model)
+
+    def text_length(self, job: Job) -> int | None:
+        tokenizer = _tokenizer_of_ragged(job.model)
+        return None if tokenizer is None else len(tokenizer(job.prompt, verbose=False).input_ids)
 
     def encoder_stays(self, job: Job) -> str | None:
         return "with an arm, the pipeline encodes the negative prompt itself"
@@ -134,6 +143,32 @@ def _moved(text: EncodedText, device: torch.device) -> EncodedText:
         name: [row.to(device) for row in value] if isinstance(value, list) else value.to(device)
         for name, value in text.items()
     }
+
+
+@functools.lru_cache(maxsize=64)
+def _tokenizer_of_ragged(model: str) -> Any:
+    """The tokenizer of a model whose denoiser reads text and picture in one attention and masks or drops padding;
+    None: it is no such model, or its tokenizer cannot be had."""
+    try:
+        kind, offline = _located(model), False
+        if kind == "hub":
+            offline = hub.problem(model, None) is not None
+        index = DiffusionPipeline.load_config(_folder(model), local_files_only=offline)
+        family = FAMILIES.get(str(index["_class_name"]))
+        if family is None or not family.joint or not family.denoiser_masks:
+            return None
+        (encoder, *_) = [encoder for encoder in family.encoders if encoder.feeds == "rows"]
+        return AutoTokenizer.from_pretrained(
+            _folder(model), subfolder=encoder.tokenizer, local_files_only=offline
+        )
+    except (OSError, ValueError, KeyError, HFValidationError):
+        return None
+
+
+def _folder(model: str) -> str:
+    """Where a model's parts are: a folder, or its name on the hub."""
+    shipped = split(model)
+    return str(shipped[0].folder(shipped[1])) if shipped else model
 
 
 @functools.lru_cache(maxsize=1024)

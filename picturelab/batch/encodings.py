@@ -84,8 +84,8 @@ class EncodingCache:
     def _read(self, name: str, key: dict[str, str]) -> Tensors | None:
         content = (self.folder / name).read_bytes()
         notes = _written_with(content)
-        encoding = _with_ends(load(content), json.loads(notes.get(_ENDS, "{}")))
-        for tensor, digest in json.loads(notes.get(_SHARED, "{}")).items():
+        encoding = _with_ends(load(content), json.loads(notes[_ENDS]))
+        for tensor, digest in json.loads(notes[_SHARED]).items():
             encoding[tensor] = self._shared(digest)
         same = notes[_WHAT] == key[_WHAT] and notes[_DIGEST] == _digest(encoding)
         return encoding if same else None

@@ -59,6 +59,10 @@ class Instrument(Protocol):
             recipe: the picture's, as plain values.
         """
 
+    def text_length(self, job: Job) -> int | None:
+        """Tokens of a job's text, where jobs of unequal lengths need a mask together; None: they do not, or nobody
+        can tell before the model is loaded."""
+
     def encoder_stays(self, job: Job) -> str | None:
         """Why a job's picture needs the text encoders even where its encoding is given; None: it does not."""
 

@@ -121,6 +121,8 @@ def write_plan(
         "groups": len(plan.groups),
         "versions": before.get("versions", versions),
         "contents": before.get("contents", {}) | plan.contents,
+        "text_encoders": plan.encoders,
+        "text_lengths": None if plan.lengths is None else plan.lengths.sentence(),
     }
     written = read_plan_note(store)
     if written is None or (left and written != note):
