@@ -33,7 +33,11 @@ def test_texts_come_before_their_groups_and_equal_ones_once():
 
 
 def test_the_same_prompt_with_another_negative_one_is_another_text():
-    groups = [[job(1, prompt="a")], [job(2, prompt="a", negative_prompt="b")], [job(3, prompt="a", pad_text=True)]]
+    groups = [
+        [job(1, prompt="a")],
+        [job(2, prompt="a", negative_prompt="b")],
+        [job(3, prompt="a", pad_text=True)],
+    ]
     assert handed_out(ahead(groups))[0] == ["j1", "j2", "j3"]
 
 
@@ -42,7 +46,9 @@ def test_a_chunk_fills_the_cache_and_no_more():
     seen = handed_out(ahead(groups, room=TEXTS * 10 + 95), bytes=10)
     texts = [item for item in seen if isinstance(item, list)]
     assert [len(item) for item in texts] == [64, 9, 64, 9, 64, 9, 37]
-    assert seen[2:75] == [(i, True) for i in range(73)], "all of a chunk's groups come before the next one's texts"
+    assert seen[2:75] == [(i, True) for i in range(73)], (
+        "all of a chunk's groups come before the next one's texts"
+    )
 
 
 def test_each_model_is_a_chunk():

@@ -80,7 +80,9 @@ def test_what_encodings_share_lies_there_once(tmp_path):
         cache.put({"prompt": prompt}, text)
     one = 77 * 8 * 4
     assert sum(files(tmp_path).values()) == cache.written
-    assert 7 * one < cache.written < 7 * one + 6 * 1000  # five, the first one's own negative, and the one for all
+    assert (
+        7 * one < cache.written < 7 * one + 6 * 1000
+    )  # five, the first one's own negative, and the one for all
     for prompt, text in texts.items():
         read = EncodingCache(tmp_path).get({"prompt": prompt})
         assert all(torch.equal(read[name], text[name]) for name in text)
@@ -107,4 +109,3 @@ def test_the_oldest_make_way_where_the_folder_is_full(tmp_path):
         cache.put({"prompt": str(i)}, {"rows": torch.randn(1, 10, 100)})
     fresh = EncodingCache(tmp_path / "all")
     assert [fresh.get({"prompt": str(i)}) is not None for i in range(5)] == [False, False, True, True, True]
-
