@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -38,7 +39,7 @@ def refuse_first_keys(family: Family, denoiser: Any, rows: torch.Tensor) -> None
 def backends_of(denoiser: Any) -> set[str]:
     """The names of the backends that a denoiser attends with; none where its processors know of no choice."""
     usual = _AttentionBackendRegistry.get_active_backend()[0]
-    processors = (getattr(module, "processor", None) for module in denoiser.modules())
+    processors: Iterator[Any] = (getattr(module, "processor", None) for module in denoiser.modules())
     chosen = (
         processor._attention_backend or usual
         for processor in processors

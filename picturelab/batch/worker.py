@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from accelerate.utils.memory import clear_device_cache, should_reduce_batch_size
 from .. import models, recipes
 from ..failures import reason
 from ..hooks.finite import not_finite
-from ..hooks.text_encoders import TextsRead, let_go
+from ..hooks.text_encoders import TextsRead
 from ..memory import peak_so_far, reset_peak
 from ..pipeline import Pipeline
 from ..settings import Settings
@@ -28,6 +28,7 @@ from .dispatch import Outcome, Unit
 from .encodings import EncodingCache, finite
 from .instruments import EncodedText, JobPicture, instrument
 from .jobs import Job
+from .loaded import LoadedPipeline
 from .manifest import Entry
 from .stores import open_store, whereabouts
 
@@ -59,6 +60,7 @@ class _NoEncoderError(Exception):
     """A text is to be encoded, and the text encoders were let go."""
 
 
+# The pipeline, the encodings, how many had to be made, and bytes of their files.
 _Prepared = tuple["Pipeline | None", list["EncodedText | _Failed | None"], int, int]
 Begun = Future["_Prepared | None"]
 
@@ -80,11 +82,7 @@ class Worker:
         self._writers = ThreadPoolExecutor(_WRITERS, "write")
         self._reading = threading.Lock()  # held by whoever runs a text encoder
         self._read_before, self._read_while_painting = TextsRead(), TextsRead()
-        self._pipe: tuple[tuple[str, ...], Pipeline] | None = None
-        self._let_go = self._holds = (
-            False  # its text encoders: are gone; stay, for a text was missing when they were
-        )
-        self._users, self._change = 0, threading.Condition()  # units that are being made with it
+        self._loaded = LoadedPipeline(settings.device, settings.dtype, self._forget)
         self._name, self._device = whereabouts(), torch.device(settings.device)
 
     def begin(self, unit: Unit, stop: threading.Event) -> Begun:
@@ -98,12 +96,12 @@ class Worker:
             return Outcome()
         pipe, encodings, encoded, bytes = prepared
         if unit.encodes:
-            self._release(pipe)
+            self._loaded.release(pipe)
             return Outcome(encoded=encoded, bytes=bytes)
         try:
             sampled = self._sampler.submit(self._sample, pipe, unit, encodings, stop).result()
         finally:
-            self._release(pipe)
+            self._loaded.release(pipe)
         if sampled is None:
             return Outcome()
         results, fits, busy, peak = sampled
@@ -153,12 +151,10 @@ class Worker:
         job = unit.jobs[0]
         misses, written = self._cache.misses, self._cache.written
         try:
-            pipe = self._acquire(job, unit.contents, holds=not unit.encoded)
+            pipe = self._loaded.acquire(job, unit.contents, holds=not unit.encoded)
             texts = self._encodings(pipe, unit)
             if texts is None:  # a file is lost
-                self._release(pipe)
-                self._holds = True
-                pipe = self._acquire(job, unit.contents, holds=True)
+                pipe = self._loaded.again(pipe, job, unit.contents)
                 texts = self._encodings(pipe, unit)
         except ContentChangedError:
             raise
@@ -184,7 +180,7 @@ class Worker:
         known = self._cache.get(what)
         if known is not None and finite(known):
             return dict(known)
-        if self._let_go:
+        if self._loaded.let_go:
             raise _NoEncoderError
         with self._reading, self._read_before.remembered(pipe):
             encoding = instrument(job.instrument).encode(pipe, job)
@@ -213,52 +209,9 @@ class Worker:
             "versions": recipes.versions(),
         }
 
-    def _acquire(self, job: Job, contents: Mapping[str, str], holds: bool) -> Pipeline:
-        """The job's pipeline. Another one is dropped first, when nobody samples with it any more.
-
-        Args:
-            holds: with its text encoders; or else they are let go, if they have been needed no more.
-
-        Raises:
-            ContentChangedError: the model is not the one that was checked.
-        """
-        wanted = (job.instrument, job.model, (job.preset or "") if job.model.endswith(".safetensors") else "")
-        with self._change:
-            known = self._pipe is not None and self._pipe[0] == wanted
-            self._holds = self._holds and known
-            if not known or (holds and self._let_go):
-                self._change.wait_for(lambda: not self._users)
-                self._drop()
-                pipe = instrument(job.instrument).load(job, self.settings.device, self.settings.dtype)
-                # Before anything is encoded with it, which would outlive the run.
-                check_contents({name: state for name, state in contents.items() if name == job.model})
-                pipe.set_progress_bar_config(disable=True)
-                self._pipe = wanted, pipe
-            assert self._pipe is not None
-            if not (holds or self._holds or self._let_go):
-                self._change.wait_for(lambda: not self._users)
-                self._forget()
-                let_go(self._pipe[1])
-                self._let_go = True
-                clear_device_cache(garbage_collection=True)
-            self._users += 1
-            return self._pipe[1]
-
-    def _drop(self) -> None:
-        """Let the pipeline go as a whole, before another one is loaded."""
-        self._pipe, self._let_go = None, False
-        self._forget()
-        clear_device_cache(garbage_collection=True)
-
     def _forget(self) -> None:
         self._read_before.forget()
         self._read_while_painting.forget()
-
-    def _release(self, pipe: Pipeline | None) -> None:
-        if pipe is not None:
-            with self._change:
-                self._users -= 1
-                self._change.notify()
 
     def _sample(
         self,
