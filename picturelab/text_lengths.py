@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from typing import Literal
+from typing import Any, Literal
+
+from pydantic import BaseModel, SerializerFunctionWrapHandler, model_serializer
 
 from .hooks.text_encoders import at_true_length
 from .pipeline import Pipeline
@@ -29,6 +31,21 @@ PIPELINES = frozenset(
 )
 """Those in which a prompt's rows do not depend on its padding, and the padding's rows reach no picture: the encoder
 is causal or masked, and the rows are dropped, masked or zero. Of no other kind is padding left out."""
+
+
+class EncodingEntry(BaseModel):
+    """What a recipe says of the way in which its text was encoded.
+
+    Attributes:
+        encoding: left out where it is padded, so that such recipes are what they were before there was a choice.
+    """
+
+    encoding: Encoding = None
+
+    @model_serializer(mode="wrap")
+    def _without_nothing(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        values: dict[str, Any] = write(self)
+        return {name: value for name, value in values.items() if name != "encoding" or value is not None}
 
 
 def way_of(pipe: Pipeline, pad_text: bool) -> Encoding:

@@ -102,7 +102,8 @@ class FouriScaleInstrument:
         texts = [text for text in encodings if text is not None]
         way = way_of(pipe, bool(first.pad_text))
         with contextlib.ExitStack() as stack:
-            stack.enter_context(encoded_as(pipe, way))
+            # Where all texts are there, the encoders belong to whoever encodes the next ones.
+            stack.enter_context(encoded_as(pipe, way if len(texts) < len(jobs) else None))
             if has_transformer(pipe):
                 known = {name: value for text in texts for name, value in text.items()}
                 texts = []

@@ -22,7 +22,7 @@ from picturelab.bounds import (
     Threads,
     Width,
 )
-from picturelab.text_lengths import Encoding
+from picturelab.text_lengths import EncodingEntry
 
 from ..config_kinds import config_of
 from .cascade import Cascade
@@ -67,7 +67,7 @@ class Conditioning(_Part):
     loras: list[Lora] = []
 
 
-class Recipe(BaseModel):
+class Recipe(EncodingEntry):
     """Everything that decides a picture's pixels. Sizes are in pixels.
 
     Pixels are equal, bit for bit, for an equal recipe on the same kind of processor: batch size, thread
@@ -97,7 +97,6 @@ class Recipe(BaseModel):
     versions: dict[str, str]
     inputs: Conditioning = Conditioning()
     cascade: dict[str, Any] | None = None  # Cascade's fields; None where it was sampled once
-    encoding: Encoding = None  # of the text; None: as the pipeline pads it
 
     @classmethod
     def parse(cls, values: Mapping[str, Any]) -> Recipe:

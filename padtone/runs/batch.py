@@ -18,7 +18,7 @@ from picturelab.batch.jobs import Job
 from picturelab.bounds import Batch, Name, Seed
 from picturelab.pipeline import Pipeline
 from picturelab.recipes import versions
-from picturelab.text_lengths import Encoding, encoded_as, way_of
+from picturelab.text_lengths import EncodingEntry, encoded_as, way_of
 from picturelab.worlds import split
 
 from ..families.registry import check_index, family_of
@@ -33,12 +33,11 @@ if TYPE_CHECKING:
     from PIL import Image
 
 
-class Arm(PromptRecipe):
+class Arm(EncodingEntry, PromptRecipe):
     """Everything that decides the picture of a job: one arm of ITE, and its place in its batch.
 
     Attributes:
         keep: the arm, by the name that jobs files have for it.
-        encoding: the way in which texts were encoded; None: as the pipeline pads them.
     """
 
     command: str = "batch"
@@ -46,7 +45,6 @@ class Arm(PromptRecipe):
     seed: Seed
     batch_size: Batch
     batch_index: int
-    encoding: Encoding = None
 
     @model_validator(mode="after")
     def _together(self) -> Self:

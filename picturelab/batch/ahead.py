@@ -10,6 +10,7 @@ from .encodings import ROOM
 from .jobs import Job
 
 TEXTS = 64  # prompts of a unit that encodes
+_GROUPS = 4096  # that wait for their texts at most, as few texts may be those of millions
 _UNKNOWN = 4 * TEXTS  # prompts that are sent out before it is known how large an encoding is
 _DECIDES = ("prompt", "negative_prompt", "guidance", "steps", "pad_text")  # of a job's encoding
 
@@ -58,6 +59,7 @@ class TextsAhead:
         self._next = next(wanted, None)
         self._ready: deque[Wanted] = deque()
         self._load: tuple[str, ...] | None = None  # of the chunk whose texts are handed out
+        self._latest: tuple[str, ...] | None = None  # of it or the one before
         self._seen: set[tuple] = set()
         self._sent = self._back = self._bytes = 0  # texts handed out and encoded, and what those take up
         self._in_hand = 0
@@ -68,8 +70,11 @@ class TextsAhead:
             first = self._jobs_of(self._next.group)[0]
             if self._stays(first):
                 return self._pop_next(), False
-            self._load, self._seen = _load(first), set()
-            self._sent = self._back = self._bytes = 0
+            self._load = _load(first)
+            if self._load != self._latest or self._full(0):
+                self._seen = set()
+                self._sent = self._back = self._bytes = 0
+            self._latest = self._load
         if self._load is not None:
             if self._back == 0 and self._sent >= _UNKNOWN:
                 return None
@@ -92,7 +97,12 @@ class TextsAhead:
         """The chunk's next texts; None: it has no more."""
         found: list[Job] = []
         group = -1
-        while self._next is not None and len(found) < TEXTS and not self._full(len(found)):
+        while (
+            self._next is not None
+            and len(found) < TEXTS
+            and len(self._ready) < _GROUPS
+            and not self._full(len(found))
+        ):
             jobs = self._jobs_of(self._next.group)
             if _load(jobs[0]) != self._load or self._stays(jobs[0]):
                 break

@@ -56,6 +56,16 @@ def test_each_model_is_a_chunk():
     assert handed_out(ahead(groups)) == [["j1", "j2"], (0, True), (1, True), ["j3"], (2, True)]
 
 
+def test_groups_of_one_text_do_not_wait_for_all_of_theirs(monkeypatch):
+    monkeypatch.setattr("picturelab.batch.ahead._GROUPS", 3)
+    groups = [[job(i, prompt="a")] for i in range(7)] + [[job(9)]]
+    texts = ahead(groups)
+    seen = handed_out(texts)
+    assert seen[:4] == [["j0"], (0, True), (1, True), (2, True)], "and is encoded once"
+    assert [item for item in seen if isinstance(item, list)] == [["j0"], ["j9"]]
+    assert [item[0] for item in seen if isinstance(item, tuple)] == list(range(8))
+
+
 def test_what_needs_the_encoders_comes_as_it_is():
     groups = [[job(1)], [job(2, lora="x")], [job(3, lora="x")], [job(4)]]
     seen = handed_out(ahead(groups, stays=lambda job: bool(job.lora)))
