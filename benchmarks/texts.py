@@ -156,11 +156,12 @@ def encoding(pipe: Any, texts: list[str], folder: Path, new: bool) -> dict[str, 
     """Texts encoded and kept on disk, as before or as now."""
     cache, read = EncodingCache(folder), TextsRead()
     rested = resting()
-    begin, size = time.process_time(), 0
+    begin, size, held = time.process_time(), 0, list[Tensors]()  # as many as the cache holds in memory
     with counted(pipe) as found, peak_memory(CPU) as peak:
         for prompt in texts:
             if not new:
-                size += len(save(encoded(pipe, prompt)))
+                held.append(encoded(pipe, prompt))
+                size += len(save(held[-1]))
                 continue
             with read.remembered(pipe), encoded_as(pipe, way_of(pipe, pad_text=False)):
                 cache.put({"prompt": prompt}, encoded(pipe, prompt))

@@ -6,9 +6,11 @@ import contextlib
 from collections.abc import Iterator
 from typing import Any, Literal
 
+from diffusers import DiffusionPipeline
 from pydantic import BaseModel, SerializerFunctionWrapHandler, model_serializer
 
 from .hooks.text_encoders import at_true_length
+from .model_names import locate
 from .pipeline import Pipeline
 
 Encoding = Literal["true length"] | None
@@ -55,6 +57,17 @@ def way_of(pipe: Pipeline, pad_text: bool) -> Encoding:
         pad_text: as the pipeline pads them, whatever its kind.
     """
     return TRUE_LENGTH if not pad_text and type(pipe).__name__ in PIPELINES else None
+
+
+def may_leave_out(model: str) -> bool:
+    """Whether a model's pipeline can be one of `PIPELINES`, as far as can be told without loading it."""
+    kinds: list[str] = []
+    try:
+        if locate(model, lambda index, _: kinds.append(str(index.get("_class_name"))), files=True) == "hub":
+            kinds.append(str(DiffusionPipeline.load_config(model, local_files_only=True)["_class_name"]))
+    except (ValueError, KeyError, OSError):
+        return True
+    return any(kind in PIPELINES for kind in kinds)
 
 
 @contextlib.contextmanager

@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 from collections import OrderedDict, deque
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,25 @@ _HELD = 256  # encodings kept in memory
 _SHARES = 16  # tensors that several encodings have, kept in memory
 
 Tensors = dict[str, torch.Tensor]
+Ends = dict[str, tuple[int, int]]
+
+
+@dataclass(frozen=True)
+class _Short:
+    """An encoding without what it repeats.
+
+    Attributes:
+        tensors: its own, of which some are without rows that are all alike at an end.
+        ends: see `_without_ends`.
+        shared: those that other encodings have too, the same objects.
+    """
+
+    tensors: Tensors
+    ends: Ends
+    shared: Tensors
+
+    def whole(self) -> Tensors:
+        return _with_ends(self.tensors, self.ends) | self.shared
 
 
 class EncodingCache:
@@ -38,7 +58,7 @@ class EncodingCache:
 
     def __init__(self, folder: Path, room: int = ROOM) -> None:
         self.folder, self._room = folder, room
-        self._held: dict[str, Tensors] = {}
+        self._held: dict[str, _Short] = {}
         self._shares: OrderedDict[str, torch.Tensor] = OrderedDict()
         self._latest: set[str] = set()  # digests of the tensors of the latest encoding
         self._files: deque[tuple[str, int]] = deque()  # our own, of one encoding each, from the oldest on
@@ -47,16 +67,17 @@ class EncodingCache:
     def get(self, what: dict[str, Any]) -> Tensors | None:
         """An encoding on the CPU, or None. A file that is damaged or another's counts as none."""
         name = _name(what)
-        if name not in self._held:
+        known = self._held.get(name)
+        if known is None:
             try:
-                encoding = self._read(name, _key(what))
+                known = self._read(name, _key(what))
             except (OSError, SafetensorError, ValueError, KeyError, TypeError):
                 return None
-            if encoding is None:
+            if known is None:
                 return None
-            self._hold(name, encoding)
+            self._hold(name, known)
         self.hits += 1
-        return self._held[name]
+        return known.whole()
 
     def put(self, what: dict[str, Any], encoding: Tensors) -> None:
         """Keep an encoding. Where the folder is full, the oldest of ours makes way; where the disk has no room it is
@@ -64,15 +85,16 @@ class EncodingCache:
         self.misses += 1
         name = _name(what)
         whole = {key: value.cpu().contiguous() for key, value in encoding.items()}
-        self._hold(name, whole)
         digests = {key: _digest({"": value}) for key, value in whole.items()}
         known = self._latest | self._shares.keys()
         shared = {key: digest for key, digest in digests.items() if digest in known}
         self._latest = set(digests.values())
+        short, ends = _without_ends({key: value for key, value in whole.items() if key not in shared})
+        same = {key: self._shares.get(digest, whole[key]) for key, digest in shared.items()}
+        self._hold(name, _Short(short, ends, same))
         with contextlib.suppress(OSError):
             for key, digest in shared.items():
-                self._share(digest, whole[key])
-            short, ends = _without_ends({key: value for key, value in whole.items() if key not in shared})
+                self._share(digest, same[key])
             notes = {_DIGEST: _digest(whole), _SHARED: json.dumps(shared), _ENDS: json.dumps(ends)}
             content = save(short, _key(what) | notes)
             if self._makes_room(len(content)):
@@ -81,14 +103,13 @@ class EncodingCache:
                 self._room -= len(content)
                 self.written += len(content)
 
-    def _read(self, name: str, key: dict[str, str]) -> Tensors | None:
+    def _read(self, name: str, key: dict[str, str]) -> _Short | None:
         content = (self.folder / name).read_bytes()
         notes = _written_with(content)
-        encoding = _with_ends(load(content), json.loads(notes[_ENDS]))
-        for tensor, digest in json.loads(notes[_SHARED]).items():
-            encoding[tensor] = self._shared(digest)
-        same = notes[_WHAT] == key[_WHAT] and notes[_DIGEST] == _digest(encoding)
-        return encoding if same else None
+        shared = {tensor: self._shared(digest) for tensor, digest in json.loads(notes[_SHARED]).items()}
+        known = _Short(load(content), json.loads(notes[_ENDS]), shared)
+        same = notes[_WHAT] == key[_WHAT] and notes[_DIGEST] == _digest(known.whole())
+        return known if same else None
 
     def _share(self, digest: str, value: torch.Tensor) -> None:
         """Write a tensor that several encodings have, unless it is there."""
@@ -127,13 +148,13 @@ class EncodingCache:
             self._room += bytes
         return True
 
-    def _hold(self, name: str, encoding: Tensors) -> None:
+    def _hold(self, name: str, encoding: _Short) -> None:
         while len(self._held) >= _HELD:
             del self._held[next(iter(self._held))]
         self._held[name] = encoding
 
 
-def _without_ends(encoding: Tensors) -> tuple[Tensors, dict[str, tuple[int, int]]]:
+def _without_ends(encoding: Tensors) -> tuple[Tensors, Ends]:
     """Texts (1, rows, width) with the rows that are all alike at either end stored once.
 
     Returns:
@@ -158,15 +179,16 @@ def _alike(rows: torch.Tensor) -> int:
     return (int(other[0]) if len(other) else len(rows)) - 1
 
 
-def _with_ends(short: Tensors, ends: dict[str, tuple[int, int]]) -> Tensors:
+def _with_ends(short: Tensors, ends: Ends) -> Tensors:
     """The texts of `_without_ends` as they were."""
+    whole = dict(short)
     for name, (before, after) in ends.items():
         rows = short[name]
         counts = torch.ones(rows.shape[1], dtype=torch.long)
         counts[0] += before
         counts[-1] += after
-        short[name] = rows.repeat_interleave(counts, dim=1)
-    return short
+        whole[name] = rows.repeat_interleave(counts, dim=1)
+    return whole
 
 
 def _key(what: dict[str, Any]) -> dict[str, str]:

@@ -9,6 +9,7 @@ from typing import Any
 
 from .. import recipes
 from ..remarks import remark
+from ..text_lengths import may_leave_out
 from . import contents
 from .instruments import instrument
 from .jobs import Job
@@ -147,6 +148,7 @@ def _from_pictures(store: Store, plan: GroupPlan, record: Record) -> dict[str, A
     jobs = {job.id: (group.number, job) for group in plan.groups for job in plan.jobs(group)}
     done = list(of_status(record, "done"))
     note: dict[str, Any] = {"plan": plan.digest()}
+    leaving_out = {model for model in {job.model for _, job in jobs.values()} if may_leave_out(model)}
     for entry in done:
         number, _ = jobs.get(entry.id, (None, None))
         if number != entry.group:
@@ -160,7 +162,8 @@ def _from_pictures(store: Store, plan: GroupPlan, record: Record) -> dict[str, A
             raise _other_jobs(store, entry)
         note |= {name: recipe[name] for name in _COMPARED if name in recipe}
         note["device"] = str(note.get("device", "cpu")).split(":")[0]
-        note["pad_text"] = note.get("pad_text", True) and recipe.get("encoding") is None
+        padded = "encoding" not in recipe and not job.pad_text and job.model in leaving_out
+        note["pad_text"] = note.get("pad_text", False) or padded
     return note
 
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from picturelab.hooks.text_encoders import _padded_from, text_encoders
-from picturelab.text_lengths import TRUE_LENGTH, encoded_as, way_of
+from picturelab.text_lengths import TRUE_LENGTH, encoded_as, may_leave_out, way_of
 from tests.tiny import text_pipelines
 
 PROMPT = "a red cat on the left of a big old tree"
@@ -61,3 +61,13 @@ def test_only_padding_at_the_right_is_left_out(mask, length):
     mask = torch.tensor(mask)
     assert _padded_from(torch.zeros_like(mask), mask) == length
     assert _padded_from(torch.zeros_like(mask), None) is None
+
+
+def test_what_can_be_told_before_a_model_is_loaded(tmp_path):
+    for name, kind in (("pixart", "PixArtSigmaPipeline"), ("sd", "StableDiffusionPipeline")):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "model_index.json").write_text(f'{{"_class_name": "{kind}"}}')
+    assert may_leave_out(str(tmp_path / "pixart"))
+    assert not may_leave_out(str(tmp_path / "sd"))
+    assert not may_leave_out("shapeworld/unet")
+    assert may_leave_out("nobody/nothing"), "it cannot be told"
