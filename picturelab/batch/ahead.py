@@ -44,7 +44,8 @@ class TextsAhead:
     Args:
         wanted: the groups, in order.
         jobs_of: a group's jobs.
-        stays: whether a job's picture needs the text encoders, so that they are held and nothing is encoded ahead.
+        stays: whether a job's picture needs the text encoders, so that they are held and nothing is encoded ahead;
+            None: so it is with all.
         room: bytes of a chunk's encodings.
     """
 
@@ -52,7 +53,7 @@ class TextsAhead:
         self,
         wanted: Iterator[Wanted],
         jobs_of: Callable[[int], tuple[Job, ...]],
-        stays: Callable[[Job], bool],
+        stays: Callable[[Job], bool] | None,
         room: int = ROOM,
     ) -> None:
         self._wanted, self._jobs_of, self._stays, self._room = wanted, jobs_of, stays, room
@@ -67,8 +68,8 @@ class TextsAhead:
     def take(self) -> Texts | tuple[Wanted, bool] | None:
         """Texts to encode; or a group, and whether its texts are encoded; None: texts must be encoded first."""
         if self._load is None and not self._ready and self._next is not None:
-            first = self._jobs_of(self._next.group)[0]
-            if self._stays(first):
+            first = None if self._stays is None else self._jobs_of(self._next.group)[0]
+            if first is None or self._held(first):
                 return self._pop_next(), False
             self._load = _load(first)
             if self._load != self._latest or self._full(0):
@@ -104,7 +105,7 @@ class TextsAhead:
             and not self._full(len(found))
         ):
             jobs = self._jobs_of(self._next.group)
-            if _load(jobs[0]) != self._load or self._stays(jobs[0]):
+            if _load(jobs[0]) != self._load or self._held(jobs[0]):
                 break
             group = self._next.group
             self._ready.append(self._pop_next())
@@ -115,6 +116,9 @@ class TextsAhead:
                     found.append(job)
         self._sent += len(found)
         return Texts(group, tuple(found)) if found else None
+
+    def _held(self, job: Job) -> bool:
+        return self._stays is None or self._stays(job)
 
     def _full(self, more: int) -> bool:
         """Whether the chunk's encodings fill the cache, as far as is known."""

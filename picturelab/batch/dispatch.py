@@ -105,9 +105,7 @@ class Dispatcher:
         self.failed = sum(record.entries[name].status == "failed" for name in self._settled)
         self.done = len(self._settled) - self.failed
         self._again: deque[Unit] = deque()
-        self._ahead = TextsAhead(
-            self._wanted(), lambda group: plan.jobs(self._groups[group]), stays or (lambda job: True)
-        )
+        self._ahead = TextsAhead(self._wanted(), lambda group: plan.jobs(self._groups[group]), stays)
         self._in_a_row = 0
         self.busy, self.encoded = 0.0, 0
         self.broken: str | None = None
