@@ -30,5 +30,3 @@ def test_where_padding_is_read_it_is_not_left_out(name):
     with at_true_length(pipe):
         short = picture(pipe, name)
     assert not torch.allclose(short, padded, atol=1e-5)
-
-
