@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import json
 import os
@@ -12,9 +13,11 @@ from typing import Any
 from picturelab.batch.instruments import EncodedText, JobPicture
 from picturelab.batch.jobs import DIRECT, Job
 from picturelab.bounds import shown
+from picturelab.hooks.recorded_texts import handed_over, recorded
 from picturelab.models import usual_call
 from picturelab.notation import parse_control, parse_weighted
 from picturelab.pipeline import Pipeline
+from picturelab.text_lengths import encoded_as, way_of
 
 from ..config import FouriScaleConfig
 from ..config_kinds import Config, check_changes, check_kind, config_of, named_config
@@ -34,7 +37,7 @@ from .inputs import Inputs
 from .parameters import parameters_of
 from .prompts import encode
 from .recipe import CHUNK
-from .transformers import has_transformer
+from .transformers import has_transformer, text_arguments
 
 _UNET_CLASS = "UNet2DConditionModel"
 _BEFORE_THE_GRID = ("0.1.0",)  # versions of ours whose fast mode is called layerwise now
@@ -44,7 +47,6 @@ class FouriScaleInstrument:
     """Makes jobs without `keep`: with FouriScale, or directly where the preset is "none"."""
 
     chunk = CHUNK
-    reads_text = False
 
     def check(self, job: Job) -> None:
         size = (job.height or SIZE_MULTIPLE, job.width or SIZE_MULTIPLE)
@@ -68,13 +70,27 @@ class FouriScaleInstrument:
         preset = None if job.preset == DIRECT else job.preset
         return load_pipeline(job.model, device=device, dtype=dtype, preset=preset)
 
+    def text_length(self, job: Job) -> int | None:
+        return None  # a UNet's texts are of one length, and a transformer samples each alone
+
+    def encoder_stays(self, job: Job) -> str | None:
+        if job.lora:
+            return "a LoRA may change them"
+        if job.image or job.mask or job.control or job.cascade:
+            return "pipelines that start from pictures are made with them"
+        return None
+
     def encode(self, pipe: Pipeline, job: Job) -> EncodedText | None:
-        if job.lora or has_transformer(
-            pipe
-        ):  # the text encoder may be changed; a transformer is given the prompt
+        if job.lora:  # the text encoder may be changed
             return None
-        guidance = sampling_defaults(pipe)[1] if job.guidance is None else job.guidance
-        return encode(pipe, job.prompt, job.negative_prompt, guidance)
+        steps, guidance = sampling_defaults(pipe)
+        guidance = guidance if job.guidance is None else job.guidance
+        if not has_transformer(pipe):
+            return encode(pipe, job.prompt, job.negative_prompt, guidance)
+        call = text_arguments(pipe, job.prompt, job.negative_prompt, guidance)
+        call |= {"num_inference_steps": job.steps or steps}
+        with encoded_as(pipe, way_of(pipe, bool(job.pad_text))):
+            return recorded(pipe, denoiser_of(pipe), call)
 
     def paint(
         self, pipe: Pipeline, jobs: Sequence[Job], encodings: Sequence[EncodedText | None]
@@ -85,23 +101,32 @@ class FouriScaleInstrument:
         config = _config(denoiser, first)
         height, width = _size(denoiser, first, config, inputs)
         texts = [text for text in encodings if text is not None]
-        pictures = generate(
-            pipe,
-            [job.prompt for job in jobs],
-            height=height,
-            width=width,
-            seed=[job.seed for job in jobs],
-            steps=first.steps,
-            guidance=first.guidance,
-            negative_prompt=first.negative_prompt,
-            config=config,
-            inputs=inputs,
-            texts=texts if len(texts) == len(jobs) else None,
-            cascade=_cascade(first),
-        )
+        way = way_of(pipe, bool(first.pad_text))
+        with contextlib.ExitStack() as stack:
+            # Where all texts are there, the encoders belong to whoever encodes the next ones.
+            stack.enter_context(encoded_as(pipe, way if len(texts) < len(jobs) else None))
+            if has_transformer(pipe):
+                known = {name: value for text in texts for name, value in text.items()}
+                texts = []
+                stack.enter_context(handed_over(pipe, known))
+            pictures = generate(
+                pipe,
+                [job.prompt for job in jobs],
+                height=height,
+                width=width,
+                seed=[job.seed for job in jobs],
+                steps=first.steps,
+                guidance=first.guidance,
+                negative_prompt=first.negative_prompt,
+                config=config,
+                inputs=inputs,
+                texts=texts if len(texts) == len(jobs) else None,
+                cascade=_cascade(first),
+            )
+        recipes = [picture.recipe.model_copy(update={"encoding": way}) for picture in pictures]
         return [
-            JobPicture(picture.image, picture.recipe.model_dump(), parameters_of(picture.recipe))
-            for picture in pictures
+            JobPicture(picture.image, recipe.model_dump(), parameters_of(recipe))
+            for picture, recipe in zip(pictures, recipes, strict=True)
         ]
 
     def changed_settings(self, job: Job, recipe: Mapping[str, Any]) -> str | None:

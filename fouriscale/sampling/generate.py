@@ -14,6 +14,7 @@ from picturelab.models import origin
 from picturelab.pipeline import Pipeline
 from picturelab.recipes import versions
 from picturelab.reports.grid import labelled_row
+from picturelab.text_lengths import encoded_as
 
 from ..config_kinds import Config, config_of
 from ..hooks.patch import current_state
@@ -207,7 +208,8 @@ def remake(pipe: Pipeline, recipe: recipes.Recipe, on_step: OnStep | None = None
     if recipe.compare and config is not None:
         return compare(pipe, recipe.prompt, config=config, **settings).image
     # Its neighbours in the batch do not matter, their number does.
-    batch = generate(pipe, [recipe.prompt] * recipe.batch_size, config=config, **settings)
+    with encoded_as(pipe, recipe.encoding):
+        batch = generate(pipe, [recipe.prompt] * recipe.batch_size, config=config, **settings)
     return batch[recipe.batch_index].image
 
 

@@ -22,6 +22,7 @@ from picturelab.bounds import (
     Threads,
     Width,
 )
+from picturelab.text_lengths import EncodingEntry
 
 from ..config_kinds import config_of
 from .cascade import Cascade
@@ -66,7 +67,7 @@ class Conditioning(_Part):
     loras: list[Lora] = []
 
 
-class Recipe(BaseModel):
+class Recipe(EncodingEntry):
     """Everything that decides a picture's pixels. Sizes are in pixels.
 
     Pixels are equal, bit for bit, for an equal recipe on the same kind of processor: batch size, thread

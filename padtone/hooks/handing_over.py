@@ -12,8 +12,9 @@ import torch
 from picturelab.pipeline import Pipeline
 
 from ..families.family import Family
-from ..families.registry import family_of
+from ..families.registry import denoiser_of, family_of
 from .following import own_attribute
+from .kernels import refuse_first_keys
 
 _STAND_IN = "a"  # encoded in vain
 
@@ -23,8 +24,14 @@ def drawn(pipe: Pipeline, call: dict[str, Any], noise: Sequence[torch.Generator]
 
     Args:
         call: as `padtone.interventions.ite.pipe_arguments` gives them.
+
+    Raises:
+        ValueError: the attention kernel would take a text's mask for a number of keys.
     """
     family = family_of(pipe)
+    for name, value in call.items():
+        if "mask" in name and isinstance(value, torch.Tensor) and value.ndim == 2:
+            refuse_first_keys(family, denoiser_of(pipe, family), value.bool())
     if family.takes_encodings:
         return pictures_of(pipe(**call, generator=noise))
     encoded = {name: call[name] for name in call.keys() & set(family.returns[0])}

@@ -23,6 +23,7 @@ from .denoiser import (
 )
 from .following import PromptFollower
 from .in_flight import InFlight
+from .kernels import refuse_first_keys
 from .padding_rows import Padding
 from .texts import Batch
 
@@ -88,6 +89,8 @@ class _VisibleText:
         length = text.shape[1] + (0 if behind is None else behind.shape[-2])
         rows = _rows_of([member.visible if member else None for member in members], length).to(text.device)
         real = _rows_of([member.real if member else None for member in members], length).to(text.device)
+        if self.mask_is_honoured:
+            refuse_first_keys(family=self.family, denoiser=module, rows=rows)
         columns = rows.any(dim=0).nonzero().flatten()
         first = text.shape[1]
         args, kwargs, rows = self._changed(rows, columns, real, module, args, kwargs)

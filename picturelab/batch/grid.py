@@ -25,7 +25,7 @@ class Grid:
     AXES = ("models", "sizes", "configs", "arms", "prompts", "seeds")
     COMMON = (
         "negative_prompt", "steps", "guidance", "model", "preset",
-        "cascade", "cascade_strength", "cascade_upsampling", "wrap", "format", "quality", "a1111",
+        "cascade", "cascade_strength", "cascade_upsampling", "wrap", "pad_text", "format", "quality", "a1111",
     )  # fmt: skip
 
     def __init__(self, path: Path) -> None:

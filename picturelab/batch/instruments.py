@@ -39,11 +39,9 @@ class Instrument(Protocol):
 
     Attributes:
         chunk: the name that its recipes have in a picture's file.
-        reads_text: whether painting runs text encoders even where the encodings are given.
     """
 
     chunk: str
-    reads_text: bool
 
     def check(self, job: Job) -> None:
         """Refuse what could not be made, before anything is loaded.
@@ -60,6 +58,13 @@ class Instrument(Protocol):
         Args:
             recipe: the picture's, as plain values.
         """
+
+    def text_length(self, job: Job) -> int | None:
+        """Tokens of a job's text, where jobs of unequal lengths need a mask together; None: they do not, or nobody
+        can tell before the model is loaded."""
+
+    def encoder_stays(self, job: Job) -> str | None:
+        """Why a job's picture needs the text encoders even where its encoding is given; None: it does not."""
 
     def load(self, job: Job, device: str, dtype: str) -> Pipeline:
         """The job's pipeline.

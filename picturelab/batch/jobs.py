@@ -56,6 +56,7 @@ class Job(BaseModel):
         keep: the rows of the text encoding that are kept, an arm of PadTone; such jobs are sampled directly.
         image, strength, mask, control, lora, cascade, cascade_strength, cascade_upsampling, wrap: as on the command
             line of `fouriscale generate`.
+        pad_text: its text is encoded with the padding that the pipeline gives it, and not at its true length.
         format, quality, a1111: the file: "png", "webp" or "jpeg", how good, and whether A1111's text stands in it.
     """
 
@@ -85,6 +86,7 @@ class Job(BaseModel):
     quality: Quality | None = None
     a1111: bool | None = None
     wrap: Text | None = None
+    pad_text: bool | None = None
 
     _begun_with: str | None = PrivateAttr(None)
 

@@ -55,6 +55,10 @@ class BatchOrder(Settings):
     """Of these."""
     a1111: bool = True
     """Whether files carry A1111's text, where jobs do not say."""
+    keep_encoder: bool = False
+    """Hold text encoders beside denoisers, and encode a group's prompts when its turn comes."""
+    pad_text: bool = False
+    """Encode texts as pipelines pad them, where jobs do not say."""
     patience: float = PATIENCE
     """Minutes that a worker may take for a group, before it is taken to hang."""
 

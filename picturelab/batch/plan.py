@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 from array import array
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from ..settings import shortened
 from ..textfiles import read_bytes
 from .contents import content, is_preset_file, named_in
 from .jobs import Job, parse
+from .lengths import LengthSaving, saved_by_length
 from .paths import JobPaths
 from .sources import JobsFile
 
@@ -23,6 +25,7 @@ MOST = 16  # jobs of a group, where the number is not given
 _LISTED = 50  # problems that are listed one by one
 
 Check = Callable[[Job], None]
+Length = Callable[[Job], "int | None"]
 
 
 @dataclass(frozen=True)
@@ -58,6 +61,9 @@ class GroupPlan:
         contents: {name: hash} of every file and model that jobs name.
         begun_with: the version of ours that the folder was begun with; None: this one.
         file_defaults: of the files of jobs that do not say, see `BatchOrder`.
+        pad_text: of jobs that do not say.
+        lengths: what groups of texts of one length save; None: there are none such.
+        encoders: {model: {what becomes of its text encoders: jobs}}.
     """
 
     jobs_file: JobsFile
@@ -69,6 +75,9 @@ class GroupPlan:
     contents: dict[str, str] = field(default_factory=dict)
     begun_with: str | None = None
     file_defaults: Mapping[str, Any] = field(default_factory=dict)
+    pad_text: bool = False
+    lengths: LengthSaving | None = None
+    encoders: dict[str, dict[str, int]] = field(default_factory=dict)
 
     @property
     def total(self) -> int:
@@ -76,7 +85,7 @@ class GroupPlan:
 
     def jobs(self, group: Group) -> tuple[Job, ...]:
         """A group's jobs, read anew: a plan of millions holds positions only."""
-        return tuple(self._job(row) for row in group.rows)
+        return tuple(self.job(row) for row in group.rows)
 
     def digest(self) -> str:
         """Of what is made together; equal plans make equal pictures."""
@@ -94,7 +103,8 @@ class GroupPlan:
         names = (name for job in jobs for name in named_in(job))
         return {name: self.contents[name] for name in names if name in self.contents}
 
-    def _job(self, row: int) -> Job:
+    def job(self, row: int) -> Job:
+        """The job at a position in the source."""
         return self.parse(self.jobs_file.row(row), self.jobs_file.number(row)).of_folder(self.begun_with)
 
     def parse(self, values: Mapping[str, Any], number: int) -> Job:
@@ -102,6 +112,8 @@ class GroupPlan:
         usual = dict(self.file_defaults)
         if values.get("format") is not None:  # a quality is of the format that it is given with
             usual = {name: value for name, value in usual.items() if name == "a1111"}
+        if self.pad_text:
+            usual["pad_text"] = True
         return parse({"model": self.model} | usual | self.paths.with_places(values), number)
 
     def note_contents(self, job: Job) -> None:
@@ -130,6 +142,7 @@ def make_plan(
     check: Check,
     folder: Path | None = None,
     file_defaults: Mapping[str, Any] | None = None,
+    length: Length = lambda job: None,
 ) -> GroupPlan:
     """Read and check every row, and put jobs that are alike into groups.
 
@@ -139,10 +152,12 @@ def make_plan(
         check: raises ValueError for a job that its instrument cannot make.
         folder: of the jobs file, where the files that it names are looked for first.
         file_defaults: see `BatchOrder`.
+        length: of a job's text in tokens, where texts of unequal lengths do not go together; None: they do.
     """
     plan = GroupPlan(source, model, JobPaths(folder or Path()), file_defaults=file_defaults or {})
     kinds: dict[str, int] = {}
     members: list[array[int]] = []
+    lengths: list[array[int]] = []  # of texts; empty where they go together whatever they are
     sizes: list[int] = []
     loads: list[tuple[str, str]] = []
     ids: dict[str, int] = {}
@@ -160,7 +175,7 @@ def make_plan(
                 )
             check(job)
             plan.note_contents(job)
-            common = job.alike()
+            common, tokens = job.alike(), length(job)
         except (ValueError, TypeError) as error:
             plan.problems.append(BadRow(number, _shown(name) or str(number), str(error)))
             continue
@@ -170,17 +185,34 @@ def make_plan(
         kind = kinds.setdefault(common, len(kinds))
         if kind == len(members):
             members.append(array("Q"))
+            lengths.append(array("L"))
             sizes.append(batch or at_once(job.height, job.width))
             loads.append((job.instrument, job.model))
         members[kind].append(row)
+        if tokens is not None:
+            lengths[kind].append(tokens)
         if is_preset_file(job.preset):
             plan.presets.add(job.preset or "")
     first_of = {load: loads.index(load) for load in loads}
     for kind in sorted(range(len(members)), key=lambda kind: (first_of[loads[kind]], kind)):
-        for start in range(0, len(members[kind]), sizes[kind]):
-            rows = members[kind][start : start + sizes[kind]]
+        if len(lengths[kind]) == len(members[kind]):
+            saving = saved_by_length(lengths[kind], sizes[kind])
+            plan.lengths = saving if plan.lengths is None else plan.lengths + saving
+        for rows in _split(members[kind], lengths[kind], sizes[kind]):
             plan.groups.append(Group(len(plan.groups), kind, rows))
     return plan
+
+
+def _split(members: array[int], lengths: array[int], size: int) -> Iterator[array[int]]:
+    """Groups of at most so many; where lengths are known, each of one length, from the shortest on."""
+    if len(lengths) == len(members):
+        order = sorted(range(len(members)), key=lambda i: (lengths[i], i))
+        runs = [[members[i] for i in same] for _, same in groupby(order, key=lambda i: lengths[i])]
+    else:
+        runs = [members.tolist()]
+    for run in runs:
+        for start in range(0, len(run), size):
+            yield array("Q", run[start : start + size])
 
 
 def at_once(height: int | None, width: int | None) -> int:

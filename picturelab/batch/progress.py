@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 from ..failures import printable
 from .manifest import Entry, Record, of_status
@@ -20,6 +21,7 @@ class BatchProgress:
 
     Attributes:
         total: None: it is not known.
+        notes: of the plan: what becomes of text encoders, and what groups of one text length save.
         rate: pictures a second, lately; None: too few to tell.
         running: None where the store cannot tell.
     """
@@ -32,6 +34,7 @@ class BatchProgress:
     running: bool | None
     failures: tuple[Entry, ...]
     damaged: int
+    notes: tuple[str, ...] = ()
 
     @property
     def left(self) -> int | None:
@@ -51,6 +54,7 @@ class BatchProgress:
         if self.rate and self.left:
             left = timedelta(seconds=round(self.left / self.rate))
             yield f"{self.rate:.2f} pictures a second lately, so {left} left"
+        yield from self.notes
         if self.damaged:
             yield f"{self.damaged} lines of the manifest are damaged and were ignored"
         for entry in self.failures[:_FAILURES]:
@@ -77,7 +81,17 @@ def progress(store: Store) -> BatchProgress:
         running=store.busy(),
         failures=failures,
         damaged=record.damaged,
+        notes=tuple(_notes(read_plan_note(store) or {})),
     )
+
+
+def _notes(plan: Mapping[str, Any]) -> Iterator[str]:
+    """What plan.json says of texts; nothing where an older version wrote it."""
+    for model, fates in plan.get("text_encoders", {}).items():
+        told = "; ".join(f"{fate} ({count:,} jobs)" for fate, count in fates.items())
+        yield f"text encoders of {printable(model)}: {told}"
+    if plan.get("text_lengths"):
+        yield str(plan["text_lengths"])
 
 
 def recorded(store: Store) -> tuple[Record, int | None]:

@@ -9,6 +9,7 @@ from typing import Any
 
 from .. import recipes
 from ..remarks import remark
+from ..text_lengths import may_leave_out
 from . import contents
 from .instruments import instrument
 from .jobs import Job
@@ -61,6 +62,11 @@ def settle(before: dict[str, Any], now: dict[str, Any], plan: GroupPlan, record:
                 "(--batch, --model, --skip-bad, --format, --quality, --no-a1111)"
             )
         raise ValueError(f"the folder holds {what}: give the same, or another folder")
+    if now["pad_text"] and not before.get("pad_text", True):
+        raise ValueError(
+            "the folder holds a run begun with texts at their true length instead of --pad-text; give the same, or "
+            "another folder"
+        )
     differing = [name for name in _COMPARED if before.get(name, now[name]) != now[name]]
     if differing:
         was = ", ".join(f"{name} {before[name]} instead of {now[name]}" for name in differing)
@@ -116,6 +122,8 @@ def write_plan(
         "groups": len(plan.groups),
         "versions": before.get("versions", versions),
         "contents": before.get("contents", {}) | plan.contents,
+        "text_encoders": plan.encoders,
+        "text_lengths": None if plan.lengths is None else plan.lengths.sentence(),
     }
     written = read_plan_note(store)
     if written is None or (left and written != note):
@@ -140,6 +148,7 @@ def _from_pictures(store: Store, plan: GroupPlan, record: Record) -> dict[str, A
     jobs = {job.id: (group.number, job) for group in plan.groups for job in plan.jobs(group)}
     done = list(of_status(record, "done"))
     note: dict[str, Any] = {"plan": plan.digest()}
+    leaving_out = {model for model in {job.model for _, job in jobs.values()} if may_leave_out(model)}
     for entry in done:
         number, _ = jobs.get(entry.id, (None, None))
         if number != entry.group:
@@ -153,6 +162,8 @@ def _from_pictures(store: Store, plan: GroupPlan, record: Record) -> dict[str, A
             raise _other_jobs(store, entry)
         note |= {name: recipe[name] for name in _COMPARED if name in recipe}
         note["device"] = str(note.get("device", "cpu")).split(":")[0]
+        padded = "encoding" not in recipe and not job.pad_text and job.model in leaving_out
+        note["pad_text"] = note.get("pad_text", False) or padded
     return note
 
 

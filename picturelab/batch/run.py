@@ -22,7 +22,7 @@ from .order import BatchOrder
 from .plan import GroupPlan, make_plan
 from .resume import check_settings, earlier, settle, write_plan
 from .sources import open_jobs_file
-from .stores import ENCODINGS, Folder, Store, open_store, writing
+from .stores import ENCODINGS, Folder, Store, open_store, read_plan_note, writing
 
 if TYPE_CHECKING:
     import torch
@@ -67,14 +67,23 @@ def check(job: Job) -> None:
     instrument(job.instrument).check(job)
 
 
-def read_plan(order: BatchOrder) -> GroupPlan:
+def text_length(job: Job) -> int | None:
+    """Of a job's text, where texts of unequal lengths do not go together."""
+    return instrument(job.instrument).text_length(job)
+
+
+def read_plan(order: BatchOrder, by_length: bool = True) -> GroupPlan:
     """The plan of an order's jobs.
+
+    Args:
+        by_length: groups are of one text length, where texts of unequal lengths need a mask.
 
     Raises:
         ValueError: the file cannot be read, or rows hold no job, all named at once, and are not to be skipped.
     """
     source = open_jobs_file(order.jobs)
-    plan = make_plan(source, order.model, order.batch, check, order.jobs.parent, order.file_defaults)
+    length = text_length if by_length else lambda job: None
+    plan = make_plan(source, order.model, order.batch, check, order.jobs.parent, order.file_defaults, length)
     if plan.problems and not order.skip_bad:
         raise ValueError(f"{plan.complaint(str(order.jobs))}\n  mend them, or leave them out with --skip-bad")
     if not plan.groups:
@@ -95,14 +104,18 @@ def run(order: BatchOrder, on_note: OnNote = lambda dispatcher, plan: None) -> B
     from .engines.choose import choose_device
 
     store = open_store(order.out)
-    plan = read_plan(order)
+    begun = read_plan_note(store)
+    # Folders of older versions have groups in the order of the file.
+    by_length = begun is None or bool(begun.get("by_length", False))
+    plan = read_plan(order, by_length)
     device = choose_device(order)
     models.choose_dtype(order.dtype, device)  # refused before the folder is touched
     with store.begin(order.wait):
         _check_places(store, plan)
         record = store.record()
-        dispatcher = Dispatcher(plan, store, record, order.retry)
-        settings = _begun(order, store, plan, record, device, dispatcher.left > 0)
+        dispatcher = Dispatcher(plan, store, record, order.retry, None if _holds(order, store) else _stays)
+        plan.encoders = _encoders(plan, holds=_holds(order, store))
+        settings = _begun(order, store, plan, record, device, dispatcher.left > 0, by_length)
         _note_bad(store, plan, record)
         on_note(dispatcher, plan)
         already, begin = dispatcher.done, time.monotonic()
@@ -135,7 +148,13 @@ def run(order: BatchOrder, on_note: OnNote = lambda dispatcher, plan: None) -> B
 
 
 def _begun(
-    order: BatchOrder, store: Store, plan: GroupPlan, record: Record, device: torch.device, left: bool
+    order: BatchOrder,
+    store: Store,
+    plan: GroupPlan,
+    record: Record,
+    device: torch.device,
+    left: bool,
+    by_length: bool,
 ) -> WorkerSettings:
     """How the workers work: what the folder's run was begun with, or else what was asked for; noted in the folder.
 
@@ -155,8 +174,12 @@ def _begun(
         "device": device.type,
         "dtype": str(models.choose_dtype(order.dtype or before.get("dtype"), device)).removeprefix("torch."),
         "threads": order.threads or before.get("threads") or usual,
+        # A folder that was begun before there was a choice goes on as it was begun.
+        "pad_text": order.pad_text or bool(before.get("pad_text", "device" in before)),
     }
+    now["by_length"] = by_length
     settle(before, now, plan, record)
+    plan.pad_text = now["pad_text"]
     plan.begun_with = before.get("versions", {}).get(recipes.OURS)
     if left:
         check_settings(store, plan, record)
@@ -168,6 +191,34 @@ def _begun(
         store=store.address,
         encodings=str(_encodings(order, store, now["plan"])),
     )
+
+
+def _encoders(plan: GroupPlan, holds: bool) -> dict[str, dict[str, int]]:
+    """{model: {what becomes of its text encoders: jobs}}."""
+    found: dict[str, dict[str, int]] = {}
+    reasons: dict[int, tuple[str, str]] = {}  # by kind: the model, and what becomes of its encoders
+    for group in plan.groups:
+        if group.kind not in reasons:
+            job = plan.job(group.rows[0])
+            why = instrument(job.instrument).encoder_stays(job)
+            why = "they are held beside the denoiser" if holds and why is None else why
+            fate = "let go once the texts are encoded" if why is None else f"stay: {why}"
+            reasons[group.kind] = job.model, fate
+        model, fate = reasons[group.kind]
+        counts = found.setdefault(model, {})
+        counts[fate] = counts.get(fate, 0) + len(group.rows)
+    return found
+
+
+def _stays(job: Job) -> bool:
+    """Whether a job's picture needs the text encoders."""
+    return instrument(job.instrument).encoder_stays(job) is not None
+
+
+def _holds(order: BatchOrder, store: Store) -> bool:
+    """Whether text encoders are held: that was asked for, or workers do not see each other's encodings."""
+    apart = order.engine != "local" and (order.cache is not None or not isinstance(store, Folder))
+    return order.keep_encoder or apart
 
 
 def _encodings(order: BatchOrder, store: Store, digest: str) -> Path:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -18,14 +18,17 @@ from accelerate.utils.memory import clear_device_cache, should_reduce_batch_size
 from .. import models, recipes
 from ..failures import reason
 from ..hooks.finite import not_finite
+from ..hooks.text_encoders import TextsRead
 from ..memory import peak_so_far, reset_peak
 from ..pipeline import Pipeline
 from ..settings import Settings
+from ..text_lengths import way_of
 from .contents import ContentChangedError, check_contents
 from .dispatch import Outcome, Unit
 from .encodings import EncodingCache, finite
 from .instruments import EncodedText, JobPicture, instrument
 from .jobs import Job
+from .loaded import LoadedPipeline
 from .manifest import Entry
 from .stores import open_store, whereabouts
 
@@ -53,7 +56,12 @@ class _Failed:
     why: str
 
 
-_Prepared = tuple["Pipeline | None", list["EncodedText | _Failed | None"], int]
+class _NoEncoderError(Exception):
+    """A text is to be encoded, and the text encoders were let go."""
+
+
+# The pipeline, the encodings, how many had to be made, and bytes of their files.
+_Prepared = tuple["Pipeline | None", list["EncodedText | _Failed | None"], int, int]
 Begun = Future["_Prepared | None"]
 
 
@@ -73,8 +81,8 @@ class Worker:
         )
         self._writers = ThreadPoolExecutor(_WRITERS, "write")
         self._reading = threading.Lock()  # held by whoever runs a text encoder
-        self._pipe: tuple[tuple[str, ...], Pipeline] | None = None
-        self._users, self._change = 0, threading.Condition()  # units that are being made with it
+        self._read_before, self._read_while_painting = TextsRead(), TextsRead()
+        self._loaded = LoadedPipeline(settings.device, settings.dtype, self._forget)
         self._name, self._device = whereabouts(), torch.device(settings.device)
 
     def begin(self, unit: Unit, stop: threading.Event) -> Begun:
@@ -86,11 +94,14 @@ class Worker:
         prepared = begun.result()
         if prepared is None:
             return Outcome()
-        pipe, encodings, encoded = prepared
+        pipe, encodings, encoded, bytes = prepared
+        if unit.encodes:
+            self._loaded.release(pipe)
+            return Outcome(encoded=encoded, bytes=bytes)
         try:
             sampled = self._sampler.submit(self._sample, pipe, unit, encodings, stop).result()
         finally:
-            self._release(pipe)
+            self._loaded.release(pipe)
         if sampled is None:
             return Outcome()
         results, fits, busy, peak = sampled
@@ -124,7 +135,7 @@ class Worker:
                 )
             else:
                 entries.append(_done(unit.jobs[i], content, common))
-        return Outcome(tuple(entries), fits, busy, encoded, broken)
+        return Outcome(tuple(entries), fits, busy, encoded, bytes, broken)
 
     def close(self) -> None:
         for pool in (self._encoder, self._sampler, self._writers):
@@ -134,30 +145,44 @@ class Worker:
         torch.set_num_threads(self.settings.threads)
 
     def _prepare(self, unit: Unit, stop: threading.Event) -> _Prepared | None:
-        """The unit's pipeline, its encodings, equal ones made once, and how many had to be made."""
+        """The unit's pipeline, its encodings, equal ones made once, how many had to be made, and bytes of files."""
         if stop.is_set():
             return None
+        job = unit.jobs[0]
+        misses, written = self._cache.misses, self._cache.written
         try:
-            pipe = self._acquire(unit.jobs[0], unit.contents)
+            pipe = self._loaded.acquire(job, unit.contents, holds=not unit.encoded)
+            texts = self._encodings(pipe, unit)
+            if texts is None:  # a file is lost
+                pipe = self._loaded.again(pipe, job, unit.contents)
+                texts = self._encodings(pipe, unit)
         except ContentChangedError:
             raise
         except Exception as error:
-            return None, [_Failed(reason(error))] * len(unit.jobs), 0
-        before, texts = self._cache.misses, dict[str, EncodedText | _Failed | None]()
+            return None, [_Failed(reason(error))] * len(unit.jobs), 0, 0
+        return pipe, texts or [], self._cache.misses - misses, self._cache.written - written
+
+    def _encodings(self, pipe: Pipeline, unit: Unit) -> list[EncodedText | _Failed | None] | None:
+        """Those of a unit's jobs; None: there is one to make, and the text encoders are let go."""
+        texts = dict[str, EncodedText | _Failed | None]()
         for job in unit.jobs:
             if job.id not in texts:
                 try:
                     texts[job.id] = self._encode(pipe, job, unit)
+                except _NoEncoderError:
+                    return None
                 except Exception as error:
                     texts[job.id] = _Failed(reason(error))
-        return pipe, [texts[job.id] for job in unit.jobs], self._cache.misses - before
+        return [texts[job.id] for job in unit.jobs]
 
     def _encode(self, pipe: Pipeline, job: Job, unit: Unit) -> EncodedText | None:
         what = self._what(pipe, job, unit.contents.get(job.model))
         known = self._cache.get(what)
         if known is not None and finite(known):
             return dict(known)
-        with self._reading:
+        if self._loaded.let_go:
+            raise _NoEncoderError
+        with self._reading, self._read_before.remembered(pipe):
             encoding = instrument(job.instrument).encode(pipe, job)
         if encoding is None:
             return None
@@ -174,6 +199,7 @@ class Worker:
         where = models.origin(pipe)
         names = ("instrument", "prompt", "negative_prompt", "guidance", "keep", "steps")
         return {name: getattr(job, name) for name in names} | {
+            "encoding": way_of(pipe, bool(job.pad_text)),
             "model": where.model,
             "revision": where.revision,
             "content": content,
@@ -183,30 +209,9 @@ class Worker:
             "versions": recipes.versions(),
         }
 
-    def _acquire(self, job: Job, contents: Mapping[str, str]) -> Pipeline:
-        """The job's pipeline. Another one is dropped first, when nobody samples with it any more.
-
-        Raises:
-            ContentChangedError: the model is not the one that was checked.
-        """
-        wanted = (job.instrument, job.model, (job.preset or "") if job.model.endswith(".safetensors") else "")
-        with self._change:
-            if self._pipe is None or self._pipe[0] != wanted:
-                self._change.wait_for(lambda: not self._users)
-                self._pipe = None
-                pipe = instrument(job.instrument).load(job, self.settings.device, self.settings.dtype)
-                # Before anything is encoded with it, which would outlive the run.
-                check_contents({name: state for name, state in contents.items() if name == job.model})
-                pipe.set_progress_bar_config(disable=True)
-                self._pipe = wanted, pipe
-            self._users += 1
-            return self._pipe[1]
-
-    def _release(self, pipe: Pipeline | None) -> None:
-        if pipe is not None:
-            with self._change:
-                self._users -= 1
-                self._change.notify()
+    def _forget(self) -> None:
+        self._read_before.forget()
+        self._read_while_painting.forget()
 
     def _sample(
         self,
@@ -244,9 +249,11 @@ class Worker:
         """Some of a unit's pictures, or that memory does not suffice. Where one fails, each is tried alone."""
         jobs, texts = [unit.jobs[i] for i in part], [encodings[i] for i in part]
         painter = instrument(jobs[0].instrument)
-        reads = painter.reads_text or any(text is None for text in texts)
+        reads = painter.encoder_stays(jobs[0]) is not None or any(text is None for text in texts)
+        # A LoRA changes text encoders, so that equal words are other texts then.
+        heard = self._read_while_painting.remembered(pipe) if reads and not jobs[0].lora else nullcontext()
         try:
-            with self._reading if reads else nullcontext(), not_finite(pipe) as bad:
+            with self._reading if reads else nullcontext(), heard, not_finite(pipe) as bad:
                 pictures = painter.paint(pipe, jobs, texts)
             results: dict[int, JobPicture | _Failed] = dict(zip(part, pictures, strict=True))
             for place in bad:

@@ -65,6 +65,21 @@ def batch(
         typer.Option(parser=Bounded("quality"), metavar="<int>", help="Of these, 1 to 100; 90 if left out."),
     ] = None,
     no_a1111: NoA1111 = False,
+    keep_encoder: Annotated[
+        bool,
+        typer.Option(
+            "--keep-encoder",
+            help="Hold text encoders beside denoisers, and encode prompts when their turn comes; else prompts are "
+            "encoded first, and the encoders let go.",
+        ),
+    ] = False,
+    pad_text: Annotated[
+        bool,
+        typer.Option(
+            "--pad-text",
+            help="Encode prompts with their padding where they would be encoded at their true length.",
+        ),
+    ] = False,
     skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Leave out jobs that cannot be made.")] = False,
     retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Make failed jobs again.")] = False,
     wait: Annotated[bool, typer.Option("--wait", help="For another run on the folder to end.")] = False,
@@ -109,6 +124,8 @@ def batch(
         format=format,
         quality=quality,
         a1111=not no_a1111,
+        keep_encoder=keep_encoder,
+        pad_text=pad_text,
     )
     quieten()
     if engine == "local" and device in (None, "cpu") and (workers or 1) == 1:

@@ -6,6 +6,7 @@ from fouriscale import PositionConfig
 from fouriscale.sampling.batch import FouriScaleInstrument
 from fouriscale.sampling.recipe import Recipe
 from picturelab.batch.jobs import parse
+from picturelab.hooks.text_encoders import let_go
 
 MODEL = "shapeworld/joint-masked"
 
@@ -54,8 +55,13 @@ def test_a_picture_of_a_job():
     instrument.check(asked)
     pipe = instrument.load(asked, "cpu", "float32")
     pipe.set_progress_bar_config(disable=True)
-    assert instrument.encode(pipe, asked) is None
-    (picture,) = instrument.paint(pipe, [asked], [None])
+    text = instrument.encode(pipe, asked)
+    assert text is not None
+    (alone,) = instrument.paint(pipe, [asked], [None])
+    let_go(pipe)
+    (picture,) = instrument.paint(pipe, [asked], [text])
+    assert picture.image.tobytes() == alone.image.tobytes()
+    assert picture.recipe == alone.recipe
     assert picture.image.size == (160, 144)
     expected = PositionConfig.preset("shapeworld-joint", rule="ntk", temperature=1.1)
     assert Recipe.parse(picture.recipe).config == expected.to_dict()

@@ -225,3 +225,16 @@ def test_whoever_may_have_to_download_has_all_patience(monkeypatch):
         (0, unit(model="known", control=("net=a.png",))),
     ):
         assert not clocks.late(place, other)
+
+
+def test_texts_that_kill_a_worker_are_encoded_in_their_turn(dispatcher):
+    made = dispatcher(8, stays=lambda job: False)
+    texts = made.take(idle=True)
+    assert texts.encodes
+    assert (len(texts.jobs), texts.wanted) == (1, frozenset())  # of one prompt
+    assert made.take(idle=True) is None
+    made.died([texts], "killed")
+    assert made.left == 8
+    units = [made.take(idle=True) for _ in range(2)]
+    assert [(unit.encodes, unit.encoded, len(unit.wanted)) for unit in units] == [(False, True, 4)] * 2
+    assert made.take(idle=True) is None

@@ -6,8 +6,8 @@ from picturelab.batch.sources import open_jobs_file
 
 @pytest.fixture
 def plan(jobs_file):
-    def made(rows, batch=None, check=lambda job: None):
-        return make_plan(open_jobs_file(jobs_file(rows)), "some/model", batch, check)
+    def made(rows, batch=None, check=lambda job: None, **settings):
+        return make_plan(open_jobs_file(jobs_file(rows)), "some/model", batch, check, **settings)
 
     return made
 
@@ -56,3 +56,18 @@ def test_equal_plans_have_equal_digests(plan):
     assert plan(rows, batch=4).digest() == plan(rows, batch=4).digest()
     assert plan(rows, batch=4).digest() != plan(rows, batch=3).digest()
     assert plan(rows).digest() != plan(rows[:5]).digest()
+
+
+def test_groups_of_one_text_length(plan):
+    prompts = ["a b", "a", "a b c", "a", "a b", "a", "a b c d"]
+    rows = [dict(prompt=prompt, seed=i) for i, prompt in enumerate(prompts)] + [dict(prompt="x y", steps=2)]
+    made = plan(rows, batch=2, length=lambda job: None if job.steps else len(job.prompt.split()))
+    assert [list(group.rows) for group in made.groups] == [[1, 3], [5], [0, 4], [2], [6], [7]]
+    saving = made.lengths
+    assert (saving.jobs, saving.groups, saving.groups_of_file, saving.masked) == (7, 5, 4, 3)
+    assert (saving.tokens, saving.padding) == (14, 1 + 2 + 1)
+    assert saving.sentence() == (
+        "7 jobs are in 5 groups of one text length each, without padding or mask; in the order of the file 3 of 4 "
+        "groups would need a mask, and 22% of their text would be padding"
+    )
+    assert plan(rows).lengths is None
