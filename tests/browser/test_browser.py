@@ -1,6 +1,7 @@
 """The page as people use it: each tab, its manners, and what must survive a reload."""
 
 import re
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -60,6 +61,50 @@ def test_generate_and_compare(visit, tmp_path):
     expect(page.locator("#hires-plan")).to_contain_text("s here")  # the machine's speed is known now
     page.get_by_role("button", name="Spectrum", exact=False).click()
     expect(page.get_by_alt_text("Low-pass windows", exact=False)).to_be_visible()
+
+
+def test_several_pictures_come_as_files_and_one_goes(visit, tmp_path):
+    page = visit("width=192&height=192&steps=1&count=3&sampling=FouriScale")
+    opened = generate(page)
+    expect(status(page)).to_contain_text(DONE)
+    assert len(sizes(page, "#hires-gallery")) == 3
+    opened.get_by_role("button", name="Pack all as a zip").click()
+    with page.expect_download() as started:
+        opened.get_by_role("button", name="Download all").click()
+    started.value.save_as(tmp_path / "pictures.zip")
+    with zipfile.ZipFile(tmp_path / "pictures.zip") as archive:
+        assert len(archive.namelist()) == 3
+        assert all(archive.read(name).startswith(b"\x89PNG") for name in archive.namelist())
+    opened.get_by_role("button", name="Delete the shown picture").click()
+    expect(status(page)).to_contain_text("Deleted")
+    expect(page.locator("#hires-gallery img")).to_have_count(2)
+
+
+def test_a_picture_that_wraps_is_seen_rolled(visit):
+    page = visit("width=192&height=192&steps=1&wrap=both&sampling=FouriScale")
+    opened = generate(page)
+    expect(status(page)).to_contain_text(DONE)
+    opened.get_by_label("2 x 2", exact=True).check()
+    expect(page.locator("#hires-image")).to_contain_text("The picture, 2 x 2")
+    assert sizes(page, "#hires-image") == [[384, 384]]
+    opened.get_by_label("as it is", exact=True).check()
+    expect(page.locator("#hires-image")).to_contain_text("seed 7")
+
+
+def test_a_start_picture_is_taken(visit, tmp_path):
+    Image.new("RGB", (64, 64), "red").save(tmp_path / "start.png")
+    page = visit("width=128&height=128&steps=2&strength=0.5&sampling=FouriScale")
+    opened = panel(page, "High resolution")
+    opened.get_by_role("button", name="Start picture, LoRA, ControlNet").click()
+    page.locator("#hires-start_image input[type=file]").set_input_files(tmp_path / "start.png")
+    expect(page.locator("#hires-start_image img")).to_be_visible()
+    generate(page)
+    expect(status(page)).to_contain_text(DONE)
+    with page.expect_download() as started:
+        page.get_by_role("button", name="Download FouriScale").click()
+    started.value.save_as(tmp_path / "made.png")
+    inputs = read(tmp_path / "made.png")["inputs"]
+    assert (inputs["image"]["path"], inputs["strength"]) == ("start.png", 0.5)
 
 
 def test_cancel_stops_the_job(visit):
