@@ -200,6 +200,11 @@ def refuse_unmeasured(pipe: Any, unet: UNet2DConditionModel, prediction_types: S
             f"the UNet of this {name} is told {kind!r} beside the text: borders are measured in UNets of Stable "
             "Diffusion's and SDXL's kind"
         )
+    if pipe.config.get("requires_aesthetics_score"):
+        raise ValueError(
+            f"this {name} is a refiner, which is told a score and begins with a picture: borders are measured in "
+            "text-to-image UNets"
+        )
     kind = pipe.scheduler.config.get("prediction_type", "epsilon")
     if kind not in prediction_types or not hasattr(pipe.scheduler, "alphas_cumprod"):
         raise ValueError(

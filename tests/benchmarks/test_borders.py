@@ -1,5 +1,7 @@
 """The figures of docs/borders.md, from a report made by hand."""
 
+import json
+
 from benchmarks import borders
 
 
@@ -55,3 +57,9 @@ def test_what_stands_between_a_mark_and_its_end_is_replaced():
     once = borders.filled(page, {"error": "| x |", "position": "\\1"})
     assert once == "a\n<!-- error -->\n| x |\n<!-- end -->\nb\n<!-- position -->\n\\1\n<!-- end -->\n"
     assert borders.filled(once, {"error": "| x |", "position": "\\1"}) == once
+
+
+def test_the_page_says_what_was_measured():
+    page = borders.PAGE.read_text()
+    assert borders.filled(page, borders.tables(json.loads(borders.RESULTS.read_text()))) == page
+    assert borders.PICTURE.stat().st_size < 150_000

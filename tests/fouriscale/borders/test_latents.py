@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from diffusers import AutoencoderTiny, DDIMScheduler
+from diffusers import AutoencoderTiny, DDIMScheduler, StableDiffusionXLImg2ImgPipeline
 from PIL import Image
 
 from fouriscale.borders import GROUPS
@@ -108,6 +108,10 @@ def test_pipelines_that_cannot_be_measured():
         ValueError, match="has prediction_type='flow': borders are measured in diffusion models with"
     ):
         refused(scheduler=DDIMScheduler.from_config(models.scheduler().config, prediction_type="flow"))
+    refiner = models.pipeline("XL", StableDiffusionXLImg2ImgPipeline)
+    refiner.register_to_config(requires_aesthetics_score=True)
+    with pytest.raises(ValueError, match="is a refiner, which is told a score and begins with a picture"):
+        refuse_unmeasured(refiner, refiner.unet, PREDICTION_TYPES)
     unet = models.unet("SD")
     for module in unet.modules():
         if isinstance(module, torch.nn.Conv2d):
