@@ -75,9 +75,8 @@ def main(
     report: Annotated[bool, typer.Option("--report", help="Sample nothing; the table so far.")] = False,
     workers: Annotated[int, typer.Option(min=1, help="Processes of one thread each.")] = 2,
     out: Annotated[Path, typer.Option(help="Where the table goes.")] = RESULTS,
-    verdict_file: Annotated[Path, typer.Option(help="Kept from run to run.")] = Path(
-        "runs/border_modes.jsonl"
-    ),
+    verdict_file: Annotated[Path, typer.Option(help="Kept from run to run.")] = RESULTS
+    / "border_modes.jsonl",
 ) -> None:
     """Compare what convolutions see beyond a border."""
     from picturelab.models import fingerprint

@@ -212,7 +212,7 @@ def main(
     only: Annotated[str, typer.Option(help="Rows whose name holds this.")] = "",
     report: Annotated[bool, typer.Option("--report", help="Sample nothing; the table so far.")] = False,
     out: Annotated[Path, typer.Option(help="Where the table goes.")] = RESULTS,
-    verdict_file: Annotated[Path, typer.Option(help="Kept from run to run.")] = Path("runs/wrapping.jsonl"),
+    verdict_file: Annotated[Path, typer.Option(help="Kept from run to run.")] = RESULTS / "wrapping.jsonl",
 ) -> None:
     """Measure the step where a picture's ends meet."""
     from picturelab.models import fingerprint
