@@ -101,13 +101,13 @@ test-browser: install
 	$(PYTEST) -q tests/browser
 
 # The nodes for ComfyUI, against its source, which is brought by hand: `make test-comfyui COMFYUI=/path`; two minutes.
-# einops is all that ComfyUI needs there besides what .venv has, and it stands apart from that.
+# What ComfyUI needs there besides what .venv has stands apart from that.
 COMFYUI_NEEDS := .comfyui-needs
 test-comfyui: install $(COMFYUI_NEEDS)/.installed
 	PYTHONPATH=$(COMFYUI_NEEDS) COMFYUI=$(COMFYUI) $(PYTEST) -q tests/comfyui
 
 $(COMFYUI_NEEDS)/.installed:
-	$(BIN)/python $(PIP) --no-deps --upgrade --target $(COMFYUI_NEEDS) einops
+	$(BIN)/python $(PIP) --no-deps --upgrade --target $(COMFYUI_NEEDS) av einops
 	touch $@
 
 # The core on the oldest diffusers of the supported range, in an environment of its own.

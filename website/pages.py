@@ -22,6 +22,7 @@ OUTSIDE = {
     "CHANGELOG.md": "changelog.md",
     "SECURITY.md": "security.md",
     "benchmarks/results/h100.md": "h100.md",
+    "comfyui/README.md": "comfyui.md",
     "LICENSE": "LICENSE.txt",
     "NOTICE": "NOTICE.txt",
 }

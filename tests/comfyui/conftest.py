@@ -30,7 +30,3 @@ def pytest_configure() -> None:
     from comfy.cli_args import args
 
     args.cpu = True  # before anything asks for a device
-    import comfy.samplers  # noqa: F401
-
-    for name in stand_ins:
-        del sys.modules[name]
