@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections import Counter
 
 from ..scenes import Scene
-from .checker import Found, Report, in_relation
+from .checker import Found, Report, _same_objects
 
 
 def attributes_correct(scene: Scene, report: Report) -> dict[str, bool]:
@@ -21,10 +22,10 @@ def attributes_correct(scene: Scene, report: Report) -> dict[str, bool]:
         "count": len(report.objects) == len(scene.objects),
     }
     if scene.relation is not None:
-        first, second = (_of_colour(report.objects, item.color) for item in scene.objects)
-        right["relation"] = (
-            first is not None and second is not None and in_relation(first, second, scene.relation)
-        )
+        # As the scene's objects, whatever their shapes are, and judged by the same rule.
+        seen = [(_of_colour(report.objects, item.color), item.shape) for item in scene.objects]
+        named = tuple(dataclasses.replace(one, shape=shape) for one, shape in seen if one is not None)
+        right["relation"] = _same_objects(named, scene)
     return right
 
 

@@ -263,18 +263,13 @@ def _same_objects(found: tuple[Found, ...], scene: Scene) -> bool:
     if scene.relation is None:
         return True
     first, second = (_only(found, item) for item in scene.objects)
-    return in_relation(first, second, scene.relation)
-
-
-def in_relation(first: Found, second: Found, relation: str) -> bool:
-    """Whether the first lies left of, right of, above or below the second."""
     shift = {
         "left of": second.x - first.x,
         "right of": first.x - second.x,
         "above": second.y - first.y,
         "below": first.y - second.y,
     }
-    return shift[relation] >= _LEAST_SHIFT
+    return shift[scene.relation] >= _LEAST_SHIFT
 
 
 def _only(found: tuple[Found, ...], item: Object) -> Found:
