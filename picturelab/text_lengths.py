@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from diffusers import DiffusionPipeline
 from pydantic import BaseModel, SerializerFunctionWrapHandler, model_serializer
 
-from .hooks.text_encoders import at_true_length
 from .model_names import locate
-from .pipeline import Pipeline
+
+if TYPE_CHECKING:
+    from .pipeline import Pipeline
+
+# What imports torch is imported where it is used, so that a command refuses a file at once.
 
 Encoding = Literal["true length"] | None
 """The way in which a picture's text was encoded, as recipes have it; None: as the pipeline pads it."""
@@ -64,6 +66,8 @@ def may_leave_out(model: str) -> bool:
     kinds: list[str] = []
     try:
         if locate(model, lambda index, _: kinds.append(str(index.get("_class_name"))), files=True) == "hub":
+            from diffusers import DiffusionPipeline
+
             kinds.append(str(DiffusionPipeline.load_config(model, local_files_only=True)["_class_name"]))
     except (ValueError, KeyError, OSError):
         return True
@@ -73,5 +77,10 @@ def may_leave_out(model: str) -> bool:
 @contextlib.contextmanager
 def encoded_as(pipe: Pipeline, way: Encoding) -> Iterator[None]:
     """Inside the block, a pipeline's text encoders read texts in a way of `way_of`."""
-    with contextlib.nullcontext() if way is None else at_true_length(pipe):
+    if way is None:
+        yield
+        return
+    from .hooks.text_encoders import at_true_length
+
+    with at_true_length(pipe):
         yield

@@ -54,7 +54,8 @@ class BatchProgress:
         if self.rate and self.left:
             left = timedelta(seconds=round(self.left / self.rate))
             yield f"{self.rate:.2f} pictures a second lately, so {left} left"
-        yield from self.notes
+        if self.left:  # how the texts are encoded is of no use once all pictures are there
+            yield from self.notes
         if self.damaged:
             yield f"{self.damaged} lines of the manifest are damaged and were ignored"
         for entry in self.failures[:_FAILURES]:

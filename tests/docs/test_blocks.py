@@ -78,7 +78,7 @@ def test_every_block(page, monkeypatch, capsys):
 def readme(done, _printed, _monkeypatch):
     assert done.images == [(384, 256), (128, 128)]
     assert done.attached == [False, False]
-    assert len(done.commands) == 6
+    assert len(done.commands) == 7
 
 
 def settings(done, _printed, _monkeypatch):

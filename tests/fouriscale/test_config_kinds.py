@@ -39,7 +39,7 @@ def test_plain_values_say_for_which_denoiser_they_are():
         (
             "denoiser: transformer\ntraining_sizes: [8, 8]\nmode: fast",
             "mode='fast': is no setting of a transformer, which has no convolutions to dilate; its settings are "
-            "training_sizes, rule, dynamic, axes, temperature, shift$",
+            "training_sizes, rule, dynamic, axes, temperature, shift, wrap$",
         ),
         (
             "training_sizes: [8, 8]\nlayers: [a]\nrule: ntk",

@@ -7,6 +7,7 @@ import sys
 import pytest
 
 JOINT = ("--model", "shapeworld/joint")
+LATENTS = ("--cascade", "--cascade-upsampling", "latents")
 # The words after `fouriscale` or `padtone`, and what the sentence says.
 ANSWERS = [
     (["fouriscale", "generate", "a red circle", "--size", "250x136"], "width 248, height 136"),
@@ -35,8 +36,8 @@ ANSWERS = [
         "wrap='sideways': must be one of",
     ),
     (["fouriscale", "generate", "a red circle", *JOINT, "--preset", "sd15"], "joint has a transformer"),
-    (["fouriscale", "generate", "a red circle", *JOINT, "--cascade"], "a cascade is for UNets"),
-    (["fouriscale", "explain", "--size", "64x64", "--model", "flux", "--cascade"], "a cascade is for UNets"),
+    (["fouriscale", "generate", "a red circle", *JOINT, *LATENTS], "a transformer's image to image starts"),
+    (["fouriscale", "explain", "--size", "64x64", "--model", "flux", *LATENTS], "a transformer's image to"),
     (["fouriscale", "explain", "--size", "64x64", "--model", "flux", "--memory", "12"], "flux has a transf"),
     (["fouriscale", "validate", "--out", "r", *JOINT, "--mode", "paper"], "is no setting of a transformer"),
     (["fouriscale", "validate", "--out", "r", "--model", "sd15"], "'sd15' is a preset"),

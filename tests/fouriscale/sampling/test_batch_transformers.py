@@ -48,10 +48,7 @@ def test_a_model_that_is_not_here_may_have_either_kind_of_settings():
 
 @pytest.mark.slow
 def test_a_picture_of_a_job():
-    instrument, asked = (
-        FouriScaleInstrument(),
-        job(config={"rule": "ntk", "temperature": 1.1}, cascade=True, cascade_strength=0.3),
-    )
+    instrument, asked = FouriScaleInstrument(), job(config={"rule": "ntk", "temperature": 1.1})
     instrument.check(asked)
     pipe = instrument.load(asked, "cpu", "float32")
     pipe.set_progress_bar_config(disable=True)
@@ -65,7 +62,17 @@ def test_a_picture_of_a_job():
     assert picture.image.size == (160, 144)
     expected = PositionConfig.preset("shapeworld-joint", rule="ntk", temperature=1.1)
     assert Recipe.parse(picture.recipe).config == expected.to_dict()
-    assert Recipe.parse(picture.recipe).cascade["strength"] == 0.3
     assert instrument.changed_settings(asked, picture.recipe) is None
     other = job(config={"rule": "yarn"})
     assert instrument.changed_settings(other, picture.recipe).startswith("rule 'ntk' instead of 'yarn'")
+
+
+@pytest.mark.slow
+def test_a_cascade_keeps_its_encoders():
+    instrument, asked = FouriScaleInstrument(), job(cascade=True, cascade_strength=0.3)
+    instrument.check(asked)
+    assert instrument.encoder_stays(asked) == "pipelines that start from pictures are made with them"
+    pipe = instrument.load(asked, "cpu", "float32")
+    pipe.set_progress_bar_config(disable=True)
+    (picture,) = instrument.paint(pipe, [asked], [None])
+    assert (picture.image.size, picture.recipe["cascade"]["strength"]) == ((160, 144), 0.3)

@@ -131,10 +131,12 @@ def test_shapeworld_prompts_are_judged_by_the_checker():
     assert set(prompts.kinds) == {"one object", "two objects"}
     drawn = {scene.caption: scene for scene in shapeworld.sample_scenes(200, seed=4000)}
     scene, other = drawn[prompts.texts[0]], drawn[prompts.texts[1]]
-    right = {"all correct": 1.0, "background correct": 1.0, "objects correct": 1.0}
+    attributes = {f"{name} correct": 1.0 for name in ("colour", "shape", "count")}
+    attributes |= {} if scene.relation is None else {"relation correct": 1.0}
+    right = {"all correct": 1.0, "background correct": 1.0, "objects correct": 1.0} | attributes
     assert prompts.judge(scene.render(128, 128), 0) == right
     elsewhere = dataclasses.replace(scene, background=other.background)  # the same objects on another ground
-    only_objects = {"all correct": 0.0, "background correct": 0.0, "objects correct": 1.0}
+    only_objects = {"all correct": 0.0, "background correct": 0.0, "objects correct": 1.0} | attributes
     assert scene.background != other.background
     assert prompts.judge(elsewhere.render(128, 128), 0) == only_objects
     assert prompts.judge(other.render(128, 128), 0)["all correct"] == 0.0

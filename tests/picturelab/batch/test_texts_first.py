@@ -57,7 +57,7 @@ def test_the_encoder_is_let_go_and_the_pictures_are_the_same(make, tmp_path, pai
     assert painted == ["loaded", *[["text_encoder"]] * 3]
     assert (first.encoded, held.encoded, first.done) == (3, 3, 6)
     assert pictures(tmp_path / "first") == pictures(tmp_path / "held")
-    said = [list(progress(open_store(str(tmp_path / name))).sentences())[1] for name in ("first", "held")]
+    said = [progress(open_store(str(tmp_path / name))).notes[0] for name in ("first", "held")]
     assert said == [
         f"text encoders of {tiny_model}: let go once the texts are encoded (6 jobs)",
         f"text encoders of {tiny_model}: stay: they are held beside the denoiser (6 jobs)",
@@ -97,7 +97,7 @@ def test_arms_at_their_true_length_in_groups_of_one(make, tmp_path, lumina):
         "1": (2, 0), "2": (2, 0), "3": (1, 0), "4": (2, 1), "5": (2, 1),
     }  # fmt: skip
     assert {recipe["encoding"] for recipe in recipes.values()} == {"true length"}
-    said = "\n".join(progress(open_store(str(tmp_path / "out"))).sentences())
+    said = "\n".join(progress(open_store(str(tmp_path / "out"))).notes)
     assert "stay: with an arm, the pipeline encodes the negative prompt itself (5 jobs)" in said
     assert (
         "5 jobs are in 3 groups of one text length each, without padding or mask; in the order of the file 1 of 1 "

@@ -66,7 +66,7 @@ def test_failed_jobs_give_exit_code_1_and_are_named(batch, run, monkeypatch):
     assert said.startswith("1 of 2 done, 1 failed, 0 left; complete\n  2: width 32768, height 32768 needs ")
 
 
-def test_status_while_it_runs_and_when_it_was_killed(batch, run, tmp_path):
+def test_status_while_it_runs_and_when_it_was_killed(batch, run, tmp_path, tiny_model):
     batch([row(i) for i in range(6)], "--batch", "2")
     lines = (tmp_path / "out" / "manifest.jsonl").read_text().splitlines(keepends=True)
     entries = [json.loads(line) for line in lines[:4]]
@@ -75,13 +75,14 @@ def test_status_while_it_runs_and_when_it_was_killed(batch, run, tmp_path):
     text = "".join(json.dumps(entry) + "\n" for entry in entries) + '{"id": "5", "sta'
     (tmp_path / "out" / "manifest.jsonl").write_text(text)
     told = (
-        "4 of 6 done, 0 failed, 2 left; {}\n1.00 pictures a second lately, so 0:00:02 left\n"
+        "4 of 6 done, 0 failed, 2 left; %s\n1.00 pictures a second lately, so 0:00:02 left\n"
+        f"text encoders of {tiny_model}: let go once the texts are encoded (6 jobs)\n"
         "1 lines of the manifest are damaged and were ignored\n"
     )
-    assert run("status", "out")[1] == told.format("not running")
+    assert run("status", "out")[1] == told % "not running"
     (tmp_path / "out" / "manifest.jsonl").write_text(text)
     with Folder(tmp_path / "out").begin(wait=False):
-        assert run("status", "out")[1] == told.format("running")
+        assert run("status", "out")[1] == told % "running"
 
 
 @pytest.mark.parametrize(
