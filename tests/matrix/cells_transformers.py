@@ -310,7 +310,11 @@ def compiled_wrapper(family):
     return compiled(family, wrap)
 
 
-@positions("pipe.transformer.compile_repeated_blocks(fullgraph=True), before applying", SOME)
+# SD 3's class names no blocks that repeat, so diffusers refuses it.
+@positions(
+    "pipe.transformer.compile_repeated_blocks(fullgraph=True), before applying",
+    ["flux", "qwen_image", "z_image"],
+)
 def compiled_blocks(family):
     blocks = {"backend": "eager", "fullgraph": True}
     return compiled(family, lambda pipe: pipe.transformer.compile_repeated_blocks(**blocks))

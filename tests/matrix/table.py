@@ -36,6 +36,7 @@ NOT_TRIED = [
     "FouriScale too; what it does to the UNet is in the table",
     "Qwen-Image-Edit with its processor, which cannot be built offline: its texts are encoded beforehand; and with a "
     "reference picture of a megapixel",
+    "`compile_repeated_blocks()` of SD 3, which diffusers refuses, since its class names no blocks that repeat",
     "compiled transformers with the inductor backend: those above run what was traced as it stands",
 ]
 
