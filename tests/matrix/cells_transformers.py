@@ -1,6 +1,9 @@
 """Transformers whose positions are scaled: pipelines, adapters, memory tools, compilation and threads."""
 
+import copy
+import sys
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 
 import accelerate
 import diffusers
@@ -9,7 +12,8 @@ import torch
 from peft import LoraConfig
 from PIL import Image
 
-from fouriscale import fouriscale
+from fouriscale import apply_fouriscale, fouriscale, remove_fouriscale
+from fouriscale.hooks.patch import current_state
 from fouriscale.position_config import PositionConfig
 from tests.matrix.cell import TRANSFORMERS, Setting, cell
 from tests.tiny import text_pipelines as tiny
@@ -64,11 +68,14 @@ def text_to_image(family):
     return Setting(pipe, lambda: run(pipe, family))
 
 
-@positions("two prompts, two images each", ["flux", "qwen_image", "sd3"])
+@positions("two prompts, two images each", SOME)
 def two_prompts(family):
+    """Each run has a list of its own, since Z-Image's pipelines put their chat template into the one they are given."""
     pipe = tiny.pipeline(family)
-    prompts = [PROMPT, "a large green dog"]
-    return Setting(pipe, lambda: run(pipe, family, prompts, (0, 1, 2, 3), num_images_per_prompt=2))
+    seeds = (0, 1, 2, 3)
+    return Setting(
+        pipe, lambda: run(pipe, family, [PROMPT, "a large green dog"], seeds, num_images_per_prompt=2)
+    )
 
 
 IMAGE_TO_IMAGE = {
@@ -111,6 +118,46 @@ def from_pipe(family):
     return Setting(base, sample)
 
 
+@positions("one transformer in two threads, sizes and settings of their own", ["flux"])
+def threads(family):
+    """Twice as many runs as threads, so that calls interleave in many ways."""
+    first = tiny.fresh(family)
+    with torch.no_grad():
+        text, pooled, _ = first.encode_prompt(PROMPT, PROMPT, max_sequence_length=24)
+    jobs = [(32, None), (48, "ntk")] * 2
+
+    def sample(job):
+        width, rule = job
+        # A scheduler counts its steps, so a thread needs its own, as with diffusers alone.
+        pipe = type(first)(**first.components | {"scheduler": copy.deepcopy(first.scheduler)})
+        pipe.set_progress_bar_config(disable=True)
+        state = current_state(first)
+        if state is not None:
+            changes = {"rule": rule} if rule else {}
+            apply_fouriscale(pipe, state.config.replace(**changes))
+        image = pipe(
+            prompt_embeds=text,
+            pooled_prompt_embeds=pooled,
+            generator=torch.Generator().manual_seed(width),
+            output_type="np",
+            height=32,
+            width=width,
+            num_inference_steps=3,
+        ).images[0]
+        if state is not None:
+            remove_fouriscale(pipe)
+        return image.ravel()
+
+    def together():
+        with ThreadPoolExecutor(2) as pool:
+            return np.concatenate(list(pool.map(sample, jobs)))
+
+    def one_after_the_other(_):
+        return np.concatenate([sample(job) for job in jobs])
+
+    return Setting(first, together, expected=one_after_the_other, equals="one after the other", tolerance=0)
+
+
 CONTROLS = {
     "flux": (diffusers.FluxControlNetPipeline, diffusers.FluxControlNetModel),
     "qwen_image": (diffusers.QwenImageControlNetPipeline, diffusers.QwenImageControlNetModel),
@@ -134,6 +181,42 @@ def controlnet(family):
     pipe = variant(kind, family, controlnet=model)
     control = {"controlnet_conditioning_scale": 0.5, "control_image": PICTURE}
     return Setting(pipe, lambda: run(pipe, family, **control))
+
+
+@positions("ControlNet that shares the transformer's embedder", ["z_image"])
+def sharing_controlnet(family):
+    """Its own positions stay: the embedder is asked outside the transformer's call."""
+    transformer = tiny.pipeline(family).transformer
+    names = ("dim", "n_heads", "n_kv_heads", "n_refiner_layers")
+    torch.manual_seed(0)
+    model = diffusers.ZImageControlNetModel(
+        control_layers_places=[0, 1],
+        control_refiner_layers_places=[0],
+        control_in_dim=transformer.config.in_channels,
+        add_control_noise_refiner="control_noise_refiner",
+        **{name: transformer.config[name] for name in names},
+    )
+    tiny.spread(model.eval().requires_grad_(False))  # before it shares the transformer's weights
+    pipe = variant(diffusers.ZImageControlNetPipeline, family, controlnet=model)
+    return Setting(pipe, lambda: run(pipe, family, control_image=PICTURE, controlnet_conditioning_scale=0.5))
+
+
+@positions("editing a picture, which stays as it is", ["qwen_image"])
+def editing(family):
+    """With the text encoded beforehand, since a processor for pictures cannot be built offline."""
+    base = tiny.pipeline(family)
+    with torch.no_grad():
+        text, mask = base.encode_prompt(PROMPT)
+    pipe = variant(diffusers.QwenImageEditPipeline, family, processor=None)
+    setting = Setting(
+        pipe,
+        lambda: run(pipe, family, None, image=PICTURE, prompt_embeds=text, prompt_embeds_mask=mask),
+    )
+    # It makes the picture a megapixel large, which would be 65,536 tokens of the small model's.
+    module = sys.modules[type(pipe).__module__]
+    setting.undo.callback(setattr, module, "calculate_dimensions", module.calculate_dimensions)
+    module.calculate_dimensions = lambda area, ratio: (64, 48, None)
+    return setting
 
 
 @positions("reference picture, which stays as it is", ["flux", "flux2"])
@@ -214,6 +297,24 @@ def compiled(family, compile_transformer):
     return setting
 
 
-@positions("pipe.transformer.compile(), before applying", ["flux"])
+@positions("pipe.transformer.compile(), before applying", SOME)
 def compiled_in_place(family):
     return compiled(family, lambda pipe: pipe.transformer.compile(backend="eager"))
+
+
+@positions("torch.compile(pipe.transformer), before applying", ["flux", "qwen_image"])
+def compiled_wrapper(family):
+    def wrap(pipe):
+        pipe.transformer = torch.compile(pipe.transformer, backend="eager")
+
+    return compiled(family, wrap)
+
+
+# SD 3's class names no blocks that repeat, so diffusers refuses it.
+@positions(
+    "pipe.transformer.compile_repeated_blocks(fullgraph=True), before applying",
+    ["flux", "qwen_image", "z_image"],
+)
+def compiled_blocks(family):
+    blocks = {"backend": "eager", "fullgraph": True}
+    return compiled(family, lambda pipe: pipe.transformer.compile_repeated_blocks(**blocks))

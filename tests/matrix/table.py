@@ -34,10 +34,10 @@ NOT_TRIED = [
     "quantised convolutions; bitsandbytes and torchao leave them as they are, and so do the cells above",
     "`pipe.enable_sequential_cpu_offload()` itself, which fails on a CPU as the device to run on, without "
     "FouriScale too; what it does to the UNet is in the table",
-    "Z-Image with several prompts at once: its pictures differed from those computed plainly in the runs that were "
-    "made, and why is not known; the positions of each row are tested by hand "
-    "(`tests/fouriscale/hooks/test_z_image.py`)",
-    "transformers in several threads, and compiled otherwise than the table says; Qwen-Image-Edit as a pipeline",
+    "Qwen-Image-Edit with its processor, which cannot be built offline: its texts are encoded beforehand; and with a "
+    "reference picture of a megapixel",
+    "`compile_repeated_blocks()` of SD 3, which diffusers refuses, since its class names no blocks that repeat",
+    "compiled transformers with the inductor backend: those above run what was traced as it stands",
 ]
 
 _HEAD = """\

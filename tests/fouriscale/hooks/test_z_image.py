@@ -61,6 +61,17 @@ def test_rows_of_the_batch_are_scaled_and_what_fills_them_up_is_not(tiny):
     assert torch.equal(call(pipe, x, captions)[0][1], stock[0][1])
 
 
+def test_rows_with_captions_of_two_lengths_give_what_each_gives_alone(tiny):
+    transformer = tiny("z_image").transformer
+    x = [noise(4, 1, 8, 12), noise(4, 1, 8, 12).flip(-1)]
+    captions, time = [noise(5, WIDTH), noise(40, WIDTH)], torch.tensor([0.25])
+    with torch.no_grad(), fouriscale(tiny("z_image"), PositionConfig((8, 12), temperature=1.25)):
+        together = transformer(x, time.expand(2), captions).sample
+        alone = [transformer([x[i]], time, [captions[i]]).sample[0] for i in range(2)]
+    for row, by_itself in zip(together, alone, strict=True):
+        assert torch.allclose(row, by_itself, atol=1e-5)
+
+
 def test_of_several_pictures_the_last_is_its_own_and_the_references_stay(tiny):
     pipe = tiny("z_image")
     x = [[noise(4, 1, 4, 4), noise(4, 1, 8, 8), noise(4, 1, 8, 8)]]
