@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
     from ..reports.card import Parts
     from ..reports.explain import Explanation
+    from ..reports.explain_positions import PositionsExplanation
     from ..reports.measure import StepTimes
 
 
@@ -51,7 +52,12 @@ def explain(
     temperature: Temperature = None,
     shift: Shift = None,
     wrap: Wrap = None,
-    steps: Annotated[int, typer.Option(parser=Bounded("steps"), metavar="<int>", help="Of the run.")] = 50,
+    steps: Annotated[
+        int | None,
+        typer.Option(
+            parser=Bounded("steps"), metavar="<int>", help="Of the run; the model's own if left out."
+        ),
+    ] = None,
     cascade: CascadeOn = False,
     cascade_strength: CascadeStrength = None,
     cascade_upsampling: CascadeUpsampling = None,
@@ -88,8 +94,7 @@ def explain(
     config = chosen_config(preset, model, changes)
     parts = Cascade.chosen(cascade, cascade_strength, cascade_upsampling)
     if part_here(model) == TRANSFORMER:
-        _refuse_card(model, memory, measure)
-        _refuse_batch(model, batch)
+        _refuse_timing(model, measure, batch)
         if parts is not None:
             parts.check_transformer()
     quieten()
@@ -109,8 +114,8 @@ def explain(
     )
     lines = explanation_sentences(explanation)
     if isinstance(explanation, PositionsExplanation):
-        _refuse_card(model, memory, measure)
-        _refuse_batch(model, batch)
+        _refuse_timing(model, measure, batch)
+        lines += _transformer_on_a_card(explanation, model, preset, where, dtype=dtype, memory=memory)
     else:
         if batch:
             lines.append(_batches(explanation, model, preset, where, dtype))
@@ -118,22 +123,53 @@ def explain(
     say("\n".join(lines))
 
 
-def _refuse_card(model: str, memory: float | None, measure: bool) -> None:
-    """Refuse what is told of UNets only."""
-    if memory is not None or measure:
-        option = "--measure" if memory is None else f"--memory {memory:g}"
+def _refuse_timing(model: str, measure: bool, batch: bool) -> None:
+    """Refuse to time here what is timed of UNets only."""
+    if measure:
         raise ValueError(
-            f"{option}: what a card must hold and how long a step takes is told of UNets, and {model} has a "
-            "transformer; leave it out"
+            f"--measure: a step is timed with UNets only, and {model} has a transformer; leave it out"
         )
-
-
-def _refuse_batch(model: str, batch: bool) -> None:
-    """Refuse to choose how many pictures of a transformer are made at once."""
     if batch:
         raise ValueError(
             f"--batch: {model} has a transformer, whose pictures are made one at a time; leave it out"
         )
+
+
+def _transformer_on_a_card(
+    explanation: PositionsExplanation,
+    model: str,
+    preset: str | None,
+    device: torch.device,
+    *,
+    dtype: str | None,
+    memory: float | None,
+) -> list[str]:
+    """Whether a transformer's run fits, how long it takes, and the code; see `_on_a_card`."""
+    from picturelab.memory import memory_of
+    from picturelab.models import choose_dtype
+
+    from ..config_kinds import named_config
+    from ..loading.configs import transformer_parts
+    from ..loading.parameters import sizes_of
+    from ..recognise import config_for, preset_of
+    from ..reports import card, paste
+    from ..reports.published import as_published, published_sizes
+    from ..reports.transformer_card import card_sentences
+
+    configs = as_published(model, transformer_parts(model))
+    return card_sentences(
+        explanation,
+        configs,
+        published_sizes(model) or sizes_of(model, preset),
+        prompt=EXAMPLE,
+        model=paste.loadable(model, preset_of(configs.transformer)),
+        own=config_for(configs.transformer) if preset is None else named_config(preset),
+        preset=preset,
+        dtype=choose_dtype(dtype or (None if memory is None else "bfloat16"), device),
+        memory=memory_of(device) if memory is None else memory * card.GIB,
+        asked=memory is not None,
+        place="cuda" if memory is not None and device.type == "cpu" else device.type,
+    )
 
 
 def _batches(

@@ -23,7 +23,7 @@ from .names import INDEX, Part, folder_part, locate, part_here, part_of
 from .pipeline import check_denoiser_entry
 
 _PIPELINES = {"SD3Transformer2DModel": "StableDiffusion3Pipeline"}  # of families whose names differ
-_TEXT_ENCODERS = ("text_encoder", "text_encoder_2")
+_TEXT_ENCODERS = ("text_encoder", "text_encoder_2", "text_encoder_3")
 # Presets of the shipped models, and one of those whose shape they stand for.
 _SHIPPED = {"shapeworld": "unet", "shapeworld-joint": "joint"}
 

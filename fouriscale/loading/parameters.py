@@ -5,18 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import diffusers
 import torch
 import transformers
-from diffusers import AutoencoderKL
 
 from .configs import part_config
 
-_TEXT = ("text_encoder", "text_encoder_2")
+_TEXT = ("text_encoder", "text_encoder_2", "text_encoder_3")
 
 
 @dataclass(frozen=True)
 class Sizes:
-    """Of the parts beside the UNet.
+    """Of the parts beside the denoiser.
 
     Attributes:
         text: weights of all text encoders.
@@ -24,7 +24,7 @@ class Sizes:
     """
 
     text: int
-    vae: AutoencoderKL | None
+    vae: Any
 
 
 def sizes_of(model: str, preset: str | None = None) -> Sizes:
@@ -34,12 +34,13 @@ def sizes_of(model: str, preset: str | None = None) -> Sizes:
         ValueError: there is no such model, or a config cannot be read.
     """
     vae = part_config(model, "vae", preset)
-    text = sum(_text_weights(part_config(model, part, preset)) for part in _TEXT)
+    text = sum(text_weights(part_config(model, part, preset)) for part in _TEXT)
     with torch.device("meta"):
-        return Sizes(text, AutoencoderKL.from_config(vae) if vae else None)
+        kind = getattr(diffusers, str(vae.get("_class_name", "AutoencoderKL")))
+        return Sizes(text, kind.from_config(vae) if vae else None)
 
 
-def _text_weights(config: dict[str, Any]) -> int:
+def text_weights(config: dict[str, Any]) -> int:
     """Of a text encoder with this config; 0 where there is none."""
     if not config:
         return 0

@@ -15,8 +15,8 @@ class Parts:
     """Bytes of a run, part by part.
 
     Attributes:
-        unet, text, vae: weights of the UNet, of all text encoders, and of the VAE as it decodes.
-        sampling: the UNet's feature maps and filters in the step that takes most.
+        unet, text, vae: weights of the UNet or transformer, of all text encoders, and of the VAE as it decodes.
+        sampling: its feature maps and filters in the step that takes most.
         split_sampling: the same with `split_rows`, which calls the UNet for unconditional and conditional rows one
             after the other; None where that saves nothing.
         decoding, tiled_decoding: the VAE's feature maps, whole and in tiles.
@@ -59,7 +59,9 @@ SWITCHES = {
         "model offload", "model offload", "every part is brought to the card once a picture"
     ),
     "sequential offload": Switch(
-        "sequential offload", "sequential offload", "the UNet's weights are brought to the card in every step"
+        "sequential offload",
+        "sequential offload",
+        "the denoiser's weights are brought to the card in every step",
     ),
 }
 

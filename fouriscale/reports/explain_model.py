@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from picturelab.models import usual_call
+
 from ..config_kinds import Config
 from ..loading.configs import transformer_parts, unet_config, vae_scale_factor
 from ..position_config import PositionConfig
 from ..sampling.cascade import Cascade
 from .explain import Explanation, explain
-from .explain_positions import PositionsExplanation, explain_positions, position_sentences
+from .explain_positions import PositionsExplanation, explain_positions, own_steps, position_sentences
 from .explain_words import sentences
+from .published import as_published
+
+_STEPS = 50  # of a UNet whose folder does not say
 
 AnyExplanation = Explanation | PositionsExplanation
 
@@ -18,7 +23,7 @@ def explain_model(
     height: int,
     width: int,
     *,
-    steps: int,
+    steps: int | None,
     config: Config,
     cascade: Cascade | None = None,
     preset: str | None = None,
@@ -27,6 +32,7 @@ def explain_model(
 
     Args:
         model: see `loading.configs.part_config`.
+        steps: None: as many as the model's folder names, and else a transformer's pipeline, or 50.
         config: for the kind of denoiser that the model has.
         cascade: how the run is to begin at the training size.
         preset: for a Stable Diffusion 2 file that does not tell.
@@ -35,13 +41,14 @@ def explain_model(
         ValueError: there is no such model; see `explain` and `explain_positions`.
     """
     if isinstance(config, PositionConfig):
-        parts = transformer_parts(model)
+        parts = as_published(model, transformer_parts(model))
+        steps = own_steps(parts) if steps is None else steps
         return explain_positions(parts, height, width, steps=steps, config=config, cascade=cascade)
     return explain(
         unet_config(model, preset),
         height,
         width,
-        steps=steps,
+        steps=int(usual_call(model).get("num_inference_steps", _STEPS)) if steps is None else steps,
         config=config,
         vae_scale_factor=vae_scale_factor(model, preset),
         cascade=cascade,

@@ -22,11 +22,14 @@ from ..maths.wrap import EDGES, WRAPS
 from ..position_config import PositionConfig
 from ..sampling.cascade import Cascade, first_size, sentence
 from ..sampling.relatives import IMAGE_TO_IMAGE, class_for
-from ..sampling.transformers import check_sides
+from ..sampling.transformers import GUIDANCE_SCALE, check_sides, guidance_argument
 from .transformer_cost import CallCost, call_cost
 
 # What a published model's scheduler says, where no folder does; the others' shift follows the size.
 _USUAL_SCHEDULES = {"SD3Transformer2DModel": {"shift": 3.0}}
+_STEPS = 50  # where nobody says
+_FURTHER_TEXT = {"SD3Transformer2DModel": 77}  # rows beside T5's, CLIP's
+_BOTH_IN_A_CALL = ("SD3Transformer2DModel", "ZImageTransformer2DModel")  # the others guide by a second call
 _SIGMAS_OF_SCHEDULER = (
     "SD3Transformer2DModel",
 )  # whose pipelines leave them to it; the others' are even steps from 1
@@ -57,6 +60,9 @@ class PositionsExplanation:
         text_tokens: rows of text beside the image's tokens, padding included.
         tokens, training_tokens: of the image, at this size and at the training size.
         steps: of the run.
+        argument: of the pipeline's call that is the guidance.
+        estimates: of the noise a step, two where the run is guided by default.
+        rows: of a call of the transformer; an estimate is a row, or a call.
         sigmas: as the run has them, and as it would have them without a cap on the shift; None where the pipeline is
             not known.
         cost: of one call of the transformer, and of one at the training size; None where its arguments are not known.
@@ -75,6 +81,9 @@ class PositionsExplanation:
     tokens: int
     training_tokens: int
     steps: int
+    argument: str
+    estimates: int
+    rows: int
     sigmas: tuple[Sigmas, Sigmas] | None
     cost: tuple[CallCost, CallCost] | None
     parameters: int
@@ -95,7 +104,7 @@ class PositionsExplanation:
 
     @property
     def direct_cost(self) -> int | None:
-        """Multiply-adds of one call, with FouriScale or without."""
+        """Multiply-adds of one call with one row, with FouriScale or without."""
         return self.cost[0].multiply_adds if self.cost else None
 
     @property
@@ -139,6 +148,7 @@ def explain_positions(
     m = config.temperature
     if isinstance(m, str):
         m = temperature(m, max(scales), tokens + text, training_tokens + text)
+    argument, guided = _guidance(parts)
     costs = [call_cost(transformer, grid, text) for grid in grids]
     first = None
     if cascade is not None:
@@ -157,6 +167,9 @@ def explain_positions(
         tokens=tokens,
         training_tokens=training_tokens,
         steps=steps,
+        argument=argument,
+        estimates=2 if guided else 1,
+        rows=2 if guided and kind in _BOTH_IN_A_CALL else 1,
         sigmas=_sigmas(pipe, config, tokens, steps),
         cost=None if costs[0] is None or costs[1] is None else (costs[0], costs[1]),
         parameters=sum(parameter.numel() for parameter in transformer.parameters()),
@@ -181,10 +194,29 @@ def _stand_in(parts: TransformerParts, transformer: Any) -> Any:
 
 def _text_tokens(parts: TransformerParts) -> int:
     """To which length the pipeline pads its texts, or at which it cuts them."""
+    more = _FURTHER_TEXT.get(str(parts.transformer["_class_name"]), 0)
+    return int(_usual(parts, "max_sequence_length") or 0) + more
+
+
+def own_steps(parts: TransformerParts) -> int:
+    """Of a run as the model's folder has it, and else its pipeline."""
+    return int(_usual(parts, "num_inference_steps") or _STEPS)
+
+
+def _guidance(parts: TransformerParts) -> tuple[str, bool]:
+    """Which argument of the pipeline's call it is, and whether a run as the model has it has two estimates a step."""
     if parts.pipeline is None:
-        return int(parts.call.get("max_sequence_length", 0))
-    usual = inspect.signature(parts.pipeline.__call__).parameters.get("max_sequence_length")
-    return int(parts.call.get("max_sequence_length", usual.default if usual else 0))
+        return GUIDANCE_SCALE, False
+    takes = inspect.signature(parts.pipeline.__call__).parameters
+    argument = guidance_argument(takes, parts.transformer)
+    distilled = parts.transformer.get("guidance_embeds", False) or "negative_prompt" not in takes
+    return argument, not distilled and (_usual(parts, argument) or 0) > 1
+
+
+def _usual(parts: TransformerParts, name: str) -> Any:
+    """An argument of the pipeline's call that the model's folder names, and else its default; None: it has none."""
+    takes = inspect.signature(parts.pipeline.__call__).parameters if parts.pipeline else {}
+    return parts.call.get(name, takes[name].default if name in takes else None)
 
 
 def _sigmas(pipe: Any, config: PositionConfig, tokens: int, steps: int) -> tuple[Sigmas, Sigmas] | None:
@@ -289,14 +321,22 @@ def _of_the_cost(explanation: PositionsExplanation) -> list[str]:
         return [f"weights: {weights}"]
     cost, trained = explanation.cost
     times = cost.multiply_adds / trained.multiply_adds
-    peak = cost.peak_values
+    peak = explanation.rows * cost.peak_values
+    how = _GUIDANCE[explanation.estimates, explanation.rows]
     return [
         f"cost: {_large(cost.multiply_adds)} multiply-adds a call of the transformer, {cost.attention:.0%} of them "
         f"attention; at the training size {_large(trained.multiply_adds)} and {trained.attention:.0%}, so {times:.2f} "
         "times as many, with FouriScale or without",
         f"memory: feature maps of {4 * peak / 1e9:.2f} GB in float32, {2 * peak / 1e9:.2f} GB in bfloat16, for one "
-        f"picture without guidance, beside the transformer's {weights}",
+        f"picture {how}, beside the transformer's {weights}",
     ]
+
+
+_GUIDANCE = {
+    (1, 1): "without a second estimate for guidance",
+    (2, 1): "with guidance, a call for each of its two estimates",
+    (2, 2): "with guidance, both estimates in one call",
+}
 
 
 def _large(count: int) -> str:

@@ -53,6 +53,7 @@ def fit_sentences(
     asked: bool,
     switches: Collection[str] | None,
     steps: int,
+    denoiser: str = "UNet",
 ) -> list[str]:
     """What the run holds, whether that fits and what must be switched on for it.
 
@@ -62,10 +63,11 @@ def fit_sentences(
         asked: whether somebody asked about so much memory; else it is what is here.
         switches: names of `card.SWITCHES`, as `card.switches_for` chooses them; None: nothing makes it fit.
         steps: of the run.
+        denoiser: what it is called.
     """
     split = f" ({_gib(parts.split_sampling)} with split rows)" if parts.split_sampling is not None else ""
     holds = (
-        f"holds: UNet {_gib(parts.unet)}, text encoders {_gib(parts.text)}, VAE {_gib(parts.vae)}; a step's maps "
+        f"holds: {denoiser} {_gib(parts.unet)}, text encoders {_gib(parts.text)}, VAE {_gib(parts.vae)}; a step's maps "
         f"{_gib(parts.sampling)}{split}; decoding {_gib(parts.decoding)} at once, {_gib(parts.tiled_decoding)} in "
         f"tiles; weights in {dtype}"
     )

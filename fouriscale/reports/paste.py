@@ -7,10 +7,12 @@ from typing import Any
 
 from picturelab.worlds import USUAL
 
-from ..config import FouriScaleConfig
 from ..config_kinds import Config
+from ..loading.configs import TransformerParts
 from ..presets import preset_names, preset_notes
+from ..sampling.transformers import TRUE_GUIDANCE
 from .explain import Explanation
+from .explain_positions import PositionsExplanation
 
 
 def code(
@@ -38,15 +40,8 @@ def code(
     height, width = explanation.size
     settings = _changes(explanation.config, own) | ({"split_rows": True} if "split" in switches else {})
     call = f"height={height}, width={width}, num_inference_steps={explanation.steps}"
-    given = "".join(f", {name}={value!r}" for name, value in settings.items())
-    names = "apply_fouriscale"
-    if preset is not None:
-        names, given = f"FouriScaleConfig, {names}", f", FouriScaleConfig.named({preset!r}){given}"
-    lines = [
-        *_loading(model, dtype, xl=explanation.told),
-        *_placing(switches, place),
-        f"apply_fouriscale(pipe{given})",
-    ]
+    names, applying = _applying("FouriScaleConfig", preset, settings)
+    lines = [*_loading(model, dtype, xl=explanation.told), *_placing(switches, place), applying]
     if explanation.cascade is None:
         return [f"from fouriscale import {names}", *lines, f'image = pipe("{prompt}", {call}).images[0]']
     parts = f"strength={explanation.cascade.strength:g}, upsampling={explanation.cascade.upsampling!r}"
@@ -56,6 +51,55 @@ def code(
         *lines,
         f'image = cascade(pipe, "{prompt}", {size}, {parts})[0].image',
     ]
+
+
+def transformer_code(
+    explanation: PositionsExplanation,
+    configs: TransformerParts,
+    *,
+    prompt: str,
+    model: str,
+    own: Config,
+    preset: str | None,
+    dtype: str,
+    switches: Collection[str],
+    place: str,
+) -> list[str]:
+    """The same for a model with a transformer.
+
+    Args:
+        configs: what was explained, of which the folder may name arguments of the call.
+    """
+    height, width = explanation.size
+    given = {**configs.call, "height": height, "width": width, "num_inference_steps": explanation.steps}
+    if explanation.argument == TRUE_GUIDANCE and explanation.estimates > 1:
+        given.setdefault("negative_prompt", "")  # without one such a call has no guidance
+    call = ", ".join(f"{name}={value!r}" for name, value in given.items())
+    names, applying = _applying("PositionConfig", preset, _changes(explanation.config, own))
+    if explanation.cascade is not None:
+        size = f"height={height}, width={width}, steps={explanation.steps}"
+        return [
+            f"from fouriscale import {names}, cascade",
+            *_loading(model, dtype, xl=False),
+            *_placing(switches, place),
+            applying,
+            f'image = cascade(pipe, "{prompt}", {size}, strength={explanation.cascade.strength:g})[0].image',
+        ]
+    return [
+        f"from fouriscale import {names}",
+        *_loading(model, dtype, xl=False),
+        *_placing(switches, place),
+        applying,
+        f'image = pipe("{prompt}", {call}).images[0]',
+    ]
+
+
+def _applying(kind: str, preset: str | None, settings: dict[str, Any]) -> tuple[str, str]:
+    """What to import, and the line that applies settings of this kind."""
+    given = "".join(f", {name}={value!r}" for name, value in settings.items())
+    if preset is None:
+        return "apply_fouriscale", f"apply_fouriscale(pipe{given})"
+    return f"{kind}, apply_fouriscale", f"apply_fouriscale(pipe, {kind}.named({preset!r}){given})"
 
 
 def loadable(model: str, family: str | None) -> str:
@@ -94,8 +138,8 @@ def _placing(switches: Collection[str], place: str) -> list[str]:
     return lines if place == "cpu" else [f'pipe.to("{place}")', *lines]
 
 
-def _changes(config: FouriScaleConfig, own: Config) -> dict[str, Any]:
-    """The settings that are others than the UNet's own preset has them."""
+def _changes(config: Config, own: Config) -> dict[str, Any]:
+    """The settings that are others than the denoiser's own preset has them."""
     return {
         name: getattr(config, name)
         for name in type(config).model_fields

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +13,7 @@ from torch.nn import functional as F
 from torch.overrides import TorchFunctionMode
 from torch.utils.flop_counter import FlopCounterMode
 
+from ..hooks.position_table import CROP
 from ..maths.sizes import Size
 from .memory import LiveBytes
 
@@ -42,7 +44,8 @@ def call_cost(transformer: nn.Module, grid: Size, text: int) -> CallCost | None:
     if arguments is None:
         return None
     call, attention = arguments(transformer.config, grid, text), _Attention()
-    with torch.no_grad(), FlopCounterMode(display=False) as counter, LiveBytes() as live, attention:
+    counter, live = FlopCounterMode(display=False), LiveBytes()
+    with torch.no_grad(), _table_without_end(transformer, grid), counter, live, attention:
         transformer(**call)
     total = counter.get_total_flops() // 2 + attention.multiply_adds
     return CallCost(total, attention.multiply_adds / total, live.peak // 4)
@@ -60,6 +63,21 @@ class _Attention(TorchFunctionMode):
         query, key, value = named["query"], named["key"], named["value"]  # (B, heads, tokens, dim)
         self.multiply_adds += query[..., 0].numel() * key.shape[-2] * (query.shape[-1] + value.shape[-1])
         return query.new_empty(*query.shape[:-1], value.shape[-1])
+
+
+@contextlib.contextmanager
+def _table_without_end(transformer: Any, grid: Size) -> Iterator[None]:
+    """A table of positions ends at some size; FouriScale reads between its entries beyond that, at no cost."""
+    embed: Any = getattr(transformer, "pos_embed", None)
+    if not hasattr(embed, CROP):
+        yield
+        return
+    positions = _empty(1, grid[0] * grid[1], embed.pos_embed.shape[-1])
+    setattr(embed, CROP, lambda height, width: positions)
+    try:
+        yield
+    finally:
+        delattr(embed, CROP)
 
 
 def _empty(*shape: int) -> torch.Tensor:
@@ -113,6 +131,24 @@ def _lumina2(config: Any, grid: Size, text: int) -> dict[str, Any]:
     }
 
 
+def _sd3(config: Any, grid: Size, text: int) -> dict[str, Any]:
+    return {
+        "hidden_states": _empty(1, config.in_channels, *(side * config.patch_size for side in grid)),
+        "encoder_hidden_states": _empty(1, text, config.joint_attention_dim),
+        "pooled_projections": _empty(1, config.pooled_projection_dim),
+        "timestep": _empty(1),
+    }
+
+
+def _z_image(config: Any, grid: Size, text: int) -> dict[str, Any]:
+    side = config.all_patch_size[0]
+    return {
+        "x": [_empty(config.in_channels, 1, *(tokens * side for tokens in grid))],
+        "t": _empty(1),
+        "cap_feats": [_empty(text, config.cap_feat_dim)],
+    }
+
+
 _ARGUMENTS: dict[str, Callable[[Any, Size, int], dict[str, Any]]] = {
     "FluxTransformer2DModel": _flux,
     "ChromaTransformer2DModel": _with_ids,
@@ -120,5 +156,7 @@ _ARGUMENTS: dict[str, Callable[[Any, Size, int], dict[str, Any]]] = {
     "Krea2Transformer2DModel": _krea2,
     "Lumina2Transformer2DModel": _lumina2,
     "QwenImageTransformer2DModel": _qwen,
+    "SD3Transformer2DModel": _sd3,
+    "ZImageTransformer2DModel": _z_image,
 }
 """{class of the transformer: arguments of its call with an image of (rows, columns) tokens and so much text}"""

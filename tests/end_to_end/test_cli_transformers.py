@@ -69,6 +69,17 @@ def test_what_a_cascade_would_do(run):
         "cascade: 15 steps at width 128, height 128, sampled directly; enlarged as pixels; then the last 8 of 15 steps "
         "(strength 0.5) at width 256, height 256; both parts together take 0."
     ) in out.replace("\n", " ")
+    code, out, _ = run("explain", "--model", "flux", "--size", "4096x4096", "--memory", "80")
+    assert code == 0
+    assert "fit: yes; 80 GiB asked for" in out
+    assert "s for 28 steps on an H100 80 GB in bfloat16; computed by multiply-adds" in out.replace("\n", " ")
+    assert (
+        "pipe = DiffusionPipeline.from_pretrained('black-forest-labs/FLUX.1-dev', dtype=torch.bfloat16)"
+        in out
+    )
+    code, out, err = run("explain", "--model", "flux", "--size", "4096x4096", "--measure")
+    assert (code, out) == (2, "")
+    assert err.startswith("Error: --measure: a step is timed with UNets only, and flux has a transformer")
     code, out, err = run("explain", "--model", "flux2", "--size", "2048x2048", "--cascade")
     assert (code, out) == (2, "")
     assert err.startswith(

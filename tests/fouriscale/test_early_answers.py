@@ -38,7 +38,7 @@ ANSWERS = [
     (["fouriscale", "generate", "a red circle", *JOINT, "--preset", "sd15"], "joint has a transformer"),
     (["fouriscale", "generate", "a red circle", *JOINT, *LATENTS], "a transformer's image to image starts"),
     (["fouriscale", "explain", "--size", "64x64", "--model", "flux", *LATENTS], "a transformer's image to"),
-    (["fouriscale", "explain", "--size", "64x64", "--model", "flux", "--memory", "12"], "flux has a transf"),
+    (["fouriscale", "explain", "--size", "64x64", "--model", "flux", "--measure"], "flux has a transf"),
     (["fouriscale", "validate", "--out", "r", *JOINT, "--mode", "paper"], "is no setting of a transformer"),
     (["fouriscale", "validate", "--out", "r", "--model", "sd15"], "'sd15' is a preset"),
     (["fouriscale", "borders", "--out", "r", *JOINT], "has a transformer, which has no convolutions"),

@@ -176,10 +176,10 @@ def test_live_bytes_by_hand():
             [
                 "factor: 2.45 on each axis, the root of the areas' ratio\n",
                 "grid: level 1 runs on width 20, height 14 instead of width 48, height 32, level 2 runs on width 10, "
-                "height 7 instead of width 24, height 16, until step 40 of 50\n",
+                "height 7 instead of width 24, height 16, until step 20 of 25\n",
                 "blocks: down_blocks.1 to up_blocks.1 on the grid, by cosines; no convolution is dilated or filtered\n",
                 "without effect on the deep grid: stop\n",
-                "steps: the first 40 of 50 on the grid, the others with self-attention to downsampled keys\n",
+                "steps: the first 20 of 25 on the grid, the others with self-attention to downsampled keys\n",
             ],
         ),
         (

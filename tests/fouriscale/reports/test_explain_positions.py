@@ -2,9 +2,10 @@
 
 import pytest
 
-from fouriscale import PositionConfig
+from fouriscale import FouriScaleConfig, PositionConfig
 from fouriscale.loading.configs import TransformerParts, transformer_parts
-from fouriscale.reports.explain_positions import explain_positions, position_sentences
+from fouriscale.reports.explain_model import explain_model
+from fouriscale.reports.explain_positions import explain_positions, own_steps, position_sentences
 
 CONFIG = PositionConfig.preset("shapeworld-joint")
 # FLUX.1 with one block of each kind.
@@ -72,18 +73,52 @@ def test_the_cap_keeps_the_last_step_from_being_noise():
 
 
 @pytest.mark.parametrize(
-    ("preset", "kind", "changes", "last"),
+    ("preset", "kind", "changes", "last", "text"),
     [
-        ("sd3", "SD3Transformer2DModel", {"num_layers": 1}, 0.0089),  # shift 3 of the scheduler's last, 0.003
-        ("z-image", "ZImageTransformer2DModel", {"n_layers": 1, "n_refiner_layers": 1}, 0.105),
+        # Shift 3 of the scheduler's last, 0.003; 77 rows of CLIP beside T5's 256.
+        ("sd3", "SD3Transformer2DModel", {"num_layers": 1, "pos_embed_max_size": 96}, 0.0089, 333),
+        ("z-image", "ZImageTransformer2DModel", {"n_layers": 1, "n_refiner_layers": 1}, 0.105, 512),
     ],
 )
-def test_families_whose_calls_are_not_foretold_have_their_schedule(preset, kind, changes, last):
+def test_families_whose_calls_have_both_estimates(preset, kind, changes, last, text):
+    """At 2048 px a table of 96 x 96 entries has ended."""
     parts = TransformerParts({"_class_name": kind} | changes, {}, {}, {}, 8)
     explanation = explain_positions(parts, 2048, 2048, steps=28, config=PositionConfig.preset(preset))
-    assert explanation.cost is explanation.direct_cost is None
     assert explanation.sigmas[0].last == pytest.approx(last, abs=1e-3)
-    assert position_sentences(explanation)[-1].startswith("weights: ")
+    assert (explanation.text_tokens, explanation.estimates, explanation.rows) == (text, 2, 2)
+    (line,) = (line for line in position_sentences(explanation) if line.startswith("memory: "))
+    assert "for one picture with guidance, both estimates in one call, beside" in line
+    gigabytes = 2 * 4 * explanation.cost[0].peak_values / 1e9
+    assert f"feature maps of {gigabytes:.2f} GB in float32" in line
+
+
+def test_attention_of_families_with_one_sequence_and_two_by_hand():
+    """All tokens in a layer, and in Z-Image's refiners the picture's and the text's by themselves."""
+    z_image = TransformerParts(
+        {"_class_name": "ZImageTransformer2DModel", "n_layers": 1, "n_refiner_layers": 1}, {}, {}, {}, 8
+    )
+    sd3 = TransformerParts({"_class_name": "SD3Transformer2DModel", "num_layers": 1}, {}, {}, {}, 8)
+    for parts, preset, pairs, width in (
+        (z_image, "z-image", (4096 + 512) ** 2 + 4096**2 + 512**2, 3840),
+        (sd3, "sd3", (4096 + 333) ** 2, 18 * 64),
+    ):
+        cost, _ = explain_positions(parts, 1024, 1024, steps=1, config=PositionConfig.preset(preset)).cost
+        assert cost.attention * cost.multiply_adds == pytest.approx(2 * pairs * width)
+
+
+@pytest.mark.slow
+def test_steps_are_the_folders_and_else_the_pipelines():
+    def steps(model):
+        return explain_model(
+            model, 1024, 1024, steps=None, config=PositionConfig.preset("shapeworld-joint")
+        ).steps
+
+    assert steps("shapeworld/joint-masked") == 15
+    assert own_steps(SMALL) == own_steps(FLUX) == 28  # FluxPipeline's
+    unknown = TransformerParts({"_class_name": "OtherTransformer"}, {}, {}, {}, 8)
+    assert own_steps(unknown) == 50
+    config = FouriScaleConfig.preset("shapeworld")
+    assert explain_model("shapeworld/unet", 256, 256, steps=None, config=config).steps == 25
 
 
 def test_each_axis_by_itself():
