@@ -46,15 +46,24 @@ def _line(workshop: Workshop, picture_order: PictureOrder, explanation: AnyExpla
         explanation.fit.training_size if isinstance(explanation, Explanation) else explanation.training_size
     )
     times = math.sqrt(height * width / (own_height * own_width))
+    same_shape = height * own_width == width * own_height
+    sides = "on each side" if same_shape else "on average of the sides"
+    steps, parts = picture_order.steps, picture_order.cascade
+    run = f"{steps} steps"
+    if parts is not None:
+        run = f"a cascade of {steps} + {parts.steps(steps, picture_order.config.DENOISER)} steps"
     return (
-        f"{width} x {height}, {times:.2f} times {own_width} x {own_height} on each side; {picture_order.steps} steps; "
+        f"{width} x {height}, {times:.2f} times {own_width} x {own_height} {sides}; {run}; "
         f"{_pictures(picture_order)}: {_time(workshop, picture_order, explanation)}"
     )
 
 
 def _pictures(picture_order: PictureOrder) -> str:
-    count = len(picture_order.methods) * picture_order.count
-    return "the picture" if count == 1 else "both pictures" if count == 2 else f"{count} pictures"
+    methods, seeds = len(picture_order.methods), picture_order.count
+    if seeds == 1:
+        return "the picture" if methods == 1 else "both pictures"
+    each = "" if methods == 1 else f", {methods} of each seed"
+    return f"{methods * seeds} pictures{each}"
 
 
 def _time(workshop: Workshop, picture_order: PictureOrder, explanation: AnyExplanation) -> str:
@@ -65,8 +74,17 @@ def _time(workshop: Workshop, picture_order: PictureOrder, explanation: AnyExpla
     ]
     known = [seconds for seconds in times if seconds is not None]
     return (
-        f"about {picture_order.count * sum(known):.0f} s here" if known else "known after the first picture"
+        f"about {_duration(picture_order.count * sum(known))} here"
+        if known
+        else "known after the first picture"
     )
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 3 * 60:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 120 else f"{minutes // 60} h {minutes % 60} min"
 
 
 def foretold(workshop: Workshop, picture_order: PictureOrder) -> AnyExplanation:

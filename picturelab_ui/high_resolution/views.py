@@ -109,7 +109,7 @@ def place(panel: JobPanel) -> HighResolutionViews:
     with gr.Row():
         delete = gr.Button("Delete the shown picture", size="sm", min_width=120)
         pack = gr.Button("Pack all as a zip", size="sm", min_width=120)
-        archive = gr.DownloadButton("Download all", visible=False, size="sm", min_width=120)
+        archive = gr.DownloadButton("Download the zip", visible=False, size="sm", min_width=120)
     with gr.Accordion("Spectrum: how it works, on this picture", open=False):
         gr.Markdown(_HOW_IT_WORKS)
         spectrum = gr.HTML('<p class="soft">Generate a picture with FouriScale first.</p>')

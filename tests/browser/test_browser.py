@@ -70,7 +70,7 @@ def test_several_pictures_come_as_files_and_one_goes(visit, tmp_path):
     assert len(sizes(page, "#hires-gallery")) == 3
     opened.get_by_role("button", name="Pack all as a zip").click()
     with page.expect_download() as started:
-        opened.get_by_role("button", name="Download all").click()
+        opened.get_by_role("button", name="Download the zip").click()
     started.value.save_as(tmp_path / "pictures.zip")
     with zipfile.ZipFile(tmp_path / "pictures.zip") as archive:
         assert len(archive.namelist()) == 3
