@@ -18,7 +18,7 @@ from ..panel import JobPanel
 from ..prompts import readable
 from ..workshop import Workshop
 from . import beside, beside_controls, every_setting, order
-from .method import EXPLANATION, method_of, methods_for
+from .method import explanation_for, method_of, methods_for
 from .order import AUTO, BOTH, SAMPLINGS
 
 RATIOS = {
@@ -80,7 +80,7 @@ class HighResolutionTools:
         chosen = denoiser == TRANSFORMER
         shown = dict.fromkeys(self.of_transformers, chosen) | dict.fromkeys(self.of_unets, not chosen)
         news: dict[Any, Any] = {part: gr.update(visible=visible) for part, visible in shown.items()}
-        return news | {self.method: gr.update(choices=methods_for(denoiser))}
+        return news | {self.method: gr.update(choices=methods_for(denoiser), info=explanation_for(denoiser))}
 
 
 def place_request(form: Form, usual: Mapping[str, Any], panel: JobPanel) -> Request:
@@ -95,12 +95,13 @@ def place_settings(
     form: Form, usual: Mapping[str, Any], request: Request, workshop: Workshop
 ) -> HighResolutionTools:
     """All other fields and buttons, one below the other; `usual` is what they begin with."""
-    chosen = order.denoiser_of(workshop, usual) == TRANSFORMER
+    denoiser = order.denoiser_of(workshop, usual)
+    chosen = denoiser == TRANSFORMER
     method = gr.Radio(
-        methods_for(order.denoiser_of(workshop, usual)),
+        methods_for(denoiser),
         value=method_of(workshop, usual),
         label="Method",
-        info=EXPLANATION,
+        info=explanation_for(denoiser),
         elem_classes="chips",
         elem_id="hires-method",
     )

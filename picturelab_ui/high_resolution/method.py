@@ -15,10 +15,7 @@ from .config_fields import TRANSFORMER_SETTINGS, UNET_SETTINGS, to_fields
 
 RECOMMENDED, PAPER, PLAIN, OWN = "recommended", "paper", "direct", "own settings"
 METHODS = (RECOMMENDED, PAPER, PLAIN, OWN)
-EXPLANATION = (
-    "recommended: the mode fast, quicker and more often right in our study; paper: the published method; direct: the "
-    "model alone; own settings: whatever stands under Every setting"
-)
+_REST = "direct: the model alone; own settings: whatever stands under Every setting"
 _BESIDE = ("wrap", "border", "split_rows")  # settings that have nothing to do with the method
 _MODES = {RECOMMENDED: "fast", PAPER: "paper"}
 
@@ -26,6 +23,16 @@ _MODES = {RECOMMENDED: "fast", PAPER: "paper"}
 def methods_for(denoiser: str) -> list[str]:
     """Those that a kind of denoiser has: the paper knows no transformers."""
     return [name for name in METHODS if name != PAPER or denoiser != TRANSFORMER]
+
+
+def explanation_for(denoiser: str) -> str:
+    """What the methods of a kind of denoiser are."""
+    if denoiser == TRANSFORMER:
+        return f"recommended: the model's preset, by its positions; {_REST}"
+    return (
+        "recommended: the mode fast, quicker and more often right in our study; paper: the published method; "
+        f"{_REST}"
+    )
 
 
 def settings_of(workshop: Workshop, model: str, method: str) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from picturelab_ui.high_resolution.method import (
     PLAIN,
     RECOMMENDED,
     choose,
+    explanation_for,
     method_of,
     methods_for,
 )
@@ -60,6 +61,8 @@ def test_a_model_without_a_preset_has_own_settings(workshop, values):
 
 def test_the_paper_knows_no_transformers(workshop, values):
     assert methods_for("transformer") == [RECOMMENDED, PLAIN, OWN]
+    assert "paper" in explanation_for("unet")
+    assert "paper" not in explanation_for("transformer")
     joint = values | {"model": "shapeworld/joint"}
     joint |= choose(workshop, joint, RECOMMENDED)
     assert method_of(workshop, joint) == RECOMMENDED
