@@ -61,7 +61,9 @@ def on_opening(workshop: Workshop, form: Form, views: HighResolutionViews, opene
     """The page's address fills the fields; `opened` is the event after which the page shows its job."""
 
     def from_link(request: gr.Request) -> News:
-        values = order.of_link(workshop, dict(request.query_params))
-        return form.fill(values) | {views.plan: plan(workshop, values)}
+        values, first = order.of_link(workshop, dict(request.query_params)), form.first_values()
+        # What the link does not change stays alone: somebody may have typed there while the page opened.
+        told = {name: value for name, value in values.items() if value != first[name]}
+        return form.fill(told) | {views.plan: plan(workshop, values)}
 
     opened.then(from_link, None, [*form.values(), views.plan], **QUIET)
