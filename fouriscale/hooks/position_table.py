@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
+from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import Any
 
@@ -10,16 +12,17 @@ import torch
 from torch import nn
 
 from ..maths.position_table import denser
+from ..maths.sizes import Size
 from ..position_config import PositionConfig
 from .rotary_call import Attached
 
-CROP = "cropped_pos_embed"
+_CROP = "cropped_pos_embed"
 
 
 def attach(attachment: Attached, transformer: nn.Module, undo: ExitStack) -> None:
     """Have the table read by the settings until `undo`, on the instance, as `conv._conv_forward` is."""
     embed: Any = transformer.pos_embed
-    stock = getattr(embed, CROP)
+    stock = getattr(embed, _CROP)
 
     @torch.compiler.disable
     @functools.wraps(stock)
@@ -28,8 +31,26 @@ def attach(attachment: Attached, transformer: nn.Module, undo: ExitStack) -> Non
         made: torch.Tensor = stock(height, width) if positions is None else positions
         return made
 
-    setattr(embed, CROP, cropped)
-    undo.callback(delattr, embed, CROP)
+    setattr(embed, _CROP, cropped)
+    undo.callback(delattr, embed, _CROP)
+
+
+@contextlib.contextmanager
+def without_end(transformer: Any, grid: Size) -> Iterator[None]:
+    """Costs are foretold where the table ends, too: within, positions of that grid have their shape and no values.
+
+    A transformer without a table is left as it is. `grid` is (rows, columns) of the image's tokens.
+    """
+    embed: Any = getattr(transformer, "pos_embed", None)
+    if not hasattr(embed, _CROP):
+        yield
+        return
+    positions = torch.empty(1, grid[0] * grid[1], embed.pos_embed.shape[-1], device="meta")
+    setattr(embed, _CROP, lambda height, width: positions)
+    try:
+        yield
+    finally:
+        delattr(embed, _CROP)
 
 
 def _positions(attachment: Attached, embed: Any, size: tuple[int, int]) -> torch.Tensor | None:

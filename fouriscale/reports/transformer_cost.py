@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +12,7 @@ from torch.nn import functional as F
 from torch.overrides import TorchFunctionMode
 from torch.utils.flop_counter import FlopCounterMode
 
-from ..hooks.position_table import CROP
+from ..hooks.position_table import without_end
 from ..maths.sizes import Size
 from .memory import LiveBytes
 
@@ -45,7 +44,7 @@ def call_cost(transformer: nn.Module, grid: Size, text: int) -> CallCost | None:
         return None
     call, attention = arguments(transformer.config, grid, text), _Attention()
     counter, live = FlopCounterMode(display=False), LiveBytes()
-    with torch.no_grad(), _table_without_end(transformer, grid), counter, live, attention:
+    with torch.no_grad(), without_end(transformer, grid), counter, live, attention:
         transformer(**call)
     total = counter.get_total_flops() // 2 + attention.multiply_adds
     return CallCost(total, attention.multiply_adds / total, live.peak // 4)
@@ -63,21 +62,6 @@ class _Attention(TorchFunctionMode):
         query, key, value = named["query"], named["key"], named["value"]  # (B, heads, tokens, dim)
         self.multiply_adds += query[..., 0].numel() * key.shape[-2] * (query.shape[-1] + value.shape[-1])
         return query.new_empty(*query.shape[:-1], value.shape[-1])
-
-
-@contextlib.contextmanager
-def _table_without_end(transformer: Any, grid: Size) -> Iterator[None]:
-    """A table of positions ends at some size; FouriScale reads between its entries beyond that, at no cost."""
-    embed: Any = getattr(transformer, "pos_embed", None)
-    if not hasattr(embed, CROP):
-        yield
-        return
-    positions = _empty(1, grid[0] * grid[1], embed.pos_embed.shape[-1])
-    setattr(embed, CROP, lambda height, width: positions)
-    try:
-        yield
-    finally:
-        delattr(embed, CROP)
 
 
 def _empty(*shape: int) -> torch.Tensor:
