@@ -38,6 +38,12 @@
     }
   }, true);
 
+  // What cannot be undone is asked about.
+  document.addEventListener('click', event => {
+    const button = event.target.closest?.('button.confirmed');
+    if (button && !confirm(`${button.innerText.trim()}? This cannot be undone.`)) event.stopImmediatePropagation();
+  }, true);
+
   // A folded part that its reader opened stays open when its text is written anew.
   const open = new Set();
   document.addEventListener('toggle', event => {

@@ -155,9 +155,10 @@ def _transformer_on_a_card(
     from ..reports import card, paste
     from ..reports.published import as_published, published_sizes
     from ..reports.transformer_card import card_sentences
+    from ..reports.warnings import warnings_of
 
     configs = as_published(model, transformer_parts(model))
-    return card_sentences(
+    return warnings_of(explanation) + card_sentences(
         explanation,
         configs,
         published_sizes(model) or sizes_of(model, preset),
@@ -226,6 +227,7 @@ def _on_a_card(
     from ..loading.parameters import sizes_of
     from ..recognise import config_for, preset_of
     from ..reports import card, fit_words, measured, paste
+    from ..reports.warnings import warnings_of
 
     precision = choose_dtype(dtype or (None if memory is None else "float16"), device)
     unet, factor = unet_config(model, preset), vae_scale_factor(model, preset)
@@ -246,7 +248,7 @@ def _on_a_card(
             steps=explanation.steps,
         ),
         fit_words.time_sentence(explanation, times, measured.estimate(explanation, family)),
-        *fit_words.warnings_of(explanation),
+        *warnings_of(explanation),
         "code:",
         *paste.code(
             explanation,

@@ -1,4 +1,4 @@
-"""Whether an explained run fits, how long it takes and what to mind, in words."""
+"""Whether an explained run fits and how long it takes, in words."""
 
 from __future__ import annotations
 
@@ -12,9 +12,6 @@ from .card import GIB, RESERVED, SWITCHES, Parts, needed, transfer_seconds
 from .explain import Explanation
 from .measure import StepTimes
 from .measured import CARD, Estimate
-
-STUDIED = 4  # times the training size on each axis
-_MUCH = 0.5  # of the padding
 
 
 def parts_of(explanation: Explanation, sizes: Sizes, dtype: torch.dtype) -> Parts:
@@ -110,33 +107,6 @@ def time_sentence(explanation: Explanation, times: StepTimes | None, estimate: E
         f"computed from what was measured there at {side}x{side}, prompts and decoding apart; --measure times a step "
         "here"
     )
-
-
-def warnings_of(explanation: Explanation) -> list[str]:
-    """What to mind: where a size leaves what was studied, and where it matters which side is the longer one."""
-    height, width = explanation.size
-    fit, config = explanation.fit, explanation.config
-    lines = []
-    if fit.dilation > STUDIED:
-        lines.append(
-            f"warning: {fit.dilation:.3g} times the training size on each axis; no more than {STUDIED} was studied"
-        )
-    if not config.deep and fit.dilation > 1:
-        padded = max(fit.padded_size[0], height) * max(fit.padded_size[1], width)
-        if (empty := 1 - height * width / padded) > _MUCH:
-            lines.append(
-                f"warning: {empty:.0%} of what is filtered is padding; a size nearer to a multiple of a training "
-                "size has less"
-            )
-    turned = config.fit(width, height)
-    if (turned.training_size[::-1], turned.dilation) != (fit.training_size, fit.dilation):
-        lines.append(
-            f"warning: turned by 90 degrees the picture is {turned.dilation:.3g} times width "
-            f"{turned.training_size[1]}, height {turned.training_size[0]}, and not {fit.dilation:.3g} times width "
-            f"{fit.training_size[0]}, height {fit.training_size[1]}: of training sizes that fit as well the first of "
-            "the list is taken"
-        )
-    return lines
 
 
 def _gib(count: float | None) -> str:

@@ -26,6 +26,8 @@ RATIOS = {
     "2:3": (2, 3), "3:4": (3, 4), "9:16": (9, 16),
 }  # fmt: skip
 FREE = "free"
+# Not to be taken for the method's names.
+_SAMPLINGS = [(name if name == BOTH else f"{name} only", name) for name in SAMPLINGS]
 _EXAMPLES = ("prompt", "width", "height", "seed", "steps", "guidance", "sampling")
 # What can be seen at these sizes with the toy model: width, height, seed, steps, guidance.
 _SHAPE_EXAMPLES = ((256, 256, order.SEED, 25, 4.0), (384, 256, 1, 25, 4.0), (512, 512, 2, 12, 4.0))
@@ -192,7 +194,7 @@ def _sampling(form: Form, usual: Mapping[str, Any], workshop: Workshop) -> None:
         )
         form.add("guidance", guidance)
     form.add("sampler", gr.Dropdown(list(beside.SAMPLERS), value=usual["sampler"], label="Sampler"))
-    form.add("sampling", gr.Radio(list(SAMPLINGS), value=usual["sampling"], label="Pictures to make"))
+    form.add("sampling", gr.Radio(_SAMPLINGS, value=usual["sampling"], label="Which pictures"))
 
 
 def _cascade(form: Form, usual: Mapping[str, Any]) -> None:

@@ -46,28 +46,33 @@ def packed(workshop: Workshop, name: str) -> Path:
     return path
 
 
-def wire(workshop: Workshop, owner: gr.BrowserState, views: HighResolutionViews, status: gr.HTML) -> None:
+# JavaScript: the download begins once the browser knows its address.
+_DOWNLOAD = """() => setTimeout(() => document.querySelector('#hires-archive')?.click(), 300)"""
+
+
+def wire(workshop: Workshop, owner: gr.BrowserState, views: HighResolutionViews) -> None:
     """The buttons below the frame."""
 
     def pack(name: str, request: gr.Request | None = None) -> News:
         try:
             path = packed(workshop, visitor_of(request, name).name)
         except (ValueError, OSError) as error:
-            return {status: messages.alert(error)}
-        return {views.archive: gr.DownloadButton(value=str(path), visible=True)}
+            return {views.own_remark: messages.alert(error), views.archive: gr.DownloadButton(visible=False)}
+        archive = gr.DownloadButton(value=str(path), visible=True)
+        return {views.own_remark: "", views.archive: archive}
 
     def delete(name: str, shown: Sequence[str], request: gr.Request | None = None) -> News:
         visitor = visitor_of(request, name).name
         own = {str(path) for path in workshop.folders.pictures(visitor)}
         gone = [Path(path) for path in shown if path in own]
         if not gone:
-            return {status: messages.remark("No picture of yours is shown: choose one below.")}
+            return {views.own_remark: messages.remark("No picture of yours is shown: choose one below.")}
         for path in gone:
             path.unlink(missing_ok=True)
         left = workshop.folders.pictures(visitor)
         news = show_pictures(views, *pair(left[0])) if left else show_example(views)
         said = messages.remark("Deleted." if len(gone) == 1 else f"{len(gone)} pictures deleted.")
-        return news | show_gallery(views, left) | {status: said}
+        return news | show_gallery(views, left) | {views.own_remark: said}
 
     def look(view: str, shown: Sequence[str]) -> Any:
         paths = [Path(path) for path in shown if Path(path).is_file()]
@@ -83,7 +88,8 @@ def wire(workshop: Workshop, owner: gr.BrowserState, views: HighResolutionViews,
             views.image: gr.Image(seen, visible=True, label=f"The picture, {view}"),
         }
 
-    views.pack.click(pack, owner, [views.archive, status], **AT_ONCE)
-    changed = [*views.pictures, views.gallery, views.files, status]
+    packing = views.pack.click(pack, owner, [views.archive, views.own_remark], **AT_ONCE)
+    packing.then(None, None, None, js=_DOWNLOAD)
+    changed = [*views.pictures, views.gallery, views.files, views.pack, views.own_remark]
     views.delete.click(delete, [owner, views.shown], changed, **AT_ONCE)
     views.wrapped.input(look, [views.wrapped, views.shown], [views.slider, views.image], **AT_ONCE)

@@ -10,6 +10,7 @@ from typing import Any
 
 from fouriscale.reports.explain import Explanation
 from fouriscale.reports.explain_model import AnyExplanation, explanation_sentences
+from fouriscale.reports.warnings import warnings_of
 from fouriscale.sampling.cascade import sentence as cascade_sentence
 
 from ..forms import FieldProblems
@@ -48,13 +49,29 @@ def _line(workshop: Workshop, picture_order: PictureOrder, explanation: AnyExpla
     times = math.sqrt(height * width / (own_height * own_width))
     same_shape = height * own_width == width * own_height
     sides = "on each side" if same_shape else "on average of the sides"
-    steps, parts = picture_order.steps, picture_order.cascade
-    run = f"{steps} steps"
-    if parts is not None:
-        run = f"a cascade of {steps} + {parts.steps(steps, picture_order.config.DENOISER)} steps"
+    mind = "; mind the warning" if warnings_of(explanation) else ""
     return (
-        f"{width} x {height}, {times:.2f} times {own_width} x {own_height} {sides}; {run}; "
-        f"{_pictures(picture_order)}: {_time(workshop, picture_order, explanation)}"
+        f"{width} x {height}, {times:.2f} times {own_width} x {own_height} {sides}; {_run(picture_order)}; "
+        f"{_pictures(picture_order)}: {_time(workshop, picture_order, explanation)}{mind}"
+    )
+
+
+def _run(picture_order: PictureOrder) -> str:
+    """How many steps, and of what."""
+    steps, parts = picture_order.steps, picture_order.cascade
+    if picture_order.inputs.strength is not None:
+        return f"{picture_order.steps_of(SCALED)} of {steps} steps, from the start picture"
+    if parts is not None:
+        return f"a cascade of {steps} + {parts.steps(steps, picture_order.config.DENOISER)} steps"
+    return f"{steps} steps"
+
+
+def _start(picture_order: PictureOrder) -> str:
+    inputs, steps = picture_order.inputs, picture_order.steps
+    masked = "" if inputs.mask is None else "; only what is white in the mask is made anew"
+    return (
+        f"it is noised, and the last {picture_order.steps_of(SCALED)} of {steps} steps are run: strength "
+        f"{inputs.strength:g}{masked}"
     )
 
 
@@ -114,13 +131,16 @@ def _rows(
     workshop: Workshop, picture_order: PictureOrder, explanation: AnyExplanation
 ) -> list[tuple[str, str]]:
     """(subject, sentence) of each row."""
-    lines = [line.partition(": ") for line in explanation_sentences(explanation)]
+    said = [*warnings_of(explanation), *explanation_sentences(explanation)]
+    lines = [line.partition(": ") for line in said]
     rows = [(subject, sentence) for subject, _, sentence in lines]
     with contextlib.suppress(ValueError):  # a model that no preset fits has a preset chosen for it
         own = workshop.models.config(picture_order.model).training_sizes
         if picture_order.config.training_sizes != own:
             listed = ", ".join(f"{w}x{h}" for h, w in own[:3])
-            rows.insert(2, ("mind", f"these are not this model's own training sizes ({listed})"))
+            rows.insert(0, ("mind", f"these are not this model's own training sizes ({listed})"))
+    if picture_order.inputs.strength is not None:
+        rows.append(("start picture", _start(picture_order)))
     model = picture_order.model
     rows.append(("time", f"{_time(workshop, picture_order, explanation)}, for {_pictures(picture_order)}"))
     decoding = workshop.models.decoder_bytes(model, picture_order.height, picture_order.width)

@@ -20,10 +20,13 @@ from .from_picture import of_file
 from .plan import plan
 from .views import HighResolutionViews, show_pictures
 
+# JavaScript: a picture that was chosen below comes into sight.
+_INTO_SIGHT = (
+    "() => document.querySelector('#hires-frame')?.scrollIntoView({block: 'nearest', behavior: 'smooth'})"
+)
 
-def wire(
-    workshop: Workshop, form: Form, tools: HighResolutionTools, views: HighResolutionViews, status: gr.HTML
-) -> None:
+
+def wire(workshop: Workshop, form: Form, tools: HighResolutionTools, views: HighResolutionViews) -> None:
     """A click in the gallery, a picture dropped in, and the button Reuse."""
 
     def from_gallery(files: list[str], choice: gr.SelectData) -> News:
@@ -32,9 +35,9 @@ def wire(
             scaled, direct = pair(file)
             values, _ = of_file(workshop, scaled or direct or file, bool(scaled and direct))
         except (ValueError, IndexError) as error:
-            return {status: messages.alert(error)}
+            return {views.own_remark: messages.alert(error)}
         remark = messages.remark("Settings and picture restored.")
-        return form.fill(values) | show_pictures(views, scaled, direct) | {status: remark}
+        return form.fill(values) | show_pictures(views, scaled, direct) | {views.own_remark: remark}
 
     def from_file(file: str | None) -> News:
         if file is None:
@@ -52,7 +55,9 @@ def wire(
             return answer({})
 
     fields = [*form.values()]
-    views.gallery.select(from_gallery, views.files, [*fields, *views.pictures, status], **AT_ONCE)
+    restored = [*fields, *views.pictures, views.own_remark]
+    chosen = views.gallery.select(from_gallery, views.files, restored, **AT_ONCE)
+    chosen.then(None, None, None, js=_INTO_SIGHT)
     views.recipe.change(from_file, views.recipe, [*fields, views.recipe_remark], **AT_ONCE)
     tools.reuse.click(last_seed, views.files, form["seed"], **AT_ONCE)
 

@@ -24,11 +24,22 @@ from .controls import HighResolutionTools
 from .method import choose as choose_method
 from .method import method_of
 from .plan import foretold, plan
-from .views import HighResolutionViews, show_example, show_gallery, show_pictures, show_preview, show_result
+from .views import (
+    HighResolutionViews,
+    show_example,
+    show_frame,
+    show_gallery,
+    show_pictures,
+    show_previews,
+    show_result,
+    show_unfinished,
+)
 from .views import place as place_views
 
 KIND = "picture"
 _SEEDS = 2**31  # that are drawn from: more can be typed
+# What the plan depends on beside the cascade and the settings.
+_DECISIVE = ("model", "width", "height", "steps", "sampling", "count", "start_image", "mask", "strength")
 
 
 def build(workshop: Workshop, owner: gr.BrowserState, named: Any) -> None:
@@ -54,8 +65,8 @@ def build(workshop: Workshop, owner: gr.BrowserState, named: Any) -> None:
         [views.previews, form["seed"]],
     )
     opened = panel.follow(named, partial(show, workshop, views), views.of_a_job)
-    own_pictures.wire(workshop, owner, views, panel.status)
-    restore.wire(workshop, form, tools, views, panel.status)
+    own_pictures.wire(workshop, owner, views)
+    restore.wire(workshop, form, tools, views)
     restore.on_opening(workshop, form, views, opened)
 
 
@@ -101,15 +112,19 @@ def start(
 def show(workshop: Workshop, views: HighResolutionViews, look: Look) -> News:
     """News of the browser's job: previews on the way, then the pictures."""
     job, news = look.job, News()
-    if job and (job.id, len(job.previews)) != (look.seen.job, look.seen.previews):
-        news |= show_preview(views, job.previews)
-    if job and job.state == "done" and isinstance(job.result, SamplingResult):
-        news |= show_result(views, job.result)
-    if look.opening or job is None or job.finished:
+    ended = job is None or job.finished
+    if look.opening or ended:
         files = workshop.folders.pictures(look.owner)
         news |= show_gallery(views, files)
-        if views.slider not in news or (job and job.state in ("cancelled", "failed")):
+        if job and job.state == "done" and isinstance(job.result, SamplingResult):
+            news |= show_result(views, job.result)
+        elif look.opening:
             news |= show_pictures(views, *pair(files[0])) if files else show_example(views)
+        news |= show_frame(views)  # with what was in it before a run that was cancelled
+    if job and (job.id, len(job.previews)) != (look.seen.job, look.seen.previews):
+        news |= show_previews(views, job.previews)
+        if not ended and job.previews:
+            news |= show_unfinished(views, *job.previews[-1])
     return news
 
 
@@ -161,10 +176,7 @@ def _follow_plan(
     workshop: Workshop, form: Form, tools: HighResolutionTools, views: HighResolutionViews
 ) -> None:
     """The plan follows everything that it depends on, and the method what it stands for."""
-    decisive = [
-        form[name]
-        for name in ("model", "width", "height", "steps", "sampling", "count", *order.CASCADE, *SETTINGS)
-    ]
+    decisive = [form[name] for name in (*_DECISIVE, *order.CASCADE, *SETTINGS)]
 
     def follow(inputs: Mapping[Any, Any]) -> News:
         values = form.read(inputs)

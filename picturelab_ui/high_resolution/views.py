@@ -25,6 +25,8 @@ from .wrapped import AS_IT_IS, VIEWS
 
 _COMPARED = "Direct (left), FouriScale (right)"
 _EXAMPLES = Path(__file__).with_name("examples")  # what the page's first values draw
+_PACK = "Download all as a zip"
+_DELETE, _DELETE_BOTH = "Delete the shown picture", "Delete both shown pictures"
 _TALLEST = 2000  # pixels: the frame's own height is in the style sheet
 _HOW_IT_WORKS = (
     "Beyond the size that a model was trained at, it draws its objects twice and breaks them. In the first part of the "
@@ -41,8 +43,12 @@ class HighResolutionViews:
         files: the gallery's, in its order.
         shown: the files of the frame, FouriScale's first; none of an example.
         wrapped: how a picture that wraps is seen.
-        delete, pack, archive: buttons for the visitor's pictures, and the download of all.
+        delete, pack: buttons for the shown pictures and for all.
+        archive: the download of all, which `pack` presses.
+        own_remark: what came of these buttons and of a click in the gallery.
         plan: what will be done.
+        frame: what holds the finished pictures.
+        unfinished: a run's latest preview, in the frame's place.
         slider: both pictures.
         image: the only picture, where there is one.
         previews: of the run.
@@ -59,7 +65,10 @@ class HighResolutionViews:
     delete: gr.Button
     pack: gr.Button
     archive: gr.DownloadButton
+    own_remark: gr.HTML
     plan: gr.HTML
+    frame: gr.Column
+    unfinished: gr.Image
     slider: gr.ImageSlider
     image: gr.Image
     previews: gr.Gallery
@@ -71,23 +80,32 @@ class HighResolutionViews:
     recipe_remark: gr.HTML
 
     @property
-    def pictures(self) -> list[gr.components.Component]:
+    def pictures(self) -> list[Any]:
         """What `show_pictures` changes."""
-        return [self.slider, self.image, self.save_scaled, self.save_direct, self.shown, self.wrapped]
+        pictures = [self.frame, self.unfinished, self.slider, self.image, self.shown, self.wrapped]
+        return [*pictures, self.save_scaled, self.save_direct, self.delete]
 
     @property
-    def of_a_job(self) -> list[gr.components.Component]:
+    def of_a_job(self) -> list[Any]:
         """What a job changes."""
-        return [*self.pictures, self.previews, self.spectrum, self.gallery, self.files]
+        return [*self.pictures, self.previews, self.spectrum, self.gallery, self.files, self.pack]
 
 
 def place(panel: JobPanel) -> HighResolutionViews:
     """All of them, one below the other: the frame first, so that a picture is in sight without scrolling."""
-    frame: dict[str, Any] = dict(type="filepath", format="png", interactive=False, elem_classes="frame")
-    frame["buttons"] = ["fullscreen", "download"]
-    slider = gr.ImageSlider(label=_COMPARED, elem_id="hires-slider", max_height=_TALLEST, **frame)
-    image = gr.Image(
-        label="Picture", visible=False, elem_id="hires-image", alt_text="the picture made last", **frame
+    looks: dict[str, Any] = dict(type="filepath", format="png", interactive=False, elem_classes="frame")
+    looks["buttons"] = ["fullscreen", "download"]
+    with gr.Column(elem_id="hires-frame") as frame:
+        slider = gr.ImageSlider(label=_COMPARED, elem_id="hires-slider", max_height=_TALLEST, **looks)
+        image = gr.Image(
+            label="Picture", visible=False, elem_id="hires-image", alt_text="the picture made last", **looks
+        )
+    unfinished = gr.Image(
+        label="Unfinished",
+        visible=False,
+        elem_id="hires-unfinished",
+        alt_text="the unfinished picture",
+        **looks,
     )
     panel.place_status()
     plan = gr.HTML('<p class="soft">working out what will be done</p>', elem_id="hires-plan")
@@ -103,13 +121,17 @@ def place(panel: JobPanel) -> HighResolutionViews:
         format="png", interactive=False,
     )  # fmt: skip
     gallery = gr.Gallery(
-        label="Your pictures: a click restores their settings", columns=5, height="auto", object_fit="contain",
-        fit_columns=False, allow_preview=False, elem_id="hires-gallery", format="png", interactive=False,
+        label="Your pictures: a click shows one and restores its settings", columns=5, height="auto",
+        object_fit="contain", fit_columns=False, allow_preview=False, elem_id="hires-gallery", format="png",
+        interactive=False,
     )  # fmt: skip
     with gr.Row():
-        delete = gr.Button("Delete the shown picture", size="sm", min_width=120)
-        pack = gr.Button("Pack all as a zip", size="sm", min_width=120)
-        archive = gr.DownloadButton("Download the zip", visible=False, size="sm", min_width=120)
+        pack = gr.Button(_PACK, visible=False, size="sm", min_width=120)
+        delete = gr.Button(
+            _DELETE, visible=False, size="sm", min_width=120, elem_id="hires-delete", elem_classes="confirmed"
+        )
+    archive = gr.DownloadButton("The zip", elem_id="hires-archive", elem_classes="unseen")
+    own_remark = gr.HTML("", elem_id="hires-own")
     with gr.Accordion("Spectrum: how it works, on this picture", open=False):
         gr.Markdown(_HOW_IT_WORKS)
         spectrum = gr.HTML('<p class="soft">Generate a picture with FouriScale first.</p>')
@@ -124,7 +146,10 @@ def place(panel: JobPanel) -> HighResolutionViews:
         delete=delete,
         pack=pack,
         archive=archive,
+        own_remark=own_remark,
         plan=plan,
+        frame=frame,
+        unfinished=unfinished,
         slider=slider,
         image=image,
         previews=previews,
@@ -146,19 +171,26 @@ def show_example(views: HighResolutionViews) -> News:
         views.image: gr.Image(visible=False),
         views.save_scaled: _download(None),
         views.save_direct: _download(None),
+        views.delete: gr.Button(visible=False),
         views.shown: [],
         views.wrapped: gr.Radio(visible=False),
-    }
+    } | show_frame(views)
 
 
-def show_preview(views: HighResolutionViews, previews: list[tuple[Any, str]]) -> News:
-    """The unfinished picture in the frame, and the last ones of the run below."""
-    news: News = {views.previews: gr.Gallery(previews[-10:], visible=bool(previews))}
-    if previews:
-        picture, label = previews[-1]
-        news[views.image] = gr.Image(picture, visible=True, label=f"Unfinished: {label}")
-        news[views.slider] = gr.ImageSlider(visible=False)
-    return news
+def show_previews(views: HighResolutionViews, previews: list[tuple[Any, str]]) -> News:
+    """The last ones of a run, below the frame."""
+    return {views.previews: gr.Gallery(previews[-10:], visible=bool(previews))}
+
+
+def show_unfinished(views: HighResolutionViews, picture: Any, label: str) -> News:
+    """A preview in the frame's place."""
+    unfinished = gr.Image(picture, visible=True, label=f"Unfinished: {label}")
+    return {views.unfinished: unfinished, views.frame: gr.Column(visible=False)}
+
+
+def show_frame(views: HighResolutionViews) -> News:
+    """The finished pictures again, whichever they are."""
+    return {views.unfinished: gr.Image(visible=False), views.frame: gr.Column(visible=True)}
 
 
 def show_result(views: HighResolutionViews, result: SamplingResult) -> News:
@@ -212,9 +244,10 @@ def show_pictures(views: HighResolutionViews, scaled: Path | None, direct: Path 
         views.image: image,
         views.save_scaled: _download(scaled),
         views.save_direct: _download(direct),
+        views.delete: gr.Button(_DELETE_BOTH if scaled and direct else _DELETE, visible=True),
         views.shown: [str(file) for file in (scaled, direct) if file],
         views.wrapped: gr.Radio(value=AS_IT_IS, visible=scaled is not None and any(wrap_axes(scaled))),
-    }
+    } | show_frame(views)
 
 
 def wrap_axes(picture: Path) -> Axes:
@@ -229,7 +262,11 @@ def wrap_axes(picture: Path) -> Axes:
 def show_gallery(views: HighResolutionViews, files: list[Path]) -> News:
     """A browser's pictures, with captions."""
     captions = [(str(file), f"{method_of(file)}, seed {seed_of(file)}") for file in files]
-    return {views.files: [str(file) for file in files], views.gallery: captions}
+    return {
+        views.files: [str(file) for file in files],
+        views.gallery: captions,
+        views.pack: gr.Button(visible=bool(files)),
+    }
 
 
 def _download(file: Path | None) -> gr.DownloadButton:

@@ -6,7 +6,7 @@ from PIL import Image, ImageChops
 
 from fouriscale.maths.wrap import Axes
 
-AS_IT_IS, ROLLED, REPEATED = "as it is", "rolled by half", "2 x 2"
+AS_IT_IS, ROLLED, REPEATED = "as it is", "rolled by half", "repeated"
 VIEWS = (AS_IT_IS, ROLLED, REPEATED)
 _LONGEST = 2048  # pixels of a side: tiles of large pictures are shown smaller
 

@@ -128,6 +128,7 @@ def sample(pipe: Any, order: PictureOrder, *, folder: Path, job: PageJob) -> Sam
                 folder,
                 job,
                 after=sum(order.steps_of(later) for _, later in runs[number + 1 :]),
+                which="" if order.count == 1 else f"picture {number + 1} of {len(runs)}, seed {seed}: ",
             )
             for number, (seed, method) in enumerate(runs)
         )
@@ -154,16 +155,16 @@ def _scheduler(pipe: Any, name: str | None) -> Iterator[None]:
 
 
 def _sample_one(
-    pipe: Any, order: PictureOrder, method: str, folder: Path, job: PageJob, after: int
+    pipe: Any, order: PictureOrder, method: str, folder: Path, job: PageJob, after: int, which: str
 ) -> SampledPicture:
-    """A method's picture; `after`: how many steps of the job come after it."""
+    """A method's picture; `after`: how many steps of the job come after it; `which` of its pictures it is."""
     begun, done, powers = clock.now(), job.done, list[torch.Tensor]()
     count = order.steps_of(method)
     every = max(1, count // _PREVIEWS)
 
     def on_step(step: int, steps: int, dilation: float) -> None:
         dilated = f", dilation {dilation:.2f}" if isinstance(order.config, FouriScaleConfig) else ""
-        job.report(done + step, done + steps + after, f"{method}, step {step} of {steps}{dilated}")
+        job.report(done + step, done + steps + after, f"{which}{method}, step {step} of {steps}{dilated}")
 
     def on_latents(step: int, latents: torch.Tensor) -> None:
         job.check()
@@ -176,7 +177,7 @@ def _sample_one(
         if latents.shape[-2] * pipe.vae_scale_factor == order.height:  # and not of a cascade's first part
             powers.append(radial_power(latents))
         if step % every == 0 and step < count:
-            job.add_preview(preview(pipe, latents), f"{method} {step}")
+            job.add_preview(preview(pipe, latents), f"{which}{method} {step}")
 
     with stoppable(denoiser_of(pipe), job):
         (picture,) = generate(

@@ -68,24 +68,29 @@ def test_several_pictures_come_as_files_and_one_goes(visit, tmp_path):
     opened = generate(page)
     expect(status(page)).to_contain_text(DONE)
     assert len(sizes(page, "#hires-gallery")) == 3
-    opened.get_by_role("button", name="Pack all as a zip").click()
     with page.expect_download() as started:
-        opened.get_by_role("button", name="Download the zip").click()
+        opened.get_by_role("button", name="Download all as a zip").click()
     started.value.save_as(tmp_path / "pictures.zip")
     with zipfile.ZipFile(tmp_path / "pictures.zip") as archive:
         assert len(archive.namelist()) == 3
         assert all(archive.read(name).startswith(b"\x89PNG") for name in archive.namelist())
-    opened.get_by_role("button", name="Delete the shown picture").click()
-    expect(status(page)).to_contain_text("Deleted")
+    delete = opened.get_by_role("button", name="Delete the shown picture")
+    page.once("dialog", lambda dialog: dialog.dismiss())
+    delete.click()
+    expect(page.locator("#hires-gallery img")).to_have_count(3)
+    page.once("dialog", lambda dialog: dialog.accept())
+    delete.click()
+    expect(page.locator("#hires-own")).to_contain_text("Deleted")
     expect(page.locator("#hires-gallery img")).to_have_count(2)
+    expect(status(page)).to_contain_text(DONE)  # which the run still says
 
 
 def test_a_picture_that_wraps_is_seen_rolled(visit):
     page = visit("width=192&height=192&steps=1&wrap=both&sampling=FouriScale")
     opened = generate(page)
     expect(status(page)).to_contain_text(DONE)
-    opened.get_by_label("2 x 2", exact=True).check()
-    expect(page.locator("#hires-image")).to_contain_text("The picture, 2 x 2")
+    opened.get_by_label("repeated", exact=True).check()
+    expect(page.locator("#hires-image")).to_contain_text("The picture, repeated")
     assert sizes(page, "#hires-image") == [[384, 384]]
     opened.get_by_label("as it is", exact=True).check()
     expect(page.locator("#hires-image")).to_contain_text("seed 7")
@@ -110,9 +115,12 @@ def test_a_start_picture_is_taken(visit, tmp_path):
 def test_cancel_stops_the_job(visit):
     page = visit(LONG)
     opened = generate(page)
-    expect(status(page)).to_contain_text("step")
+    expect(page.locator("#hires-unfinished img")).to_be_visible()
+    expect(page.locator("#hires-slider")).not_to_be_visible()
     opened.get_by_role("button", name="Cancel").click()
     expect(status(page)).to_contain_text("Cancelled")
+    expect(page.locator("#hires-unfinished")).not_to_be_visible()
+    expect(page.locator("#hires-slider")).to_contain_text("Example")  # as before the run
     expect(opened.get_by_role("button", name="Generate", exact=True)).to_be_enabled()
     expect(page.locator("#hires-gallery img")).to_have_count(0)
 
@@ -190,8 +198,11 @@ def test_the_gallery_restores_all_settings(visit):
     opened.get_by_label("Prompt", exact=True).fill("something else")
     opened.get_by_label("Seed").fill("1")
     opened.get_by_label("Width").fill("128")
+    opened.get_by_label("Pictures", exact=True).fill("3")
     page.locator("#hires-gallery button:has(img)").first.click()
-    expect(status(page)).to_contain_text("restored")
+    expect(page.locator("#hires-own")).to_contain_text("restored")
+    expect(opened.get_by_label("Pictures", exact=True)).to_have_value("3")
+    expect(page.locator("#hires-slider")).to_be_in_viewport(ratio=0.5)
     expect(opened.get_by_label("Prompt", exact=True)).to_have_value("a small red square")
     expect(opened.get_by_label("Seed")).to_have_value("11")
     expect(opened.get_by_label("Width")).to_have_value("192")
@@ -436,8 +447,8 @@ def test_a_picture_is_in_sight_before_during_and_after_a_run(visit, width, heigh
     expect(page.locator("#hires-slider")).to_contain_text("Example")
     in_sight("slider")
     generate(page)
-    expect(page.locator("#hires-image")).to_contain_text("Unfinished: FouriScale")
-    in_sight("image")
+    expect(page.locator("#hires-unfinished")).to_contain_text("Unfinished: FouriScale")
+    in_sight("unfinished")
     expect(status(page)).to_be_in_viewport()
     expect(status(page)).to_contain_text(DONE)
     expect(page.locator("#hires-slider")).to_contain_text("seed 7")
@@ -479,8 +490,8 @@ def test_the_method_writes_settings_and_follows_them(visit):
     expect(page.locator("#hires-plan")).to_contain_text("the first 15 of 25 active")
     opened.locator("#hires-method").get_by_label("direct", exact=True).check()
     opened.get_by_role("button", name="Model and sampling").click()
-    expect(opened.locator("#hires-sampling").get_by_label("direct", exact=True)).to_be_checked()
-    opened.locator("#hires-sampling").get_by_label("FouriScale", exact=True).check()
+    expect(opened.locator("#hires-sampling").get_by_label("direct only")).to_be_checked()
+    opened.locator("#hires-sampling").get_by_label("FouriScale only").check()
     expect(opened.get_by_label("paper", exact=True)).to_be_checked()
 
 

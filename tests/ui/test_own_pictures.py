@@ -70,17 +70,17 @@ def test_all_pictures_come_in_one_file(own, made):
 @pytest.mark.slow
 def test_the_shown_pictures_are_deleted_and_nobody_elses(own, made):
     page = in_a_loop(lambda: Page(own))
-    delete = "Delete the shown picture"
+    delete = "hires-delete"
     other = own.folders.of("f" * 32, "pictures") / "blue-1-0a1b2c-direct.png"
     other.parent.mkdir(parents=True)
     other.write_bytes(b"theirs")
-    assert "No picture of yours" in page.press(delete, "click", NAME, [str(other)])["hires-status"]
+    assert "No picture of yours" in page.press(delete, "click", NAME, [str(other)])["hires-own"]
     assert other.is_file()
     shown = [str(made / f"red-7-0a1b2c-{method}.png") for method in ("fouriscale", "direct")]
     seen = page.press("hires-wrapped", "input", ROLLED, shown)["hires-image"]
     assert seen.label == "The picture, rolled by half"
     news = page.press(delete, "click", NAME, shown)
-    assert "2 pictures deleted" in news["hires-status"]
+    assert "2 pictures deleted" in news["hires-own"]
     assert news["hires-gallery"] == []
     assert "Example" in news["hires-slider"].label
     assert not list(made.glob("*.png"))

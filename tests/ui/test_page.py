@@ -220,6 +220,7 @@ def test_a_recipe_fills_every_field(workshop, values, tmp_path, served):
     expected = values | {"prompt": "a red circle", "width": 64, "height": 64, "seed": 5, "steps": 1}
     for name in set(TRANSFORMER_SETTINGS) - set(UNET_SETTINGS):
         del expected[name]  # a UNet's picture says nothing of them
+    del expected["count"]  # how many come next is left as it is
     assert restored == expected | {"sampling": "FouriScale"}
     changed = read(file) | {"model": "owner/name"}
     with Image.open(file) as image:
@@ -242,6 +243,20 @@ def test_the_plan_says_what_will_be_done(workshop, values):
     workshop.speed.learn(explanation, "shapeworld/unet", seconds=10.0, scaled=False)
     assert f"about {10 + 10 * explanation.run_cost:.0f} s here" in plan(workshop, values)
     assert "multiples of 8" in plan(workshop, values | {"width": 250})
+    assert "warning" not in sentences
+    far = plan(workshop, values | {"width": 640, "height": 640})
+    assert "mind the warning</summary>" in far
+    assert "5 times the training size on each axis; no more than 4 was studied" in far
+
+
+@pytest.mark.slow
+def test_the_plan_says_what_a_start_picture_leaves_of_a_run(workshop, values, tmp_path):
+    Image.new("RGB", (256, 256), "red").save(tmp_path / "start.png")
+    started = values | {"start_image": str(tmp_path / "start.png"), "strength": 0.4}
+    said = plan(workshop, started)
+    assert "10 of 25 steps, from the start picture" in said
+    assert "the last 10 of 25 steps are run: strength 0.4<" in said
+    assert "what is white in the mask" in plan(workshop, started | {"mask": str(tmp_path / "start.png")})
 
 
 @pytest.mark.slow

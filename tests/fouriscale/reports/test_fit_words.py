@@ -10,6 +10,7 @@ from fouriscale.reports import fit_words, measured, paste
 from fouriscale.reports.card import GIB, Parts
 from fouriscale.reports.explain import Explanation, GridPhase
 from fouriscale.reports.measure import StepTimes
+from fouriscale.reports.warnings import warnings_of
 from fouriscale.sampling.cascade import Cascade
 
 PAPER = FouriScaleConfig.preset("sdxl")
@@ -93,24 +94,24 @@ def test_measured_seconds():
 
 @pytest.mark.parametrize("config", [PAPER, FAST])
 def test_beyond_what_was_studied(config):
-    (line,) = fit_words.warnings_of(explained(config, (5120, 5120)))
+    (line,) = warnings_of(explained(config, (5120, 5120)))
     assert line == "warning: 5 times the training size on each axis; no more than 4 was studied"
-    assert fit_words.warnings_of(explained(config, (4096, 4096))) == []
+    assert warnings_of(explained(config, (4096, 4096))) == []
 
 
 def test_where_most_is_padding():
     """Of 1536 x 1536 pixels 1032 x 520 are no padding, and of 1024 x 1024 pixels 1024 x 520."""
     sd15 = FouriScaleConfig.preset("sd15")
-    (line,) = fit_words.warnings_of(explained(sd15, (1032, 520)))
+    (line,) = warnings_of(explained(sd15, (1032, 520)))
     assert line.startswith("warning: 77% of what is filtered is padding; ")
-    assert fit_words.warnings_of(explained(sd15, (1024, 520))) == []
+    assert warnings_of(explained(sd15, (1024, 520))) == []
 
 
 def test_a_picture_turned_by_90_degrees():
     turned = [
         size
         for size in ((h, w) for h in range(1024, 4097, 256) for w in range(1024, 4097, 256))
-        if any("turned by 90 degrees" in line for line in fit_words.warnings_of(explained(PAPER, size)))
+        if any("turned by 90 degrees" in line for line in warnings_of(explained(PAPER, size)))
     ]
     for height, width in turned:
         fit, other = PAPER.fit(height, width), PAPER.fit(width, height)

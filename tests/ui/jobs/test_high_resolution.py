@@ -88,6 +88,16 @@ def test_both_pictures_progress_previews_and_spectra(run, pipe):
     assert chart.startswith("data:image/svg+xml;base64,")
 
 
+@pytest.mark.slow
+def test_of_several_pictures_each_is_named(run):
+    job = run(height=64, width=64, steps=2, count=2)
+    assert [label for _, label in job.previews] == [
+        f"picture {number} of 4, seed {seed}: {method} 1"
+        for number, (seed, method) in enumerate([(3, SCALED), (3, DIRECT), (4, SCALED), (4, DIRECT)], 1)
+    ]
+    assert job.note.startswith("picture 4 of 4, seed 4: direct, step 2 of 2")
+
+
 def test_a_config_that_does_not_fit_fails_before_sampling(run):
     job = run(config=CONFIG.replace(layers=["nowhere.*"]))
     assert job.state == "failed"
