@@ -23,7 +23,7 @@ from ..panel import JobPanel
 from .spectrum_chart import spectrum_chart
 from .wrapped import AS_IT_IS, VIEWS
 
-_COMPARED = "Direct (left), FouriScale (right)"
+_COMPARED = "Direct | FouriScale"  # left and right; short enough for a phone
 _EXAMPLES = Path(__file__).with_name("examples")  # what the page's first values draw
 _PACK = "Download all as a zip"
 _DELETE, _DELETE_BOTH = "Delete the shown picture", "Delete both shown pictures"
@@ -167,7 +167,7 @@ def show_example(views: HighResolutionViews) -> News:
     with Image.open(_EXAMPLES / "direct.png") as direct, Image.open(_EXAMPLES / "fouriscale.png") as scaled:
         pair = direct.convert("RGB"), scaled.convert("RGB")
     return {
-        views.slider: gr.ImageSlider(pair, visible=True, label="Example: direct (left), FouriScale (right)"),
+        views.slider: gr.ImageSlider(pair, visible=True, label=f"Example: {_COMPARED}"),
         views.image: gr.Image(visible=False),
         views.save_scaled: _download(None),
         views.save_direct: _download(None),
@@ -232,7 +232,7 @@ blocks run on it.""",
 def show_pictures(views: HighResolutionViews, scaled: Path | None, direct: Path | None) -> News:
     """Both in the slider, or the only one as a picture; with their downloads."""
     only = scaled or direct
-    about = f": seed {seed_of(only)}" if only else ""
+    about = f", seed {seed_of(only)}" if only else ""
     if scaled is not None and direct is not None:
         slider = gr.ImageSlider((str(direct), str(scaled)), visible=True, label=_COMPARED + about)
         image = gr.Image(visible=False)
