@@ -18,12 +18,12 @@ class Weighted:
 
 
 def parse_size(text: str) -> tuple[int, int]:
-    """(height, width) of a size as people type it, WIDTHxHEIGHT.
+    """(height, width) of a size as people type it, WIDTHxHEIGHT, with blanks and \u00d7 allowed.
 
     Raises:
         ValueError: it is not of this form.
     """
-    match = re.fullmatch(r"(\d{1,6})[xX](\d{1,6})", text.strip())
+    match = re.fullmatch(r"(\d{1,6})\s*[xX\u00d7]\s*(\d{1,6})", text.strip())
     if not match:
         raise ValueError(f"size {text!r} is not understood: give WIDTHxHEIGHT in pixels, such as 384x256")
     return int(match[2]), int(match[1])

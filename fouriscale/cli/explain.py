@@ -153,6 +153,7 @@ def _transformer_on_a_card(
     from ..loading.parameters import sizes_of
     from ..recognise import config_for, preset_of
     from ..reports import card, paste
+    from ..reports.fit_words import where_of
     from ..reports.published import as_published, published_sizes
     from ..reports.transformer_card import card_sentences
     from ..reports.warnings import warnings_of
@@ -168,7 +169,7 @@ def _transformer_on_a_card(
         preset=preset,
         dtype=choose_dtype(dtype or (None if memory is None else "bfloat16"), device),
         memory=memory_of(device) if memory is None else memory * card.GIB,
-        asked=memory is not None,
+        where=where_of(memory is not None, device.type),
         place="cuda" if memory is not None and device.type == "cpu" else device.type,
     )
 
@@ -238,29 +239,31 @@ def _on_a_card(
     name = str(precision).removeprefix("torch.")
     family = preset_of(unet)
     own = config_for(unet) if preset is None else named_config(preset)
-    return [
+    lines = [
         *fit_words.fit_sentences(
             held,
             dtype=name,
             memory=there,
-            asked=memory is not None,
+            where=fit_words.where_of(memory is not None, device.type),
             switches=switches,
             steps=explanation.steps,
         ),
         fit_words.time_sentence(explanation, times, measured.estimate(explanation, family)),
         *warnings_of(explanation),
-        "code:",
-        *paste.code(
-            explanation,
-            prompt=EXAMPLE,
-            model=paste.loadable(model, family),
-            own=own,
-            preset=preset,
-            dtype=name,
-            switches=switches or (),
-            place="cuda" if memory is not None and device.type == "cpu" else device.type,
-        ),
     ]
+    if switches is None:
+        return lines
+    code = paste.code(
+        explanation,
+        prompt=EXAMPLE,
+        model=paste.loadable(model, family),
+        own=own,
+        preset=preset,
+        dtype=name,
+        switches=switches,
+        place="cuda" if memory is not None and device.type == "cpu" else device.type,
+    )
+    return [*lines, "code:", *code]
 
 
 def _times(

@@ -181,7 +181,7 @@ def generate(
         inputs=inputs,
         cascade=parts,
     )
-    with sampling_bar(runs=2 if compare else 1, dilated=config.DENOISER != TRANSFORMER) as on_step:
+    with sampling_bar(runs=2 if compare else 1, config=config) as on_step:
         if compare:
             picture = sampling.compare(pipe, prompt, **settings, on_step=on_step)
         else:

@@ -10,26 +10,29 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 if TYPE_CHECKING:
+    from ..config_kinds import Config
     from ..sampling.run import OnStep
 
 
 @contextlib.contextmanager
-def sampling_bar(runs: int, dilated: bool = True) -> Iterator[OnStep]:
-    """A bar with step, a UNet's dilation and time left over `runs` runs of the sampler, on stderr.
+def sampling_bar(runs: int, config: Config | None = None) -> Iterator[OnStep]:
+    """A bar with step, dilation or grid, and time left over `runs` runs of the sampler, on stderr.
 
-    It is drawn from the first step on.
+    It is drawn from the first step on: until then something may be refused, and a sentence stands better alone.
 
-    Until then something may be refused, and a sentence stands better alone.
+    Args:
+        config: the settings of the run; None samples directly.
     """
-    dilation = ", dilation {task.fields[dilation]:.2f}" if dilated else ""
+    from ..reports.factor import factor_of
+
     columns = (
         BarColumn(),
-        TextColumn(f"step {{task.completed}}/{{task.fields[of]}}{dilation}"),
+        TextColumn("step {task.completed}/{task.fields[of]}{task.fields[done]}"),
         TimeRemainingColumn(),
     )
     before = ended = 0
     bar = Progress(*columns, console=Console(stderr=True))
-    task = bar.add_task("sampling", total=None, of="?", dilation=1.0)
+    task = bar.add_task("sampling", total=None, of="?", done="")
     with contextlib.ExitStack() as drawn:
 
         def on_step(step: int, steps: int, dilation: float) -> None:
@@ -37,7 +40,7 @@ def sampling_bar(runs: int, dilated: bool = True) -> Iterator[OnStep]:
             if not bar.live.is_started:
                 drawn.enter_context(bar)
             total = before + (runs - ended) * steps  # of a cascade and a direct run the steps differ
-            bar.update(task, completed=before + step, total=total, of=total, dilation=dilation)
+            bar.update(task, completed=before + step, total=total, of=total, done=factor_of(config, dilation))
             if step == steps:
                 before, ended = before + steps, ended + 1
 

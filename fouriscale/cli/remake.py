@@ -62,8 +62,8 @@ def remake(
     quieten()
     from picturelab.models import choose_device, choose_dtype, origin
 
+    from ..config_kinds import config_of
     from ..loading.pipeline import load_pipeline, locate
-    from ..presets import DENOISER_KEY, UNET
     from ..sampling import generate as sampling
     from ..sampling.inputs import Inputs
     from ..sampling.parameters import parameters_of
@@ -89,8 +89,8 @@ def remake(
     pipe.set_progress_bar_config(disable=True)
     revision = origin(pipe).revision
     check_weights(recipe.model, revision, recipe.revision)
-    dilated = not recipe.config or recipe.config.get(DENOISER_KEY, UNET) == UNET
-    with sampling_bar(runs=2 if recipe.compare else 1, dilated=dilated) as on_step:
+    config = config_of(recipe.config) if recipe.config else None
+    with sampling_bar(runs=2 if recipe.compare else 1, config=config) as on_step:
         again = sampling.remake(pipe, recipe, on_step)
     new = recipe.model_copy(update={"versions": versions(), "revision": revision})
     save(again, path, new, quality=quality, parameters=None if no_a1111 else parameters_of(new))

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import Any, Literal
 
 from picturelab import model_names, worlds
-from picturelab.textfiles import read_json
+from picturelab.textfiles import nearest, read_json
 
 from ..presets import preset_names, preset_notes
 
@@ -56,8 +57,16 @@ def check_configs(model: str) -> None:
     Raises:
         ValueError: it is none of these.
     """
-    if model not in preset_names() and folder_part(model) is None:
+    if model in preset_names() or folder_part(model) is not None:
+        return
+    try:
         locate(model)
+    except ValueError as error:
+        presets = ", ".join(preset_names())
+        near = nearest(re.sub(r"[\s._-]", "", model.lower()), preset_names())
+        if near:
+            raise ValueError(f"there is no model or preset {model!r}{near}; presets are {presets}") from None
+        raise ValueError(f"{error}; or a preset: {presets}") from None
 
 
 def has_denoiser(index: dict[str, Any], model: str) -> None:

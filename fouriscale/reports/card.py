@@ -7,7 +7,9 @@ from dataclasses import dataclass
 
 GIB = 2**30
 RESERVED = 0.8 * GIB  # of a card's memory: the driver's own, and what stays free between tensors
-_BUS = 12e9  # bytes a second from the machine's memory to a card, as PCIe 4.0 x16 does it with pinned memory
+# Bytes a second from the machine's memory to a card: assumed, about what PCIe 4.0 x16 gives pageable memory. Offload by
+# diffusers' hooks pins none.
+BUS = 12e9
 
 
 @dataclass(frozen=True)
@@ -37,29 +39,22 @@ class Switch:
 
     Attributes:
         name: a key of `SWITCHES`.
-        what: in words.
-        cost: in words.
+        cost: what it does and takes, in words.
     """
 
     name: str
-    what: str
     cost: str
 
 
 SWITCHES = {
-    "tiles": Switch(
-        "tiles", "decode in tiles", "tiles are blended where they meet, so flat areas may differ in tone"
-    ),
+    "tiles": Switch("tiles", "decodes in tiles, blended where they meet, so flat areas may differ in tone"),
     "split": Switch(
         "split",
-        "call the UNet for one row after the other",
-        "on an H100 2% of the time for SDXL at 2048x2048, 89% for SD 1.5 at 1024x1024",
+        "calls the UNet for one row after the other: on an H100 2% of the time for SDXL at 2048x2048, 89% for SD "
+        "1.5 at 1024x1024",
     ),
-    "model offload": Switch(
-        "model offload", "model offload", "every part is brought to the card once a picture"
-    ),
+    "model offload": Switch("model offload", "every part is brought to the card once a picture"),
     "sequential offload": Switch(
-        "sequential offload",
         "sequential offload",
         "the denoiser's weights are brought to the card in every step",
     ),
@@ -100,11 +95,11 @@ def switches_for(parts: Parts, memory: float) -> tuple[str, ...] | None:
 
 
 def transfer_seconds(parts: Parts, switches: Iterable[str], steps: int) -> float:
-    """Seconds a run that offload adds, at a full PCIe 4.0 bus; 0.0 without offload."""
+    """Seconds a run that offload adds, at `BUS`; 0.0 without offload."""
     on = set(switches)
     if "sequential offload" in on:
-        return (parts.text + parts.vae + steps * parts.unet) / _BUS
-    return (parts.text + parts.unet + parts.vae) / _BUS if "model offload" in on else 0.0
+        return (parts.text + parts.vae + steps * parts.unet) / BUS
+    return (parts.text + parts.unet + parts.vae) / BUS if "model offload" in on else 0.0
 
 
 def _without_needless(parts: Parts, names: tuple[str, ...], usable: float) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ import torch
 
 from ..loading.parameters import Sizes
 from ..sampling.vae import decoder_values
-from .card import GIB, RESERVED, SWITCHES, Parts, needed, transfer_seconds
+from .card import BUS, GIB, RESERVED, SWITCHES, Parts, needed, transfer_seconds
 from .explain import Explanation
 from .measure import StepTimes
 from .measured import CARD, Estimate
@@ -47,7 +47,7 @@ def fit_sentences(
     *,
     dtype: str,
     memory: float,
-    asked: bool,
+    where: str,
     switches: Collection[str] | None,
     steps: int,
     denoiser: str = "UNet",
@@ -57,7 +57,7 @@ def fit_sentences(
     Args:
         dtype: of the weights, by name.
         memory: bytes of the card, or of this machine.
-        asked: whether somebody asked about so much memory; else it is what is here.
+        where: that memory is: see `where_of`.
         switches: names of `card.SWITCHES`, as `card.switches_for` chooses them; None: nothing makes it fit.
         steps: of the run.
         denoiser: what it is called.
@@ -68,10 +68,14 @@ def fit_sentences(
         f"{_gib(parts.sampling)}{split}; decoding {_gib(parts.decoding)} at once, {_gib(parts.tiled_decoding)} in "
         f"tiles; weights in {dtype}"
     )
-    there = f"{_gib(memory)} {'asked for' if asked else 'here'}, {_gib(RESERVED)} of them set aside"
+    there = f"{_gib(memory)} {where}, {_gib(RESERVED)} of them set aside"
     if switches is None:
         least = needed(parts, SWITCHES)
-        return [holds, f"fit: no; {there}, and with all that can be switched on {_gib(least)} are needed"]
+        return [
+            holds,
+            f"fit: no; {there}, and with all that can be switched on {_gib(least)} are needed beside those: a smaller "
+            "size needs less; code for this one is left out",
+        ]
     if not switches:
         return [holds, f"fit: yes; {there}, {_gib(needed(parts))} needed"]
     lines = [
@@ -80,9 +84,21 @@ def fit_sentences(
     ]
     for name in switches:
         seconds = transfer_seconds(parts, [name], steps)
-        more = f", {seconds:.1f} s a picture at PCIe 4.0's full speed" if seconds else ""
-        lines.append(f"  {name}: {SWITCHES[name].what}; {SWITCHES[name].cost}{more}")
+        more = f", {seconds:.1f} s a picture at {BUS / 1e9:.0f} GB a second" if seconds else ""
+        lines.append(f"  {name}: {SWITCHES[name].cost}{more}")
     return lines
+
+
+def where_of(asked: bool, device: str) -> str:
+    """What the memory is that a run is held against.
+
+    Args:
+        asked: whether somebody asked about so much.
+        device: the kind of this machine's: "cuda", "mps" or "cpu".
+    """
+    if asked:
+        return "asked for"
+    return "in this machine's main memory, for there is no GPU" if device == "cpu" else "on this card"
 
 
 def time_sentence(explanation: Explanation, times: StepTimes | None, estimate: Estimate | None) -> str:

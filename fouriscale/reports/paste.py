@@ -10,6 +10,7 @@ from picturelab.worlds import USUAL
 from ..config_kinds import Config
 from ..loading.configs import TransformerParts
 from ..presets import preset_names, preset_notes
+from ..sampling.conditioning import size_conditioning
 from ..sampling.transformers import TRUE_GUIDANCE
 from .explain import Explanation
 from .explain_positions import PositionsExplanation
@@ -42,6 +43,8 @@ def code(
     call = f"height={height}, width={width}, num_inference_steps={explanation.steps}"
     names, applying = _applying("FouriScaleConfig", preset, settings)
     lines = [*_loading(model, dtype, xl=explanation.told), *_placing(switches, place), applying]
+    if explanation.told:  # which `cascade` does by itself
+        call += "".join(f", {k}={v}" for k, v in size_conditioning(explanation.config, height, width).items())
     if explanation.cascade is None:
         return [f"from fouriscale import {names}", *lines, f'image = pipe("{prompt}", {call}).images[0]']
     parts = f"strength={explanation.cascade.strength:g}, upsampling={explanation.cascade.upsampling!r}"

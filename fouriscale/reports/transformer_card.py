@@ -75,7 +75,7 @@ def card_sentences(
     preset: str | None,
     dtype: torch.dtype,
     memory: float,
-    asked: bool,
+    where: str,
     place: str,
 ) -> list[str]:
     """Whether a run fits, how long it takes, and the code, one line each.
@@ -89,7 +89,7 @@ def card_sentences(
         preset: what `--preset` gave.
         dtype: of the weights.
         memory: bytes of the card, or of this machine.
-        asked: whether somebody asked about so much memory; else it is what is here.
+        where: that memory is: see `fit_words.where_of`.
         place: of the pipeline: "cuda", "mps" or "cpu".
     """
     name = str(dtype).removeprefix("torch.")
@@ -102,7 +102,7 @@ def card_sentences(
             parts,
             dtype=name,
             memory=memory,
-            asked=asked,
+            where=where,
             switches=switches,
             steps=explanation.steps,
             denoiser="transformer",
@@ -114,6 +114,8 @@ def card_sentences(
             f"time: about {run:.3g} s for {explanation.steps} steps on {CARD}; computed by multiply-adds from a call "
             f"of FLUX.1's shape at 1024x1024 that took {_SECONDS} s there, prompts and decoding apart"
         )
+    if switches is None:
+        return lines
     code = transformer_code(
         explanation,
         configs,
@@ -122,7 +124,7 @@ def card_sentences(
         own=own,
         preset=preset,
         dtype=name,
-        switches=switches or (),
+        switches=switches,
         place=place,
     )
     return [*lines, "code:", *code]

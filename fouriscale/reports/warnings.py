@@ -41,9 +41,8 @@ def _of_a_unet(explanation: Explanation) -> list[str]:
     turned = config.fit(width, height)
     if (turned.training_size[::-1], turned.dilation) != (fit.training_size, fit.dilation):
         lines.append(
-            f"warning: turned by 90 degrees the picture is {turned.dilation:.3g} times width "
-            f"{turned.training_size[1]}, height {turned.training_size[0]}, and not {fit.dilation:.3g} times width "
-            f"{fit.training_size[0]}, height {fit.training_size[1]}: of training sizes that fit as well the first of "
-            "the list is taken"
+            f"warning: turned by 90 degrees this size is made from another training size, {turned.dilation:.3g} times "
+            f"width {turned.training_size[1]}, height {turned.training_size[0]} in place of {fit.dilation:.3g} times "
+            f"width {fit.training_size[0]}, height {fit.training_size[1]}, so the two may differ in quality"
         )
     return lines

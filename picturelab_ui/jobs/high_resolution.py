@@ -16,6 +16,7 @@ from fouriscale.config import FouriScaleConfig
 from fouriscale.config_kinds import Config
 from fouriscale.hooks.patch import fouriscale
 from fouriscale.hooks.pipelines import denoiser_of
+from fouriscale.reports.factor import factor_of
 from fouriscale.sampling.cascade import Cascade
 from fouriscale.sampling.generate import generate
 from fouriscale.sampling.inputs import Inputs
@@ -163,8 +164,8 @@ def _sample_one(
     every = max(1, count // _PREVIEWS)
 
     def on_step(step: int, steps: int, dilation: float) -> None:
-        dilated = f", dilation {dilation:.2f}" if isinstance(order.config, FouriScaleConfig) else ""
-        job.report(done + step, done + steps + after, f"{which}{method}, step {step} of {steps}{dilated}")
+        changed = factor_of(order.config, dilation)
+        job.report(done + step, done + steps + after, f"{which}{method}, step {step} of {steps}{changed}")
 
     def on_latents(step: int, latents: torch.Tensor) -> None:
         job.check()

@@ -51,6 +51,11 @@ def test_of_several_equals_signs_the_files_decide(tmp_path, monkeypatch):
     assert parse_control("nowhere=a=b.png") == ("nowhere", Path("a=b.png"), 1.0)
 
 
+@pytest.mark.parametrize("text", ["384x256", "384X256", " 384 x 256 ", "384\u00d7256", "384 \u00d7 256"])
+def test_sizes_as_people_write_them(text):
+    assert parse_size(text) == (256, 384)
+
+
 @pytest.mark.parametrize(
     ("parse", "text", "sentence"),
     [

@@ -231,7 +231,7 @@ def test_other_kinds_of_models(tiny_model, tmp_path):
         (["--size", "500x512"], "width 500, height 512 does not fit"),
         (["--size", "512"], "size '512' is not understood"),
         (["--size", "512x512", "--steps", "0"], "steps=0"),
-        (["--size", "512x512", "--model", "sd16"], "there is no model 'sd16'"),
+        (["--size", "512x512", "--model", "sd16"], "there is no model or preset 'sd16'"),
         ([], "--size"),
     ],
 )

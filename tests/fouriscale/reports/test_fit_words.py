@@ -42,7 +42,7 @@ def explained(config=PAPER, size=(2048, 2048), **more):
 def test_what_fits_and_what_must_be_switched_on():
     def said(memory, switches, parts=PARTS):
         return fit_words.fit_sentences(
-            parts, dtype="float16", memory=memory * GIB, asked=True, switches=switches, steps=50
+            parts, dtype="float16", memory=memory * GIB, where="asked for", switches=switches, steps=50
         )
 
     assert said(40, ()) == [
@@ -52,11 +52,18 @@ def test_what_fits_and_what_must_be_switched_on():
     ]
     _, fit, tiles, offload = said(12, ("tiles", "model offload"))
     assert fit == "fit: 11 GiB needed instead of 28 GiB; 12 GiB asked for, 0.8 GiB of them set aside; with"
-    assert tiles.startswith("  tiles: decode in tiles; ")
-    assert offload.endswith(", 0.7 s a picture at PCIe 4.0's full speed")
+    assert tiles.startswith("  tiles: decodes in tiles, ")
+    assert offload.endswith(", 0.7 s a picture at 12 GB a second")
     assert said(3, None)[1] == (
-        "fit: no; 3 GiB asked for, 0.8 GiB of them set aside, and with all that can be switched on 4 GiB are needed"
+        "fit: no; 3 GiB asked for, 0.8 GiB of them set aside, and with all that can be switched on 4 GiB are needed "
+        "beside those: a smaller size needs less; code for this one is left out"
     )
+
+
+def test_which_memory_is_meant():
+    assert fit_words.where_of(True, "cpu") == "asked for"
+    assert fit_words.where_of(False, "cuda") == "on this card"
+    assert "no GPU" in fit_words.where_of(False, "cpu")
 
 
 def test_seconds_are_computed_from_the_measured_card():
@@ -139,8 +146,11 @@ def test_the_code():
         "pipe.vae.enable_tiling()",
         "pipe.enable_model_cpu_offload()",
         "apply_fouriscale(pipe, mode='fast')",
-        'image = pipe("a cat", height=2048, width=2048, num_inference_steps=50).images[0]',
+        'image = pipe("a cat", height=2048, width=2048, num_inference_steps=50, original_size=(1024, 1024), '
+        "target_size=(1024, 1024)).images[0]",  # what an SDXL is told
     ]
+    untold = dataclasses.replace(explained(FAST), told=False)
+    assert lines_of(untold)[-1].endswith("num_inference_steps=50).images[0]")
     assert lines_of(explained(), switches=("split",))[-3:-1] == [
         'pipe.to("cuda")',
         "apply_fouriscale(pipe, split_rows=True)",

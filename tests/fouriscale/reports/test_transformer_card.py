@@ -64,7 +64,7 @@ def said(name, size, memory, parts=None, sizes=None, **changes):
         preset=None,
         dtype=torch.bfloat16,
         memory=memory * GIB,
-        asked=True,
+        where="asked for",
         place="cuda",
     )
     compile("\n".join(lines[lines.index("code:") + 1 :]), "pasted", "exec")
