@@ -18,6 +18,7 @@ from picturelab.failures import printable_json
 from picturelab.formats import check_room
 from picturelab.quiet import quieten
 
+from .options import OUTPUTS
 from .progress import sampling_bar
 
 
@@ -39,7 +40,7 @@ def show(
 
 def remake(
     image: Annotated[Path, typer.Argument(help="A picture that fouriscale has written.")],
-    out: Annotated[Path, typer.Option(help="A file ending in .png, .webp or .jpg, or a folder.")],
+    out: Annotated[Path, typer.Option(help="A file ending in .png, .webp or .jpg, or a folder.")] = OUTPUTS,
     format: Format = None,
     quality: Quality = None,
     no_a1111: NoA1111 = False,
