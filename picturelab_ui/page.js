@@ -55,6 +55,8 @@
     for (const part of document.querySelectorAll('details[data-kept]:not([open])')) {
       if (open.has(part.dataset.kept)) part.open = true;
     }
+    // In a column that scrolls by itself browsers begin to load only what is in sight already.
+    for (const picture of document.querySelectorAll('#hires-tab img[loading="lazy"]')) picture.loading = 'eager';
     for (const divider of document.querySelectorAll(`${DIVIDER}:not([tabindex])`)) {
       divider.tabIndex = 0;
       divider.setAttribute('role', 'slider');
