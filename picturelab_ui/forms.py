@@ -22,14 +22,23 @@ class Form(dict[str, Any]):
     def __init__(self, prefix: str) -> None:
         super().__init__()
         self._prefix = prefix
+        self._zero_is_empty: set[str] = set()
 
-    def add(self, name: str, field: Any) -> None:
+    def add(self, name: str, field: Any, *, zero_is_empty: bool = False) -> None:
+        """One more field.
+
+        Args:
+            zero_is_empty: of a number that may be empty, of which Gradio makes a 0 once its part of the page unfolds.
+        """
         field.elem_id = f"{self._prefix}-{name}"
         self[name] = field
+        if zero_is_empty:
+            self._zero_is_empty.add(name)
 
     def read(self, inputs: Mapping[Any, Any]) -> dict[str, Any]:
         """{name: value} of what a handler gets, {component: value}."""
-        return {name: inputs[field] for name, field in self.items()}
+        values = {name: inputs[field] for name, field in self.items()}
+        return values | {name: values[name] or None for name in self._zero_is_empty}
 
     def fill(self, values: Mapping[str, Any]) -> News:
         """The news that give fields these values."""

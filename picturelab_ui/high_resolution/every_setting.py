@@ -55,10 +55,12 @@ OF_TRANSFORMERS: dict[str, tuple[str, tuple[str, ...]]] = {
     "Schedule": ("Larger pictures are given more noise for longer.", ("shift",)),
 }
 _ONE_A_LINE = " One a line."
+_OPTIONAL = ("grid_level",)  # numbers that may be empty; none of them can be 0
 _HOW_TO_WRITE = {
     "training_sizes": " Here as WIDTHxHEIGHT, one a line.",
     "layers": _ONE_A_LINE,
     "unfiltered": _ONE_A_LINE,
+    "grid_level": " 0 is empty too.",
     "grid_phases": " Here as 0.5: 1, 0.8: 2, or one a line.",
 }
 
@@ -84,7 +86,7 @@ def _place_groups(
     for title, (about, names) in groups.items():
         gr.HTML(f'<h3 class="group">{title}</h3><p class="soft">{about}</p>')
         for name in names:
-            form.add(name, _control(name, docs[name], usual[name]))
+            form.add(name, _control(name, docs[name], usual[name]), zero_is_empty=name in _OPTIONAL)
 
 
 def _control(name: str, sentence: str, value: Any) -> gr.components.Component:
@@ -97,5 +99,5 @@ def _control(name: str, sentence: str, value: Any) -> gr.components.Component:
         return gr.Dropdown(list(OFFERED[name]), value=value, **texts)
     if isinstance(value, str):
         return gr.Textbox(value, lines=min(5, 1 + value.count("\n")), max_lines=8, **texts)
-    whole = isinstance(value, int) or name == "grid_level"
+    whole = isinstance(value, int) or name in _OPTIONAL
     return gr.Number(value, step=1 if whole else 0.05, **texts)

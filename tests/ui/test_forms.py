@@ -63,3 +63,13 @@ def test_values_of_any_size_stand_in_a_sentence(value, words):
     with pytest.raises(ValueError, match=r"^(seed|steps)[ =]") as refused:
         check_between("steps", value, 1, 200)
     assert len(str(refused.value)) <= 140
+
+
+def test_a_zero_of_a_number_that_may_be_empty_is_none():
+    form = Form("tab")
+    with gr.Blocks():
+        level, steps = gr.Number(None), gr.Number(3)
+        form.add("level", level, zero_is_empty=True)
+        form.add("steps", steps)
+    assert form.read({level: 0, steps: 0}) == {"level": None, "steps": 0}
+    assert form.read({level: 2, steps: 3}) == {"level": 2, "steps": 3}
