@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from . import worlds
 from .failures import printable
-from .textfiles import read_json
+from .textfiles import nearest, read_json
 from .worlds import DEFAULT_MODEL
 
 HUB_ID = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")
@@ -55,8 +55,11 @@ def locate(
     kinds = (
         "a diffusers folder, a .safetensors file that exists," if files else "a diffusers folder that exists,"
     )
+    shipped_names = [f"{name}/{own}" for name, one in worlds.worlds().items() for own in one.models()]
+    meant = next((name for name in shipped_names if name.endswith(f"/{model.lower()}")), None)
+    hint = f" (did you mean {meant!r}?)" if meant else nearest(model, shipped_names)
     raise ValueError(
-        f"there is no model {model!r}: give {DEFAULT_MODEL}, {kinds} or a hub id such as owner/name"
+        f"there is no model {model!r}{hint}: give {DEFAULT_MODEL}, {kinds} or a hub id such as owner/name"
     )
 
 

@@ -46,6 +46,7 @@ def run(app: typer.Typer, arguments: Sequence[str] | None = None) -> None:
             complain(error.format_message())
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
+        typer.echo("stopped; a batch, an audit or a report goes on with the same command", err=True)
         sys.exit(130)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

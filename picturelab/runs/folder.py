@@ -19,6 +19,8 @@ from ..textfiles import read_json
 OnProgress = Callable[[str, int, int], None]
 """Called with what is being done, how many pieces are done, and how many there are."""
 
+_TOLD = 6  # settings that a sentence names
+
 
 @dataclass(frozen=True)
 class RunFolder:
@@ -46,9 +48,12 @@ class RunFolder:
             before, now = _flat(read_json(path)), _flat(settings)
             other = [key for key in now | before if now.get(key) != before.get(key)]
             if other:
-                changes = ", ".join(
-                    f"{key} {_brief(before.get(key))} instead of {_brief(now.get(key))}" for key in other
-                )
+                # What only one of them has comes last; where the model is another, it is why the rest differs.
+                told = sorted(other, key=lambda key: key not in before or key not in now)[:_TOLD]
+                told = ["model"] if "model" in told and "model" in before else told
+                changes = ", ".join(_change(key, before.get(key), now.get(key)) for key in told)
+                if len(other) > len(told):
+                    changes += f" and {len(other) - len(told)} more"
                 raise ValueError(
                     f"{self.folder} holds {self.kind} begun with {changes}; give the same settings or another folder"
                 )
@@ -92,6 +97,14 @@ def _flat(settings: dict) -> dict[str, Any]:
     inner = {key: value for key, value in settings.items() if isinstance(value, dict)}
     flat = {f"{key}.{name}": value for key, values in inner.items() for name, value in values.items()}
     return {key: value for key, value in settings.items() if key not in inner} | flat
+
+
+def _change(key: str, before: Any, now: Any) -> str:
+    """What a setting was and is, in a few words."""
+    was, becomes = _brief(before), _brief(now)
+    if was == becomes and isinstance(before, list) and isinstance(now, list):
+        return f"{len(before)} {key} instead of {len(now)}" if len(before) != len(now) else f"other {key}"
+    return f"{key} {was} instead of {becomes}"
 
 
 def _brief(value: Any) -> str:

@@ -1,6 +1,7 @@
 """The folder of a long run: what it was begun with, and the pieces that are done."""
 
 import os
+import re
 
 import pytest
 from PIL import Image
@@ -35,6 +36,23 @@ def test_other_settings_are_named(folder):
         f"{folder.folder} holds an audit begun with seeds {numbers}... instead of [], "
         "call.steps 4 instead of 5; give the same settings or another folder"
     )
+
+
+@pytest.mark.parametrize(
+    ("other", "said"),
+    [
+        ({"model": "n", "steps": 5}, 'begun with model "m" instead of "n" and 1 more;'),
+        ({"prompts": ["p" * 80] * 2}, "begun with 3 prompts instead of 2;"),
+        ({"prompts": ["p" * 80, "p" * 80, "q"]}, "begun with other prompts;"),
+        ({str(number): 1 for number in range(9)}, "null instead of 1 and 3 more;"),
+    ],
+)
+def test_what_differs_is_said_in_a_few_words(folder, other, said):
+    settings = {"model": "m", "steps": 4, "prompts": ["p" * 80] * 3}
+    folder.begin(settings)
+    with pytest.raises(ValueError, match=re.escape(said)) as failure:
+        folder.begin(settings | other)
+    assert len(str(failure.value)) < 400
 
 
 def test_a_folder_of_something_else_is_refused(folder):
