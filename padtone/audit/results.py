@@ -38,7 +38,8 @@ def results(audit: AuditPictures, scores: Scores) -> dict[str, Any]:
     ite, idp = (_group(scores, *group) for group in (("ite", ite_arms), ("idp", idp_arms)))
     decision = verdict.judge(full, ite, idp, scores.figures(keep_arm(keep_counts[0])), noise)
     smallest = verdict.smallest_keep(curve) if decision.sees else None
-    keep_k = _keep_k(audit, scores, curve, smallest)
+    undecided = verdict.undecided_keep(curve) if decision.sees else None
+    keep_k = _keep_k(audit, scores, curve, smallest) | {"undecided": undecided}
     speedup = None if smallest is None else keep_k["curve"][keep_counts.index(smallest)]["speedup"]
     arms = {
         "ite": {arm: _arm(scores, f"ite {arm}" if arm != FULL else FULL) for arm in (FULL, *ite_arms)},
@@ -50,7 +51,7 @@ def results(audit: AuditPictures, scores: Scores) -> dict[str, Any]:
         "model": settings.model,
         "verdict": decision.name,
         "reason": decision.reason,
-        "droppable": 0 if smallest is None else plan.dropped(smallest),
+        "droppable": _droppable(plan, decision, curve, smallest),
         "padding": plan.padding,
         "speedup": speedup,
         "findings": [f.to_dict() for f in decision.findings],
@@ -66,6 +67,15 @@ def results(audit: AuditPictures, scores: Scores) -> dict[str, Any]:
         "settings": settings.model_dump(mode="json") | {"prompts_used": used, "machine": audit.machine},
         "versions": audit.versions,
     }
+
+
+def _droppable(
+    plan: AuditPlan, decision: verdict.Verdict, curve: Sequence[verdict.KeepPoint], smallest: int | None
+) -> int | None:
+    """Padding tokens that can go; 0: even the most that were kept change the picture; None: it is not decided."""
+    if smallest is not None:
+        return plan.dropped(smallest)
+    return 0 if verdict.none_can_go(decision, curve) else None
 
 
 def _arms_with_pictures(plan: AuditPlan, scores: Scores) -> tuple[list[str], list[str], list[int]]:

@@ -12,6 +12,7 @@ from picturelab.reports.pages import environment
 
 from ..audit.arms import ANOTHER_SEED
 from .evidence import attributes
+from .number import number_sentence
 
 _CHANGED = {  # by likeness to the full picture: group and arm
     "another seed": ("ite", ANOTHER_SEED),
@@ -40,7 +41,8 @@ def write_index(reports: Mapping[str, Mapping[str, Any]], folder: Path) -> Path:
     page = environment("padtone.reports").get_template("index.html.j2")
     path = folder / "index.html"
     with told_as(f"{path} cannot be written", OSError):
-        write_whole(path, page.render(reports=reports, **_side_by_side(reports)), sync=True)
+        numbers = {name: number_sentence(results) for name, results in reports.items()}
+        write_whole(path, page.render(reports=reports, numbers=numbers, **_side_by_side(reports)), sync=True)
     return path
 
 
