@@ -17,7 +17,6 @@ from ..maths.verdict import (
     none_can_go,
 )
 
-
 PRACTICAL = 1000  # prompts; who would need more has effects too small for an audit
 
 
@@ -63,7 +62,8 @@ def more_steps(more: Mapping[str, Any], steps: int | None, usual: int | None) ->
     beyond = any(count is not None and count > PRACTICAL for count in (more["verdict"], more["number"]))
     if not (sentence and beyond and steps and usual and steps < usual):
         return sentence
-    return f"{sentence} Pictures of more steps may show larger effects: these have {steps}, and the model's own are {usual}."
+    own = f"these have {steps}, and the model's own number is {usual}"
+    return f"{sentence} Pictures of more steps may show larger effects: {own}."
 
 
 def _for_verdict(decision: Verdict) -> int | None:

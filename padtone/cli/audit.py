@@ -200,6 +200,7 @@ def _audit(
 
 def _summary(results: dict[str, Any], page: Path) -> str:
     """The verdict, what stands beside it, what it leaves open, and where the report is."""
+    from ..reports.full_audit import full_audit
     from ..reports.number import keep_of, keep_sentence, number_sentence
 
     settings = results["settings"]
@@ -212,6 +213,8 @@ def _summary(results: dict[str, Any], page: Path) -> str:
         line += f" padtone.trim_padding(pipe, keep={keep_of(results)}).{why}"
     beside = [results["end_token"]["sentence"]] if results["end_token"] else []
     more = [sentence] if (sentence := results["more_prompts"]["sentence"]) else []
+    full = full_audit(results, page.parent)
+    more += [full.sentence] if full else []
     return "\n".join([line, *beside, *more, *_left_out_lines(results["left_out"], page), f"{page}"])
 
 

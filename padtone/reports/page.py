@@ -72,6 +72,7 @@ def render(results: Mapping[str, Any], pictures: RunFolder) -> str:
     from . import charts
 
     arms = results["arms"]
+    full = full_audit(results, pictures.folder)
     ite = {arm: arms["ite"][arm] for arm in (FULL, ANOTHER_SEED, *without_yardstick(arms["ite"]))}
     noise = arms["ite"][ANOTHER_SEED]["to_full"]["mean"]
     return (
@@ -90,7 +91,8 @@ def render(results: Mapping[str, Any], pictures: RunFolder) -> str:
             why_keep=keep_sentence(results),
             line_speed=line_speed(results),
             fastest=fastest_length(results),
-            full_audit=full_audit(results, pictures.folder),
+            full_audit=full,
+            full_address=full.address(pictures.folder) if full else None,
             glance=_glance(pictures.folder / GLANCE),
             cases=cases(results, pictures),
             judged=judged_figures(arms["ite"][FULL]),

@@ -33,7 +33,8 @@ def test_a_number_of_tokens_takes_more_prompts():
     # c(n) / sqrt(n), with Student's t of n - 1 degrees: 0.894 of 8, and 0.3542 of 34 < 0.894 / 2.5 < 0.3600 of 33.
     assert answer["number"] == 34
     assert answer["sentence"] == (
-        "8 prompts cannot name how many padding tokens can go; about 35 prompts would, if the effects stay as they are here."
+        "8 prompts cannot name how many padding tokens can go; about 35 prompts would, if the effects stay as they are "
+        "here."
     )
 
 
@@ -67,7 +68,7 @@ def test_more_prompts_than_is_practical():
     answer = asked(IGNORED, most_kept=(-0.01, 0.2))
     assert answer["sentence"].endswith("go; effects this small would take more prompts than is practical.")
     assert not within_reach(answer)
-    assert more_steps(answer, 10, 25).endswith("these have 10, and the model's own are 25.")
+    assert more_steps(answer, 10, 25).endswith("these have 10, and the model's own number is 25.")
     assert more_steps(answer, 25, 25) == more_steps(answer, 10, None) == answer["sentence"]
     near = asked(IGNORED)
     assert more_steps(near, 10, 25) == near["sentence"]
