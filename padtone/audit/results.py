@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..maths import verdict
-from ..maths.metrics import bootstrap
+from ..maths.metrics import bootstrap, share
 from .arms import ANOTHER_SEED, FULL, OTHER, keep_arm
 from .end_token import end_token
 from .folder import AuditPictures
@@ -20,6 +20,13 @@ from .plan import AuditPlan
 from .scores import ROUNDED, Scores, arm_names
 
 _DOTS = ("to_full", "to_prompt", "own_full")  # figures of which every prompt's is kept
+_SEEN = {
+    "to_full",
+    "to_prompt",
+    "own_full",
+    "own_prompt",
+    "distance",
+}  # by the CLIP; all else are a judge's shares
 _TICK = 1e-6  # seconds, the least that a piece notes
 _FEWEST = 2  # prompts of an arm; one is like none other, and has no interval
 
@@ -129,7 +136,7 @@ def _arm(scores: Scores, arm: str) -> dict[str, Any]:
     rows = scores.rows(arm)
     by_prompt = {name: table[rows].mean(1) for name, table in scores.arms[arm].items()}
     figures = {  # a judge leaves out what a prompt does not ask for
-        name: bootstrap(values[np.isfinite(values)]).to_dict()
+        name: (bootstrap if name in _SEEN else share)(values[np.isfinite(values)]).to_dict()
         for name, values in by_prompt.items()
         if np.isfinite(values).any()
     }
@@ -252,8 +259,8 @@ def _attention(audit: AuditPictures) -> dict[str, Any]:
             "layers": [[round(float(share), ROUNDED) for share in layer] for layer in layers],
         }
     readings = [audit.plan.readings[i] for i in by_prompt]
-    share = statistics.fmean(sum(reading.padding) / reading.rows for reading in readings)
-    return {"groups": averaged, "prompts": len(by_prompt), "padding_rows": round(share, ROUNDED)}
+    padding = statistics.fmean(sum(reading.padding) / reading.rows for reading in readings)
+    return {"groups": averaged, "prompts": len(by_prompt), "padding_rows": round(padding, ROUNDED)}
 
 
 def _kinds(audit: AuditPictures, scores: Scores) -> dict[str, Any]:

@@ -200,14 +200,14 @@ def _audit(
 
 def _summary(results: dict[str, Any], page: Path) -> str:
     """The verdict, what stands beside it, what it leaves open, and where the report is."""
+    from ..reports.deciding import deciding_sentence
     from ..reports.full_audit import full_audit
     from ..reports.number import keep_of, keep_sentence, number_sentence
 
     settings = results["settings"]
     about = f"{len(settings['prompts'])} prompts, {settings['seeds']} seeds"
-    line = (
-        f"{results['model']}, {about}: {results['verdict']}. {results['reason']} {number_sentence(results)}"
-    )
+    line = f"{results['model']}, {about}: {results['verdict']}. {results['reason']}"
+    line = " ".join(filter(None, (line, deciding_sentence(results), number_sentence(results))))
     if results["droppable"]:
         why = f" {sentence}" if (sentence := keep_sentence(results)) else ""
         line += f" padtone.trim_padding(pipe, keep={keep_of(results)}).{why}"

@@ -13,9 +13,11 @@ from picturelab.runs.folder import RunFolder
 
 from ..audit.arms import ANOTHER_SEED, FULL
 from ..audit.folder import run_folder
+from ..audit.kid import KID_MINIMUM, KID_SUBSETS
 from ..audit.more_prompts import within_reach
 from ..maths import verdict
 from ..maths.verdict import FEWEST_PROMPTS
+from .deciding import came_in, deciding_sentence
 from .evidence import ATTRIBUTES, attributes, places_chart, questions, token_places_chart
 from .full_audit import full_audit
 from .glance import cases
@@ -84,6 +86,10 @@ def render(results: Mapping[str, Any], pictures: RunFolder) -> str:
             meanings=MEANINGS,
             figures=FIGURES,
             fewest=FEWEST_PROMPTS,
+            deciding=deciding_sentence(results),
+            came_in=came_in(results),
+            kid_subsets=KID_SUBSETS,
+            kid_minimum=KID_MINIMUM,
             worth_more=within_reach(results["more_prompts"]),
             can_go=in_short(results),
             up_to=up_to(results),
