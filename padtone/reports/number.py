@@ -7,7 +7,7 @@ from typing import Any
 
 
 def in_short(results: Mapping[str, Any]) -> str:
-    """Such as "at least 30 of 62", for a headline; "not known with 8 prompts" where no number was found.
+    """Such as "at least 30 of 62", for a headline; "not known with 8 prompts" where it is not decided.
 
     Args:
         results: the content of report.json.
@@ -65,15 +65,27 @@ def keep_sentence(results: Mapping[str, Any]) -> str:
 
 
 def line_speed(results: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Speed with the line of code: {"mean", "low", "high", "of": what was timed}; None where there is no line."""
+    """Speed with the line of code: {"mean", "low", "high", "range": which, "of": what was timed}; None: no line."""
     if not results["droppable"]:
         return None
     fastest = fastest_length(results)
     if fastest is None or keep_of(results) == results["keep_k"]["smallest"]:
         low, high = results["keep_k"]["speedup_interval"]
-        return {"mean": results["speedup"], "low": low, "high": high, "of": "a picture"}
+        return {
+            "mean": results["speedup"],
+            "low": low,
+            "high": high,
+            "range": "95% interval",
+            "of": "a picture",
+        }
     low, high = fastest["speedup_range"]
-    return {"mean": fastest["speedup"], "low": low, "high": high, "of": "the denoiser's calls"}
+    return {
+        "mean": fastest["speedup"],
+        "low": low,
+        "high": high,
+        "range": "middle half of the calls",
+        "of": "the denoiser's calls",
+    }
 
 
 def code_line(results: Mapping[str, Any]) -> str | None:
