@@ -18,6 +18,7 @@ from PIL import Image
 from padtone.audit.prompts import SCENES_SEED
 from padtone.maths.verdict import FEWEST_PROMPTS
 from padtone.recipe import read_recipe
+from padtone.reports.number import in_short, up_to
 from shapeworld import check, sample_scenes
 
 RESULTS = Path(__file__).parent / "results" / "audit"
@@ -44,7 +45,7 @@ def to_markdown(reports: dict[str, dict[str, Any]]) -> str:
     lines = [f"| {' | '.join(headings)} |", "|---" * len(headings) + "|"]
     for name, report in reports.items():
         cells = [_cell(_figures(report, *where)) for where in COLUMNS.values()]
-        goes = f"{report['droppable'] or 0} of {report['padding']}"
+        goes = ", ".join(filter(None, (in_short(report), up_to(report))))
         faster = f"{report['speedup']:.2f}x" if report["droppable"] else ""
         lines.append(f"| {' | '.join([f'`{name}`', report['verdict'], goes, faster, *cells])} |")
     return "\n".join([*lines, ""])

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
-from ..maths.enough import MOST, to_answer
-from ..maths.verdict import FEWEST_PROMPTS, INCONCLUSIVE, UNCLEAR, KeepPoint, Verdict, answers
+from ..maths.enough import to_answer
+from ..maths.verdict import (
+    FEWEST_PROMPTS,
+    INCONCLUSIVE,
+    UNCLEAR,
+    KeepPoint,
+    Verdict,
+    answers,
+    none_can_go,
+)
+
+PRACTICAL = 1000  # prompts; who would need more has effects too small for an audit
 
 
 def more_prompts(decision: Verdict, curve: Sequence[KeepPoint], smallest: int | None) -> dict[str, Any]:
@@ -18,12 +28,42 @@ def more_prompts(decision: Verdict, curve: Sequence[KeepPoint], smallest: int | 
     prompts = min(finding.prompts for finding in decision.findings)
     for_verdict = _for_verdict(decision) if decision.name == INCONCLUSIVE else None
     for_number = None if smallest is not None else _for_number(decision, curve[-1])
+    lacking = {}
+    if decision.name == INCONCLUSIVE:
+        lacking["decide"] = for_verdict
+    if smallest is None and not none_can_go(decision, curve):
+        lacking["name how many padding tokens can go"] = for_number
     return {
         "prompts": prompts,
         "verdict": for_verdict,
         "number": for_number,
-        "sentence": _sentence(prompts, decision.name, smallest, for_verdict, for_number),
+        "sentence": _sentence(prompts, lacking),
     }
+
+
+def within_reach(more: Mapping[str, Any]) -> bool:
+    """Whether a practical number of prompts would answer something more.
+
+    Args:
+        more: what `more_prompts` gives.
+    """
+    return any(count is not None and count <= PRACTICAL for count in (more["verdict"], more["number"]))
+
+
+def more_steps(more: Mapping[str, Any], steps: int | None, usual: int | None) -> str:
+    """The sentence, and that the pictures had fewer steps than the model's own where prompts alone would not do.
+
+    Args:
+        more: what `more_prompts` gives.
+        steps: of the audit's pictures; None: not known.
+        usual: the model's own number; None: not known.
+    """
+    sentence = str(more["sentence"])
+    beyond = any(count is not None and count > PRACTICAL for count in (more["verdict"], more["number"]))
+    if not (sentence and beyond and steps and usual and steps < usual):
+        return sentence
+    own = f"these have {steps}, and the model's own number is {usual}"
+    return f"{sentence} Pictures of more steps may show larger effects: {own}."
 
 
 def _for_verdict(decision: Verdict) -> int | None:
@@ -52,28 +92,28 @@ def _may_be_seen(decision: Verdict) -> bool:
     return any(finding.excess.mean > 0 for finding in decision.findings[:2])
 
 
-def _sentence(
-    prompts: int, name: str, smallest: int | None, for_verdict: int | None, for_number: int | None
-) -> str:
-    lacking = []
-    if name == INCONCLUSIVE:
-        lacking.append("decide")
-    if smallest is None:
-        lacking.append("name how many padding tokens can go")
+def _sentence(prompts: int, lacking: Mapping[str, int | None]) -> str:
+    """What is open, and what it would take.
+
+    Args:
+        lacking: {what the prompts cannot do: how many could; None: no number could}.
+    """
     if not lacking:
         return ""
-    counts = ([for_verdict] if name == INCONCLUSIVE else []) + ([for_number] if smallest is None else [])
-    known = [count for count in counts if count is not None and count > prompts]
     start = f"{prompts} prompts cannot {' or '.join(lacking)}"
+    known = {what: count for what, count in lacking.items() if count is not None and count > prompts}
     if not known:
         return f"{start}; as the effects stand here, more of them would not either."
-    if len(known) < len(counts):
-        which = "decide" if for_verdict in known else "name the number"
-        return f"{start}; about {_rounded(max(known))} would {which}, if the effects stay as they are here."
-    return f"{start}; about {_rounded(max(known))} would, if the effects stay as they are here."
+    near = {what: count for what, count in known.items() if count <= PRACTICAL}
+    if not near:
+        return f"{start}; effects this small would take more prompts than is practical."
+    which = "" if len(near) == len(lacking) else f" {next(iter(near))}"
+    rest = "; for the other, effects this small would take more than is practical" if near != known else ""
+    about = f"about {_rounded(max(near.values()))} prompts would{which}, if the effects stay as they are here"
+    return f"{start}; {about}{rest}."
 
 
 def _rounded(prompts: int) -> int:
     """Up to what an estimate deserves: two digits."""
     step = 1 if prompts < 20 else 5 if prompts < 100 else 10 ** (len(str(prompts)) - 2) * 5
-    return min(-(-prompts // step) * step, MOST)
+    return min(-(-prompts // step) * step, PRACTICAL)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..maths import verdict
-from ..maths.metrics import bootstrap
+from ..maths.metrics import bootstrap, share
 from .arms import ANOTHER_SEED, FULL, OTHER, keep_arm
 from .end_token import end_token
 from .folder import AuditPictures
@@ -20,6 +20,13 @@ from .plan import AuditPlan
 from .scores import ROUNDED, Scores, arm_names
 
 _DOTS = ("to_full", "to_prompt", "own_full")  # figures of which every prompt's is kept
+_SEEN = {
+    "to_full",
+    "to_prompt",
+    "own_full",
+    "own_prompt",
+    "distance",
+}  # by the CLIP; all else are a judge's shares
 _TICK = 1e-6  # seconds, the least that a piece notes
 _FEWEST = 2  # prompts of an arm; one is like none other, and has no interval
 
@@ -38,7 +45,8 @@ def results(audit: AuditPictures, scores: Scores) -> dict[str, Any]:
     ite, idp = (_group(scores, *group) for group in (("ite", ite_arms), ("idp", idp_arms)))
     decision = verdict.judge(full, ite, idp, scores.figures(keep_arm(keep_counts[0])), noise)
     smallest = verdict.smallest_keep(curve) if decision.sees else None
-    keep_k = _keep_k(audit, scores, curve, smallest)
+    undecided = verdict.undecided_keep(curve) if decision.sees else None
+    keep_k = _keep_k(audit, scores, curve, smallest) | {"undecided": undecided}
     speedup = None if smallest is None else keep_k["curve"][keep_counts.index(smallest)]["speedup"]
     arms = {
         "ite": {arm: _arm(scores, f"ite {arm}" if arm != FULL else FULL) for arm in (FULL, *ite_arms)},
@@ -50,7 +58,7 @@ def results(audit: AuditPictures, scores: Scores) -> dict[str, Any]:
         "model": settings.model,
         "verdict": decision.name,
         "reason": decision.reason,
-        "droppable": 0 if smallest is None else plan.dropped(smallest),
+        "droppable": _droppable(plan, decision, curve, smallest),
         "padding": plan.padding,
         "speedup": speedup,
         "findings": [f.to_dict() for f in decision.findings],
@@ -66,6 +74,15 @@ def results(audit: AuditPictures, scores: Scores) -> dict[str, Any]:
         "settings": settings.model_dump(mode="json") | {"prompts_used": used, "machine": audit.machine},
         "versions": audit.versions,
     }
+
+
+def _droppable(
+    plan: AuditPlan, decision: verdict.Verdict, curve: Sequence[verdict.KeepPoint], smallest: int | None
+) -> int | None:
+    """Padding tokens that can go; 0: even the most that were kept change the picture; None: it is not decided."""
+    if smallest is not None:
+        return plan.dropped(smallest)
+    return 0 if verdict.none_can_go(decision, curve) else None
 
 
 def _arms_with_pictures(plan: AuditPlan, scores: Scores) -> tuple[list[str], list[str], list[int]]:
@@ -119,7 +136,7 @@ def _arm(scores: Scores, arm: str) -> dict[str, Any]:
     rows = scores.rows(arm)
     by_prompt = {name: table[rows].mean(1) for name, table in scores.arms[arm].items()}
     figures = {  # a judge leaves out what a prompt does not ask for
-        name: bootstrap(values[np.isfinite(values)]).to_dict()
+        name: (bootstrap if name in _SEEN else share)(values[np.isfinite(values)]).to_dict()
         for name, values in by_prompt.items()
         if np.isfinite(values).any()
     }
@@ -242,8 +259,8 @@ def _attention(audit: AuditPictures) -> dict[str, Any]:
             "layers": [[round(float(share), ROUNDED) for share in layer] for layer in layers],
         }
     readings = [audit.plan.readings[i] for i in by_prompt]
-    share = statistics.fmean(sum(reading.padding) / reading.rows for reading in readings)
-    return {"groups": averaged, "prompts": len(by_prompt), "padding_rows": round(share, ROUNDED)}
+    padding = statistics.fmean(sum(reading.padding) / reading.rows for reading in readings)
+    return {"groups": averaged, "prompts": len(by_prompt), "padding_rows": round(padding, ROUNDED)}
 
 
 def _kinds(audit: AuditPictures, scores: Scores) -> dict[str, Any]:

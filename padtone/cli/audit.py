@@ -200,18 +200,21 @@ def _audit(
 
 def _summary(results: dict[str, Any], page: Path) -> str:
     """The verdict, what stands beside it, what it leaves open, and where the report is."""
-    from ..reports.page import keep_of
+    from ..reports.deciding import deciding_sentence
+    from ..reports.full_audit import full_audit
+    from ..reports.number import keep_of, keep_sentence, number_sentence
 
     settings = results["settings"]
     about = f"{len(settings['prompts'])} prompts, {settings['seeds']} seeds"
     line = f"{results['model']}, {about}: {results['verdict']}. {results['reason']}"
+    line = " ".join(filter(None, (line, deciding_sentence(results), number_sentence(results))))
     if results["droppable"]:
-        line += (
-            f" {results['droppable']} of {results['padding']} padding tokens can go "
-            f"({results['speedup']:.2f}x as fast): padtone.trim_padding(pipe, keep={keep_of(results)})"
-        )
+        why = f" {sentence}" if (sentence := keep_sentence(results)) else ""
+        line += f" padtone.trim_padding(pipe, keep={keep_of(results)}).{why}"
     beside = [results["end_token"]["sentence"]] if results["end_token"] else []
     more = [sentence] if (sentence := results["more_prompts"]["sentence"]) else []
+    full = full_audit(results, page.parent)
+    more += [full.sentence] if full else []
     return "\n".join([line, *beside, *more, *_left_out_lines(results["left_out"], page), f"{page}"])
 
 

@@ -62,6 +62,29 @@ def bootstrap(values: Sequence[float], level: float = LEVEL, resamples: int | No
     return Interval(mean, float(low), float(high))
 
 
+def share(values: Sequence[float], level: float = LEVEL) -> Interval:
+    """The same of shares of a prompt's pictures; Wilson's interval where all prompts have none, or all have all.
+
+    Resampling equal values gives an interval of no width, as if no further prompt could differ. Wilson's counts
+    prompts and not pictures, for the seeds of a prompt are alike: of n it leaves z^2 / (n + z^2) open.
+    Source: Wilson, "Probable Inference, the Law of Succession, and Statistical Inference", Journal of the American
+    Statistical Association 22 (1927).
+
+    Args:
+        values: one share a prompt, in [0, 1].
+        level: the interval's confidence, in (0, 1).
+
+    Raises:
+        ValueError: see `bootstrap`.
+    """
+    own = bootstrap(values, level)
+    if own.low != own.high or own.mean not in (0.0, 1.0):
+        return own
+    square = float(stats.norm.ppf((1 + level) / 2)) ** 2
+    reach = square / (len(values) + square)
+    return Interval(own.mean, 0.0, reach) if own.mean == 0 else Interval(own.mean, 1 - reach, 1.0)
+
+
 def expanded_tail(count: int, level: float = LEVEL) -> float:
     """The part of resampled means that lies beyond each end of the expanded percentile interval."""
     quantile = stats.t.ppf((1 + level) / 2, count - 1)

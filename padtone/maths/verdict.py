@@ -308,3 +308,18 @@ def smallest_keep(curve: Sequence[KeepPoint]) -> int | None:
             break
         best = point.k
     return best
+
+
+def undecided_keep(curve: Sequence[KeepPoint]) -> int | None:
+    """The smallest k from which on no tried k is known to change the picture, where that is not yet `smallest_keep`."""
+    best = None
+    for point in sorted(curve, key=lambda point: point.k, reverse=True):
+        if point.answer == YES:
+            break
+        best = point.k
+    return None if best == smallest_keep(curve) else best
+
+
+def none_can_go(decision: Verdict, curve: Sequence[KeepPoint]) -> bool:
+    """Whether even the most tokens that were kept are known to change the picture."""
+    return decision.sees and max(curve, key=lambda point: point.k).answer == YES

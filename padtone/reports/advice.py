@@ -44,6 +44,7 @@ class AuditReport(_Part):
     verdict: str
     reason: str
     padding: int
+    droppable: int | None = 0  # None: not decided
     findings: list[_Answer]
     keep_k: _KeepCurve
     settings: _Settings
@@ -131,13 +132,13 @@ def advise(report: AuditReport | None, padding: int, masked: bool) -> Advice:
     }[report.answer(_EMPTY)]
     smallest = report.keep_k.smallest
     if smallest is None:
-        action = "inconclusive" if report.verdict == INCONCLUSIVE else "keep"
-        return Advice(
-            action,
-            None,
-            f"No number of padding tokens could be named that may go. {report.reason}",
-            replacing,
+        undecided = report.verdict == INCONCLUSIVE or report.droppable is None
+        named = (
+            f"How many padding tokens may go is not known with {len(report.settings.prompts_used)} prompts."
         )
+        if report.droppable is not None:
+            named = "No number of padding tokens could be named that may go."
+        return Advice("inconclusive" if undecided else "keep", None, f"{named} {report.reason}", replacing)
     if padding <= smallest:
         reason = f"This prompt leaves {padding} padding tokens, and {smallest} are to stay."
         return Advice("keep", None, reason, replacing)

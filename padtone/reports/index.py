@@ -11,7 +11,9 @@ from picturelab.files import write_whole
 from picturelab.reports.pages import environment
 
 from ..audit.arms import ANOTHER_SEED
+from .deciding import came_in, deciding_sentence
 from .evidence import attributes
+from .number import number_sentence
 
 _CHANGED = {  # by likeness to the full picture: group and arm
     "another seed": ("ite", ANOTHER_SEED),
@@ -25,7 +27,8 @@ _CARRIED = {  # by likeness to the own prompt's picture
     "end token alone": ("ite", "eos"),
     "empty text": ("ite", "clean"),
 }
-_ALONE = ("padding alone", "padding alone, in diffusion", "end token alone")
+_INSIDE = "padding alone, in diffusion"
+_ALONE = ("padding alone", _INSIDE, "end token alone")
 
 
 def write_index(reports: Mapping[str, Mapping[str, Any]], folder: Path) -> Path:
@@ -40,8 +43,20 @@ def write_index(reports: Mapping[str, Mapping[str, Any]], folder: Path) -> Path:
     page = environment("padtone.reports").get_template("index.html.j2")
     path = folder / "index.html"
     with told_as(f"{path} cannot be written", OSError):
-        write_whole(path, page.render(reports=reports, **_side_by_side(reports)), sync=True)
+        write_whole(
+            path, page.render(reports=reports, **_sentences(reports), **_side_by_side(reports)), sync=True
+        )
     return path
+
+
+def _sentences(reports: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """How many can go and what decided, by folder; and under which table which models' IDP says nothing."""
+    written = [str(results["model"]).rpartition("/")[2] for results in reports.values() if came_in(results)]
+    return {
+        "numbers": {folder: number_sentence(results) for folder, results in reports.items()},
+        "deciding": {folder: deciding_sentence(results) for folder, results in reports.items()},
+        "came_in": {text: written if text == _INSIDE else [] for text in _ALONE},
+    }
 
 
 def _side_by_side(reports: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:

@@ -13,12 +13,16 @@ from picturelab.runs.folder import RunFolder
 
 from ..audit.arms import ANOTHER_SEED, FULL
 from ..audit.folder import run_folder
+from ..audit.kid import KID_MINIMUM, KID_SUBSETS
+from ..audit.more_prompts import within_reach
 from ..maths import verdict
 from ..maths.verdict import FEWEST_PROMPTS
+from .deciding import came_in, deciding_sentence
 from .evidence import ATTRIBUTES, attributes, places_chart, questions, token_places_chart
 from .full_audit import full_audit
 from .glance import cases
 from .grids import all_grids, keep_grids, main_grids, without_yardstick
+from .number import code_line, fastest_length, in_short, keep_sentence, line_speed, up_to
 
 GLANCE = "glance.png"  # in an audit's folder
 
@@ -70,6 +74,7 @@ def render(results: Mapping[str, Any], pictures: RunFolder) -> str:
     from . import charts
 
     arms = results["arms"]
+    full = full_audit(results, pictures.folder)
     ite = {arm: arms["ite"][arm] for arm in (FULL, ANOTHER_SEED, *without_yardstick(arms["ite"]))}
     noise = arms["ite"][ANOTHER_SEED]["to_full"]["mean"]
     return (
@@ -81,9 +86,19 @@ def render(results: Mapping[str, Any], pictures: RunFolder) -> str:
             meanings=MEANINGS,
             figures=FIGURES,
             fewest=FEWEST_PROMPTS,
+            deciding=deciding_sentence(results),
+            came_in=came_in(results),
+            kid_subsets=KID_SUBSETS,
+            kid_minimum=KID_MINIMUM,
+            worth_more=within_reach(results["more_prompts"]),
+            can_go=in_short(results),
+            up_to=up_to(results),
             code=code_line(results),
+            why_keep=keep_sentence(results),
+            line_speed=line_speed(results),
             fastest=fastest_length(results),
-            full_audit=full_audit(results, pictures.folder),
+            full_audit=full,
+            full_address=full.address(pictures.folder) if full else None,
             glance=_glance(pictures.folder / GLANCE),
             cases=cases(results, pictures),
             judged=judged_figures(arms["ite"][FULL]),
@@ -114,26 +129,6 @@ def _attention_chart(groups: Mapping[str, Any]) -> str | None:
 
     wanted = [group for group in ("padding", "prompt") if group in groups]
     return attention_chart(groups, wanted) if wanted else None
-
-
-def fastest_length(results: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """Of the lengths that the text was trimmed to, the one that was fastest; None: none was timed."""
-    timed = results["keep_k"].get("timed") or {"lengths": []}
-    trimmed = [length for length in timed["lengths"] if length["treatment"] == "trim"]
-    return min(trimmed, key=lambda length: length["seconds"], default=None)
-
-
-def keep_of(results: Mapping[str, Any]) -> int:
-    """Padding tokens to keep where some can go: at the fastest length, if lengths were timed."""
-    length = fastest_length(results)
-    return int(length["tokens_kept"] if length else results["keep_k"]["smallest"])
-
-
-def code_line(results: Mapping[str, Any]) -> str | None:
-    """The code that drops the padding that can go; None where none can."""
-    if not results["droppable"]:
-        return None
-    return f"with padtone.trim_padding(pipe, keep={keep_of(results)}):\n    image = pipe(prompt).images[0]"
 
 
 def judged_figures(full: Mapping[str, Any]) -> list[str]:

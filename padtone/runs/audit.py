@@ -18,6 +18,7 @@ from picturelab.textfiles import read_json
 from picturelab.worlds import split
 
 from ..audit.clip import Clip
+from ..audit.more_prompts import more_steps
 from ..audit.prompts import Judge
 from ..audit.results import results
 from ..audit.run import Audit
@@ -28,6 +29,7 @@ from ..audit.token_places import token_places
 from ..recipe import RECIPE
 from ..reports.glance import glance
 from ..reports.page import GLANCE, write_report
+from .request import call_arguments
 
 _HUB_CLIP = "openai/clip-vit-base-patch32"
 _PACKAGES = ("numpy", "pillow", "scipy", "torch", "torchmetrics", "transformers")  # that figures depend on
@@ -71,6 +73,10 @@ def carry_out(
     audit = Audit(pipe, settings, folder, judge)  # reads the prompts and makes the plan
     audit.paint(progress)
     content = results(audit.pictures, score(audit.pictures, clip, progress))
+    steps, usual = (
+        call.get("num_inference_steps") for call in (settings.call, call_arguments(pipe, settings.model))
+    )
+    content["more_prompts"]["sentence"] = more_steps(content["more_prompts"], steps, usual)
     smallest = content["keep_k"]["smallest"]
     content["keep_k"]["timed"] = None if smallest is None else audit.timed_lengths(smallest).model_dump()
     used = [settings.prompts[i] for i in content["settings"]["prompts_used"]]

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from padtone.maths import metrics
-from padtone.maths.metrics import bootstrap, cosine, expanded_tail, perceptual_distance
+from padtone.maths.metrics import bootstrap, cosine, expanded_tail, perceptual_distance, share
 
 
 def test_cosine_by_hand():
@@ -55,3 +55,13 @@ def test_interval_covers_what_the_page_says(draw, expected):
 def test_bootstrap_refuses(values):
     with pytest.raises(ValueError, match="one finite figure a prompt"):
         bootstrap(values)
+
+
+def test_shares_that_are_all_alike_keep_their_doubt():
+    """Wilson's, by hand: z^2 = 3.8415, so 3.8415 / (8 + 3.8415) = 0.3244 of 8 prompts."""
+    none, every = share([0.0] * 8), share([1.0] * 8)
+    assert (none.mean, none.low, none.high) == (0, 0, pytest.approx(0.3244, abs=1e-4))
+    assert (every.mean, every.low, every.high) == (1, pytest.approx(0.6756, abs=1e-4), 1)
+    assert share([1.0] * 64).low == pytest.approx(0.9434, abs=1e-4)
+    assert share([0.0, 0.5, 1.0, 1.0]) == bootstrap([0.0, 0.5, 1.0, 1.0])
+    assert share([0.5, 0.5]) == bootstrap([0.5, 0.5])

@@ -143,6 +143,29 @@ def test_smallest_keep(answers, smallest):
     assert verdict.smallest_keep(curve) == smallest
 
 
+@pytest.mark.parametrize(
+    ("answers", "undecided"),
+    [
+        ({0: "no", 1: "no", 2: "no"}, None),
+        ({0: "unclear", 1: "no", 2: "no"}, 0),
+        ({0: "yes", 1: "unclear", 2: "no"}, 1),
+        ({0: "yes", 1: "no", 2: "unclear"}, 1),
+        ({0: "no", 1: "yes", 2: "no"}, None),
+        ({0: "no", 1: "no", 2: "yes"}, None),
+    ],
+)
+def test_undecided_keep(answers, undecided):
+    curve = [verdict.KeepPoint(k, (), answer) for k, answer in answers.items()]
+    assert verdict.undecided_keep(curve) == undecided
+
+
+@pytest.mark.parametrize(("answer", "none"), [("yes", True), ("no", False), ("unclear", False)])
+def test_none_can_go(answer, none):
+    curve = [verdict.KeepPoint(0, (), "yes"), verdict.KeepPoint(4, (), answer)]
+    assert verdict.none_can_go(verdict.Verdict(TEXT, "", (), sees=True), curve) is none
+    assert not verdict.none_can_go(verdict.Verdict(TEXT, "", (), sees=False), curve)
+
+
 def test_chance_seldom_makes_a_verdict(monkeypatch):
     """Padding that does nothing beyond what another seed does, 100 times: "used" comes up in few."""
     monkeypatch.setattr("padtone.maths.metrics.RESAMPLES", 1000)

@@ -9,7 +9,7 @@ from padtone.reports.advice import AuditReport, about, advise
 EMPTY = "Does the picture change with an empty text's padding?"
 
 
-def report(verdict="used in text encoding", smallest=4, answers=("no", "no"), revision="sha256:1"):
+def report(verdict="used in text encoding", smallest=4, answers=("no", "no"), revision="sha256:1", **more):
     return AuditReport.model_validate(
         {
             "model": "some/model",
@@ -24,6 +24,7 @@ def report(verdict="used in text encoding", smallest=4, answers=("no", "no"), re
                 "revision": revision,
                 "call": {"height": 64, "num_inference_steps": 4},
             },
+            **more,
         }
     )
 
@@ -48,6 +49,12 @@ def test_what_to_do(audit, padding, masked, action, kept):
     assert advice.reason.endswith(".")
     if audit is not None and audit.keep_k.smallest is None:
         assert "A reason." in advice.reason
+
+
+def test_what_is_not_decided_is_no_advice_to_keep():
+    advice = advise(report(smallest=None, droppable=None), 60, False)
+    assert (advice.action, advice.tokens_kept) == ("inconclusive", None)
+    assert advice.reason.startswith("How many padding tokens may go is not known with 3 prompts. A reason.")
 
 
 @pytest.mark.parametrize(

@@ -30,6 +30,12 @@ def audits(tmp_path_factory):
     return found
 
 
+def test_shares_of_none_keep_their_doubt(audits):
+    """Of 6 prompts, by Wilson: 3.8415 / (6 + 3.8415)."""
+    figures = audits[True][0]["arms"]["ite"]["full"]["objects correct"]
+    assert (figures["mean"], figures["low"], figures["high"]) == (0, 0, pytest.approx(0.3903, abs=1e-4))
+
+
 def colours(sheet):
     return {tuple(colour) for colour in np.asarray(sheet).reshape(-1, 3)}
 

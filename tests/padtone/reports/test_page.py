@@ -11,7 +11,8 @@ from padtone.audit.settings import AuditSettings
 from padtone.maths import verdict
 from padtone.reports.evidence import attributes
 from padtone.reports.index import write_index
-from padtone.reports.page import HEADLINES, MEANINGS, code_line, render, write_report
+from padtone.reports.number import code_line, in_short
+from padtone.reports.page import HEADLINES, MEANINGS, render, write_report
 from tests.padtone.reports.test_charts import drawing, words
 from tests.tiny import painters
 
@@ -77,7 +78,7 @@ def test_page(made, name):
     assert first < text.index("What this is about")
     assert first < text.index("Look at it")
     assert results["reason"] in text
-    assert f"{results['droppable']} of {results['padding']}" in text
+    assert f"{in_short(results)} padding tokens can go" in text
     assert code_line(results) in "".join(outline.text)
     for arm, figures in results["arms"]["ite"].items():
         assert MEANINGS[arm] in text
@@ -112,7 +113,7 @@ def test_what_is_right_by_attribute(made):
 
 def test_few_prompts_say_how_many_it_would_take(made):
     results, folder = made["zero padding"]
-    sentence = "6 prompts cannot decide; about 20 would, if the effects stay as they are here."
+    sentence = "6 prompts cannot decide; about 20 prompts would, if the effects stay as they are here."
     more = {"prompts": 6, "verdict": 17, "number": None, "sentence": sentence}
     page = render(results | {"more_prompts": more}, folder)
     assert sentence in page
@@ -123,14 +124,16 @@ def test_few_prompts_say_how_many_it_would_take(made):
 @pytest.mark.slow
 def test_what_cannot_be_dropped_gets_no_code(made):
     results, folder = made["register"]
-    for name, sentence in (
-        (verdict.TEXT, "Leave the padding as it is"),
-        (verdict.INCONCLUSIVE, "So nothing is said"),
+    for name, droppable, sentence in (
+        (verdict.TEXT, 0, "Leave the padding as it is"),
+        (verdict.TEXT, None, "can go was not decided"),
+        (verdict.INCONCLUSIVE, None, "So nothing is said"),
     ):
         keep_k = results["keep_k"] | {"smallest": None}
-        changed = results | {"verdict": name, "droppable": 0, "speedup": None, "keep_k": keep_k}
+        changed = results | {"verdict": name, "droppable": droppable, "speedup": None, "keep_k": keep_k}
         page = render(changed, folder)
         assert sentence in page
+        assert ("<b>not known with 6 prompts</b>" in page) == (droppable is None)
         assert "trim_padding" not in page
 
 
@@ -157,6 +160,8 @@ def test_the_fastest_length_is_named(made):
     page = render(changed, folder)
     assert "with padtone.trim_padding(pipe, keep=4):" in page
     assert "8 rows were the fastest: keep = 4." in page
+    assert "it keeps 4 where 0 would do, for 8 rows of text were the fastest" in page
+    assert "speed of the denoiser" in page
     assert "trim_padding(pipe, keep=0)" in render(results, folder)
 
 

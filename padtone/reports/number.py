@@ -1,0 +1,102 @@
+"""How many padding tokens can go, in words, and the code that takes them out with the speed that it gives."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+
+def in_short(results: Mapping[str, Any]) -> str:
+    """Such as "at least 30 of 62", for a headline; "not known with 8 prompts" where it is not decided.
+
+    Args:
+        results: the content of report.json.
+    """
+    droppable, keep_k = results["droppable"], results["keep_k"]
+    if droppable is None:
+        return f"not known with {len(results['settings']['prompts_used'])} prompts"
+    fewest = keep_k["curve"][0]["k"]  # below it nothing was tried
+    least = "at least " if droppable and keep_k["smallest"] > fewest else ""
+    return f"{least}{droppable} of {results['padding']}"
+
+
+def up_to(results: Mapping[str, Any]) -> str:
+    """Such as "up to 54 undecided"; empty where no more is undecided of the lengths that were tried."""
+    undecided = results["keep_k"]["undecided"]
+    dropped = next((row["dropped"] for row in results["keep_k"]["curve"] if row["k"] == undecided), None)
+    return "" if undecided is None else f"up to {dropped} undecided"
+
+
+def number_sentence(results: Mapping[str, Any]) -> str:
+    """The same as a sentence, with the speed at that number."""
+    more = f", {rest}" if (rest := up_to(results)) else ""
+    if results["droppable"] is None:
+        return f"How many of {results['padding']} padding tokens can go is {in_short(results)}{more}."
+    faster = f" ({results['speedup']:.2f}x as fast)" if results["droppable"] else ""
+    start = in_short(results)
+    return f"{start[0].upper()}{start[1:]} padding tokens can go{faster}{more}."
+
+
+def fastest_length(results: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """Of the lengths that the text was trimmed to, the one that was fastest; None: none was timed."""
+    timed = results["keep_k"].get("timed") or {"lengths": []}
+    trimmed = [length for length in timed["lengths"] if length["treatment"] == "trim"]
+    return min(trimmed, key=lambda length: length["seconds"], default=None)
+
+
+def keep_of(results: Mapping[str, Any]) -> int:
+    """Padding tokens to keep where some can go: at the fastest length, if lengths were timed."""
+    length = fastest_length(results)
+    return int(length["tokens_kept"] if length else results["keep_k"]["smallest"])
+
+
+def keep_sentence(results: Mapping[str, Any]) -> str:
+    """Why the line of code keeps more than has to stay; empty where it does not."""
+    smallest, fastest = results["keep_k"]["smallest"], fastest_length(results)
+    if not results["droppable"] or fastest is None or fastest["tokens_kept"] == smallest:
+        return ""
+    keep = keep_of(results)
+    one_encoder = results["padding"] == results["keep_k"]["padding"]
+    takes = f"{results['padding'] - keep} of them" if one_encoder else "fewer"
+    return (
+        f"This line takes out {takes}: it keeps {keep} where {smallest} would do, for {fastest['rows']} rows of text "
+        "were the fastest of the lengths that were timed."
+    )
+
+
+def line_speed(results: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Speed with the line of code: {"mean", "low", "high", "range": which, "of": what was timed}; None: no line."""
+    if not results["droppable"]:
+        return None
+    fastest = fastest_length(results)
+    if fastest is None or keep_of(results) == results["keep_k"]["smallest"]:
+        low, high = results["keep_k"]["speedup_interval"]
+        return {
+            "mean": results["speedup"],
+            "low": low,
+            "high": high,
+            "range": "95% interval",
+            "of": "a picture",
+        }
+    low, high = fastest["speedup_range"]
+    return {
+        "mean": fastest["speedup"],
+        "low": low,
+        "high": high,
+        "range": "middle half of the calls",
+        "of": "the denoiser's calls",
+    }
+
+
+def code_line(results: Mapping[str, Any]) -> str | None:
+    """The code that drops the padding that can go, called as the audit did; None where none can."""
+    if not results["droppable"]:
+        return None
+    settings = results["settings"]
+    prompt = settings["prompts"][settings["prompts_used"][0]]
+    arguments = [repr(prompt), *(f"{name}={value!r}" for name, value in settings["call"].items())]
+    lines = "".join(f"        {argument},\n" for argument in arguments)
+    return (
+        f"import padtone\n\nwith padtone.trim_padding(pipe, keep={keep_of(results)}):\n"
+        f"    image = pipe(\n{lines}    ).images[0]"
+    )
