@@ -62,6 +62,8 @@ def check_configs(model: str) -> None:
     try:
         locate(model)
     except ValueError as error:
+        if "/" in model or os.path.exists(model):  # no preset was meant
+            raise
         presets = ", ".join(preset_names())
         near = nearest(re.sub(r"[\s._-]", "", model.lower()), preset_names())
         if near:
