@@ -39,7 +39,7 @@ def test_a_picture_and_its_recipe(generate, tiny_model, tmp_path):
     code, out, err = generate("--seed", "7", "--guidance", "3", "--negative", "blue")
     assert code == 0
     assert out == "width 192, height 136, seed 7, 2 steps, guidance 3: outputs/a-large-red-circle-7.png\n"
-    assert "step 2/2, dilation" in err
+    assert "step 2/2, grid 1.26 times smaller" in err
     assert pixels("outputs/a-large-red-circle-7.png").shape == (136, 192, 3)
     recipe = Recipe.parse(read("outputs/a-large-red-circle-7.png"))
     assert (recipe.model, recipe.prompt, recipe.negative_prompt) == (
