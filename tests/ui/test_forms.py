@@ -67,9 +67,8 @@ def test_values_of_any_size_stand_in_a_sentence(value, words):
 
 def test_a_zero_of_a_number_that_may_be_empty_is_none():
     form = Form("tab")
-    with gr.Blocks():
-        level, steps = gr.Number(None), gr.Number(3)
-        form.add("level", level, zero_is_empty=True)
-        form.add("steps", steps)
+    level, steps = gr.Number(None), gr.Number(3)
+    form.add("level", level, zero_is_empty=True)
+    form.add("steps", steps)
     assert form.read({level: 0, steps: 0}) == {"level": None, "steps": 0}
     assert form.read({level: 2, steps: 3}) == {"level": 2, "steps": 3}
