@@ -37,8 +37,7 @@ def of_recipe(workshop: Workshop, recipe: Recipe, sampling: str | None = None) -
         "sampling": sampling or method,
         "preset": AUTO,
     } | cascade_fields(recipe.cascade)
-    own_count = {"count"}  # of pictures: a recipe is of one, and how many come next is left as it is
-    plain |= {name: v for name, v in beside.of_recipe(workshop, recipe)[0].items() if name not in own_count}
+    plain |= beside.of_recipe(workshop, recipe)[0]
     workshop.models.check(model)
     own = recipe.config
     config = config_of(own) if own else workshop.models.config(model)

@@ -37,7 +37,7 @@ def wire(workshop: Workshop, form: Form, tools: HighResolutionTools, views: High
         except (ValueError, IndexError) as error:
             return {views.own_remark: messages.alert(error)}
         remark = messages.remark("Settings and picture restored.")
-        return form.fill(values) | show_pictures(views, scaled, direct) | {views.own_remark: remark}
+        return _filled(form, values) | show_pictures(views, scaled, direct) | {views.own_remark: remark}
 
     def from_file(file: str | None) -> News:
         if file is None:
@@ -46,7 +46,7 @@ def wire(workshop: Workshop, form: Form, tools: HighResolutionTools, views: High
             values, said = of_file(workshop, Path(file), both=True)
         except Exception as error:
             return {views.recipe_remark: messages.alert(error)}
-        return form.fill(values) | {views.recipe_remark: messages.remark(said)}
+        return _filled(form, values) | {views.recipe_remark: messages.remark(said)}
 
     def last_seed(files: list[str]) -> Any:
         try:
@@ -60,6 +60,11 @@ def wire(workshop: Workshop, form: Form, tools: HighResolutionTools, views: High
     chosen.then(None, None, None, js=_INTO_SIGHT)
     views.recipe.change(from_file, views.recipe, [*fields, views.recipe_remark], **AT_ONCE)
     tools.reuse.click(last_seed, views.files, form["seed"], **AT_ONCE)
+
+
+def _filled(form: Form, values: dict[str, Any]) -> News:
+    """A picture's values in their fields; a recipe is of one picture, and how many come next is left as it is."""
+    return form.fill({name: value for name, value in values.items() if name != "count"})
 
 
 def on_opening(workshop: Workshop, form: Form, views: HighResolutionViews, opened: Any) -> None:

@@ -220,7 +220,6 @@ def test_a_recipe_fills_every_field(workshop, values, tmp_path, served):
     expected = values | {"prompt": "a red circle", "width": 64, "height": 64, "seed": 5, "steps": 1}
     for name in set(TRANSFORMER_SETTINGS) - set(UNET_SETTINGS):
         del expected[name]  # a UNet's picture says nothing of them
-    del expected["count"]  # how many come next is left as it is
     assert restored == expected | {"sampling": "FouriScale"}
     changed = read(file) | {"model": "owner/name"}
     with Image.open(file) as image:
