@@ -80,9 +80,8 @@ def share(values: Sequence[float], level: float = LEVEL) -> Interval:
     own = bootstrap(values, level)
     if own.low != own.high or own.mean not in (0.0, 1.0):
         return own
-    square = float(stats.norm.ppf((1 + level) / 2)) ** 2
-    reach = square / (len(values) + square)
-    return Interval(own.mean, 0.0, reach) if own.mean == 0 else Interval(own.mean, 1 - reach, 1.0)
+    wilson = stats.binomtest(int(own.mean * len(values)), len(values)).proportion_ci(level, "wilson")
+    return Interval(own.mean, float(wilson.low), float(wilson.high))
 
 
 def expanded_tail(count: int, level: float = LEVEL) -> float:
