@@ -170,8 +170,13 @@ def _transformer_on_a_card(
         dtype=choose_dtype(dtype or (None if memory is None else "bfloat16"), device),
         memory=memory_of(device) if memory is None else memory * card.GIB,
         where=where_of(memory is not None, device.type),
-        place="cuda" if memory is not None and device.type == "cpu" else device.type,
+        place=_place(memory, device),
     )
+
+
+def _place(memory: float | None, device: torch.device) -> str:
+    """Where the printed code puts the pipeline: on a card that was asked about, wherever it is."""
+    return "cuda" if memory is not None and device.type == "cpu" else device.type
 
 
 def _batches(
@@ -261,7 +266,7 @@ def _on_a_card(
         preset=preset,
         dtype=name,
         switches=switches,
-        place="cuda" if memory is not None and device.type == "cpu" else device.type,
+        place=_place(memory, device),
     )
     return [*lines, "code:", *code]
 
