@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from html import escape
 
+from picturelab.amounts import duration
+
 from .errors import sentence, without_paths
 from .jobs.page_job import PageJob
 from .jobs.runner import MODELS, Runner, Standing
@@ -25,12 +27,12 @@ def status(runner: Runner, job: PageJob | None, results: str = "") -> str:
     if job.state == "done":
         see = f' <a href="#{results}">See it below</a>' if results else ""
         remarks = "".join(f"<p>{escape(without_paths(text))}</p>" for text in job.remarks)
-        return _box("done", f"<span>Done in {_seconds(job.seconds)}.{see}</span>", remarks)
+        return _box("done", f"<span>Done in {duration(job.seconds)}.{see}</span>", remarks)
     if job.state == "waiting":
         return _box("waiting", f"Waiting: {_before(runner.standing(job))}.")
     left = ""
     if job.of and 1 < job.done < job.of:
-        left = f", about {_seconds(job.seconds * (job.of - job.done) / job.done)} left"
+        left = f", about {duration(job.seconds * (job.of - job.done) / job.done)} left"
     bar = f'<progress max="{job.of or 1}" value="{job.done}" aria-label="Progress"></progress>'
     others = runner.standing(job).others
     turns = f", in turn with {_count(others, 'other job')}" if others else ""
@@ -73,7 +75,3 @@ def link(query: str) -> str:
 
 def _box(kind: str, text: str, more: str = "") -> str:
     return f'<div class="job {kind}" role="status" aria-live="polite">{text}{more}</div>'
-
-
-def _seconds(value: float) -> str:
-    return f"{value:.1f} s" if value < 10 else f"{value:.0f} s" if value < 120 else f"{value / 60:.0f} min"

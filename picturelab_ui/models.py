@@ -17,7 +17,7 @@ from fouriscale.loading.parameters import sizes_of
 from fouriscale.loading.pipeline import load_pipeline, locate
 from fouriscale.presets import TRANSFORMER
 from fouriscale.recognise import config_for
-from fouriscale.reports.card import GIB, RESERVED, needed
+from fouriscale.reports.card import RESERVED, needed
 from fouriscale.reports.explain import Explanation
 from fouriscale.reports.explain_model import AnyExplanation, explain_model
 from fouriscale.reports.fit_words import parts_of
@@ -26,6 +26,7 @@ from fouriscale.sampling.transformers import usual_settings
 from fouriscale.sampling.vae import decoder_bytes
 from padtone.families.registry import check_index, family_of
 from picturelab import models, worlds
+from picturelab.amounts import gibibytes
 from picturelab.bounds import shown
 from picturelab.memory import memory_of
 
@@ -232,7 +233,7 @@ class Models:
         if need > here:
             height, width = explanation.size
             raise ValueError(
-                f"width {width}, height {height} needs {need / GIB:.1f} GiB, decoding in tiles, and {here / GIB:.1f} "
+                f"width {width}, height {height} needs {gibibytes(need)}, decoding in tiles, and {gibibytes(here)} "
                 f"are free here: choose a smaller size or the mode fast; `fouriscale explain --model {name} --size "
                 f"{width}x{height}` says what else helps"
             )

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from picturelab.amounts import gibibytes
 from picturelab.cli.arguments import Bounded
 from picturelab.cli.options import Device, Dtype
 from picturelab.cli.run import say
@@ -254,6 +255,7 @@ def _on_a_card(
             steps=explanation.steps,
         ),
         fit_words.time_sentence(explanation, times, measured.estimate(explanation, family)),
+        *fit_words.faster_sentences(explanation),
         *warnings_of(explanation),
     ]
     if switches is None:
@@ -286,13 +288,12 @@ def _times(
     """
     from picturelab.memory import memory_of
 
-    from ..reports.card import GIB
     from ..reports.measure import measure
 
     need, here = parts.unet + parts.sampling, memory_of(device)
     if need > here:
         raise ValueError(
-            f"--measure needs {need / GIB:.3g} GiB for the UNet and its maps, and here are {here / GIB:.3g} GiB: "
+            f"--measure needs {gibibytes(need)} for the UNet and its maps, and here are {gibibytes(here)}: "
             "leave it out, or measure a smaller size"
         )
     return measure(unet, explanation, device=device, dtype=dtype, vae_scale_factor=vae_scale_factor)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 if TYPE_CHECKING:
     from ..config_kinds import Config
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @contextlib.contextmanager
 def sampling_bar(runs: int, config: Config | None = None) -> Iterator[OnStep]:
-    """A bar with step, dilation or grid, and time left over `runs` runs of the sampler, on stderr.
+    """A bar with step, dilation or grid, time and time left over `runs` runs of the sampler, on stderr.
 
     It is drawn from the first step on: until then something may be refused, and a sentence stands better alone.
 
@@ -28,7 +28,9 @@ def sampling_bar(runs: int, config: Config | None = None) -> Iterator[OnStep]:
     columns = (
         BarColumn(),
         TextColumn("step {task.completed}/{task.fields[of]}{task.fields[done]}"),
+        TimeElapsedColumn(),
         TimeRemainingColumn(),
+        TextColumn("left"),
     )
     before = ended = 0
     bar = Progress(*columns, console=Console(stderr=True))

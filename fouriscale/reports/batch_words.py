@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from .card import GIB, Parts
+from picturelab.amounts import gibibytes
+
+from .card import Parts
 from .measure import BatchTimes
 
 PICTURES = (1, 2, 4, 8)  # that are tried at once
@@ -20,7 +22,7 @@ def fitting(parts: Parts, memory: float) -> tuple[int, ...]:
     if not there:
         need = parts.unet + parts.sampling
         raise ValueError(
-            f"--batch needs {need / GIB:.3g} GiB for the UNet and its maps, and here are {memory / GIB:.3g} GiB: "
+            f"--batch needs {gibibytes(need)} for the UNet and its maps, and here are {gibibytes(memory)}: "
             "leave it out, or measure a smaller size"
         )
     return there

@@ -12,6 +12,8 @@ import numpy as np
 import torch
 from diffusers import FlowMatchEulerDiscreteScheduler
 
+from picturelab.amounts import gibibytes
+
 from ..hooks import rotary_wrap
 from ..hooks.patch import fouriscale
 from ..hooks.rotary_families import family_of
@@ -327,7 +329,7 @@ def _of_the_cost(explanation: PositionsExplanation) -> list[str]:
         f"cost: {_large(cost.multiply_adds)} multiply-adds a call of the transformer, {cost.attention:.0%} of them "
         f"attention; at the training size {_large(trained.multiply_adds)} and {trained.attention:.0%}, so {times:.2f} "
         "times as many, with FouriScale or without",
-        f"memory: feature maps of {4 * peak / 1e9:.2f} GB in float32, {2 * peak / 1e9:.2f} GB in bfloat16, for one "
+        f"memory: feature maps of {gibibytes(4 * peak)} in float32, {gibibytes(2 * peak)} in bfloat16, for one "
         f"picture {how}, beside the transformer's {weights}",
     ]
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 
+from picturelab.amounts import gibibytes
+
 from ..config import FouriScaleConfig
 from ..maths import sizes
 from ..maths.wrap import EDGES, WRAPS
@@ -61,7 +63,7 @@ def sentences(explanation: Explanation) -> list[str]:
         f"mode: {explanation.config.mode}: {_parts(explanation.config)}",
         f"cost: {explanation.step_cost:.2f} times the multiply-adds of direct sampling in the first {first}step, "
         f"{explanation.run_cost:.2f} times over {over}the run",
-        f"memory: feature maps of {4 * peak / 1e9:.2f} GB in float32, {2 * peak / 1e9:.2f} GB in float16, "
+        f"memory: feature maps of {gibibytes(4 * peak)} in float32, {gibibytes(2 * peak)} in float16, "
         f"{peak / direct:.2f} times those of direct sampling, beside the UNet's {explanation.parameters / 1e6:.1f} "
         "million weights",
     ]

@@ -6,9 +6,11 @@ from collections.abc import Collection
 
 import torch
 
+from picturelab.amounts import gibibytes
+
 from ..loading.parameters import Sizes
 from ..sampling.vae import decoder_values
-from .card import BUS, GIB, RESERVED, SWITCHES, Parts, needed, transfer_seconds
+from .card import BUS, RESERVED, SWITCHES, Parts, needed, transfer_seconds
 from .explain import Explanation
 from .measure import StepTimes
 from .measured import CARD, Estimate
@@ -62,29 +64,33 @@ def fit_sentences(
         steps: of the run.
         denoiser: what it is called.
     """
-    split = f" ({_gib(parts.split_sampling)} with split rows)" if parts.split_sampling is not None else ""
-    holds = (
-        f"holds: {denoiser} {_gib(parts.unet)}, text encoders {_gib(parts.text)}, VAE {_gib(parts.vae)}; a step's maps "
-        f"{_gib(parts.sampling)}{split}; decoding {_gib(parts.decoding)} at once, {_gib(parts.tiled_decoding)} in "
-        f"tiles; weights in {dtype}"
+    split = (
+        f" ({gibibytes(parts.split_sampling)} with split rows)" if parts.split_sampling is not None else ""
     )
-    there = f"{_gib(memory)} {where}, {_gib(RESERVED)} of them set aside"
+    holds = (
+        f"holds: {denoiser} {gibibytes(parts.unet)}, text encoders {gibibytes(parts.text)}, VAE "
+        f"{gibibytes(parts.vae)}; a step's maps {gibibytes(parts.sampling)}{split}; decoding "
+        f"{gibibytes(parts.decoding)} at once, {gibibytes(parts.tiled_decoding)} in tiles; weights in {dtype}"
+    )
+    there = f"{gibibytes(memory)} {where}, {gibibytes(RESERVED)} of them set aside"
     if switches is None:
         least = needed(parts, SWITCHES)
         return [
             holds,
-            f"fit: no; {there}, and with all that can be switched on {_gib(least)} are needed beside those: a smaller "
-            "size needs less; code for this one is left out",
+            f"fit: no; {there}, and with all that can be switched on {gibibytes(least)} are needed beside those: a "
+            "smaller size needs less; code for this one is left out",
         ]
     if not switches:
-        return [holds, f"fit: yes; {there}, {_gib(needed(parts))} needed"]
+        return [holds, f"fit: yes; {there}, {gibibytes(needed(parts))} needed"]
     lines = [
         holds,
-        f"fit: {_gib(needed(parts, switches))} needed instead of {_gib(needed(parts))}; {there}; with",
+        f"fit: {gibibytes(needed(parts, switches))} needed instead of {gibibytes(needed(parts))}; {there}; with",
     ]
     for name in switches:
         seconds = transfer_seconds(parts, [name], steps)
-        more = f", {seconds:.1f} s a picture at {BUS / 1e9:.0f} GB a second" if seconds else ""
+        weights = gibibytes(parts.unet + parts.text + parts.vae)
+        stay = f"; the {weights} of weights stay in main memory"
+        more = f", {seconds:.1f} s a picture at {BUS / 1e9:.0f} GB a second{stay}" if seconds else ""
         lines.append(f"  {name}: {SWITCHES[name].cost}{more}")
     return lines
 
@@ -99,6 +105,15 @@ def where_of(asked: bool, device: str) -> str:
     if asked:
         return "asked for"
     return "in this machine's main memory, for there is no GPU" if device == "cpu" else "on this card"
+
+
+def faster_sentences(explanation: Explanation) -> list[str]:
+    """Where less time can be had; none where the run is the fastest there is."""
+    if explanation.config.deep or not explanation.active:
+        return []
+    return [
+        "faster: --mode fast; the same command with it says how much, docs/which-settings.md for usual sizes"
+    ]
 
 
 def time_sentence(explanation: Explanation, times: StepTimes | None, estimate: Estimate | None) -> str:
@@ -123,7 +138,3 @@ def time_sentence(explanation: Explanation, times: StepTimes | None, estimate: E
         f"computed from what was measured there at {side}x{side}, prompts and decoding apart; --measure times a step "
         "here"
     )
-
-
-def _gib(count: float | None) -> str:
-    return f"{(count or 0) / GIB:.3g} GiB"

@@ -7,6 +7,7 @@ from typing import Any
 import psutil
 import torch
 
+from picturelab.amounts import gibibytes
 from picturelab.pipeline import Pipeline
 
 from ..hooks.pipelines import denoiser_of
@@ -32,8 +33,8 @@ def check_fits(pipe: Pipeline, height: int, width: int, batch: int) -> None:
     if needed > memory:
         several = f", {batch} at once" if batch > 1 else ""
         raise ValueError(
-            f"width {width}, height {height}{several} needs {needed / 2**30:,.0f} GiB at least, and there are "
-            f"{memory / 2**30:,.0f} GiB here"
+            f"width {width}, height {height}{several} needs {gibibytes(needed)} at least, and there are "
+            f"{gibibytes(memory)} here"
         )
 
 

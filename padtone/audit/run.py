@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -33,6 +34,7 @@ from .folder import (
     read_notes,
     run_folder,
 )
+from .intention import intention
 from .painter import Painter
 from .plan import Piece, make_plan, pieces_of
 from .prompts import Judge
@@ -68,8 +70,13 @@ class Audit:
         self.versions = {name: version(name) for name in PACKAGES}
         self.painter = Painter(pipe, settings.call, settings.clean, settings.pooled, settings.batch)
 
-    def paint(self, progress: OnProgress | None = None) -> None:
+    def paint(
+        self, progress: OnProgress | None = None, announce: Callable[[str], None] | None = None
+    ) -> None:
         """Make every picture that is not there yet.
+
+        Args:
+            announce: told in a sentence what will be made, once nothing can be refused any more.
 
         Raises:
             ValueError: the folder holds an audit with other settings or versions.
@@ -87,6 +94,8 @@ class Audit:
         todo = [piece for piece in pieces if not self._is_done(piece)]
         if not new and any(piece.work and piece.work.kind == "plain" for piece in todo):
             self._warm_up()
+        if announce:
+            announce(intention(self.plan, self.settings, folder))
         for i, piece in enumerate(todo):
             if progress:
                 progress("pictures", len(pieces) - len(todo) + i, len(pieces))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -68,12 +69,11 @@ def advise(
     advice = advise_by(audit, padding, family.denoiser_masks)
     lengths = candidates(entries, advice.tokens_kept or 0, family.denoiser_masks)
     time_lengths(pipe, prompt, lengths, seconds, call)
-    steps = int(call.get("num_inference_steps", 1))
     if as_json:
-        typer.echo(printable_json(json.dumps(_plain(advice, lengths, steps), ensure_ascii=False)))
+        typer.echo(printable_json(json.dumps(_plain(advice, lengths, _steps(call)), ensure_ascii=False)))
         return
     say(f"{model}: {lengths[0].rows} rows of text, {padding} padding tokens at most of one encoder")
-    for line in (*_table(lengths), *_words(advice, lengths, steps)):
+    for line in (*_table(lengths), *_words(advice, lengths, prompt, call)):
         say(line)
     if audit is not None:
         say(f"By {basis(audit, call)}.")
@@ -90,10 +90,11 @@ def _table(lengths: list[TimedLength]) -> list[str]:
     return lines
 
 
-def _words(advice: Advice, lengths: list[TimedLength], steps: int) -> list[str]:
+def _words(advice: Advice, lengths: list[TimedLength], prompt: str, call: Mapping[str, Any]) -> list[str]:
     from ..interventions.lengths import fastest
+    from ..reports.number import trimmed_call
 
-    best, whole = fastest(lengths), lengths[0]
+    best, whole, steps = fastest(lengths), lengths[0], _steps(call)
     words = [f"{advice.action}: {advice.reason}"]
     if best is not None:
         saved = steps * (whole.calls * whole.median - best.calls * best.median)
@@ -102,12 +103,16 @@ def _words(advice: Advice, lengths: list[TimedLength], steps: int) -> list[str]:
         worth = f"{saved:.2f} seconds of {steps} steps" if gain else "no time that could be told from noise"
         if advice.action == "trim":
             words.append(f"At {best.rows} rows, the fastest of these, it saves {worth}:")
-            words.append(f"    with padtone.trim_padding(pipe, keep={best.tokens_kept}):")
-            words.append("        image = pipe(prompt).images[0]")
+            code = trimmed_call(best.tokens_kept or 0, prompt, call)
+            words += [f"    {line}" for line in code.splitlines()]
             words.append("Masking gives the same picture, and leaves the text as long as it is.")
         else:
             words.append(f"Trimming to {best.rows} rows, the fastest of these, would save {worth}.")
     return [*words, *([advice.replacing] if advice.replacing else [])]
+
+
+def _steps(call: Mapping[str, Any]) -> int:
+    return int(call.get("num_inference_steps", 1))
 
 
 def _plain(advice: Advice, lengths: list[TimedLength], steps: int) -> dict[str, Any]:

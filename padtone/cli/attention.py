@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -72,6 +72,7 @@ def attention(
     for entry in found:
         for line in _lines(entry):
             say(line)
+    say(_found(found))
     say(f"even: if every key were attended to alike; layers and steps from 0: {path}")
 
 
@@ -90,6 +91,18 @@ def _factors(text: str) -> list[float]:
             raise ValueError(f"scales is {shown(text)}; each is {BOUNDS['times'].words}")
     check("scales", len(factors), "batch")
     return factors
+
+
+def _found(sizes: Sequence[AttentionAtSize]) -> str:
+    """How much of the attention padding takes at the smallest and the largest size, beside an even share."""
+
+    def of(entry: AttentionAtSize) -> str:
+        share, even = entry.shares.share("padding"), entry.shares.even("padding")
+        beside = f", {share / even:.2g} times its even share" if even else ""
+        return f"{share:.1%} of the image's attention at {entry.width}x{entry.height}{beside}"
+
+    smallest, *others = sorted(sizes, key=lambda entry: entry.height * entry.width)
+    return f"padding takes {'; '.join(map(of, [smallest, *others[-1:]]))}"
 
 
 def _lines(entry: AttentionAtSize) -> list[str]:

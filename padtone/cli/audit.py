@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -14,6 +14,7 @@ from picturelab.cli.options import Device, Dtype, Guidance, Steps
 from picturelab.cli.progress import stage_bars
 from picturelab.cli.run import complain
 from picturelab.extras import require
+from picturelab.failures import printable
 from picturelab.quiet import quieten
 from picturelab.settings import shortened
 from picturelab.worlds import split, world
@@ -126,8 +127,12 @@ def audit(
     if model != f"{SHAPEWORLD}all":
         if workers is not None:
             raise ValueError(f"workers is {workers}, and the model {model}; workers are for shapeworld/all")
+
+        def announce(sentence: str) -> None:
+            typer.echo(printable(sentence), err=True)
+
         with stage_bars() as progress:
-            finished = _audit(model, out, design, options, progress)
+            finished = _audit(model, out, design, options, progress, announce)
         typer.echo(_summary(*finished))
         return
     _audit_all(out, design, options, workers)
@@ -164,7 +169,12 @@ def _audit_all(out: Path, study: Study | None, options: AuditOptions, workers: i
 
 
 def _audit(
-    model: str, out: Path, study: Study | None, options: AuditOptions, progress: OnProgress
+    model: str,
+    out: Path,
+    study: Study | None,
+    options: AuditOptions,
+    progress: OnProgress,
+    announce: Callable[[str], None] | None = None,
 ) -> tuple[dict[str, Any], Path]:
     """One model's audit from the command line's words: what `carry_out` gives."""
     quieten()  # once more: it may be a process of its own
@@ -195,7 +205,16 @@ def _audit(
         precision=str(pipe.dtype).removeprefix("torch."),
         revision=origin(pipe).revision,
     )
-    return carry_out(pipe, settings, out, clip=clip, judge=chosen.judge, study=study, progress=progress)
+    return carry_out(
+        pipe,
+        settings,
+        out,
+        clip=clip,
+        judge=chosen.judge,
+        study=study,
+        progress=progress,
+        announce=announce,
+    )
 
 
 def _summary(results: dict[str, Any], page: Path) -> str:

@@ -118,8 +118,9 @@ def write_grid(pipe: Pipeline, request: Request, path: Path) -> None:
     save_with_recipe(lay_out(request, images), path, request.model_dump())
     arms = [*(["donor"] if request.command == "idp" else []), *map(str, request.arms)]
     say(f"arms {', '.join(arms)}; seeds {', '.join(map(str, request.seeds))}: {path}")
-    whole = {"ite": "full", "idp": "donor"}.get(request.command)
-    if whole and (sentence := distance_sentence(images, whole)):
+    whole = "donor" if request.command == "idp" else "full"
+    empty = None if request.command == "replace" else "clean"  # there it is padding beside the whole prompt
+    if sentence := distance_sentence(images, whole, empty):
         say(sentence)
 
 

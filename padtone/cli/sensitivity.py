@@ -89,7 +89,25 @@ def sensitivity(
         return
     for line in _lines(result):
         say(line)
+    for text in result.texts:
+        if sentence := _found(text):
+            say(sentence)
     say(f"1 is as much as another prompt: {path}")
+
+
+def _found(text: RowChanges) -> str | None:
+    """How much of a change of one word reaches an encoder's padding; None: it has none, or nothing to compare with."""
+    from ..maths.sensitivity import WORD
+
+    moved = text.changes.get("padding", (None,))[0]
+    if moved is None:
+        return None
+    own = text.changes.get(WORD, (None,))[0]
+    beside = f", the word's own rows {own:.2f} times" if own is not None else ""
+    return (
+        f"{text.name}: one word replaced moves the padding's rows {moved:.2f} times as far as another prompt does"
+        f"{beside}"
+    )
 
 
 def _lines(result: Sensitivity) -> list[str]:

@@ -39,7 +39,8 @@ _FLUX = Family(
     (("prompt_embeds", "pooled_prompt_embeds", None),),
     "text first",
     blocks=("transformer_blocks", "single_transformer_blocks"),
-    note="T5 without a mask, so padding leaks into the prompt's rows; CLIP gives the pooled vector only.",
+    note="No mask: a T5 lets padding leak into the prompt's rows, a CLIP in its place is causal and does not; the "
+    "first encoder gives the pooled vector only.",
 )
 _FLUX2 = Family(
     "FLUX.2",

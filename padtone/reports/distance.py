@@ -19,12 +19,13 @@ def distance(pictures: Sequence[Image.Image], others: Sequence[Image.Image]) -> 
     return float(np.mean(np.sqrt(squares)))
 
 
-def distance_sentence(pictures: Pictures, whole: str) -> str | None:
+def distance_sentence(pictures: Pictures, whole: str, empty: str | None = "clean") -> str | None:
     """What the arms were found to change, against what an empty text changes where there is one.
 
     Args:
         pictures: {arm: one picture a seed}.
         whole: the arm that all are compared with, "full" or IDP's "donor".
+        empty: the arm that draws an empty text; None: none does.
 
     Returns:
         None where there is nothing to compare.
@@ -32,11 +33,11 @@ def distance_sentence(pictures: Pictures, whole: str) -> str | None:
     if whole not in pictures:
         return None
     far = {arm: distance(own, pictures[whole]) for arm, own in pictures.items() if arm != whole}
-    empty = far.pop("clean", 0.0)
+    nothing = far.pop(empty, 0.0) if empty else 0.0
     if not far:
         return None
     seeds = len(pictures[whole])
     how = f"root mean square of pixels, {seeds} seed{'s' if seeds > 1 else ''}; `padtone audit` says how sure that is"
-    shares = ", ".join(f"{arm} {value / (empty or 1):.0%}" for arm, value in far.items())
-    of = "an empty text's" if empty else "the pixels' range"
+    shares = ", ".join(f"{arm} {value / (nothing or 1):.0%}" for arm, value in far.items())
+    of = "an empty text's" if nothing else "the pixels' range"
     return f"difference from the {whole} picture, 100% being {of}: {shares} ({how})"

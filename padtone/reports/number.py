@@ -94,9 +94,14 @@ def code_line(results: Mapping[str, Any]) -> str | None:
         return None
     settings = results["settings"]
     prompt = settings["prompts"][settings["prompts_used"][0]]
-    arguments = [repr(prompt), *(f"{name}={value!r}" for name, value in settings["call"].items())]
+    return trimmed_call(keep_of(results), prompt, settings["call"])
+
+
+def trimmed_call(keep: int, prompt: str, call: Mapping[str, Any]) -> str:
+    """Python lines that call a pipeline with these arguments and its text trimmed to `keep` padding tokens."""
+    arguments = [repr(prompt), *(f"{name}={value!r}" for name, value in call.items())]
     lines = "".join(f"        {argument},\n" for argument in arguments)
     return (
-        f"import padtone\n\nwith padtone.trim_padding(pipe, keep={keep_of(results)}):\n"
+        f"import padtone\n\nwith padtone.trim_padding(pipe, keep={keep}):\n"
         f"    image = pipe(\n{lines}    ).images[0]"
     )

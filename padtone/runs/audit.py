@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -55,6 +55,7 @@ def carry_out(
     judge: Judge | None = None,
     study: Study | None = None,
     progress: OnProgress | None = None,
+    announce: Callable[[str], None] | None = None,
 ) -> tuple[dict[str, Any], Path]:
     """Run an audit, or go on with the one that the folder holds.
 
@@ -62,6 +63,7 @@ def carry_out(
         clip: that of the settings, where it is loaded already.
         judge: see `Audit`.
         study: whose paper's figures are set beside ours.
+        announce: told what will be made, in a sentence, before it is.
 
     Returns:
         The content of report.json, and where report.html is.
@@ -71,7 +73,7 @@ def carry_out(
     """
     clip = clip or Clip.load(settings.clip, pipe._execution_device)  # before hours of work, not after
     audit = Audit(pipe, settings, folder, judge)  # reads the prompts and makes the plan
-    audit.paint(progress)
+    audit.paint(progress, announce)
     content = results(audit.pictures, score(audit.pictures, clip, progress))
     steps, usual = (
         call.get("num_inference_steps") for call in (settings.call, call_arguments(pipe, settings.model))

@@ -8,6 +8,8 @@ from ..bounds import BOUNDS, check, check_prompt, shown
 from ..notation import parse_size
 from ..prompts import check_said
 
+_SHORT = {"fp32": "float32", "fp16": "float16", "half": "float16", "bf16": "bfloat16"}
+
 
 class OutOfBounds(typer.BadParameter):
     """Says what `picturelab.bounds` says, without the option's name before it."""
@@ -74,6 +76,11 @@ def number(text: str) -> float:
         return float(text)
     except ValueError:
         raise typer.BadParameter(f"{shown(text)} is no number") from None
+
+
+def dtype(text: str) -> str:
+    """A dtype by its name or the short one that others use, such as fp16; whether there is one is asked later."""
+    return _SHORT.get(text.lower(), text)
 
 
 def pixels(text: str) -> tuple[int, int]:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from .arguments import Bounded
+from .arguments import Bounded, dtype
 
 Steps = Annotated[
     int | None,
@@ -21,7 +21,14 @@ Guidance = Annotated[
     ),
 ]
 Device = Annotated[str | None, typer.Option(help="Such as cpu or cuda:0; the best one here if left out.")]
-Dtype = Annotated[str | None, typer.Option(help="float32, float16 or bfloat16.")]
+Dtype = Annotated[
+    str | None,
+    typer.Option(
+        parser=dtype,
+        metavar="<float32|float16|bfloat16>",
+        help="Of the weights; float32 on a CPU, else float16, if left out.",
+    ),
+]
 Format = Annotated[
     str | None,
     typer.Option(metavar="<png|webp|jpeg>", help="What the file is; PNG, or as --out ends, if left out."),

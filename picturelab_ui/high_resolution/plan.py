@@ -12,6 +12,7 @@ from fouriscale.reports.explain import Explanation
 from fouriscale.reports.explain_model import AnyExplanation, explanation_sentences
 from fouriscale.reports.warnings import warnings_of
 from fouriscale.sampling.cascade import sentence as cascade_sentence
+from picturelab.amounts import duration, gibibytes
 
 from ..forms import FieldProblems
 from ..jobs.files import SCALED
@@ -91,17 +92,10 @@ def _time(workshop: Workshop, picture_order: PictureOrder, explanation: AnyExpla
     ]
     known = [seconds for seconds in times if seconds is not None]
     return (
-        f"about {_duration(picture_order.count * sum(known))} here"
+        f"about {duration(picture_order.count * sum(known))} here"
         if known
         else "known after the first picture"
     )
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 3 * 60:
-        return f"{seconds:.0f} s"
-    minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 120 else f"{minutes // 60} h {minutes % 60} min"
 
 
 def foretold(workshop: Workshop, picture_order: PictureOrder) -> AnyExplanation:
@@ -145,6 +139,6 @@ def _rows(
     rows.append(("time", f"{_time(workshop, picture_order, explanation)}, for {_pictures(picture_order)}"))
     decoding = workshop.models.decoder_bytes(model, picture_order.height, picture_order.width)
     if decoding is not None:
-        peak = f"about {decoding / 1e9:.2f} GB at its peak"
+        peak = f"about {gibibytes(decoding)} at its peak"
         rows.append(("decoding", f"{peak}; in tiles where that does not fit"))
     return rows

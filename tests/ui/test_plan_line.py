@@ -1,24 +1,16 @@
-"""The words of the plan's line: how long, how many pictures."""
+"""The words of the plan's line: how many pictures."""
 
 import dataclasses
 
 import pytest
 
-from picturelab_ui.high_resolution.plan import _duration, _pictures
+from picturelab_ui.high_resolution.plan import _pictures
 
 
 @dataclasses.dataclass
 class Order:
     methods: tuple
     count: int
-
-
-@pytest.mark.parametrize(
-    ("seconds", "said"),
-    [(9.4, "9 s"), (179, "179 s"), (185, "3 min"), (7_000, "117 min"), (8_012, "2 h 14 min")],
-)
-def test_how_long(seconds, said):
-    assert _duration(seconds) == said
 
 
 @pytest.mark.parametrize(

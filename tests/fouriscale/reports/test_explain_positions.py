@@ -88,8 +88,8 @@ def test_families_whose_calls_have_both_estimates(preset, kind, changes, last, t
     assert (explanation.text_tokens, explanation.estimates, explanation.rows) == (text, 2, 2)
     (line,) = (line for line in position_sentences(explanation) if line.startswith("memory: "))
     assert "for one picture with guidance, both estimates in one call, beside" in line
-    gigabytes = 2 * 4 * explanation.cost[0].peak_values / 1e9
-    assert f"feature maps of {gigabytes:.2f} GB in float32" in line
+    gibibytes = 2 * 4 * explanation.cost[0].peak_values / 2**30
+    assert f"feature maps of {gibibytes:.3g} GiB in float32" in line
 
 
 def test_attention_of_families_with_one_sequence_and_two_by_hand():

@@ -53,7 +53,7 @@ def test_what_fits_and_what_must_be_switched_on():
     _, fit, tiles, offload = said(12, ("tiles", "model offload"))
     assert fit == "fit: 11 GiB needed instead of 28 GiB; 12 GiB asked for, 0.8 GiB of them set aside; with"
     assert tiles.startswith("  tiles: decodes in tiles, ")
-    assert offload.endswith(", 0.7 s a picture at 12 GB a second")
+    assert offload.endswith(", 0.7 s a picture at 12 GB a second; the 8 GiB of weights stay in main memory")
     assert said(3, None)[1] == (
         "fit: no; 3 GiB asked for, 0.8 GiB of them set aside, and with all that can be switched on 4 GiB are needed "
         "beside those: a smaller size needs less; code for this one is left out"
@@ -171,3 +171,13 @@ def test_the_code():
 def test_what_stands_for_a_preset():
     assert paste.loadable("sdxl", "sdxl") == "stabilityai/stable-diffusion-xl-base-1.0"
     assert paste.loadable("owner/name", "sdxl") == "owner/name"
+
+
+@pytest.mark.parametrize(("mode", "lines"), [("paper", 1), ("layerwise", 1), ("fast", 0)])
+def test_the_fast_mode_is_named_where_it_is_another(mode, lines):
+    explanation = dataclasses.replace(explained(), config=PAPER.replace(mode=mode))
+    assert len(fit_words.faster_sentences(explanation)) == lines
+
+
+def test_nothing_is_faster_than_doing_nothing():
+    assert not fit_words.faster_sentences(dataclasses.replace(explained(), dilations=(1.0,)))

@@ -4,6 +4,7 @@ import functools
 import json
 
 import pytest
+from diffusers import DiffusionPipeline
 
 from padtone.cli import main
 from picturelab.models import fingerprint
@@ -54,6 +55,9 @@ def test_by_a_report(run, tiny_model, tmp_path):
     assert (code, err) == (0, "")
     assert "trim: With the 3 padding tokens next to the prompt" in out
     assert "    with padtone.trim_padding(pipe, keep=3):" in out  # 8 rows; no rounder number below 24
+    printed = {"pipe": DiffusionPipeline.from_pretrained(tiny_model)}
+    exec("\n".join(line[4:] for line in out.splitlines() if line.startswith("    ") or not line), printed)
+    assert printed["image"].size == (32, 16), "it draws as the report's model is called here"
     assert out.splitlines()[-1] == "By an audit of 1 prompts x 2 seeds with height 64 (here 16)."
 
 

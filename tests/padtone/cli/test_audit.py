@@ -59,12 +59,15 @@ def test_audit_of_a_folder(tiny_model, clip, prompts, tmp_path):
     assert more.startswith("2 prompts cannot decide or name how many padding tokens can go; ")
     assert page == str(out / "report.html")
     told = result.stderr.splitlines()
-    assert [line for line in told if line.startswith("looking")] == [
+    assert [line.partition(" after ")[0] for line in told if line.startswith("looking")] == [
         "looking: 0 of 2",
         "looking: 1 of 2",
         "looking: 2 of 2",
     ]
-    assert told[0].startswith("pictures: 0 of "), "lines, for nobody watches"
+    assert told[0] == (
+        f"2 prompts, 2 seeds, 14 arms: 56 pictures of 64x64 (1 steps, guidance 7.5, float32), into {out}"
+    )
+    assert told[1].startswith("pictures: 0 of "), "lines, for nobody watches"
     report = json.loads((out / "report.json").read_text())
     assert report["settings"]["call"].items() >= {"width": 64, "height": 64, "num_inference_steps": 1}.items()
     assert [row["k"] for row in report["keep_k"]["curve"]] == [0, 2, None]

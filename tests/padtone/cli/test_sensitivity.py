@@ -2,6 +2,7 @@
 
 import functools
 import json
+import re
 
 import pytest
 import torch
@@ -32,7 +33,13 @@ def test_sensitivity(run, tiny_model, tmp_path):
     (earlier,) = (line.split() for line in lines[:8] if line.startswith("  earlier words"))
     assert earlier[2:] == ["0.00", "0.00", "-"]
     assert [line.split()[0] for line in lines if line.startswith("  ")][-3:] == ["red", "circle", "blue"]
-    assert lines[-2] == "not replaced, for lack of a word of the same kind and length: a, on, background"
+    assert lines[-3] == "not replaced, for lack of a word of the same kind and length: a, on, background"
+    (padding,) = (line.split()[1] for line in lines[:8] if line.startswith("  padding"))
+    (own,) = (line.split()[3] for line in lines[:8] if line.startswith("  the word itself"))
+    assert lines[-2] == (
+        f"text_encoder: one word replaced moves the padding's rows {padding} times as far as another prompt does, "
+        f"the word's own rows {own} times"
+    )
     assert lines[-1] == "1 is as much as another prompt: s.png"
     assert len(Image.open("s.png").getcolors(10**6)) > 100
 
@@ -89,6 +96,9 @@ def test_attention(run, tiny_model):
     assert "padding if even 62.5%" in lines[0]  # 15 of 24 rows
     assert lines[1].startswith("  layers with most to padding: ")
     assert ".attn2) " in lines[1]
+    shares = [re.search(r"padding ([\d.]+%)", lines[i])[1] for i in (0, 4)]
+    assert lines[-2].startswith(f"padding takes {shares[0]} of the image's attention at 32x16, ")
+    assert f" times its even share; {shares[1]} of the image's attention at 48x24, " in lines[-2]
     assert lines[-1].endswith("from 0: a.png")
     assert len(Image.open("a.png").getcolors(10**6)) > 100
     (size,) = json.loads(run("attention", PROMPT, *given, "--scales", "0.5", "--json", "--out", "b.png")[1])

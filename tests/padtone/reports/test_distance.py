@@ -28,6 +28,11 @@ def test_without_an_empty_text_it_is_the_pixels_range():
     assert ", 1 seed;" in found
 
 
+def test_clean_is_an_arm_where_no_arm_is_an_empty_text():
+    found = distance_sentence({"full": grey(0), "clean": grey(51)}, "full", None)
+    assert "100% being the pixels' range: clean 20% (" in found
+
+
 @pytest.mark.parametrize(
     "arms", [{"full": grey(0)}, {"padding": grey(0)}, {"full": grey(0), "clean": grey(9)}]
 )

@@ -1,7 +1,7 @@
 import pytest
 import typer
 
-from picturelab.cli.arguments import Bounded, Prompted, pixels
+from picturelab.cli.arguments import Bounded, Prompted, dtype, pixels
 
 
 def test_numbers_within_their_bounds():
@@ -46,3 +46,17 @@ def test_pixels():
     for text in ("0x8", "8x32769"):
         with pytest.raises(ValueError, match="must be a whole number from 8 to 32768"):
             pixels(text)
+
+
+@pytest.mark.parametrize(
+    ("typed", "name"),
+    [
+        ("fp16", "float16"),
+        ("FP32", "float32"),
+        ("bf16", "bfloat16"),
+        ("half", "float16"),
+        ("float64", "float64"),
+    ],
+)
+def test_dtypes_go_by_their_short_names_too(typed, name):
+    assert dtype(typed) == name
