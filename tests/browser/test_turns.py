@@ -1,21 +1,12 @@
 """Two visitors at a time: the short job of the second is done before the first one's long job, and all bytes stay."""
 
-import re
-
 from playwright.sync_api import expect
 
-DONE = re.compile("Done in")
+from tests.browser.steps import DONE, generate, status
+
 LONG = "width=192&height=144&steps=60&seed=3"
 PATIENCE = 300_000  # milliseconds: of a hundred steps on a busy machine
 SHORT = "width=144&height=192&steps=3&seed=4"
-
-
-def status(page):
-    return page.locator("#hires-status")
-
-
-def generate(page):
-    page.get_by_role("button", name="Generate", exact=True).first.click()
 
 
 def files(page, folder):
