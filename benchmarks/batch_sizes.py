@@ -8,7 +8,6 @@ tells more: `OMP_NUM_THREADS=1 python -m benchmarks.batch_sizes --processor-time
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -21,16 +20,12 @@ from rich.console import Console
 from fouriscale.reports.batch_words import PICTURES
 from picturelab import worlds
 from picturelab.bounds import shown
-from picturelab.failures import told_as
-from picturelab.files import write_whole
 from picturelab.models import choose_dtype, load_pipeline, usual_call
-from picturelab.textfiles import read_json
 
 from .quality import RESULTS
+from .sections import Sections, numbers
 from .speed.circumstances import about, chosen_device
 from .speed.clock import Clock, Timing, alternating
-from .speed.results import check_folder, put
-from .text_tokens import numbers
 
 PROMPT = "a large red circle on a blue background"
 STEPS = 3  # of each run
@@ -101,20 +96,6 @@ def to_markdown(sections: list[dict[str, Any]]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def read(path: Path) -> list[dict[str, Any]]:
-    """The sections of earlier runs.
-
-    Raises:
-        ValueError: the file is none of this benchmark's.
-    """
-    if not path.exists():
-        return []
-    found = read_json(path)
-    with told_as(f"{path} is no results' file of this benchmark"):
-        to_markdown(found["sections"])
-    return list(found["sections"])
-
-
 def check_clock(processor: bool, device: torch.device) -> None:
     """Refuse processor time where it is not the time that work takes.
 
@@ -153,8 +134,7 @@ def main(
         kind = choose_dtype(dtype, where)
         sides = numbers(side, "--side", "height", _MULTIPLE)
         counts = sorted(numbers(pictures, "--pictures", "batch"))
-        check_folder(out)
-        found = {"sections": read(out / "batch_sizes.json")}
+        sections = Sections(out, "batch_sizes", _KEY, to_markdown)
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None
     clock: Any = processor_time if processor else Clock(where)
@@ -167,10 +147,8 @@ def main(
             timings = alternating(cases, turns, clock)
             section = {"model": name, "side": pixels, **about(where, kind), "turns": turns}
             section |= {"processor_time": processor, "rows": rows(timings)}
-            put(found, "sections", [section], *_KEY)
-            write_whole(out / "batch_sizes.json", json.dumps(found, indent=1) + "\n")
-            write_whole(out / "batch_sizes.md", to_markdown(found["sections"]))
-    typer.echo(to_markdown(found["sections"]))
+            sections.keep(section)
+    typer.echo(sections.markdown)
 
 
 if __name__ == "__main__":

@@ -23,7 +23,17 @@ from typing import Annotated, Any
 import typer
 
 from .joint_cells import CELLS, DIRECT, STUDIED, TRAINING, Cell
-from .quality import RESULTS, SEED, chosen, judge_pieces, judge_version, percent, read_verdicts, share
+from .quality import (
+    RESULTS,
+    SEED,
+    chosen,
+    judge_pieces,
+    judge_version,
+    missing,
+    percent,
+    read_verdicts,
+    share,
+)
 from .study import difference
 
 
@@ -136,16 +146,7 @@ def measure(
     keys = {cell.name: key(cell, steps, device) for cell in cells}
     verdict_file.parent.mkdir(parents=True, exist_ok=True)
     verdicts = read_verdicts(verdict_file)
-    pieces = [
-        (cell, first)
-        for cell in cells
-        for first in range(0, cell.count, cell.batch)
-        if workers
-        and any(
-            (keys[cell.name], i) not in verdicts for i in range(first, min(first + cell.batch, cell.count))
-        )
-    ]
-    pieces.sort(key=lambda piece: piece[1] // 24)  # all rows have their first scenes before any has its last
+    pieces = missing(cells, keys, verdicts, 24) if workers else []
     tasks = [
         ({"key": keys[cell.name], "cell": cell.name}, (cell, first, steps, device, images))
         for cell, first in pieces

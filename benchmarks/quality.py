@@ -11,14 +11,14 @@ import hashlib
 import json
 import os
 import platform
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
 from datetime import date
 from importlib import metadata
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Protocol, TypeVar
 
 import typer
 from rich.console import Console
@@ -28,6 +28,20 @@ from scipy.stats import binomtest
 RESULTS = Path(__file__).parent / "results"
 SEED = 1000  # of the benchmark's scenes; training draws its own from random 60-bit seeds
 PAPER = {"mode": "paper"}  # whatever the preset says
+
+
+class _Row(Protocol):
+    """What a table's rows have in common: `count` scenes, sampled `batch` at a time."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def count(self) -> int: ...
+    @property
+    def batch(self) -> int: ...
+
+
+Counted = TypeVar("Counted", bound=_Row)
 
 
 @dataclass(frozen=True)
@@ -247,6 +261,21 @@ def judge_pieces(
             log.flush()
 
 
+def missing(
+    cells: Sequence[Counted], keys: Mapping[str, str], verdicts: Container[tuple[str, int]], together: int
+) -> list[tuple[Counted, int]]:
+    """(cell, first scene) of each batch that lacks a verdict; all cells have `together` scenes before any has more."""
+    lacking = [
+        (cell, first)
+        for cell in cells
+        for first in range(0, cell.count, cell.batch)
+        if any(
+            (keys[cell.name], i) not in verdicts for i in range(first, min(first + cell.batch, cell.count))
+        )
+    ]
+    return sorted(lacking, key=lambda piece: piece[1] // together)
+
+
 def measure(
     cells: list[Cell], weights: str, verdict_file: Path, workers: int, images: Path | None = None
 ) -> list[dict[str, Any]]:
@@ -260,16 +289,7 @@ def measure(
     keys = {cell.name: key(cell, weights) for cell in cells}
     verdict_file.parent.mkdir(parents=True, exist_ok=True)
     verdicts = read_verdicts(verdict_file)
-    todo = [
-        (cell, first)
-        for cell in cells
-        for first in range(0, cell.count, cell.batch)
-        if workers
-        and any(
-            (keys[cell.name], i) not in verdicts for i in range(first, min(first + cell.batch, cell.count))
-        )
-    ]
-    todo.sort(key=lambda piece: piece[1] // 64)  # all rows have their first scenes before any has its last
+    todo = missing(cells, keys, verdicts, 64) if workers else []
     pieces = [({"key": keys[cell.name], "cell": cell.name}, (cell, first, images)) for cell, first in todo]
     judge_pieces(judge_batch, pieces, verdicts, verdict_file, workers)
     return summarise(cells, keys, verdicts)

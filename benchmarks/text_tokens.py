@@ -8,7 +8,6 @@ fewer tokens may be slower.
 
 from __future__ import annotations
 
-import json
 import statistics
 from collections.abc import Callable
 from pathlib import Path
@@ -19,16 +18,15 @@ import typer
 from diffusers import FluxTransformer2DModel
 from rich.console import Console
 
-from picturelab.bounds import check, shown
-from picturelab.failures import reason, told_as
-from picturelab.files import write_whole
+from picturelab.bounds import shown
+from picturelab.failures import reason
 from picturelab.models import choose_dtype
-from picturelab.textfiles import read_json
 
 from .quality import RESULTS
+from .sections import Sections, numbers
 from .speed.circumstances import about, chosen_device
 from .speed.clock import Clock, Timing, alternating, spread
-from .speed.results import check_folder, milliseconds, put
+from .speed.results import milliseconds
 from .speed.subjects import built
 
 MULTIPLE = 128  # tokens
@@ -139,37 +137,6 @@ def to_markdown(sections: list[dict[str, Any]]) -> str:
     return "\n".join(lines)
 
 
-def read(path: Path) -> list[dict[str, Any]]:
-    """The sections of earlier runs.
-
-    Raises:
-        ValueError: the file is none of this benchmark's.
-    """
-    if not path.exists():
-        return []
-    found = read_json(path)
-    with told_as(f"{path} is no results' file of this benchmark"):
-        to_markdown(found["sections"])
-    return list(found["sections"])
-
-
-def numbers(text: str, option: str, bound: str, multiple: int = 1) -> list[int]:
-    """Whole numbers with commas between them.
-
-    Raises:
-        ValueError: one is no whole number, out of range or no multiple.
-    """
-    try:
-        values = [int(word) for word in text.split(",")]
-    except ValueError:
-        raise ValueError(f"{option} {shown(text)}: must be whole numbers with commas between them") from None
-    for value in values:
-        check(option, value, bound)
-        if value % multiple:
-            raise ValueError(f"{option} {value}: must be a multiple of {multiple}")
-    return values
-
-
 def main(
     shape: Annotated[str, typer.Option(help=f"{' or '.join(SHAPES)}.")] = "flux",
     device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1, ...")] = "cpu",
@@ -187,8 +154,7 @@ def main(
         kind = choose_dtype(dtype, where)
         sides = numbers(side, "--side", "height", _PIXELS)
         counts = numbers(tokens, "--tokens", "tokens")
-        check_folder(out)
-        found = {"sections": read(out / "text_tokens.json")}
+        sections = Sections(out, "text_tokens", _KEY, to_markdown)
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None
     transformer = None
@@ -204,10 +170,8 @@ def main(
             raise typer.Exit(1) from None
         section = {"shape": shape, "side": pixels, **about(where, kind), "turns": turns}
         section["rows"] = rows(timings, picture)
-        put(found, "sections", [section], *_KEY)
-        write_whole(out / "text_tokens.json", json.dumps(found, indent=1) + "\n")
-        write_whole(out / "text_tokens.md", to_markdown(found["sections"]))
-    typer.echo(to_markdown(found["sections"]))
+        sections.keep(section)
+    typer.echo(sections.markdown)
 
 
 if __name__ == "__main__":
