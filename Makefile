@@ -11,7 +11,8 @@ export OMP_WAIT_POLICY := PASSIVE
 	test-hostile test-examples test-families test-matrix test-oldest test-wheels docs coverage check bench bench-quick pictures \
 	screenshots which-settings clean
 
-PIP := -m pip install --disable-pip-version-check --quiet
+# Modules are compiled as they are imported: most never are, and all of torch's take a minute.
+PIP := -m pip install --disable-pip-version-check --quiet --no-compile
 # HASHES=1, as CI has it: nothing but files whose hashes stand in .ci/hashes/. HASHES=cuda: with torch's build for CUDA.
 HASHES ?=
 CHECKED := $(PIP) --require-hashes --no-deps --only-binary :all:
@@ -110,23 +111,16 @@ $(COMFYUI_NEEDS)/.installed:
 	$(BIN)/python $(PIP) --no-deps --upgrade --target $(COMFYUI_NEEDS) av einops
 	touch $@
 
-# The core on the oldest diffusers of the supported range, in an environment of its own.
+# The core on the oldest diffusers of the supported range, which stands apart from .venv with what it needs older.
 OLDEST := 0.41.0
-OLD := .venv-oldest
-test-oldest: $(OLD)/.installed
-	$(OLD)/bin/python -m pytest -q tests/contract tests/fouriscale/hooks/test_patch.py \
+OLD := .oldest
+test-oldest: install $(OLD)/.installed
+	PYTHONPATH=$(OLD) $(BIN)/python -c 'import diffusers; assert diffusers.__version__ == "$(OLDEST)"'
+	PYTHONPATH=$(OLD) $(PYTEST) -q tests/contract tests/fouriscale/hooks/test_patch.py \
 		tests/fouriscale/test_presets.py tests/fouriscale/sampling/test_generate.py
 
-$(OLD)/.installed: pyproject.toml shapeworld/pyproject.toml constraints.txt
-	test -x $(OLD)/bin/python || $(PYTHON) -m venv $(OLD)
-ifneq ($(HASHES),)
-	$(OLD)/bin/python $(CHECKED) $(TORCH) -r .ci/hashes/oldest.txt
-	$(OLD)/bin/python $(PIP) $(OURS)
-else
-	grep -vE '^(diffusers|huggingface_hub)==' constraints.txt > $(OLD)/constraints.txt
-	$(OLD)/bin/python $(PIP) -c $(OLD)/constraints.txt 'diffusers==$(OLDEST)' \
-		-e '.[audit,lora,dev]' -e ./shapeworld
-endif
+$(OLD)/.installed: .ci/hashes/oldest.txt
+	$(BIN)/python $(CHECKED) --upgrade --target $(OLD) -r .ci/hashes/oldest.txt
 	touch $@
 
 # The documentation as a site, in site/; a link that leads nowhere is an error. What it is built with needs nothing of .venv.

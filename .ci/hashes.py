@@ -34,7 +34,7 @@ def main(oldest: str) -> None:
     """Write the files.
 
     Args:
-        oldest: the version of diffusers for the environment of `make test-oldest`.
+        oldest: the version of diffusers of `make test-oldest`.
     """
     everything = resolved(CONSTRAINTS.read_text(), ".[all,dev]", "./shapeworld[train]")
     relaxed = re.sub(r"(?m)^(diffusers|huggingface_hub)==.*\n", "", CONSTRAINTS.read_text())
@@ -50,7 +50,7 @@ def main(oldest: str) -> None:
     hashes = all_hashes([everything | quantisers | website, others, cuda])
     for name, wanted in (
         ("all", everything),
-        ("oldest", of_oldest),
+        ("oldest", others),
         ("quantisers", quantisers),
         ("website", website),
         ("cuda", cuda),

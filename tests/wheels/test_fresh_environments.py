@@ -39,6 +39,7 @@ def environment(folder: Path, *requirements: str) -> Run:
     """Make an environment with some requirements; gives what runs its commands in an empty folder."""
     subprocess.run([sys.executable, "-m", "venv", folder], check=True)
     pip = [folder / "bin" / "python", "-m", "pip", "--disable-pip-version-check", "install", "--quiet"]
+    pip.append("--no-compile")  # most modules are never imported
     # The very torch of constraints.txt: any other comes with CUDA.
     subprocess.run([*pip, "--constraint", ROOT / "constraints.txt", *requirements], check=True)
     elsewhere = folder / "elsewhere"
