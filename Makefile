@@ -67,7 +67,7 @@ test-wheels: install
 # Quantisers stand apart from .venv: diffusers imports them wherever they are, and they are noisy without a GPU.
 QUANTISERS := .quantisers
 test-matrix: install $(QUANTISERS)/.installed
-	PYTHONPATH=$(QUANTISERS) $(BIN)/python -m pytest -q tests/matrix
+	PYTHONPATH=$(QUANTISERS) $(PYTEST) -q tests/matrix
 
 $(QUANTISERS)/.installed: constraints.txt
 ifneq ($(HASHES),)
