@@ -41,7 +41,11 @@ def test_the_oldest_diffusers_brings_what_it_needs_older_and_no_more(pins):
     oldest, newest = (pins(ROOT / ".ci" / "hashes" / f"{name}.txt") for name in ("oldest", "all"))
     version = re.search(r"(?m)^OLDEST := (\S+)", (ROOT / "Makefile").read_text())[1]
     assert oldest["diffusers"] == version
-    assert {name for name in oldest if oldest[name] != newest[name]} == set(oldest) <= {"diffusers", "huggingface-hub"}
+    assert (
+        {name for name in oldest if oldest[name] != newest[name]}
+        == set(oldest)
+        <= {"diffusers", "huggingface-hub"}
+    )
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
