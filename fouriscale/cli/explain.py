@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from picturelab.amounts import gibibytes
-from picturelab.cli.arguments import Bounded
+from picturelab.cli.arguments import Bounded, gibibytes_typed
 from picturelab.cli.options import Device, Dtype
 from picturelab.cli.run import say
 from picturelab.quiet import quieten
@@ -65,7 +65,7 @@ def explain(
     memory: Annotated[
         float | None,
         typer.Option(
-            parser=Bounded("memory", "gibibytes"),
+            parser=gibibytes_typed,
             metavar="<float>",
             help="A card's, in GiB, such as 12; what is here if left out.",
         ),
@@ -234,16 +234,19 @@ def _on_a_card(
     from ..loading.parameters import sizes_of
     from ..recognise import config_for, preset_of
     from ..reports import card, fit_words, measured, paste
+    from ..reports.other_cards import elsewhere_sentence
     from ..reports.warnings import warnings_of
 
+    place = _place(memory, device)
     precision = choose_dtype(dtype or (None if memory is None else "float16"), device)
     unet, factor = unet_config(model, preset), vae_scale_factor(model, preset)
+    family = preset_of(unet)
     held = fit_words.parts_of(explanation, sizes_of(model, preset), precision)
     there = memory_of(device) if memory is None else memory * card.GIB
     switches = card.switches_for(held, there)
     times = _times(unet, explanation, held, device, precision, factor) if measure else None
+    computed = measured.estimate(explanation, family)
     name = str(precision).removeprefix("torch.")
-    family = preset_of(unet)
     own = config_for(unet) if preset is None else named_config(preset)
     lines = [
         *fit_words.fit_sentences(
@@ -253,8 +256,10 @@ def _on_a_card(
             where=fit_words.where_of(memory is not None, device.type),
             switches=switches,
             steps=explanation.steps,
+            card=place != "cpu",
         ),
-        fit_words.time_sentence(explanation, times, measured.estimate(explanation, family)),
+        fit_words.time_sentence(explanation, times, computed),
+        *([elsewhere_sentence(computed.run)] if computed and not times else []),
         *fit_words.faster_sentences(explanation),
         *warnings_of(explanation),
     ]
@@ -268,7 +273,7 @@ def _on_a_card(
         preset=preset,
         dtype=name,
         switches=switches,
-        place=_place(memory, device),
+        place=place,
     )
     return [*lines, "code:", *code]
 

@@ -10,10 +10,13 @@ from picturelab.amounts import gibibytes
 
 from ..loading.parameters import Sizes
 from ..sampling.vae import decoder_values
-from .card import BUS, RESERVED, SWITCHES, Parts, needed, transfer_seconds
+from .card import BUS, GIB, RESERVED, SWITCHES, Parts, needed, transfer_seconds
 from .explain import Explanation
 from .measure import StepTimes
 from .measured import CARD, Estimate
+
+_BARELY = 1.5 * GIB
+_OFFLOAD = "model offload"
 
 
 def parts_of(explanation: Explanation, sizes: Sizes, dtype: torch.dtype) -> Parts:
@@ -53,6 +56,7 @@ def fit_sentences(
     switches: Collection[str] | None,
     steps: int,
     denoiser: str = "UNet",
+    card: bool = True,
 ) -> list[str]:
     """What the run holds, whether that fits and what must be switched on for it.
 
@@ -63,6 +67,7 @@ def fit_sentences(
         switches: names of `card.SWITCHES`, as `card.switches_for` chooses them; None: nothing makes it fit.
         steps: of the run.
         denoiser: what it is called.
+        card: whether that memory is a GPU's.
     """
     split = (
         f" ({gibibytes(parts.split_sampling)} with split rows)" if parts.split_sampling is not None else ""
@@ -80,8 +85,9 @@ def fit_sentences(
             f"fit: no; {there}, and with all that can be switched on {gibibytes(least)} are needed beside those: a "
             "smaller size needs less; code for this one is left out",
         ]
+    close = _close(parts, memory, switches, steps) if card else []
     if not switches:
-        return [holds, f"fit: yes; {there}, {gibibytes(needed(parts))} needed"]
+        return [holds, f"fit: yes; {there}, {gibibytes(needed(parts))} needed", *close]
     lines = [
         holds,
         f"fit: {gibibytes(needed(parts, switches))} needed instead of {gibibytes(needed(parts))}; {there}; with",
@@ -92,7 +98,18 @@ def fit_sentences(
         stay = f"; the {weights} of weights stay in main memory"
         more = f", {seconds:.1f} s a picture at {BUS / 1e9:.0f} GB a second{stay}" if seconds else ""
         lines.append(f"  {name}: {SWITCHES[name].cost}{more}")
-    return lines
+    return lines + close
+
+
+def _close(parts: Parts, memory: float, switches: Collection[str], steps: int) -> list[str]:
+    """What to switch on besides where the run fits but barely, for a desktop and a browser are on the card, too."""
+    if memory - RESERVED - needed(parts, switches) > _BARELY or any("offload" in name for name in switches):
+        return []
+    more = [*switches, _OFFLOAD]
+    return [
+        f"close: where that runs out of memory, {_OFFLOAD} instead of pipe.to(...) makes it "
+        f"{gibibytes(needed(parts, more))}, in {transfer_seconds(parts, more, steps):.1f} s more a picture"
+    ]
 
 
 def where_of(asked: bool, device: str) -> str:
@@ -108,11 +125,15 @@ def where_of(asked: bool, device: str) -> str:
 
 
 def faster_sentences(explanation: Explanation) -> list[str]:
-    """Where less time can be had; none where the run is the fastest there is."""
-    if explanation.config.deep or not explanation.active:
+    """Where less time can be had; none where nothing is done."""
+    if not explanation.active:
         return []
+    ways = [] if explanation.config.deep else ["--mode fast"]
+    ways += ["--cascade"] if explanation.cascade is None else []
+    half = max(1, explanation.steps // 2)
     return [
-        "faster: --mode fast; the same command with it says how much, docs/which-settings.md for usual sizes"
+        f"faster: {', '.join([*ways, f'--steps {half}'])}, of which the same command says how much; few-step models: "
+        "docs/pipelines.md"
     ]
 
 

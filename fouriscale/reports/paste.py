@@ -15,6 +15,8 @@ from ..sampling.transformers import TRUE_GUIDANCE
 from .explain import Explanation
 from .explain_positions import PositionsExplanation
 
+_OWN = "# with a pipeline of your own, from here on"
+
 
 def code(
     explanation: Explanation,
@@ -43,7 +45,8 @@ def code(
     call = f"height={height}, width={width}, num_inference_steps={explanation.steps}"
     names, applying = _applying("FouriScaleConfig", preset, settings)
     lines = [*_loading(model, dtype, xl=explanation.told), *_placing(switches, place), applying]
-    if explanation.told:  # which `cascade` does by itself
+    if explanation.told and explanation.cascade is None:  # which `cascade` does by itself
+        lines.append("# the sizes are (height, width): SDXL is told that it draws at its training size")
         call += "".join(f", {k}={v}" for k, v in size_conditioning(explanation.config, height, width).items())
     if explanation.cascade is None:
         return [f"from fouriscale import {names}", *lines, f'image = pipe("{prompt}", {call}).images[0]']
@@ -123,12 +126,14 @@ def _loading(model: str, dtype: str, *, xl: bool) -> list[str]:
             f"from diffusers import {kind}",
             "",
             f"pipe = {kind}.from_single_file({model!r}, dtype=torch.{dtype})",
+            _OWN,
         ]
     return [
         "import torch",
         "from diffusers import DiffusionPipeline",
         "",
         f"pipe = DiffusionPipeline.from_pretrained({model!r}, dtype=torch.{dtype})",
+        _OWN,
     ]
 
 

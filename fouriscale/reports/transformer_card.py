@@ -11,6 +11,7 @@ from ..sampling.vae import decoder_values
 from .card import Parts, switches_for
 from .explain_positions import PositionsExplanation
 from .fit_words import fit_sentences
+from .other_cards import elsewhere_sentence
 from .paste import transformer_code
 
 CARD = "an H100 80 GB in bfloat16"
@@ -106,6 +107,7 @@ def card_sentences(
             switches=switches,
             steps=explanation.steps,
             denoiser="transformer",
+            card=place != "cpu",
         )
     if parts is not None and not (parts.text and parts.vae):
         lines.append("  of these, 0 GiB stand for parts whose configs are not at hand: they need more")
@@ -114,6 +116,7 @@ def card_sentences(
             f"time: about {run:.3g} s for {explanation.steps} steps on {CARD}; computed by multiply-adds from a call "
             f"of FLUX.1's shape at 1024x1024 that took {_SECONDS} s there, prompts and decoding apart"
         )
+        lines.append(elsewhere_sentence(run))
     if switches is None:
         return lines
     code = transformer_code(

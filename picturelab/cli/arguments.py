@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import typer
 
 from ..bounds import BOUNDS, check, check_prompt, shown
@@ -81,6 +83,11 @@ def number(text: str) -> float:
 def dtype(text: str) -> str:
     """A dtype by its name or the short one that others use, such as fp16; whether there is one is asked later."""
     return _SHORT.get(text.lower(), text)
+
+
+def gibibytes_typed(text: str) -> int | float:
+    """Memory in GiB, with or without the unit."""
+    return Bounded("memory", "gibibytes")(re.sub(r"\s*Gi?B?\s*$", "", text, flags=re.IGNORECASE))
 
 
 def pixels(text: str) -> tuple[int, int]:

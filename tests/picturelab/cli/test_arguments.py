@@ -1,7 +1,7 @@
 import pytest
 import typer
 
-from picturelab.cli.arguments import Bounded, Prompted, dtype, pixels
+from picturelab.cli.arguments import Bounded, Prompted, dtype, gibibytes_typed, pixels
 
 
 def test_numbers_within_their_bounds():
@@ -60,3 +60,8 @@ def test_pixels():
 )
 def test_dtypes_go_by_their_short_names_too(typed, name):
     assert dtype(typed) == name
+
+
+@pytest.mark.parametrize("text", ["12", "12GB", "12 GiB", "12g", "12.0"])
+def test_memory_may_have_its_unit(text):
+    assert gibibytes_typed(text) == 12
