@@ -11,8 +11,7 @@ export OMP_WAIT_POLICY := PASSIVE
 	test-hostile test-examples test-families test-matrix test-oldest test-wheels docs coverage check bench bench-quick pictures \
 	screenshots which-settings clean
 
-# Modules are compiled as they are imported: most never are, and all of torch's take a minute.
-PIP := -m pip install --disable-pip-version-check --quiet --no-compile
+PIP := -m pip install --disable-pip-version-check --quiet
 # HASHES=1, as CI has it: nothing but files whose hashes stand in .ci/hashes/. HASHES=cuda: with torch's build for CUDA.
 HASHES ?=
 CHECKED := $(PIP) --require-hashes --no-deps --only-binary :all:

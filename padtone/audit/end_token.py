@@ -7,22 +7,21 @@ from typing import Any
 import numpy as np
 
 from ..maths.metrics import Interval, bootstrap
+from ..maths.verdict import FEWEST_PROMPTS
 from .scores import Scores
 
 _FIGURE = "own_full"  # likeness to the own prompt's picture beyond other prompts', where chance gives 0
 
 
 def end_token(scores: Scores) -> dict[str, Any] | None:
-    """{"eos", "padding", "difference": of the two, prompt by prompt, "sentence"}; None: there is no end token."""
+    """{"eos", "padding", "difference": prompt by prompt, "sentence"}; None: no end token, or too few prompts."""
     arms = ("ite eos", "ite padding")
     if any(arm not in scores.arms for arm in arms):
         return None
     rows = scores.rows(arms[0]) & scores.rows(arms[1])
-    if not rows.any():
-        return None
     eos, padding = (scores.arms[arm][_FIGURE][rows].mean(1) for arm in arms)
     finite = np.isfinite(eos) & np.isfinite(padding)
-    if not finite.any():
+    if finite.sum() < FEWEST_PROMPTS:
         return None
     figures = [bootstrap(values[finite]) for values in (eos, padding, eos - padding)]
     names = ("eos", "padding", "difference")

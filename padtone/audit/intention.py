@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from ..maths.verdict import FEWEST_PROMPTS
 from .plan import AuditPlan, pieces_of
 from .settings import AuditSettings
 
@@ -17,13 +18,17 @@ _CALL = {  # of the pipeline's arguments, those that decide how long it takes an
 
 def intention(plan: AuditPlan, settings: AuditSettings, folder: Path) -> str:
     """What will be made: prompts, seeds, arms, pictures, and what each is sampled with."""
-    works = [piece.work for piece in pieces_of(plan, settings) if piece.work]
-    pictures = sum(len(work.arms) * len(work.seeds) for work in works)
+    pictures = sum(piece.pictures for piece in pieces_of(plan, settings))
     arms = pictures // (len(plan.used) * settings.seeds)
     call = settings.call
     size = f" of {call['width']}x{call['height']}" if call.get("width") and call.get("height") else ""
     how = [words.format(call[name]) for name, words in _CALL.items() if call.get(name) is not None]
+    few = (
+        f"; no verdict can come of fewer than {FEWEST_PROMPTS} prompts"
+        if len(plan.used) < FEWEST_PROMPTS
+        else ""
+    )
     return (
         f"{len(plan.used)} prompts, {settings.seeds} seeds, {arms} arms: {pictures} pictures{size} "
-        f"({', '.join([*how, settings.precision])}), into {folder}"
+        f"({', '.join([*how, settings.precision])}), into {folder}{few}"
     )

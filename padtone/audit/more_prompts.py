@@ -17,6 +17,7 @@ from ..maths.verdict import (
     none_can_go,
 )
 
+_NUMBER = 64  # prompts, which named one for four of our five models: docs/audit.md
 PRACTICAL = 1000  # prompts; who would need more has effects too small for an audit
 
 
@@ -101,6 +102,8 @@ def _sentence(prompts: int, lacking: Mapping[str, int | None]) -> str:
     if not lacking:
         return ""
     start = f"{prompts} prompts cannot {' or '.join(lacking)}"
+    if prompts < FEWEST_PROMPTS:  # whose spread says little
+        return f"{start}; a verdict needs {FEWEST_PROMPTS}, a number of tokens seldom fewer than {_NUMBER}."
     known = {what: count for what, count in lacking.items() if count is not None and count > prompts}
     if not known:
         return f"{start}; as the effects stand here, more of them would not either."

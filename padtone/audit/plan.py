@@ -60,6 +60,11 @@ class Piece:
     prompt: int
     work: Work | None
 
+    @property
+    def pictures(self) -> int:
+        """How many it makes."""
+        return len(self.work.arms) * len(self.work.seeds) if self.work else 0
+
 
 def make_plan(pipe: Pipeline, settings: AuditSettings) -> AuditPlan:
     """Read the prompts and decide what can be asked of this pipeline.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -96,12 +96,14 @@ class Audit:
             self._warm_up()
         if announce:
             announce(intention(self.plan, self.settings, folder))
-        for i, piece in enumerate(todo):
+        done = _count(pieces) - _count(todo)
+        for piece in todo:
             if progress:
-                progress("pictures", len(pieces) - len(todo) + i, len(pieces))
+                progress("pictures", done, _count(pieces))
             self._finish(piece)
+            done += _count([piece])
         if progress:
-            progress("pictures", len(pieces), len(pieces))
+            progress("pictures", done, _count(pieces))
 
     @property
     def pictures(self) -> AuditPictures:
@@ -227,6 +229,11 @@ class Audit:
 
     def _machine(self) -> dict[str, Any]:
         return machine_of(self.pipe).model_dump()
+
+
+def _count(pieces: Sequence[Piece]) -> int:
+    """Their pictures; measuring attention makes none."""
+    return sum(piece.pictures for piece in pieces)
 
 
 def _notes_of(length: TimedLength, whole: TimedLength) -> LengthNotes:

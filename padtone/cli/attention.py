@@ -72,7 +72,7 @@ def attention(
     for entry in found:
         for line in _lines(entry):
             say(line)
-    say(_found(found))
+    say(f"{_found(found)}; that is where it looks, and whether padding is used `padtone audit` tells")
     say(f"even: if every key were attended to alike; layers and steps from 0: {path}")
 
 

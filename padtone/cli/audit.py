@@ -47,7 +47,9 @@ def audit(
     count: Annotated[
         int | None,
         typer.Option(
-            parser=whole, metavar="<int>", help="How many prompts; all of a file, else 8, if left out."
+            parser=whole,
+            metavar="<int>",
+            help="How many prompts; all of a file, else 8, if left out. A verdict needs 6, a number about 64.",
         ),
     ] = None,
     seeds: Annotated[
@@ -221,12 +223,14 @@ def _summary(results: dict[str, Any], page: Path) -> str:
     """The verdict, what stands beside it, what it leaves open, and where the report is."""
     from ..reports.deciding import deciding_sentence
     from ..reports.full_audit import full_audit
-    from ..reports.number import keep_of, keep_sentence, number_sentence
+    from ..reports.number import judged_sentence, keep_of, keep_sentence, number_sentence
 
     settings = results["settings"]
     about = f"{len(settings['prompts'])} prompts, {settings['seeds']} seeds"
     line = f"{results['model']}, {about}: {results['verdict']}. {results['reason']}"
-    line = " ".join(filter(None, (line, deciding_sentence(results), number_sentence(results))))
+    line = " ".join(
+        filter(None, (line, deciding_sentence(results), number_sentence(results), judged_sentence(results)))
+    )
     if results["droppable"]:
         why = f" {sentence}" if (sentence := keep_sentence(results)) else ""
         line += f" padtone.trim_padding(pipe, keep={keep_of(results)}).{why}"

@@ -95,7 +95,7 @@ def _found(entries: Sequence[TokenRoles], masked: bool, changes: dict[str, list[
         if role == "padding" and not math.isnan(change)
     ]
     if not own:
-        return sentence
+        return f"{sentence}; whether that matters `padtone audit` tells"
     mean = sum(own) / len(own)
     return f"{sentence}; one word replaced changes them {mean:.2f} times as much as another prompt does"
 

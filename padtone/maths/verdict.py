@@ -187,10 +187,19 @@ def either(findings: Sequence[Finding]) -> str:
 
 
 def answers(findings: Sequence[Finding]) -> dict[str, str]:
-    """{question: its answer}, by the rule for its kind: `shows` asks by three figures, `changes` by two."""
+    """{question: its answer}, by the rule for its kind: `shows` asks by three figures, `changes` by two.
+
+    Of fewer prompts than a verdict needs all are unclear, whatever their intervals.
+    """
     questions = groupby(findings, key=lambda finding: finding.question)
     joined = {question: list(group) for question, group in questions}
-    return {question: (shown if len(group) == 3 else either)(group) for question, group in joined.items()}
+    return {question: _answer(group) for question, group in joined.items()}
+
+
+def _answer(group: Sequence[Finding]) -> str:
+    if any(finding.prompts < FEWEST_PROMPTS for finding in group):
+        return UNCLEAR
+    return (shown if len(group) == 3 else either)(group)
 
 
 def judge(

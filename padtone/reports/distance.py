@@ -37,7 +37,10 @@ def distance_sentence(pictures: Pictures, whole: str, empty: str | None = "clean
     if not far:
         return None
     seeds = len(pictures[whole])
+    others = [distance(pictures[whole][:1], [other]) for other in pictures[whole][1:]]
+    another = f", another seed {np.mean(others) / (nothing or 1):.0%}" if others else ""
     how = f"root mean square of pixels, {seeds} seed{'s' if seeds > 1 else ''}; `padtone audit` says how sure that is"
     shares = ", ".join(f"{arm} {value / (nothing or 1):.0%}" for arm, value in far.items())
     of = "an empty text's" if nothing else "the pixels' range"
-    return f"difference from the {whole} picture, 100% being {of}: {shares} ({how})"
+    hint = "" if others else "; --seeds 0,1 says what another seed would change"
+    return f"difference from the {whole} picture, 100% being {of}: {shares}{another} ({how}{hint})"

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+_JUDGED = "all correct"  # a judge's figure
+
 
 def in_short(results: Mapping[str, Any]) -> str:
     """Such as "at least 30 of 62", for a headline; "not known with 8 prompts" where it is not decided.
@@ -32,27 +34,57 @@ def number_sentence(results: Mapping[str, Any]) -> str:
     more = f", {rest}" if (rest := up_to(results)) else ""
     if results["droppable"] is None:
         return f"How many of {results['padding']} padding tokens can go is {in_short(results)}{more}."
-    faster = f" ({results['speedup']:.2f}x as fast)" if results["droppable"] else ""
+    faster = ""
+    if results["droppable"]:
+        low, high = results["keep_k"]["speedup_interval"]
+        faster = f" ({results['speedup']:.2f}x as fast a picture, {low:.2f} to {high:.2f})"
     start = in_short(results)
     return f"{start[0].upper()}{start[1:]} padding tokens can go{faster}{more}."
 
 
-def fastest_length(results: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """Of the lengths that the text was trimmed to, the one that was fastest; None: none was timed."""
+def judged_sentence(results: Mapping[str, Any]) -> str:
+    """How often a checker found all of a scene right, whole and at the lengths that the number names; else empty."""
+    keep_k = results["keep_k"]
+    named = (None, keep_k["smallest"], keep_k["undecided"])
+    rows = {row["k"]: row.get(_JUDGED) for row in keep_k["curve"] if row["k"] in named}
+    if None in rows.values() or len(rows) < 2:
+        return ""
+    whole, *others = (
+        (rows[k], "with all padding" if k is None else f"at keep {k}")
+        for k in dict.fromkeys(named)
+        if k in rows
+    )
+    said = [
+        f"{figure['mean']:.0%} {where} ({figure['low']:.0%} to {figure['high']:.0%})"
+        for figure, where in (whole, *others)
+    ]
+    return f"By the checker all of a scene is right in {', '.join(said)}."
+
+
+def chosen_length(results: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """Of the lengths that the text was trimmed to, the shortest, or one that is faster beyond both their spreads.
+
+    Returns:
+        None where none was timed.
+    """
     timed = results["keep_k"].get("timed") or {"lengths": []}
     trimmed = [length for length in timed["lengths"] if length["treatment"] == "trim"]
-    return min(trimmed, key=lambda length: length["seconds"], default=None)
+    if not trimmed:
+        return None
+    shortest = min(trimmed, key=lambda length: length["rows"])
+    fastest = min(trimmed, key=lambda length: length["seconds"])
+    return fastest if fastest["speedup_range"][0] > shortest["speedup_range"][1] else shortest
 
 
 def keep_of(results: Mapping[str, Any]) -> int:
-    """Padding tokens to keep where some can go: at the fastest length, if lengths were timed."""
-    length = fastest_length(results)
+    """Padding tokens to keep where some can go: at `chosen_length`, if lengths were timed."""
+    length = chosen_length(results)
     return int(length["tokens_kept"] if length else results["keep_k"]["smallest"])
 
 
 def keep_sentence(results: Mapping[str, Any]) -> str:
     """Why the line of code keeps more than has to stay; empty where it does not."""
-    smallest, fastest = results["keep_k"]["smallest"], fastest_length(results)
+    smallest, fastest = results["keep_k"]["smallest"], chosen_length(results)
     if not results["droppable"] or fastest is None or fastest["tokens_kept"] == smallest:
         return ""
     keep = keep_of(results)
@@ -68,7 +100,7 @@ def line_speed(results: Mapping[str, Any]) -> dict[str, Any] | None:
     """Speed with the line of code: {"mean", "low", "high", "range": which, "of": what was timed}; None: no line."""
     if not results["droppable"]:
         return None
-    fastest = fastest_length(results)
+    fastest = chosen_length(results)
     if fastest is None or keep_of(results) == results["keep_k"]["smallest"]:
         low, high = results["keep_k"]["speedup_interval"]
         return {

@@ -22,7 +22,7 @@ from .evidence import ATTRIBUTES, attributes, places_chart, questions, token_pla
 from .full_audit import full_audit
 from .glance import cases
 from .grids import all_grids, keep_grids, main_grids, without_yardstick
-from .number import code_line, fastest_length, in_short, keep_sentence, line_speed, up_to
+from .number import chosen_length, code_line, in_short, judged_sentence, keep_sentence, line_speed, up_to
 
 GLANCE = "glance.png"  # in an audit's folder
 
@@ -96,7 +96,8 @@ def render(results: Mapping[str, Any], pictures: RunFolder) -> str:
             code=code_line(results),
             why_keep=keep_sentence(results),
             line_speed=line_speed(results),
-            fastest=fastest_length(results),
+            chosen=chosen_length(results),
+            judged_lengths=judged_sentence(results),
             full_audit=full,
             full_address=full.address(pictures.folder) if full else None,
             glance=_glance(pictures.folder / GLANCE),

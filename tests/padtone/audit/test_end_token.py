@@ -46,6 +46,12 @@ def test_a_difference_that_holds_0_is_unclear():
     )
 
 
+def test_of_fewer_prompts_than_a_verdict_takes_nothing_is_said():
+    """Of two prompts, likeness beyond other prompts is the same for both, so an interval would have no width."""
+    few = [0.1, 0.2, 0.3, 0.4, 0.5]
+    assert end_token(scores(eos=[*few, *[np.nan] * 3], padding=[*few, *[np.nan] * 3])) is None
+
+
 def test_without_an_end_token_there_is_nothing_to_say():
     assert end_token(scores(padding=BASE)) is None
     assert end_token(scores(eos=[np.nan] * PROMPTS, padding=BASE)) is None

@@ -57,6 +57,10 @@ def test_where_more_would_not_help():
 def test_fewer_than_a_verdict_takes(prompts):
     answer = asked(INCONCLUSIVE, prompts=prompts, sees=False, other=(-0.3, 0.1), most_kept=(-0.3, 0.1))
     assert (answer["verdict"], answer["number"]) == (6, 6)
+    assert answer["sentence"] == (
+        f"{prompts} prompts cannot decide or name how many padding tokens can go; a verdict needs 6, a number of "
+        "tokens seldom fewer than 64."
+    )
 
 
 def test_more_prompts_than_is_practical():

@@ -99,6 +99,7 @@ def test_attention(run, tiny_model):
     shares = [re.search(r"padding ([\d.]+%)", lines[i])[1] for i in (0, 4)]
     assert lines[-2].startswith(f"padding takes {shares[0]} of the image's attention at 32x16, ")
     assert f" times its even share; {shares[1]} of the image's attention at 48x24, " in lines[-2]
+    assert lines[-2].endswith("; that is where it looks, and whether padding is used `padtone audit` tells")
     assert lines[-1].endswith("from 0: a.png")
     assert len(Image.open("a.png").getcolors(10**6)) > 100
     (size,) = json.loads(run("attention", PROMPT, *given, "--scales", "0.5", "--json", "--out", "b.png")[1])

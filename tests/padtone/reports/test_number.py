@@ -3,7 +3,15 @@
 import pytest
 
 from benchmarks.audit import read
-from padtone.reports.number import code_line, in_short, keep_sentence, line_speed, number_sentence, up_to
+from padtone.reports.number import (
+    code_line,
+    in_short,
+    judged_sentence,
+    keep_sentence,
+    line_speed,
+    number_sentence,
+    up_to,
+)
 from shapeworld import load_pipeline
 
 CURVE = [{"k": k, "dropped": 62 - k} for k in (0, 4, 8, 16, 32)] + [{"k": None, "dropped": 0}]
@@ -29,19 +37,14 @@ def report(droppable, smallest, undecided=None, timed=None):
     }
 
 
-TIMED = {
-    "lengths": [
-        {
-            "treatment": name,
-            "tokens_kept": kept,
-            "rows": rows,
-            "seconds": s,
-            "speedup": 3 / s,
-            "speedup_range": [1.0, 1.2],
-        }
-        for name, kept, rows, s in (("keep", None, 72, 3.0), ("trim", 32, 42, 2.9), ("trim", 38, 48, 2.5))
-    ]
-}
+def timed(*lengths):
+    """Lengths of a text, each (treatment, tokens kept, rows, speed, lower and upper quartile of it)."""
+    names = ("treatment", "tokens_kept", "rows", "speedup", "speedup_range", "seconds")
+    return {"lengths": [dict(zip(names, (*one, 3 / one[3]), strict=True)) for one in lengths]}
+
+
+WHOLE = ("keep", None, 72, 1.0, [1.0, 1.0])
+TIMED = timed(WHOLE, ("trim", 32, 42, 1.03, [1.0, 1.05]), ("trim", 38, 48, 1.2, [1.1, 1.3]))
 
 
 @pytest.mark.parametrize(
@@ -67,7 +70,7 @@ def test_the_speed_is_that_of_the_line():
     whole, rounder = report(30, 32), report(30, 32, timed=TIMED)
     speeds = [list(line_speed(results).values()) for results in (whole, rounder)]
     assert speeds[0] == [1.04, 1.01, 1.1, "95% interval", "a picture"]
-    assert speeds[1] == [1.2, 1.0, 1.2, "middle half of the calls", "the denoiser's calls"]
+    assert speeds[1] == [1.2, 1.1, 1.3, "middle half of the calls", "the denoiser's calls"]
     assert keep_sentence(whole) == ""
     assert "keep=32)" in code_line(whole)
     assert keep_sentence(rounder).startswith(
@@ -75,6 +78,32 @@ def test_the_speed_is_that_of_the_line():
     )
     assert "keep=38)" in code_line(rounder)
     assert line_speed(report(None, None)) is code_line(report(0, None)) is None
+
+
+def test_a_rounder_length_must_be_faster_beyond_the_spread():
+    noise = timed(WHOLE, ("trim", 32, 42, 1.03, [1.0, 1.12]), ("trim", 38, 48, 1.2, [1.1, 1.3]))
+    results = report(30, 32, timed=noise)
+    assert "keep=32)" in code_line(results)
+    assert line_speed(results)["of"] == "a picture"
+    assert keep_sentence(results) == ""
+
+
+def test_what_a_checker_found_stands_beside_the_number():
+    def curve(**shares):
+        return [
+            {"k": k, "all correct": {"mean": m, "low": m - 0.1, "high": m + 0.1}} for k, m in shares["of"]
+        ]
+
+    results = report(30, 32, 8)
+    assert judged_sentence(results) == "", "no checker"
+    results["keep_k"]["curve"] = curve(of=((0, 0.2), (8, 0.4), (32, 0.7), (None, 0.8)))
+    assert judged_sentence(results) == (
+        "By the checker all of a scene is right in 80% with all padding (70% to 90%), 70% at keep 32 (60% to 80%), 40% "
+        "at keep 8 (30% to 50%)."
+    )
+    results = report(None, None)
+    results["keep_k"]["curve"] = curve(of=((0, 0.2), (None, 0.8)))
+    assert judged_sentence(results) == "", "no length is named"
 
 
 def test_the_code_runs_as_printed():
