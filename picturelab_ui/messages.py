@@ -23,11 +23,12 @@ def status(runner: Runner, job: PageJob | None, results: str = "") -> str:
     if job.state == "failed":
         return alert(ValueError(job.error))
     if job.state == "cancelled":
-        return _box("cancelled", "Cancelled. What was not finished is not kept.")
+        return _box("cancelled", f"Cancelled. {job.outcome or 'What was not finished is not kept'}.")
     if job.state == "done":
+        done = ". ".join(filter(None, (f"Done in {duration(job.seconds)}", job.outcome)))
         see = f' <a href="#{results}">See it below</a>' if results else ""
         remarks = "".join(f"<p>{escape(without_paths(text))}</p>" for text in job.remarks)
-        return _box("done", f"<span>Done in {duration(job.seconds)}.{see}</span>", remarks)
+        return _box("done", f"<span>{done}.{see}</span>", remarks)
     if job.state == "waiting":
         return _box("waiting", f"Waiting: {_before(runner.standing(job))}.")
     left = ""

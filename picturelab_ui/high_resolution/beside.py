@@ -66,7 +66,7 @@ def note_problems(
 ) -> Inputs:
     """Note what is wrong with these fields; what the picture is made from, nothing where something is wrong."""
     with wrong.at("count"):
-        check_between("count", values["count"], 1, workshop.host.max_pictures)
+        check_between("pictures", values["count"], 1, workshop.host.max_pictures)
     with wrong.at("sampler"):
         check_one_of("sampler", values["sampler"], SAMPLERS)
     for name, what in _OF_HOST.items():

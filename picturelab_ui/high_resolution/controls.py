@@ -173,6 +173,16 @@ def _seed(
             min_width=110,
         )
         form.add("count", count)
+    form.add(
+        "sampling",
+        gr.Radio(
+            _SAMPLINGS,
+            value=usual["sampling"],
+            label="Which pictures",
+            info="of each seed",
+            elem_classes="chips",
+        ),
+    )
     return dice, reuse, anew
 
 
@@ -194,7 +204,6 @@ def _sampling(form: Form, usual: Mapping[str, Any], workshop: Workshop) -> None:
         )
         form.add("guidance", guidance)
     form.add("sampler", gr.Dropdown(list(beside.SAMPLERS), value=usual["sampler"], label="Sampler"))
-    form.add("sampling", gr.Radio(_SAMPLINGS, value=usual["sampling"], label="Which pictures"))
 
 
 def _cascade(form: Form, usual: Mapping[str, Any]) -> None:

@@ -53,7 +53,7 @@ def _line(workshop: Workshop, picture_order: PictureOrder, explanation: AnyExpla
     mind = "; mind the warning" if warnings_of(explanation) else ""
     return (
         f"{width} x {height}, {times:.2f} times {own_width} x {own_height} {sides}; {_run(picture_order)}; "
-        f"{_pictures(picture_order)}: {_time(workshop, picture_order, explanation)}{mind}"
+        f"{_pictures(picture_order)}, time: {_time(workshop, picture_order, explanation)}{mind}"
     )
 
 

@@ -116,10 +116,6 @@ def place(panel: JobPanel) -> HighResolutionViews:
         VIEWS, value=AS_IT_IS, label="Seen", visible=False, elem_classes="chips", elem_id="hires-wrapped"
     )
     panel.place_link()
-    previews = gr.Gallery(
-        label="On the way", columns=5, height="auto", allow_preview=False, visible=False, elem_id="hires-previews",
-        format="png", interactive=False,
-    )  # fmt: skip
     gallery = gr.Gallery(
         label="Your pictures: a click shows one and restores its settings", columns=5, height="auto",
         object_fit="contain", fit_columns=False, allow_preview=False, elem_id="hires-gallery", format="png",
@@ -132,6 +128,10 @@ def place(panel: JobPanel) -> HighResolutionViews:
         )
     archive = gr.DownloadButton("The zip", elem_id="hires-archive", elem_classes="unseen")
     own_remark = gr.HTML("", elem_id="hires-own")
+    previews = gr.Gallery(
+        label="On the way", columns=5, height="auto", allow_preview=False, visible=False, elem_id="hires-previews",
+        format="png", interactive=False,
+    )  # fmt: skip
     with gr.Accordion("Spectrum: how it works, on this picture", open=False):
         gr.Markdown(_HOW_IT_WORKS)
         spectrum = gr.HTML('<p class="soft">Generate a picture with FouriScale first.</p>')
@@ -264,7 +264,7 @@ def show_gallery(views: HighResolutionViews, files: list[Path]) -> News:
     captions = [(str(file), f"{method_of(file)}, seed {seed_of(file)}") for file in files]
     return {
         views.files: [str(file) for file in files],
-        views.gallery: captions,
+        views.gallery: gr.Gallery(captions, selected_index=None),  # which would be another picture's now
         views.pack: gr.Button(visible=bool(files)),
     }
 

@@ -130,6 +130,7 @@ def sample(pipe: Any, order: PictureOrder, *, folder: Path, job: PageJob) -> Sam
                 job,
                 after=sum(order.steps_of(later) for _, later in runs[number + 1 :]),
                 which="" if order.count == 1 else f"picture {number + 1} of {len(runs)}, seed {seed}: ",
+                made=_made(number + 1),
             )
             for number, (seed, method) in enumerate(runs)
         )
@@ -141,6 +142,10 @@ def sample(pipe: Any, order: PictureOrder, *, folder: Path, job: PageJob) -> Sam
         if order.cascade:  # the steps before are made at another size, directly
             active = active.last(order.cascade.steps(order.steps, order.config.DENOISER))
     return SamplingResult(pictures, active)
+
+
+def _made(pictures: int) -> str:
+    return f"{pictures} picture{'' if pictures == 1 else 's'}, kept below"
 
 
 @contextmanager
@@ -156,9 +161,15 @@ def _scheduler(pipe: Any, name: str | None) -> Iterator[None]:
 
 
 def _sample_one(
-    pipe: Any, order: PictureOrder, method: str, folder: Path, job: PageJob, after: int, which: str
+    pipe: Any, order: PictureOrder, method: str, folder: Path, job: PageJob, after: int, which: str, made: str
 ) -> SampledPicture:
-    """A method's picture; `after`: how many steps of the job come after it; `which` of its pictures it is."""
+    """A method's picture.
+
+    Args:
+        after: how many steps of the job come after it.
+        which: of the job's pictures it is.
+        made: what there is to see once it is.
+    """
     begun, done, powers = clock.now(), job.done, list[torch.Tensor]()
     count = order.steps_of(method)
     every = max(1, count // _PREVIEWS)
@@ -178,7 +189,7 @@ def _sample_one(
         if latents.shape[-2] * pipe.vae_scale_factor == order.height:  # and not of a cascade's first part
             powers.append(radial_power(latents))
         if step % every == 0 and step < count:
-            job.add_preview(preview(pipe, latents), f"{which}{method} {step}")
+            job.add_preview(preview(pipe, latents), f"{which}{method}, step {step}")
 
     with stoppable(denoiser_of(pipe), job):
         (picture,) = generate(
@@ -202,6 +213,7 @@ def _sample_one(
     if order.names_only:
         recipe = recipe.model_copy(update={"inputs": _without_folders(recipe.inputs)})
     save(picture.image, path, recipe, parameters=parameters_of(recipe))
+    job.outcome = made
     return SampledPicture(method, path, tuple(powers), clock.now() - begun)
 
 

@@ -33,6 +33,7 @@ class PageJob:
         done, of, note: progress in steps, and what is being done.
         previews: pictures made on the way, with a label each, oldest first.
         result: what the work returned.
+        outcome: what there is to see of it so far, in words; "" says nothing.
         error: a sentence; "" unless failed.
         remarks: sentences for the one who asked, such as that a prompt was cut.
         version: grows with every change, so that a watcher can tell whether there is news.
@@ -53,6 +54,7 @@ class PageJob:
     note: str = ""
     previews: list[tuple[Any, str]] = field(default_factory=list)
     result: Any = None
+    outcome: str = ""
     error: str = ""
     remarks: list[str] = field(default_factory=list)
     version: int = 0

@@ -29,6 +29,22 @@ def test_a_picture_is_in_sight_before_during_and_after_a_run(visit, width, heigh
     assert page.evaluate("scrollY") == 0
 
 
+@pytest.mark.parametrize(("width", "height"), [(1280, 900), (1366, 768), (1920, 1080), (390, 844)])
+def test_everything_below_the_picture_is_in_its_column(visit, width, height):
+    page = visit("width=128&height=128&steps=1&count=4&sampling=FouriScale", width=width, height=height)
+    generate(page)
+    expect(status(page)).to_contain_text(DONE)
+    column = page.locator("#hires-tab > .pictures")
+    assert column.evaluate("n => n.scrollWidth - n.clientWidth") <= 1
+    for part in (page.locator("#hires-gallery"), page.get_by_role("button", name="Download all as a zip")):
+        part.scroll_into_view_if_needed()
+        expect(part).to_be_in_viewport()
+        inside, box = column.bounding_box(), part.bounding_box()
+        assert inside["x"] <= box["x"]
+        assert box["x"] + box["width"] <= inside["x"] + inside["width"] + 1
+    assert page.locator("#hires-image").bounding_box()["height"] > height / 3  # nothing is squeezed
+
+
 def test_ctrl_enter_draws_and_keys_move_the_divider(visit):
     page = visit(SMALL)
     page.locator("#hires-prompt textarea").press("Control+Enter")

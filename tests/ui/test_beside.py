@@ -34,8 +34,8 @@ def start_image(own):
 @pytest.mark.parametrize(
     ("fields", "field", "sentence"),
     [
-        ({"count": 0}, "count", "count=0: must be from 1 to 64"),
-        ({"count": 65}, "count", "count=65: must be from 1 to 64"),
+        ({"count": 0}, "count", "pictures=0: must be from 1 to 64"),
+        ({"count": 65}, "count", "pictures=65: must be from 1 to 64"),
         ({"sampler": "Euler"}, "sampler", "sampler is 'Euler'; it can be the model's own, DDIM"),
         ({"strength": 0}, "strength", "strength=0: must be above 0 and at most 1"),
         ({"strength": None}, "strength", "strength=None: must be above 0"),
@@ -74,7 +74,7 @@ def test_a_public_page_opens_no_files_of_its_host(workshop, values):
     for name, what in (("loras", "LoRAs"), ("control", "ControlNets")):
         wrong = order.problems(workshop, values | {name: "/etc/passwd"})
         assert wrong[name].endswith(f"a public page takes no {what} from its visitors")
-    assert order.problems(workshop, values | {"count": 5}) == {"count": "count=5: must be from 1 to 4"}
+    assert order.problems(workshop, values | {"count": 5}) == {"count": "pictures=5: must be from 1 to 4"}
 
 
 def test_links_hold_all_but_files(own, start_image):

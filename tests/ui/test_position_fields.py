@@ -107,6 +107,6 @@ def test_a_job(workshop, values, tmp_path):
     assert result.activity is None
     assert [picture.method for picture in result.pictures] == [SCALED, DIRECT]
     assert len(result.pictures[0].powers) == 2
-    assert [label for _, label in job.previews] == [f"{SCALED} 1", f"{DIRECT} 1"]
+    assert [label for _, label in job.previews] == [f"{SCALED}, step 1", f"{DIRECT}, step 1"]
     restored = from_picture.of_recipe(workshop, Recipe.parse(read(result.path(SCALED))))
     assert (restored["model"], restored["rule"]) == (MODEL, "interpolate")

@@ -70,7 +70,7 @@ def run(tmp_path, pipe):
 def test_both_pictures_progress_previews_and_spectra(run, pipe):
     job = run()
     assert (job.state, job.done, job.of) == ("done", 8, 8)
-    assert [label for _, label in job.previews] == [f"{m} {i}" for m in (SCALED, DIRECT) for i in (1, 2, 3)]
+    assert [label for _, label in job.previews] == [f"{m}, step {i}" for m in (SCALED, DIRECT) for i in (1, 2, 3)]
     assert {picture.size for picture, _ in job.previews} == {(128, 192)}
     scaled, direct = job.result.pictures
     assert (scaled.method, direct.method) == (SCALED, DIRECT)
@@ -92,9 +92,10 @@ def test_both_pictures_progress_previews_and_spectra(run, pipe):
 def test_of_several_pictures_each_is_named(run):
     job = run(height=64, width=64, steps=2, count=2)
     assert [label for _, label in job.previews] == [
-        f"picture {number} of 4, seed {seed}: {method} 1"
+        f"picture {number} of 4, seed {seed}: {method}, step 1"
         for number, (seed, method) in enumerate([(3, SCALED), (3, DIRECT), (4, SCALED), (4, DIRECT)], 1)
     ]
+    assert job.outcome == "4 pictures, kept below"
     assert job.note.startswith("picture 4 of 4, seed 4: direct, step 2 of 2")
 
 
