@@ -104,8 +104,8 @@ def test_a_job_counts_the_steps_of_both_parts(workshop, values, tmp_path):
     assert job.wait(240)
     assert job.state == "done", job.error
     assert seen == [(done, 10) for done in range(1, 11)]
-    assert [label for _, label in job.previews] == [f"{SCALED} {i}" for i in range(1, 6)] + [
-        f"{DIRECT} {i}" for i in range(1, 4)
+    assert [label for _, label in job.previews] == [f"{SCALED}, step {i}" for i in range(1, 6)] + [
+        f"{DIRECT}, step {i}" for i in range(1, 4)
     ]
     scaled, direct = job.result.pictures
     assert (len(scaled.powers), len(direct.powers)) == (2, 4)  # of the picture's own size

@@ -35,7 +35,7 @@ def test_memory_is_the_only_bound_of_a_size(own, workshop, monkeypatch):
         foretold(own, asked)
     sentence = refused.value.problems["width"]
     assert sentence.startswith("width 2048, height 3072 needs ")
-    assert "and 0.2 are free here" in sentence
+    assert "and 0.25 GiB are free here" in sentence
     assert "fouriscale explain --model shapeworld/unet --size 2048x3072" in sentence
     assert "needs" in plan(own, large)
 

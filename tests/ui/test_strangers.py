@@ -277,11 +277,13 @@ def test_made_up_names_do_not_lift_the_limit_of_an_address(busy, stranger):
 
 
 @pytest.mark.slow
-def test_a_word_of_a_proxy_is_not_believed_unless_it_is_named(busy, stranger):
+def test_a_word_of_a_proxy_is_not_believed_unless_it_is_named(launched, busy, stranger):
+    workshop, _ = launched
     one = stranger("127.0.0.50")
     for number in range(4):
         one.http.headers["X-Forwarded-For"] = f"192.0.2.{number}"
         one.send("generate", SMALL)
+    until(lambda: sum(job.group == "program 127.0.0.50" for job in workshop.runner._waiting) == 4)
     one.http.headers["X-Forwarded-For"] = "192.0.2.9"
     kind, said = one.ask("generate", SMALL)
     assert (kind, "from your address" in said["error"]) == ("error", True)

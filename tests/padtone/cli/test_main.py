@@ -36,7 +36,10 @@ def test_roles(run, tiny_model):
     assert (code, err) == (0, "")
     assert lines[0] == "text_encoder: 24 tokens, rows 0 to 23"
     assert lines[-2].startswith("Stable Diffusion 1 and 2: SD 1 pads with the end token")
-    assert lines[-1] == "19 of the denoiser's 24 rows of text are padding (79%), and it attends to them"
+    assert lines[-1] == (
+        "19 of the denoiser's 24 rows of text are padding (79%), and it attends to them; whether that matters `padtone "
+        "audit` tells"
+    )
     assert [line.split()[:2] for line in lines[1:-2]] == [
         ["0", "bos"],
         ["1", "prompt"],
@@ -72,7 +75,8 @@ def test_grid_and_remake(run, tiny_model, tmp_path, command):
     assert where == f"arms {arms}; seeds 0, 2: grid.png"
     whole, others = ("donor", r"full \d+%, padding 1/2") if command == "idp" else ("full", "padding 1/2")
     assert re.match(
-        rf"difference from the {whole} picture, 100% being the pixels' range: {others} \d+% \(", found
+        rf"difference from the {whole} picture, 100% being the pixels' range: {others} \d+%, another seed \d+% \(",
+        found,
     )
     recipe = read_recipe("grid.png")
     assert (recipe["command"], recipe["prompt"], recipe["model"]) == (command, PROMPT, str(tiny_model))

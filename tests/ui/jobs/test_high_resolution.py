@@ -70,7 +70,9 @@ def run(tmp_path, pipe):
 def test_both_pictures_progress_previews_and_spectra(run, pipe):
     job = run()
     assert (job.state, job.done, job.of) == ("done", 8, 8)
-    assert [label for _, label in job.previews] == [f"{m}, step {i}" for m in (SCALED, DIRECT) for i in (1, 2, 3)]
+    assert [label for _, label in job.previews] == [
+        f"{m}, step {i}" for m in (SCALED, DIRECT) for i in (1, 2, 3)
+    ]
     assert {picture.size for picture, _ in job.previews} == {(128, 192)}
     scaled, direct = job.result.pictures
     assert (scaled.method, direct.method) == (SCALED, DIRECT)
