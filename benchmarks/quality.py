@@ -289,7 +289,7 @@ def measure(
     keys = {cell.name: key(cell, weights) for cell in cells}
     verdict_file.parent.mkdir(parents=True, exist_ok=True)
     verdicts = read_verdicts(verdict_file)
-    todo = missing(cells, keys, verdicts, 64) if workers else []
+    todo = missing(cells, keys, verdicts, 8) if workers else []
     pieces = [({"key": keys[cell.name], "cell": cell.name}, (cell, first, images)) for cell, first in todo]
     judge_pieces(judge_batch, pieces, verdicts, verdict_file, workers)
     return summarise(cells, keys, verdicts)
