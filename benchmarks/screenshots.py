@@ -3,8 +3,8 @@
     make screenshots         # or: python -m benchmarks.screenshots
 
 starts the page on the embedded model, works it in Chromium (CHROMIUM, or Debian's) and writes docs/page-*.png, with
-256 colours: every tab on a laptop's screen. It ends with an error where no picture is on the screen after a run, and for
-the first tab before and during one, on a telephone's screen too. To be done again
+256 colours: every tab on a laptop's screen. It ends with an error where no picture is on the screen after a run, and
+for the first tab before and during one, on a telephone's screen too. To be done again
 whenever the page or the shipped weights have changed; look at the pictures.
 """
 
