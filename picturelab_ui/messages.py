@@ -71,7 +71,7 @@ def field_alerts(problems: Mapping[str, str]) -> str:
 
 def link(query: str) -> str:
     """A permanent link to the page with this query."""
-    return f'<a href="?{escape(query)}">Permanent link to these settings</a>'
+    return f'<a href="?{escape(query)}">Permanent link to the settings of the last run</a>'
 
 
 def _box(kind: str, text: str, more: str = "") -> str:

@@ -116,11 +116,6 @@ class JobPanel:
         """Where a tab may say something of its own."""
         return self._status
 
-    @property
-    def link(self) -> gr.HTML:
-        """Where the permanent link stands."""
-        return self._link
-
     def start_on(
         self,
         triggers: Sequence[Any],

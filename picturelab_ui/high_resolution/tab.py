@@ -9,7 +9,6 @@ from typing import Any
 
 import gradio as gr
 
-from .. import messages
 from ..events import AT_ONCE, QUIET, News, answer
 from ..forms import Form
 from ..jobs.files import SCALED, pair
@@ -59,7 +58,6 @@ def build(workshop: Workshop, owner: gr.BrowserState, named: Any) -> None:
     _follow_choices(workshop, form, tools)
     _follow_method(workshop, form, tools)
     _follow_plan(workshop, form, tools, views)
-    _follow_link(workshop, form, panel)
     panel.start_on(
         [request.generate.click, form["prompt"].submit],
         partial(start, workshop, form, tools, views),
@@ -172,19 +170,6 @@ def _follow_method(workshop: Workshop, form: Form, tools: HighResolutionTools) -
 
     written = [form[name] for name in ("preset", "sampling", *SETTINGS)]
     tools.method.input(chosen, {*form.values(), tools.method}, written, **QUIET)
-
-
-def _follow_link(workshop: Workshop, form: Form, panel: JobPanel) -> None:
-    """The permanent link holds what the fields say now."""
-
-    def follow(inputs: Mapping[Any, Any]) -> Any:
-        try:
-            return messages.link(order.link(workshop, form.read(inputs)))
-        except ValueError:  # the plan says what is wrong
-            return gr.skip()
-
-    changes = [field.change for field in form.values()]
-    gr.on(changes, follow, set(form.values()), panel.link, trigger_mode="always_last", **QUIET)
 
 
 def _follow_plan(
