@@ -96,14 +96,15 @@ class Audit:
             self._warm_up()
         if announce:
             announce(intention(self.plan, self.settings, folder))
-        done = _count(pieces) - _count(todo)
+        total = _count(pieces)
+        done = total - _count(todo)
         for piece in todo:
             if progress:
-                progress("pictures", done, _count(pieces))
+                progress("pictures", done, total)
             self._finish(piece)
-            done += _count([piece])
+            done += piece.pictures
         if progress:
-            progress("pictures", done, _count(pieces))
+            progress("pictures", total, total)
 
     @property
     def pictures(self) -> AuditPictures:

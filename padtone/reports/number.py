@@ -45,18 +45,14 @@ def number_sentence(results: Mapping[str, Any]) -> str:
 def judged_sentence(results: Mapping[str, Any]) -> str:
     """How often a checker found all of a scene right, whole and at the lengths that the number names; else empty."""
     keep_k = results["keep_k"]
-    named = (None, keep_k["smallest"], keep_k["undecided"])
-    rows = {row["k"]: row.get(_JUDGED) for row in keep_k["curve"] if row["k"] in named}
-    if None in rows.values() or len(rows) < 2:
+    figures = {row["k"]: row.get(_JUDGED) for row in keep_k["curve"]}
+    named = dict.fromkeys((None, keep_k["smallest"], keep_k["undecided"]))
+    if len(named) < 2 or any(figures[k] is None for k in named):
         return ""
-    whole, *others = (
-        (rows[k], "with all padding" if k is None else f"at keep {k}")
-        for k in dict.fromkeys(named)
-        if k in rows
-    )
     said = [
-        f"{figure['mean']:.0%} {where} ({figure['low']:.0%} to {figure['high']:.0%})"
-        for figure, where in (whole, *others)
+        f"{figures[k]['mean']:.0%} {'with all padding' if k is None else f'at keep {k}'} "
+        f"({figures[k]['low']:.0%} to {figures[k]['high']:.0%})"
+        for k in named
     ]
     return f"By the checker all of a scene is right in {', '.join(said)}."
 
@@ -84,14 +80,14 @@ def keep_of(results: Mapping[str, Any]) -> int:
 
 def keep_sentence(results: Mapping[str, Any]) -> str:
     """Why the line of code keeps more than has to stay; empty where it does not."""
-    smallest, fastest = results["keep_k"]["smallest"], chosen_length(results)
-    if not results["droppable"] or fastest is None or fastest["tokens_kept"] == smallest:
+    smallest, chosen = results["keep_k"]["smallest"], chosen_length(results)
+    if not results["droppable"] or chosen is None or chosen["tokens_kept"] == smallest:
         return ""
     keep = keep_of(results)
     one_encoder = results["padding"] == results["keep_k"]["padding"]
     takes = f"{results['padding'] - keep} of them" if one_encoder else "fewer"
     return (
-        f"This line takes out {takes}: it keeps {keep} where {smallest} would do, for {fastest['rows']} rows of text "
+        f"This line takes out {takes}: it keeps {keep} where {smallest} would do, for {chosen['rows']} rows of text "
         "were the fastest of the lengths that were timed."
     )
 
@@ -100,8 +96,8 @@ def line_speed(results: Mapping[str, Any]) -> dict[str, Any] | None:
     """Speed with the line of code: {"mean", "low", "high", "range": which, "of": what was timed}; None: no line."""
     if not results["droppable"]:
         return None
-    fastest = chosen_length(results)
-    if fastest is None or keep_of(results) == results["keep_k"]["smallest"]:
+    chosen = chosen_length(results)
+    if chosen is None or keep_of(results) == results["keep_k"]["smallest"]:
         low, high = results["keep_k"]["speedup_interval"]
         return {
             "mean": results["speedup"],
@@ -110,9 +106,9 @@ def line_speed(results: Mapping[str, Any]) -> dict[str, Any] | None:
             "range": "95% interval",
             "of": "a picture",
         }
-    low, high = fastest["speedup_range"]
+    low, high = chosen["speedup_range"]
     return {
-        "mean": fastest["speedup"],
+        "mean": chosen["speedup"],
         "low": low,
         "high": high,
         "range": "middle half of the calls",

@@ -121,19 +121,19 @@ def sample(pipe: Any, order: PictureOrder, *, folder: Path, job: PageJob) -> Sam
     runs = [(order.seed + number, method) for number in range(order.count) for method in methods]
     job.of = sum(order.steps_of(method) for _, method in runs)
     with _scheduler(pipe, order.scheduler):
-        pictures = tuple(
-            _sample_one(
+        pictures: list[SampledPicture] = []
+        for number, (seed, method) in enumerate(runs, 1):
+            picture = _sample_one(
                 pipe,
                 dataclasses.replace(order, seed=seed),
                 method,
                 folder,
                 job,
-                after=sum(order.steps_of(later) for _, later in runs[number + 1 :]),
-                which="" if order.count == 1 else f"picture {number + 1} of {len(runs)}, seed {seed}: ",
-                made=_made(number + 1),
+                after=sum(order.steps_of(later) for _, later in runs[number:]),
+                which="" if order.count == 1 else f"picture {number} of {len(runs)}, seed {seed}: ",
             )
-            for number, (seed, method) in enumerate(runs)
-        )
+            pictures.append(picture)
+            job.outcome = f"{number} picture{'' if number == 1 else 's'}, kept below"
     active = None
     if SCALED in methods and isinstance(order.config, FouriScaleConfig):
         active = activity(
@@ -141,11 +141,7 @@ def sample(pipe: Any, order: PictureOrder, *, folder: Path, job: PageJob) -> Sam
         )
         if order.cascade:  # the steps before are made at another size, directly
             active = active.last(order.cascade.steps(order.steps, order.config.DENOISER))
-    return SamplingResult(pictures, active)
-
-
-def _made(pictures: int) -> str:
-    return f"{pictures} picture{'' if pictures == 1 else 's'}, kept below"
+    return SamplingResult(tuple(pictures), active)
 
 
 @contextmanager
@@ -161,14 +157,13 @@ def _scheduler(pipe: Any, name: str | None) -> Iterator[None]:
 
 
 def _sample_one(
-    pipe: Any, order: PictureOrder, method: str, folder: Path, job: PageJob, after: int, which: str, made: str
+    pipe: Any, order: PictureOrder, method: str, folder: Path, job: PageJob, after: int, which: str
 ) -> SampledPicture:
     """A method's picture.
 
     Args:
         after: how many steps of the job come after it.
         which: of the job's pictures it is.
-        made: what there is to see once it is.
     """
     begun, done, powers = clock.now(), job.done, list[torch.Tensor]()
     count = order.steps_of(method)
@@ -213,7 +208,6 @@ def _sample_one(
     if order.names_only:
         recipe = recipe.model_copy(update={"inputs": _without_folders(recipe.inputs)})
     save(picture.image, path, recipe, parameters=parameters_of(recipe))
-    job.outcome = made
     return SampledPicture(method, path, tuple(powers), clock.now() - begun)
 
 
